@@ -1,0 +1,1794 @@
+/* ssl.h - self-supervised vision learning in one C header.
+ *
+ * Copy this file (and ssl_cuda.cuh for NVIDIA GPUs) into a project. In exactly one source file:
+ *
+ *     #define SSL_IMPLEMENTATION
+ *     #include "ssl.h"
+ *
+ *     cc   -O3 -march=native -fopenmp prog.c -lm          C11, all cores (-fopenmp is optional)
+ *     c++  -O3 -march=native -fopenmp prog.cpp            C++17
+ *     nvcc -O3 -x cu -arch=native prog.c                  the same program with the CUDA backend inside
+ *
+ * TABLE OF CONTENTS (search for the token)
+ *     >>options >>types >>context >>tensor >>param >>op >>layer       public API
+ *     >>platform >>rng >>math >>kernels >>simd                        implementation, bottom to top
+ */
+#ifndef SSL_VISION_H_INCLUDED
+#define SSL_VISION_H_INCLUDED
+#include <stddef.h>
+#include <stdint.h>
+
+#define SSL_VISION_VERSION 100 /* 0.1.0 */
+
+/* ==== >>options ====================================================================================== */
+#if defined(__GNUC__) || defined(__clang__)
+#  define SSL__UNUSED       __attribute__((unused))
+#  define SSL__PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#  define SSL__UNUSED
+#  define SSL__PRINTF(f, a)
+#endif
+#ifndef SSL_API
+#  ifdef SSL_STATIC
+#    define SSL_API static SSL__UNUSED
+#  else
+#    define SSL_API extern
+#  endif
+#endif
+#ifdef __cplusplus
+#  define SSL_ZERO {}  /* C++: {0} trips -Wmissing-field-initializers */
+#else
+#  define SSL_ZERO {0} /* C11: {} is an extension until C23 */
+#endif
+#define SSL_EXPLICIT_ZERO (-1.0f) /* for float fields where 0 means "default": write this for a real 0 */
+#define SSL__STR2(x) #x
+#define SSL__STR(x)  SSL__STR2(x)
+#define SSL_HERE     __FILE__ ":" SSL__STR(__LINE__)
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ==== >>types ======================================================================================== */
+#define SSL_DIMS 6 /* the most axes a tensor can have */
+
+typedef enum ssl_status { SSL_OK = 0, SSL_E_ARG, SSL_E_SHAPE, SSL_E_MEMORY, SSL_E_IO, SSL_E_NAN, SSL_E_CUDA } ssl_status;
+typedef enum ssl_dtype { SSL_F32 = 0, SSL_I32, SSL_U8 } ssl_dtype;
+typedef enum ssl_device { SSL_DEVICE_DEFAULT = 0, SSL_DEVICE_CPU, SSL_DEVICE_CUDA } ssl_device;
+typedef enum ssl_precision { SSL_PRECISION_DEFAULT = 0, SSL_PRECISION_HIGHEST, SSL_PRECISION_HIGH, SSL_PRECISION_BF16 } ssl_precision;
+typedef enum ssl_act { SSL_ACT_DEFAULT = 0, SSL_ACT_NONE, SSL_ACT_RELU, SSL_ACT_GELU, SSL_ACT_GELU_TANH } ssl_act;
+
+typedef struct ssl_ctx ssl_ctx;
+typedef struct ssl_tensor ssl_tensor;
+typedef void (*ssl_error_fn)(ssl_status code, const char *message, void *user);
+
+/* A contiguous row-major array of up to 6 axes. Fields are for reading; on a GPU the data pointers are device pointers
+   (use ssl_to_host). Tensors made by ops live until ssl_step_end, parameters until ssl_close. */
+struct ssl_tensor {
+    ssl_ctx *ctx;
+    const char *op, *at;             /* what made it, and the caller's file:line */
+    ssl_dtype dtype;
+    int ndim, dim[SSL_DIMS];
+    float *x;                        /* values, dtype SSL_F32   */
+    int32_t *i;                      /* values, dtype SSL_I32   */
+    uint8_t *u;                      /* values, dtype SSL_U8    */
+    float *g;                        /* gradient, or NULL while nothing has arrived */
+    int needs_grad, keep_grad;       /* keep_grad: g survives ssl_backward (parameters, ssl_requires_grad) */
+    int n_in;
+    ssl_tensor **in;                 /* inputs of the op that made it */
+    void (*back)(ssl_tensor *y);     /* adds to the gradients of in[], reading y->g */
+    void *aux;                       /* what back needs beside in[] */
+    ssl_tensor *prev;                /* tape: the node recorded before this one */
+};
+
+/* ==== >>context ====================================================================================== */
+typedef struct ssl_desc {
+    uint32_t _start_canary;
+    ssl_device device;       /* default CPU */
+    ssl_precision precision; /* default SSL_PRECISION_HIGHEST: true float32 products */
+    int threads;             /* default: all cores (1 without OpenMP) */
+    uint64_t seed;           /* default 0 */
+    ssl_error_fn on_error;   /* default: print the message to stderr */
+    void *on_error_user;
+    uint32_t _end_canary;
+} ssl_desc;
+
+typedef struct ssl_memory {
+    uint64_t n_allocs;            /* allocations since ssl_open; constant in a steady training loop */
+    size_t step_bytes, step_peak; /* step arena: in use now, and the most since ssl_open */
+    size_t param_bytes;           /* values, gradients and both moments */
+} ssl_memory;
+
+/* Open a context; desc may be NULL. Never returns NULL: if memory runs out the returned context carries the error. */
+#define ssl_open(...) ssl_open_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc);
+SSL_API int ssl_close(ssl_ctx *ctx);                 /* frees everything; returns the first error's code, 0 if none */
+SSL_API int ssl_ok(const ssl_ctx *ctx);              /* 1 while no error happened: the condition of every loop */
+SSL_API ssl_status ssl_error(const ssl_ctx *ctx);    /* the first error's code */
+SSL_API const char *ssl_error_message(const ssl_ctx *ctx);
+SSL_API void ssl_error_clear(ssl_ctx *ctx);          /* forget the error, e.g. after falling back to another file */
+SSL_API void ssl_step_end(ssl_ctx *ctx);             /* drops every tensor made since the last call */
+SSL_API ssl_memory ssl_memory_stats(const ssl_ctx *ctx);
+SSL_API void ssl_train(ssl_ctx *ctx, int training);  /* 1 (default): dropout, drop path, batch statistics; 0: evaluation */
+SSL_API void ssl_no_grad(ssl_ctx *ctx, int on);      /* 1: ops record nothing (evaluation, momentum targets); nests by count */
+SSL_API const char *ssl_isa(const ssl_ctx *ctx);     /* "portable", "avx2", "avx512", "neon" or "cuda" */
+SSL_API void ssl_raise_at(const char *at, ssl_ctx *ctx, ssl_status code, const char *message); /* for errors of your own ops */
+#define ssl_raise(...) ssl_raise_at(SSL_HERE, __VA_ARGS__)
+
+/* ==== >>rng ==== Philox 4x32-10 (Salmon et al. 2011): draw i of stream s under a seed is a pure function of the three. */
+typedef struct ssl_rng { uint64_t seed, stream, index; uint32_t buf[4]; } ssl_rng;
+SSL_API ssl_rng ssl_rng_make(uint64_t seed, uint64_t stream);
+SSL_API uint32_t ssl_rng_u32(ssl_rng *r);
+SSL_API float ssl_rng_uniform(ssl_rng *r);           /* [0,1), 24 bits */
+SSL_API float ssl_rng_normal(ssl_rng *r);            /* mean 0, deviation 1 */
+SSL_API int ssl_rng_below(ssl_rng *r, int n);        /* 0..n-1 */
+SSL_API uint64_t ssl_rng_stream(ssl_ctx *ctx);       /* a fresh stream number; the counter is saved in checkpoints */
+
+/* ==== >>tensor ======================================================================================= */
+/* Step tensors from host data (NULL = zeros): ssl_input(ctx, data, ndim, d0, d1, ...). */
+#define ssl_input(...)     ssl_input_at(SSL_HERE, __VA_ARGS__)
+#define ssl_input_i32(...) ssl_input_i32_at(SSL_HERE, __VA_ARGS__)
+#define ssl_input_u8(...)  ssl_input_u8_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_input_at(const char *at, ssl_ctx *ctx, const float *data, int ndim, ...);
+SSL_API ssl_tensor *ssl_input_i32_at(const char *at, ssl_ctx *ctx, const int32_t *data, int ndim, ...);
+SSL_API ssl_tensor *ssl_input_u8_at(const char *at, ssl_ctx *ctx, const uint8_t *data, int ndim, ...);
+SSL_API ssl_tensor *ssl_requires_grad(ssl_tensor *t);           /* make an input a leaf whose gradient is kept; returns t */
+SSL_API int64_t ssl_numel(const ssl_tensor *t);
+SSL_API float ssl_item(const ssl_tensor *t);                    /* the first value; NaN after an error */
+SSL_API int ssl_to_host(const ssl_tensor *t, void *dst);        /* copy all values out; 1 on success */
+SSL_API int ssl_grad_to_host(const ssl_tensor *t, float *dst);  /* copy the gradient out (zeros if none arrived) */
+/* Differentiate a one-element tensor: adds to the gradient of every parameter that took part, and clears the tape.
+   A NaN or infinite loss is an error that names the first op that produced one. */
+#define ssl_backward(...) ssl_backward_at(SSL_HERE, __VA_ARGS__)
+SSL_API void ssl_backward_at(const char *at, ssl_tensor *loss);
+
+/* A differentiable op of your own: shape and inputs, a forward that fills y->x and a backward that adds to in[]->g where
+   ssl_grad_of(in) is not NULL. `params` (n bytes) is copied and found again in y->aux. Runs on the CPU backend. */
+typedef void (*ssl_op_fn)(ssl_tensor *y);
+#define ssl_custom_op(...) ssl_custom_op_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_custom_op_at(const char *at, ssl_ctx *ctx, const char *name, ssl_op_fn forward, ssl_op_fn backward,
+                                     const void *params, size_t n, int n_in, ssl_tensor *const *in, int ndim, const int *dim);
+SSL_API float *ssl_grad_of(ssl_tensor *t); /* gradient to accumulate into (zeroed on first use), NULL if t needs none */
+
+/* ==== >>param ======================================================================================== */
+/* Parameters live in one flat buffer: values, gradients, first and second moments, in creation order. */
+typedef enum ssl_init_kind {
+    SSL_INIT_ZEROS = 0, SSL_INIT_CONSTANT, SSL_INIT_NORMAL, SSL_INIT_TRUNC_NORMAL, SSL_INIT_UNIFORM,
+    SSL_INIT_XAVIER_UNIFORM, SSL_INIT_KAIMING_NORMAL_FAN_OUT, SSL_INIT_TORCH
+} ssl_init_kind;
+typedef struct ssl_init { ssl_init_kind kind; float value; } ssl_init; /* value: constant, deviation, or bound */
+SSL_API ssl_init ssl_init_make(ssl_init_kind kind, float value);
+
+#define ssl_param(...) ssl_param_at(SSL_HERE, __VA_ARGS__)
+/* Create (or, if the name exists with the same shape, find) a parameter: ssl_param(ctx, init, "head.weight", 2, K, D). */
+SSL_API ssl_tensor *ssl_param_at(const char *at, ssl_ctx *ctx, ssl_init init, const char *name, int ndim, ...);
+SSL_API ssl_tensor *ssl_param_find(ssl_ctx *ctx, const char *name);  /* NULL if there is none of that name */
+SSL_API int ssl_param_count(const ssl_ctx *ctx);
+SSL_API ssl_tensor *ssl_param_at_index(ssl_ctx *ctx, int i, const char **name);
+SSL_API int64_t ssl_param_total(const ssl_ctx *ctx);                 /* trainable values in all */
+/* Options of every parameter whose name matches pattern ('*' matches any run of characters); returns how many matched.
+   lr_scale multiplies the learning rate, decay_scale the weight decay, frozen parameters (buffers, targets) are not trained. */
+SSL_API int ssl_param_group(ssl_ctx *ctx, const char *pattern, float lr_scale, float decay_scale, int frozen);
+SSL_API void ssl_zero_grad(ssl_ctx *ctx);
+
+/* ==== >>op ==== elementwise ========================================================================== */
+#define ssl_relu(...)       ssl_relu_at(SSL_HERE, __VA_ARGS__)       /* max(x, 0) */
+#define ssl_gelu(...)       ssl_gelu_at(SSL_HERE, __VA_ARGS__)       /* x (1 + erf(x / sqrt 2)) / 2 */
+#define ssl_gelu_tanh(...)  ssl_gelu_tanh_at(SSL_HERE, __VA_ARGS__)  /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
+#define ssl_sigmoid(...)    ssl_sigmoid_at(SSL_HERE, __VA_ARGS__)    /* 1 / (1 + exp(-x)) */
+#define ssl_tanh(...)       ssl_tanh_at(SSL_HERE, __VA_ARGS__)       /* tanh x */
+#define ssl_exp(...)        ssl_exp_at(SSL_HERE, __VA_ARGS__)        /* e^x */
+#define ssl_log(...)        ssl_log_at(SSL_HERE, __VA_ARGS__)        /* ln x */
+#define ssl_sqrt(...)       ssl_sqrt_at(SSL_HERE, __VA_ARGS__)       /* sqrt x */
+#define ssl_square(...)     ssl_square_at(SSL_HERE, __VA_ARGS__)     /* x^2 */
+#define ssl_abs(...)        ssl_abs_at(SSL_HERE, __VA_ARGS__)        /* |x| */
+#define ssl_scale(...)      ssl_scale_at(SSL_HERE, __VA_ARGS__)      /* s x            ssl_scale(x, s) */
+#define ssl_add_scalar(...) ssl_add_scalar_at(SSL_HERE, __VA_ARGS__) /* x + s          ssl_add_scalar(x, s) */
+#define ssl_pow(...)        ssl_pow_at(SSL_HERE, __VA_ARGS__)        /* x^p, x >= 0    ssl_pow(x, p) */
+#define ssl_clamp_min(...)  ssl_clamp_min_at(SSL_HERE, __VA_ARGS__)  /* max(x, lo)     ssl_clamp_min(x, lo) */
+#define ssl_tanh_clip(...)  ssl_tanh_clip_at(SSL_HERE, __VA_ARGS__)  /* c tanh(x / c)  ssl_tanh_clip(x, c) */
+SSL_API ssl_tensor *ssl_relu_at(const char *at, ssl_tensor *x);
+SSL_API ssl_tensor *ssl_gelu_at(const char *at, ssl_tensor *x);
+SSL_API ssl_tensor *ssl_gelu_tanh_at(const char *at, ssl_tensor *x);
+SSL_API ssl_tensor *ssl_sigmoid_at(const char *at, ssl_tensor *x);
+SSL_API ssl_tensor *ssl_tanh_at(const char *at, ssl_tensor *x);
+SSL_API ssl_tensor *ssl_exp_at(const char *at, ssl_tensor *x);
+SSL_API ssl_tensor *ssl_log_at(const char *at, ssl_tensor *x);
+SSL_API ssl_tensor *ssl_sqrt_at(const char *at, ssl_tensor *x);
+SSL_API ssl_tensor *ssl_square_at(const char *at, ssl_tensor *x);
+SSL_API ssl_tensor *ssl_abs_at(const char *at, ssl_tensor *x);
+SSL_API ssl_tensor *ssl_scale_at(const char *at, ssl_tensor *x, float s);
+SSL_API ssl_tensor *ssl_add_scalar_at(const char *at, ssl_tensor *x, float s);
+SSL_API ssl_tensor *ssl_pow_at(const char *at, ssl_tensor *x, float p);
+SSL_API ssl_tensor *ssl_clamp_min_at(const char *at, ssl_tensor *x, float lo);
+SSL_API ssl_tensor *ssl_tanh_clip_at(const char *at, ssl_tensor *x, float c);
+
+/* ---- products ---- */
+/* y = act(x w^T + b) + residual.  x [..., I], w [O,I], b [O] or NULL, residual [..., O] or NULL, y [..., O].
+   ssl_linear(x, w, b) is the plain one; ssl_linear_fused adds activation and residual in the product's epilogue. */
+#define ssl_linear(...)       ssl_linear_at(SSL_HERE, __VA_ARGS__)
+#define ssl_linear_fused(...) ssl_linear_fused_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_linear_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *b);
+SSL_API ssl_tensor *ssl_linear_fused_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *b, ssl_act act, ssl_tensor *residual);
+/* y = op(a) op(b) over the last two axes; leading axes equal, or b has only two (shared by all). ta, tb: stored transposed. */
+#define ssl_matmul(...)   ssl_matmul_t_at(SSL_HERE, __VA_ARGS__, 0, 0)
+#define ssl_matmul_t(...) ssl_matmul_t_at(SSL_HERE, __VA_ARGS__)     /* ssl_matmul_t(a, b, ta, tb) */
+SSL_API ssl_tensor *ssl_matmul_t_at(const char *at, ssl_tensor *a, ssl_tensor *b, int ta, int tb);
+
+/* ==== >>broadcast ==== a + b and friends with NumPy broadcasting ===================================== */
+
+/* ==== >>reduce ==== sums and means =================================================================== */
+#define ssl_sum(...)  ssl_sum_at(SSL_HERE, __VA_ARGS__)              /* all elements -> [1] */
+#define ssl_mean(...) ssl_mean_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_sum_at(const char *at, ssl_tensor *x);
+SSL_API ssl_tensor *ssl_mean_at(const char *at, ssl_tensor *x);
+
+/* ==== >>shape ==== views and rearrangements ========================================================== */
+#define ssl_reshape(...) ssl_reshape_at(SSL_HERE, __VA_ARGS__)       /* ssl_reshape(x, ndim, d0, ...); one -1 is inferred; free */
+#define ssl_detach(...)  ssl_detach_at(SSL_HERE, __VA_ARGS__)        /* same values, no gradient passes */
+SSL_API ssl_tensor *ssl_reshape_at(const char *at, ssl_tensor *x, int ndim, ...);
+SSL_API ssl_tensor *ssl_detach_at(const char *at, ssl_tensor *x);
+
+/* ==== >>token ==== gather, scatter, patchify, positions ============================================== */
+
+/* ==== >>norm ==== layer norm, softmax, l2 normalize ================================================== */
+
+/* ==== >>loss ==== cross entropy, mse, l1, cosine ===================================================== */
+
+/* ==== >>dropout ====================================================================================== */
+
+/* ==== >>attention ==================================================================================== */
+
+/* ==== >>conv ==== convolution, pooling, interpolation ================================================ */
+
+/* ==== >>batchnorm ==================================================================================== */
+
+/* ==== >>layer ==== named groups of parameters ======================================================== */
+
+/* ==== >>block ==== transformer blocks ================================================================ */
+
+/* ==== >>vit ==== vision transformer ================================================================== */
+
+/* ==== >>resnet ======================================================================================= */
+
+/* ==== >>apl ==== puzzle: absolute position localization ============================================== */
+
+/* ==== >>mae ==== masked autoencoder ================================================================== */
+
+/* ==== >>contrast ==== NT-Xent and friends ============================================================ */
+
+/* ==== >>optim ==== optimizers, schedules, EMA ======================================================== */
+
+/* ==== >>image ==== pictures as arrays ================================================================ */
+
+/* ==== >>dataset ====================================================================================== */
+
+/* ==== >>augment ====================================================================================== */
+
+/* ==== >>loader ======================================================================================= */
+
+/* ==== >>eval ==== k-NN, linear probe ================================================================= */
+
+/* ==== >>report ==== progress, logs, pictures ========================================================= */
+
+/* ==== >>checkpoint ==== safetensors ================================================================== */
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* SSL_VISION_H_INCLUDED */
+
+/* =========================================================================================================
+   IMPLEMENTATION, part 1: platform, context, kernel list.
+   ========================================================================================================= */
+#if defined(SSL_IMPLEMENTATION) && !defined(SSL__PART)
+#define SSL__PART 1
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef _OPENMP
+#  include <omp.h>
+#endif
+#if defined(__x86_64__) && defined(__GNUC__)
+#  include <immintrin.h>
+#elif defined(__aarch64__)
+#  include <arm_neon.h>
+#endif
+
+#ifndef SSL_ASSERT
+#  include <assert.h>
+#  define SSL_ASSERT(c) assert(c)
+#endif
+#if defined(SSL_MALLOC) != defined(SSL_FREE)
+#  error "ssl.h: define both SSL_MALLOC(size) and SSL_FREE(ptr), or neither"
+#endif
+#ifndef SSL_MALLOC
+#  define SSL_MALLOC(n) malloc(n)
+#  define SSL_FREE(p)   free(p)
+#endif
+#ifdef __CUDACC__
+#  define SSL_HD __host__ __device__
+#else
+#  define SSL_HD
+#endif
+#ifdef __cplusplus
+#  define SSL_RESTRICT __restrict
+#else
+#  define SSL_RESTRICT restrict
+#endif
+#define SSL__DEF(v, d)  ((v) == 0 ? (d) : (v))                       /* 0 = default */
+#define SSL__DEFF(v, d) ((v) == 0.0f ? (d) : (v) < 0.0f ? 0.0f : (v)) /* 0 = default, SSL_EXPLICIT_ZERO = 0 */
+#define SSL__MIN(a, b)  ((a) < (b) ? (a) : (b))
+#define SSL__MAX(a, b)  ((a) > (b) ? (a) : (b))
+#define SSL__CAT2(a, b) a##b
+#define SSL__CAT(a, b)  SSL__CAT2(a, b)
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ==== >>kernels ==== everything a backend implements; a missing one is a compile error naming it ======
+   Sizes are elements. Backward kernels add to d* unless the comment says "writes".
+   SSL__UNARY(U): U(name, value, derivative) in terms of x, y and the op's constant p. */
+#define SSL__UNARY(U)                                                                                          \
+    U(relu,       x > 0.0f ? x : 0.0f,            x > 0.0f ? 1.0f : 0.0f)                                      \
+    U(gelu,       ssl__gelu(x),                   ssl__dgelu(x))                                               \
+    U(gelu_tanh,  ssl__gelu_tanh(x),              ssl__dgelu_tanh(x))                                          \
+    U(sigmoid,    1.0f / (1.0f + ssl__exp(-x)),   y * (1.0f - y))                                              \
+    U(tanh,       ssl__tanh(x),                   1.0f - y * y)                                                \
+    U(exp,        ssl__exp(x),                    y)                                                           \
+    U(log,        logf(x),                        1.0f / x)                                                    \
+    U(sqrt,       sqrtf(x),                       0.5f / y)                                                    \
+    U(square,     x * x,                          2.0f * x)                                                    \
+    U(abs,        fabsf(x),                       x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : 0.0f)                   \
+    U(scale,      p * x,                          p)                                                           \
+    U(add_scalar, x + p,                          1.0f)                                                        \
+    U(pow,        powf(x, p),                     p * powf(x, p - 1.0f))                                       \
+    U(clamp_min,  x > p ? x : p,                  x > p ? 1.0f : 0.0f)                                         \
+    U(tanh_clip,  p * ssl__tanh(x / p),           1.0f - (y / p) * (y / p))
+#define SSL__UNARY_KERNELS(name, f, d)                                                                         \
+    SSL__KERNEL(name##_f, (ssl_ctx *c, int64_t n, float p, const float *x, float *y))                          \
+    SSL__KERNEL(name##_b, (ssl_ctx *c, int64_t n, float p, const float *x, const float *y, const float *dy, float *dx))
+
+typedef struct ssl__epilogue { /* v = sum + bias; pre = v; y = act(v) + residual */
+    const float *bias;         /* [n] or NULL */
+    ssl_act act;
+    float *pre;                /* [m,n] (row length n) or NULL */
+    const float *residual;     /* laid out as y, or NULL */
+} ssl__epilogue;
+
+#define SSL__KERNELS_CORE                                                                             \
+    SSL__KERNEL(fill, (ssl_ctx *c, int64_t n, float v, float *y))                                              \
+    SSL__KERNEL(axpy, (ssl_ctx *c, int64_t n, float a, const float *x, float *y)) /* y += a x */               \
+    /* y[i] = beta y[i] + op(a[i]) op(b[i]), i < batch: [m,k] x [k,n]; then the epilogue (ep may be NULL).     \
+       op(a)[i,p] = a[i lda + p], ta: a[p lda + i]; op(b)[p,j] = b[p ldb + j], tb: b[j ldb + p];               \
+       sa, sb, sy: elements from one product of the batch to the next. beta is 0 or 1. */                      \
+    SSL__KERNEL(gemm, (ssl_ctx *c, int ta, int tb, int batch, int m, int n, int k, const float *a, int lda,    \
+                       int64_t sa, const float *b, int ldb, int64_t sb, float beta, float *y, int ldy,         \
+                       int64_t sy, const ssl__epilogue *ep))                                                   \
+    SSL__KERNEL(sum, (ssl_ctx *c, int64_t n, float scale, const float *x, float *y)) /* y[0] = scale sum x */  \
+    SSL__KERNEL(colsum, (ssl_ctx *c, int rows, int cols, const float *x, float *y)) /* y[j] += sum_i x[i,j] */ \
+    SSL__KERNEL(spread, (ssl_ctx *c, int64_t n, float scale, const float *x, float *y)) /* y[i] += scale x[0] */
+
+#define SSL__KERNELS_BROADCAST /* broadcast, reduce, shape, token */
+#define SSL__KERNELS_NORM /* norm, loss, dropout */
+#define SSL__KERNELS_ATTENTION
+#define SSL__KERNELS_CONV /* conv, pooling, batch norm */
+#define SSL__KERNELS_OPTIM
+#define SSL__KERNELS                                                                                           \
+    SSL__UNARY(SSL__UNARY_KERNELS) SSL__KERNELS_CORE SSL__KERNELS_BROADCAST SSL__KERNELS_NORM SSL__KERNELS_ATTENTION \
+    SSL__KERNELS_CONV SSL__KERNELS_OPTIM
+
+#define SSL__KERNEL(name, args) void (*name) args;
+typedef struct ssl__kernels {
+    const char *isa;
+    SSL__KERNELS
+} ssl__kernels;
+#undef SSL__KERNEL
+
+typedef struct ssl__backend { /* memory of a device; all return 0 or NULL on failure */
+    void *(*alloc)(size_t bytes);
+    void (*release)(void *p);
+    int (*put)(void *dst, const void *src, size_t bytes); /* host to device   */
+    int (*get)(void *dst, const void *src, size_t bytes); /* device to host   */
+    int (*copy)(void *dst, const void *src, size_t bytes); /* device to device */
+} ssl__backend;
+
+/* ---- context ---- */
+typedef struct ssl__chunk { struct ssl__chunk *next; char *p; size_t size, used; } ssl__chunk;
+typedef struct ssl__arena { ssl__chunk *first, *now; size_t used, peak; int on_device; } ssl__arena;
+typedef struct ssl__free { float *p; int64_t n; } ssl__free; /* a gradient buffer that can be used again this step */
+typedef struct ssl__slot { void *raw, *p; size_t size; } ssl__slot;
+typedef struct ssl__param {
+    ssl_tensor t;
+    char *name;
+    int64_t offset;
+    float lr_scale, decay_scale;
+    int frozen;
+} ssl__param;
+
+struct ssl_ctx {
+    ssl_status status; /* the FIRST error stays */
+    int n_suppressed;
+    char message[1024];
+    ssl_error_fn on_error;
+    void *on_error_user;
+    ssl_tensor nil; /* what a failed op returns: never NULL */
+    const ssl__kernels *k;
+    const ssl__backend *dev;
+    ssl_device device;
+    ssl_precision precision;
+    int n_threads, training, no_grad;
+    uint64_t seed, rng_position, n_allocs;
+    ssl__arena host, data; /* tensor structs and lists; tensor values */
+    ssl__free *free_grads;
+    int n_free_grads, cap_free_grads;
+    ssl_tensor *tape;
+    ssl__param **param;
+    int n_params, cap_params;
+    float *values, *grads, *moment1, *moment2; /* flat, length n_flat, capacity cap_flat */
+    int64_t n_flat, cap_flat, opt_step;
+    ssl__slot *scratch; /* n_threads private slots, then the shared one */
+};
+
+/* ==== >>platform ==== errors, memory, threads ========================================================= */
+SSL__PRINTF(4, 5)
+static ssl_tensor *ssl__fail(ssl_ctx *c, ssl_status code, const char *at, const char *fmt, ...)
+{
+    va_list ap;
+    int n;
+    if (c->status) { c->n_suppressed++; return &c->nil; } /* later errors are consequences */
+    c->status = code;
+    if (strlen(at) > 200) at += strlen(at) - 200; /* keep the end: that is where the line is */
+    n = snprintf(c->message, sizeof c->message, "%s: error: ", at);
+    va_start(ap, fmt);
+    vsnprintf(c->message + n, sizeof c->message - (size_t)n, fmt, ap);
+    va_end(ap);
+    if (c->on_error) c->on_error(code, c->message, c->on_error_user);
+    else fprintf(stderr, "%s\n", c->message);
+    return &c->nil;
+}
+
+SSL__PRINTF(2, 3)
+static SSL__UNUSED void ssl__warn(ssl_ctx *c, const char *fmt, ...)
+{
+    va_list ap;
+    (void)c;
+    fputs("warning: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+}
+
+static const char *ssl__shape(const ssl_tensor *t, char buf[96]) /* "[64,197,192]" */
+{
+    int i, n = 0;
+    buf[n++] = '[';
+    for (i = 0; i < t->ndim; i++) n += snprintf(buf + n, 96 - (size_t)n, i ? ",%d" : "%d", t->dim[i]);
+    buf[n] = ']';
+    buf[n + 1] = 0;
+    return buf;
+}
+
+/* Zeroed host memory that lives until ssl__free_mem; NULL and a sticky error when there is none. */
+static void *ssl__alloc(ssl_ctx *c, const char *at, size_t bytes)
+{
+    void *p = SSL_MALLOC(bytes ? bytes : 1);
+    c->n_allocs++;
+    if (p) memset(p, 0, bytes);
+    else ssl__fail(c, SSL_E_MEMORY, at, "out of memory: %zu bytes asked for", bytes);
+    return p;
+}
+static void ssl__release(void *p) { if (p) SSL_FREE(p); }
+
+/* Grow an array to hold at least need elements; 0 on failure (the old array stays). */
+static int ssl__grow(ssl_ctx *c, const char *at, void **array, int *cap, int need, size_t size)
+{
+    void *p;
+    int n = SSL__MAX(need, *cap * 2);
+    if (need <= *cap) return 1;
+    p = ssl__alloc(c, at, (size_t)n * size);
+    if (!p) return 0;
+    if (*array) memcpy(p, *array, (size_t)*cap * size);
+    ssl__release(*array);
+    *array = p;
+    *cap = n;
+    return 1;
+}
+
+typedef void (*ssl__chunk_fn)(void *arg, int chunk, int thread);
+/* Run chunks 0..n-1 on all threads. How work is cut into chunks must not depend on the number of threads, and no two
+   chunks may write the same place: then the bits do not depend on it either. */
+static void ssl__parallel(ssl_ctx *c, int n_chunks, ssl__chunk_fn fn, void *arg)
+{
+    int i;
+#ifdef _OPENMP
+    if (c->n_threads > 1 && n_chunks > 1) {
+#  pragma omp parallel for num_threads(c->n_threads) schedule(dynamic, 1)
+        for (i = 0; i < n_chunks; i++) fn(arg, i, omp_get_thread_num());
+        return;
+    }
+#endif
+    (void)c;
+    for (i = 0; i < n_chunks; i++) fn(arg, i, 0);
+}
+
+/* 64-byte aligned working memory of one thread (-1: the shared slot); valid until the slot's next call. */
+static SSL__UNUSED void *ssl__scratch(ssl_ctx *c, int thread, size_t bytes)
+{
+    ssl__slot *s = &c->scratch[thread < 0 ? c->n_threads : thread];
+    if (s->size < bytes) {
+        ssl__release(s->raw);
+        s->size = bytes + bytes / 4;
+        s->raw = SSL_MALLOC(s->size + 64);
+        SSL_ASSERT(s->raw);
+        s->p = (void *)(((uintptr_t)s->raw + 63) & ~(uintptr_t)63);
+    }
+    return s->p;
+}
+
+/* ---- arenas: bump allocation in chunks; after a step they merge into one chunk of the peak size, and nothing allocates */
+static void *ssl__device_alloc(ssl_ctx *c, const char *at, size_t bytes)
+{
+    void *p = c->dev->alloc(bytes);
+    c->n_allocs++;
+    if (!p) ssl__fail(c, SSL_E_MEMORY, at, "out of memory: %zu bytes asked for on the device, %zu in use in this step; use a smaller batch",
+                      bytes, c->data.used);
+    return p;
+}
+
+static void *ssl__arena_alloc(ssl_ctx *c, ssl__arena *a, const char *at, size_t bytes)
+{
+    ssl__chunk *k = a->now;
+    char *p;
+    bytes = (bytes + 63) & ~(size_t)63;
+    if (!k || k->used + bytes > k->size) {
+        size_t size = SSL__MAX(bytes, a->on_device ? (size_t)4 << 20 : (size_t)64 << 10);
+        k = (ssl__chunk *)ssl__alloc(c, at, sizeof *k);
+        if (!k) return NULL;
+        k->p = (char *)(a->on_device ? ssl__device_alloc(c, at, size) : ssl__alloc(c, at, size));
+        if (!k->p) { ssl__release(k); return NULL; }
+        k->size = size;
+        if (a->now) a->now->next = k;
+        else a->first = k;
+        a->now = k;
+    }
+    p = k->p + k->used;
+    k->used += bytes;
+    a->used += bytes;
+    if (a->used > a->peak) a->peak = a->used;
+    return p;
+}
+
+static void ssl__arena_free(ssl_ctx *c, ssl__arena *a)
+{
+    ssl__chunk *k = a->first, *next;
+    for (; k; k = next) {
+        next = k->next;
+        if (a->on_device) c->dev->release(k->p);
+        else ssl__release(k->p);
+        ssl__release(k);
+    }
+    a->first = a->now = NULL;
+    a->used = 0;
+}
+
+static void ssl__arena_reset(ssl_ctx *c, ssl__arena *a)
+{
+    if (a->first && a->first->next) { /* more than one chunk: replace them by one that holds everything */
+        size_t peak = a->peak + a->peak / 16;
+        ssl__arena_free(c, a);
+        ssl__arena_alloc(c, a, "ssl_step_end", peak);
+    }
+    if (a->first) a->first->used = 0;
+    a->used = 0;
+}
+
+static void *ssl__cpu_alloc(size_t n) { return aligned_alloc(64, (n + 63) & ~(size_t)63); }
+static void ssl__cpu_release(void *p) { free(p); }
+static int ssl__cpu_copy(void *d, const void *s, size_t n) { memcpy(d, s, n); return 1; }
+static const ssl__backend ssl__cpu_backend = { ssl__cpu_alloc, ssl__cpu_release, ssl__cpu_copy, ssl__cpu_copy, ssl__cpu_copy };
+
+/* ==== >>rng ==== Philox 4x32-10: ten rounds of two 32x32 -> 64 bit products and xors ==================== */
+SSL_HD static inline void ssl__philox(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4])
+{
+    uint32_t c0 = (uint32_t)index, c1 = (uint32_t)(index >> 32), c2 = (uint32_t)stream, c3 = (uint32_t)(stream >> 32);
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    int i;
+    for (i = 0; i < 10; i++) {
+        const uint64_t a = (uint64_t)0xD2511F53u * c0, b = (uint64_t)0xCD9E8D57u * c2;
+        c0 = (uint32_t)(b >> 32) ^ c1 ^ k0;
+        c1 = (uint32_t)b;
+        c2 = (uint32_t)(a >> 32) ^ c3 ^ k1;
+        c3 = (uint32_t)a;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    out[0] = c0; out[1] = c1; out[2] = c2; out[3] = c3;
+}
+SSL_HD static inline float ssl__unit(uint32_t u) { return (float)(u >> 8) * (1.0f / 16777216.0f); } /* [0,1) */
+
+/* ==== >>math ==== branch-free scalar functions that compilers vectorize; errors against libm are in tests/test_math.c */
+SSL_HD static inline float ssl__bits(uint32_t u) { float f; memcpy(&f, &u, 4); return f; }
+/* e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln2/2, e^r by a polynomial of degree 6; x is clamped to [-87.3, 88.7] */
+SSL_HD static inline float ssl__exp(float x)
+{
+    float n, r, p;
+    x = x < -87.3f ? -87.3f : x > 88.7f ? 88.7f : x;
+    n = (x * 1.44269504f + 12582912.0f) - 12582912.0f;
+    r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    p = 1.3888889e-3f;
+    p = p * r + 8.3333333e-3f;
+    p = p * r + 4.1666668e-2f;
+    p = p * r + 1.6666667e-1f;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    return p * ssl__bits((uint32_t)((int32_t)n + 127) << 23);
+}
+/* tanh x = x P(x^2) / Q(x^2) for |x| <= 7.9, beyond that +-1 to float precision (rational minimax of Eigen's ptanh) */
+SSL_HD static inline float ssl__tanh(float x)
+{
+    float s, p, q;
+    x = x < -7.9053111f ? -7.9053111f : x > 7.9053111f ? 7.9053111f : x;
+    s = x * x;
+    p = -2.76076847742355e-16f;
+    p = p * s + 2.00018790482477e-13f;
+    p = p * s - 8.60467152213735e-11f;
+    p = p * s + 5.12229709037114e-08f;
+    p = p * s + 1.48572235717979e-05f;
+    p = p * s + 6.37261928875436e-04f;
+    p = p * s + 4.89352455891786e-03f;
+    q = 1.19825839466702e-06f;
+    q = q * s + 1.18534705686654e-04f;
+    q = q * s + 2.26843463243900e-03f;
+    q = q * s + 4.89352518554385e-03f;
+    return x * p / q;
+}
+/* erf x = x P(x^2) / Q(x^2) for |x| <= 4, beyond that +-1 to float precision (rational minimax of Eigen's erf) */
+SSL_HD static inline float ssl__erf(float x)
+{
+    float s, p, q;
+    x = x < -4.0f ? -4.0f : x > 4.0f ? 4.0f : x;
+    s = x * x;
+    p = -2.72614225801306e-10f;
+    p = p * s + 2.77068142495902e-08f;
+    p = p * s - 2.10102402082508e-06f;
+    p = p * s - 5.69250639462346e-05f;
+    p = p * s - 7.34990630326855e-04f;
+    p = p * s - 2.95459980854025e-03f;
+    p = p * s - 1.60960333262415e-02f;
+    q = -1.45660718464996e-05f;
+    q = q * s - 2.13374055278905e-04f;
+    q = q * s - 1.68282697438203e-03f;
+    q = q * s - 7.37332916720468e-03f;
+    q = q * s - 1.42647390514189e-02f;
+    return x * p / q;
+}
+SSL_HD static inline float ssl__gelu(float x) { return 0.5f * x * (1.0f + ssl__erf(0.70710678f * x)); }
+SSL_HD static inline float ssl__dgelu(float x) /* Phi(x) + x phi(x) */
+{ return 0.5f * (1.0f + ssl__erf(0.70710678f * x)) + x * 0.39894228f * ssl__exp(-0.5f * x * x); }
+SSL_HD static inline float ssl__gelu_tanh(float x) { return 0.5f * x * (1.0f + ssl__tanh(0.79788456f * (x + 0.044715f * x * x * x))); }
+SSL_HD static inline float ssl__dgelu_tanh(float x)
+{
+    const float t = ssl__tanh(0.79788456f * (x + 0.044715f * x * x * x));
+    return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * 0.79788456f * (1.0f + 0.134145f * x * x);
+}
+SSL_HD static inline float ssl__act(ssl_act a, float x)
+{ return a == SSL_ACT_RELU ? (x > 0.0f ? x : 0.0f) : a == SSL_ACT_GELU ? ssl__gelu(x) : a == SSL_ACT_GELU_TANH ? ssl__gelu_tanh(x) : x; }
+
+/* ==== the passes: the kernels below, compiled once per instruction set =================================== */
+#define SSL__GRAIN 16384 /* elements of one chunk of an elementwise kernel */
+
+#define SSL__PASS 0
+#define SSL__SUFFIX _portable
+#define SSL__ISA_NAME "portable"
+#include __FILE__
+#undef SSL__PASS
+#undef SSL__SUFFIX
+#undef SSL__ISA_NAME
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__CUDACC__) && !defined(SSL_PORTABLE)
+#  define SSL__X86_PASSES 1
+#  define SSL__PASS 1
+#  define SSL__SUFFIX _avx2
+#  define SSL__ISA_NAME "avx2"
+#  ifdef __clang__
+#    pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#  else
+#    pragma GCC push_options
+#    pragma GCC target("avx2,fma")
+#  endif
+#  include __FILE__
+#  ifdef __clang__
+#    pragma clang attribute pop
+#  else
+#    pragma GCC pop_options
+#  endif
+#  undef SSL__PASS
+#  undef SSL__SUFFIX
+#  undef SSL__ISA_NAME
+#  define SSL__PASS 2
+#  define SSL__SUFFIX _avx512
+#  define SSL__ISA_NAME "avx512"
+#  ifdef __clang__
+#    pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
+#  else
+#    pragma GCC push_options
+#    pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,prefer-vector-width=512")
+#  endif
+#  include __FILE__
+#  ifdef __clang__
+#    pragma clang attribute pop
+#  else
+#    pragma GCC pop_options
+#  endif
+#  undef SSL__PASS
+#  undef SSL__SUFFIX
+#  undef SSL__ISA_NAME
+#elif defined(__aarch64__) && defined(__GNUC__) && !defined(SSL_PORTABLE)
+#  define SSL__NEON_PASS 1
+#  define SSL__PASS 3
+#  define SSL__SUFFIX _neon
+#  define SSL__ISA_NAME "neon"
+#  include __FILE__
+#  undef SSL__PASS
+#  undef SSL__SUFFIX
+#  undef SSL__ISA_NAME
+#endif
+#endif /* part 1 */
+
+/* =========================================================================================================
+   KERNELS, CPU: this part is compiled once per pass.
+   ========================================================================================================= */
+#ifdef SSL__PASS
+#define SSL__K(name) SSL__CAT(SSL__CAT(ssl__cpu_, name), SSL__SUFFIX)
+#define SSL__KERNEL(name, args) static void SSL__K(name) args;
+SSL__KERNELS
+#undef SSL__KERNEL
+
+/* ==== >>simd ==== SSL__W floats in an SSL__V ============================================================ */
+#if SSL__PASS == 2
+#  define SSL__W            16
+#  define SSL__V            __m512
+#  define SSL__VLOAD(p)     _mm512_loadu_ps(p)
+#  define SSL__VSTORE(p, v) _mm512_storeu_ps(p, v)
+#  define SSL__VSET1(f)     _mm512_set1_ps(f)
+#  define SSL__VZERO()      _mm512_setzero_ps()
+#  define SSL__VADD(a, b)   _mm512_add_ps(a, b)
+#  define SSL__VSUB(a, b)   _mm512_sub_ps(a, b)
+#  define SSL__VMUL(a, b)   _mm512_mul_ps(a, b)
+#  define SSL__VMAX(a, b)   _mm512_max_ps(a, b)
+#  define SSL__VFMA(a, b, c) _mm512_fmadd_ps(a, b, c)
+#elif SSL__PASS == 1
+#  define SSL__W            8
+#  define SSL__V            __m256
+#  define SSL__VLOAD(p)     _mm256_loadu_ps(p)
+#  define SSL__VSTORE(p, v) _mm256_storeu_ps(p, v)
+#  define SSL__VSET1(f)     _mm256_set1_ps(f)
+#  define SSL__VZERO()      _mm256_setzero_ps()
+#  define SSL__VADD(a, b)   _mm256_add_ps(a, b)
+#  define SSL__VSUB(a, b)   _mm256_sub_ps(a, b)
+#  define SSL__VMUL(a, b)   _mm256_mul_ps(a, b)
+#  define SSL__VMAX(a, b)   _mm256_max_ps(a, b)
+#  define SSL__VFMA(a, b, c) _mm256_fmadd_ps(a, b, c)
+#elif SSL__PASS == 3
+#  define SSL__W            4
+#  define SSL__V            float32x4_t
+#  define SSL__VLOAD(p)     vld1q_f32(p)
+#  define SSL__VSTORE(p, v) vst1q_f32(p, v)
+#  define SSL__VSET1(f)     vdupq_n_f32(f)
+#  define SSL__VZERO()      vdupq_n_f32(0.0f)
+#  define SSL__VADD(a, b)   vaddq_f32(a, b)
+#  define SSL__VSUB(a, b)   vsubq_f32(a, b)
+#  define SSL__VMUL(a, b)   vmulq_f32(a, b)
+#  define SSL__VMAX(a, b)   vmaxq_f32(a, b)
+#  define SSL__VFMA(a, b, c) vfmaq_f32(c, a, b)
+#else /* plain C: any compiler, any machine */
+#  define SSL__W            1
+#  define SSL__V            float
+#  define SSL__VLOAD(p)     (*(p))
+#  define SSL__VSTORE(p, v) (void)(*(p) = (v))
+#  define SSL__VSET1(f)     (f)
+#  define SSL__VZERO()      0.0f
+#  define SSL__VADD(a, b)   ((a) + (b))
+#  define SSL__VSUB(a, b)   ((a) - (b))
+#  define SSL__VMUL(a, b)   ((a) * (b))
+#  define SSL__VMAX(a, b)   ((a) > (b) ? (a) : (b))
+#  define SSL__VFMA(a, b, c) ((a) * (b) + (c))
+#endif
+
+/* ==== >>elementwise ==== one line of SSL__UNARY gives value, derivative, CPU loops (and the CUDA kernels) ==== */
+typedef struct SSL__K(ew) { int64_t n; float p; const float *x, *y, *dy; float *out; } SSL__K(ew);
+static inline int64_t SSL__K(ew_end)(const SSL__K(ew) *e, int chunk)
+{ const int64_t end = ((int64_t)chunk + 1) * SSL__GRAIN; return end < e->n ? end : e->n; }
+static void SSL__K(ew_run)(ssl_ctx *c, ssl__chunk_fn fn, SSL__K(ew) *e)
+{ ssl__parallel(c, (int)((e->n + SSL__GRAIN - 1) / SSL__GRAIN), fn, e); }
+
+#define SSL__UNARY_CPU(name, value, derivative)                                                                \
+    static void SSL__K(name##_f_chunk)(void *arg, int chunk, int thread)                                       \
+    {                                                                                                          \
+        const SSL__K(ew) *e = (const SSL__K(ew) *)arg;                                                         \
+        const int64_t end = SSL__K(ew_end)(e, chunk);                                                          \
+        const float *SSL_RESTRICT xs = e->x, p = e->p;                                                         \
+        float *SSL_RESTRICT ys = e->out;                                                                       \
+        int64_t i;                                                                                             \
+        (void)thread; (void)p;                                                                                 \
+        for (i = (int64_t)chunk * SSL__GRAIN; i < end; i++) { const float x = xs[i]; ys[i] = (value); }        \
+    }                                                                                                          \
+    static void SSL__K(name##_b_chunk)(void *arg, int chunk, int thread)                                       \
+    {                                                                                                          \
+        const SSL__K(ew) *e = (const SSL__K(ew) *)arg;                                                         \
+        const int64_t end = SSL__K(ew_end)(e, chunk);                                                          \
+        const float *SSL_RESTRICT xs = e->x, *SSL_RESTRICT ys = e->y, *SSL_RESTRICT dy = e->dy, p = e->p;      \
+        float *SSL_RESTRICT dx = e->out;                                                                       \
+        int64_t i;                                                                                             \
+        (void)thread; (void)p;                                                                                 \
+        for (i = (int64_t)chunk * SSL__GRAIN; i < end; i++) {                                                  \
+            const float x = xs[i], y = ys[i];                                                                  \
+            (void)x; (void)y;                                                                                  \
+            dx[i] += dy[i] * (derivative);                                                                     \
+        }                                                                                                      \
+    }                                                                                                          \
+    static void SSL__K(name##_f)(ssl_ctx *c, int64_t n, float p, const float *x, float *y)                     \
+    {                                                                                                          \
+        SSL__K(ew) e = { n, p, x, NULL, NULL, y };                                                             \
+        SSL__K(ew_run)(c, SSL__K(name##_f_chunk), &e);                                                         \
+    }                                                                                                          \
+    static void SSL__K(name##_b)(ssl_ctx *c, int64_t n, float p, const float *x, const float *y, const float *dy, float *dx) \
+    {                                                                                                          \
+        SSL__K(ew) e = { n, p, x, y, dy, dx };                                                                 \
+        SSL__K(ew_run)(c, SSL__K(name##_b_chunk), &e);                                                         \
+    }
+SSL__UNARY(SSL__UNARY_CPU)
+#undef SSL__UNARY_CPU
+
+static void SSL__K(fill_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(ew) *e = (const SSL__K(ew) *)arg;
+    const int64_t end = SSL__K(ew_end)(e, chunk);
+    int64_t i;
+    (void)thread;
+    for (i = (int64_t)chunk * SSL__GRAIN; i < end; i++) e->out[i] = e->p;
+}
+static void SSL__K(fill)(ssl_ctx *c, int64_t n, float v, float *y)
+{ SSL__K(ew) e = { n, v, NULL, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(fill_chunk), &e); }
+
+static void SSL__K(axpy_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(ew) *e = (const SSL__K(ew) *)arg;
+    const int64_t end = SSL__K(ew_end)(e, chunk);
+    const float *SSL_RESTRICT x = e->x;
+    float *SSL_RESTRICT y = e->out;
+    int64_t i;
+    (void)thread;
+    for (i = (int64_t)chunk * SSL__GRAIN; i < end; i++) y[i] += e->p * x[i];
+}
+static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *y)
+{ SSL__K(ew) e = { n, a, x, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(axpy_chunk), &e); }
+
+/* ==== >>gemm ==== */
+static void SSL__K(gemm)(ssl_ctx *c, int ta, int tb, int batch, int m, int n, int k, const float *a, int lda, int64_t sa,
+                         const float *b, int ldb, int64_t sb, float beta, float *y, int ldy, int64_t sy, const ssl__epilogue *ep)
+{
+    int s, i, j, p;
+    (void)c;
+    for (s = 0; s < batch; s++)
+        for (i = 0; i < m; i++)
+            for (j = 0; j < n; j++) {
+                const float *as = a + s * sa, *bs = b + s * sb;
+                float *out = y + s * sy + (int64_t)i * ldy + j, v = beta * (beta != 0.0f ? *out : 0.0f);
+                for (p = 0; p < k; p++)
+                    v += (ta ? as[(int64_t)p * lda + i] : as[(int64_t)i * lda + p]) * (tb ? bs[(int64_t)j * ldb + p] : bs[(int64_t)p * ldb + j]);
+                if (ep) {
+                    if (ep->bias) v += ep->bias[j];
+                    if (ep->pre) ep->pre[((int64_t)s * m + i) * n + j] = v;
+                    v = ssl__act(ep->act, v);
+                    if (ep->residual) v += ep->residual[out - y];
+                }
+                *out = v;
+            }
+}
+
+/* ==== >>reduce ==== sums in 16 lanes per block of SSL__GRAIN, blocks added in order: the same for any thread count */
+static void SSL__K(sum_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(ew) *e = (const SSL__K(ew) *)arg;
+    const int64_t begin = (int64_t)chunk * SSL__GRAIN, end = SSL__K(ew_end)(e, chunk);
+    float lane[16] = { 0.0f }, s = 0.0f;
+    int64_t i = begin;
+    int j;
+    (void)thread;
+    for (; i + 16 <= end; i += 16)
+        for (j = 0; j < 16; j++) lane[j] += e->x[i + j];
+    for (; i < end; i++) s += e->x[i];
+    for (j = 0; j < 16; j++) s += lane[j];
+    e->out[chunk] = s;
+}
+static void SSL__K(sum)(ssl_ctx *c, int64_t n, float scale, const float *x, float *y)
+{
+    const int n_chunks = (int)((n + SSL__GRAIN - 1) / SSL__GRAIN);
+    float *part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)n_chunks);
+    SSL__K(ew) e = { n, scale, x, NULL, NULL, part };
+    double s = 0.0;
+    int i;
+    SSL__K(ew_run)(c, SSL__K(sum_chunk), &e);
+    for (i = 0; i < n_chunks; i++) s += (double)part[i];
+    y[0] = (float)(s * (double)scale);
+}
+typedef struct SSL__K(cs) { int rows, cols; const float *x; float *y; } SSL__K(cs);
+static void SSL__K(colsum_chunk)(void *arg, int chunk, int thread) /* 64 columns, all rows in order */
+{
+    const SSL__K(cs) *e = (const SSL__K(cs) *)arg;
+    const int j0 = chunk * 64, n = SSL__MIN(64, e->cols - j0);
+    float s[64] = { 0.0f };
+    int i, j;
+    (void)thread;
+    for (i = 0; i < e->rows; i++) {
+        const float *SSL_RESTRICT x = e->x + (int64_t)i * e->cols + j0;
+        if (n == 64) for (j = 0; j < 64; j++) s[j] += x[j];
+        else for (j = 0; j < n; j++) s[j] += x[j];
+    }
+    for (j = 0; j < n; j++) e->y[j0 + j] += s[j];
+}
+static void SSL__K(colsum)(ssl_ctx *c, int rows, int cols, const float *x, float *y)
+{ SSL__K(cs) e = { rows, cols, x, y }; ssl__parallel(c, (cols + 63) / 64, SSL__K(colsum_chunk), &e); }
+static void SSL__K(spread_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(ew) *e = (const SSL__K(ew) *)arg;
+    const int64_t end = SSL__K(ew_end)(e, chunk);
+    int64_t i;
+    (void)thread;
+    for (i = (int64_t)chunk * SSL__GRAIN; i < end; i++) e->out[i] += e->p;
+}
+static void SSL__K(spread)(ssl_ctx *c, int64_t n, float scale, const float *x, float *y)
+{ SSL__K(ew) e = { n, scale * x[0], NULL, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(spread_chunk), &e); }
+
+/* ==== >>broadcast ==== kernels ======================================================================= */
+
+/* ==== >>shape ==== kernels =========================================================================== */
+
+/* ==== >>token ==== kernels =========================================================================== */
+
+/* ==== >>norm ==== kernels ============================================================================ */
+
+/* ==== >>loss ==== kernels ============================================================================ */
+
+/* ==== >>dropout ==== kernels ========================================================================= */
+
+/* ==== >>attention ==== kernels ======================================================================= */
+
+/* ==== >>conv ==== kernels ============================================================================ */
+
+/* ==== >>batchnorm ==== kernels ======================================================================= */
+
+/* ==== >>optim ==== kernels =========================================================================== */
+
+#define SSL__KERNEL(name, args) SSL__K(name),
+static const ssl__kernels SSL__K(table) = { SSL__ISA_NAME, SSL__KERNELS };
+#undef SSL__KERNEL
+#undef SSL__K
+#undef SSL__W
+#undef SSL__V
+#undef SSL__VLOAD
+#undef SSL__VSTORE
+#undef SSL__VSET1
+#undef SSL__VZERO
+#undef SSL__VADD
+#undef SSL__VSUB
+#undef SSL__VMUL
+#undef SSL__VMAX
+#undef SSL__VFMA
+#endif /* SSL__PASS */
+
+/* =========================================================================================================
+   IMPLEMENTATION, part 2: tensors, autograd, ops, layers, everything above.
+   ========================================================================================================= */
+#if defined(SSL__PART) && SSL__PART == 1 && !defined(SSL__PASS)
+#undef SSL__PART
+#define SSL__PART 2
+
+#ifdef __CUDACC__
+#  include "ssl_cuda.cuh"
+#endif
+
+/* ==== >>context ====================================================================================== */
+static const ssl__kernels *ssl__cpu_kernels(void) /* the best table this machine can run; SSL_ISA= forces one */
+{
+    const char *want = getenv("SSL_ISA");
+#ifdef SSL__X86_PASSES
+    const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    const int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                       __builtin_cpu_supports("avx512vl");
+    if (avx512 && (!want || !strcmp(want, "avx512"))) return &ssl__cpu_table_avx512;
+    if (avx2 && (!want || !strcmp(want, "avx2"))) return &ssl__cpu_table_avx2;
+#endif
+#ifdef SSL__NEON_PASS
+    if (!want || !strcmp(want, "neon")) return &ssl__cpu_table_neon;
+#endif
+    (void)want;
+    return &ssl__cpu_table_portable;
+}
+
+static int ssl__max_threads(void)
+{
+#ifdef _OPENMP
+    return omp_get_max_threads();
+#else
+    return 1;
+#endif
+}
+
+static ssl_ctx ssl__no_memory; /* what ssl_open returns when not even a context fits; never written after load */
+
+SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
+{
+    ssl_desc d = SSL_ZERO;
+    ssl_ctx *c = (ssl_ctx *)SSL_MALLOC(sizeof *c);
+    if (!c) return &ssl__no_memory;
+    memset(c, 0, sizeof *c);
+    if (desc) d = *desc;
+    c->nil.ctx = c;
+    c->nil.op = "nil";
+    c->nil.at = at;
+    c->on_error = d.on_error;
+    c->on_error_user = d.on_error_user;
+    c->seed = d.seed;
+    c->training = 1;
+    c->device = d.device == SSL_DEVICE_DEFAULT ? SSL_DEVICE_CPU : d.device;
+    c->precision = d.precision == SSL_PRECISION_DEFAULT ? SSL_PRECISION_HIGHEST : d.precision;
+    c->n_threads = d.threads > 0 ? d.threads : ssl__max_threads();
+    c->dev = &ssl__cpu_backend;
+    c->k = ssl__cpu_kernels();
+    c->data.on_device = 1;
+    if (d._start_canary || d._end_canary) { ssl__fail(c, SSL_E_ARG, at, "ssl_open: the ssl_desc is not initialized: write `ssl_desc d = SSL_ZERO;`"); return c; }
+    c->scratch = (ssl__slot *)ssl__alloc(c, at, sizeof(ssl__slot) * (size_t)(c->n_threads + 1));
+#ifdef __CUDACC__
+    if (c->device == SSL_DEVICE_CUDA) ssl__cuda_open(c, at);
+#else
+    if (c->device == SSL_DEVICE_CUDA)
+        ssl__fail(c, SSL_E_CUDA, at, "ssl_open: this program was built without CUDA: build it with `nvcc -O3 -x cu -arch=native prog.c`, or use the CPU");
+#endif
+    return c;
+}
+
+SSL_API int ssl_close(ssl_ctx *c)
+{
+    int i, code = (int)c->status;
+    if (c == &ssl__no_memory) return (int)SSL_E_MEMORY;
+    if (c->n_suppressed && !c->on_error) fprintf(stderr, "(%d later calls were skipped)\n", c->n_suppressed);
+    for (i = 0; i < c->n_params; i++) { ssl__release(c->param[i]->name); ssl__release(c->param[i]); }
+    ssl__release(c->param);
+    if (c->values) c->dev->release(c->values);
+    ssl__arena_free(c, &c->data);
+    ssl__arena_free(c, &c->host);
+    ssl__release(c->free_grads);
+    for (i = 0; c->scratch && i <= c->n_threads; i++) ssl__release(c->scratch[i].raw);
+    ssl__release(c->scratch);
+    SSL_FREE(c);
+    return code;
+}
+
+SSL_API int ssl_ok(const ssl_ctx *c) { return c->status == SSL_OK && c != &ssl__no_memory; }
+SSL_API ssl_status ssl_error(const ssl_ctx *c) { return c == &ssl__no_memory ? SSL_E_MEMORY : c->status; }
+SSL_API const char *ssl_error_message(const ssl_ctx *c) { return c->message; }
+SSL_API void ssl_error_clear(ssl_ctx *c) { c->status = SSL_OK; c->n_suppressed = 0; c->message[0] = 0; }
+SSL_API void ssl_train(ssl_ctx *c, int training) { c->training = training; }
+SSL_API void ssl_no_grad(ssl_ctx *c, int on) { c->no_grad += on ? 1 : -1; }
+SSL_API const char *ssl_isa(const ssl_ctx *c) { return c->k->isa; }
+SSL_API void ssl_raise_at(const char *at, ssl_ctx *c, ssl_status code, const char *message) { ssl__fail(c, code, at, "%s", message); }
+
+SSL_API void ssl_step_end(ssl_ctx *c)
+{
+    ssl__arena_reset(c, &c->data);
+    ssl__arena_reset(c, &c->host);
+    c->n_free_grads = 0;
+    c->tape = NULL;
+}
+
+SSL_API ssl_memory ssl_memory_stats(const ssl_ctx *c)
+{
+    ssl_memory m;
+    m.n_allocs = c->n_allocs;
+    m.step_bytes = c->data.used;
+    m.step_peak = c->data.peak;
+    m.param_bytes = (size_t)c->cap_flat * 4 * sizeof(float);
+    return m;
+}
+
+/* ==== >>rng ==== sequential draws over Philox */
+SSL_API ssl_rng ssl_rng_make(uint64_t seed, uint64_t stream)
+{ ssl_rng r; memset(&r, 0, sizeof r); r.seed = seed; r.stream = stream; return r; }
+SSL_API uint32_t ssl_rng_u32(ssl_rng *r)
+{
+    if (r->index % 4 == 0) ssl__philox(r->seed, r->stream, r->index / 4, r->buf);
+    return r->buf[r->index++ % 4];
+}
+SSL_API float ssl_rng_uniform(ssl_rng *r) { return ssl__unit(ssl_rng_u32(r)); }
+SSL_API float ssl_rng_normal(ssl_rng *r) /* Box-Muller */
+{
+    const double u = ((double)ssl_rng_u32(r) + 1.0) / 4294967297.0, v = (double)ssl_rng_u32(r) / 4294967296.0;
+    return (float)(sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v));
+}
+SSL_API int ssl_rng_below(ssl_rng *r, int n) { return (int)(((uint64_t)ssl_rng_u32(r) * (uint64_t)n) >> 32); }
+SSL_API uint64_t ssl_rng_stream(ssl_ctx *c) { return c->rng_position++; }
+
+/* ==== >>tensor ======================================================================================= */
+SSL_API int64_t ssl_numel(const ssl_tensor *t)
+{
+    int64_t n = 1;
+    int i;
+    if (t->ndim == 0) return 0; /* the nil tensor */
+    for (i = 0; i < t->ndim; i++) n *= t->dim[i];
+    return n;
+}
+
+static size_t ssl__bytes(const ssl_tensor *t) { return (size_t)ssl_numel(t) * (t->dtype == SSL_U8 ? 1 : 4); }
+
+/* A tensor of this step without values yet (reshape and detach share their input's). */
+static ssl_tensor *ssl__node(ssl_ctx *c, const char *at, const char *op, ssl_dtype dtype, int ndim, const int *dim)
+{
+    ssl_tensor *t;
+    int i;
+    if (c->status) return &c->nil;
+    if (ndim < 1 || ndim > SSL_DIMS) return ssl__fail(c, SSL_E_SHAPE, at, "%s: %d axes: a tensor has 1 to %d", op, ndim, SSL_DIMS);
+    t = (ssl_tensor *)ssl__arena_alloc(c, &c->host, at, sizeof *t);
+    if (!t) return &c->nil;
+    memset(t, 0, sizeof *t);
+    t->ctx = c;
+    t->op = op;
+    t->at = at;
+    t->dtype = dtype;
+    t->ndim = ndim;
+    for (i = 0; i < ndim; i++) {
+        t->dim[i] = dim[i];
+        if (dim[i] <= 0) return ssl__fail(c, SSL_E_SHAPE, at, "%s: axis %d would have %d elements: every axis needs at least 1", op, i, dim[i]);
+    }
+    return t;
+}
+
+static void ssl__point(ssl_tensor *t, void *p)
+{
+    t->x = t->dtype == SSL_F32 ? (float *)p : NULL;
+    t->i = t->dtype == SSL_I32 ? (int32_t *)p : NULL;
+    t->u = t->dtype == SSL_U8 ? (uint8_t *)p : NULL;
+}
+static const void *ssl__data(const ssl_tensor *t) { return t->dtype == SSL_F32 ? (const void *)t->x : t->dtype == SSL_I32 ? (const void *)t->i : (const void *)t->u; }
+
+/* A tensor of this step with (uninitialized) values: what ops write into. */
+static ssl_tensor *ssl__new(ssl_ctx *c, const char *at, const char *op, ssl_dtype dtype, int ndim, const int *dim)
+{
+    ssl_tensor *t = ssl__node(c, at, op, dtype, ndim, dim);
+    void *p;
+    if (c->status) return &c->nil;
+    p = ssl__arena_alloc(c, &c->data, at, ssl__bytes(t));
+    if (!p) return &c->nil;
+    ssl__point(t, p);
+    return t;
+}
+static ssl_tensor *ssl__like(const char *at, const char *op, const ssl_tensor *x) { return ssl__new(x->ctx, at, op, SSL_F32, x->ndim, x->dim); }
+
+/* Step memory for an op's own use: on the device, or zeroed on the host (aux structs, lists). NULL after an error. */
+static SSL__UNUSED void *ssl__temp(ssl_ctx *c, const char *at, size_t bytes) { return c->status ? NULL : ssl__arena_alloc(c, &c->data, at, bytes); }
+static void *ssl__aux(ssl_ctx *c, const char *at, size_t bytes)
+{
+    void *p = c->status ? NULL : ssl__arena_alloc(c, &c->host, at, bytes);
+    if (p) memset(p, 0, bytes);
+    return p;
+}
+
+/* Put y on the tape if a gradient can reach one of its n inputs (NULL inputs are left out of the check). */
+static ssl_tensor *ssl__record_n(ssl_tensor *y, ssl_op_fn back, int n, ssl_tensor *const *in)
+{
+    ssl_ctx *c = y->ctx;
+    int i;
+    if (c->status || c->no_grad) return y;
+    for (i = 0; i < n; i++) if (in[i] && in[i]->needs_grad) y->needs_grad = 1;
+    if (!y->needs_grad) return y;
+    y->in = (ssl_tensor **)ssl__aux(c, y->at, sizeof *y->in * (size_t)n);
+    if (!y->in) return &c->nil;
+    for (i = 0; i < n; i++) y->in[i] = in[i];
+    y->n_in = n;
+    y->back = back;
+    y->prev = c->tape;
+    c->tape = y;
+    return y;
+}
+static ssl_tensor *ssl__record(ssl_tensor *y, ssl_op_fn back, ssl_tensor *a, ssl_tensor *b, ssl_tensor *d)
+{
+    ssl_tensor *in[3];
+    in[0] = a; in[1] = b; in[2] = d;
+    return ssl__record_n(y, back, d ? 3 : b ? 2 : 1, in);
+}
+
+/* ---- gradients: buffers of this step are handed back as soon as the node that owns them is done ---- */
+static float *ssl__grad_buffer(ssl_ctx *c, const char *at, int64_t n)
+{
+    int i;
+    for (i = c->n_free_grads - 1; i >= 0; i--)
+        if (c->free_grads[i].n == n) {
+            float *p = c->free_grads[i].p;
+            c->free_grads[i] = c->free_grads[--c->n_free_grads];
+            return p;
+        }
+    return (float *)ssl__arena_alloc(c, &c->data, at, sizeof(float) * (size_t)n);
+}
+static void ssl__grad_drop(ssl_tensor *t)
+{
+    ssl_ctx *c = t->ctx;
+    if (!t->g || t->keep_grad) return;
+    if (ssl__grow(c, t->at, (void **)&c->free_grads, &c->cap_free_grads, c->n_free_grads + 1, sizeof *c->free_grads)) {
+        c->free_grads[c->n_free_grads].p = t->g;
+        c->free_grads[c->n_free_grads++].n = ssl_numel(t);
+    }
+    t->g = NULL;
+}
+/* The gradient to write into; *beta is 0 if nothing is there yet (the kernel must write), 1 if it must add.
+   NULL when t needs none. */
+static float *ssl__grad_beta(ssl_tensor *t, float *beta)
+{
+    *beta = 1.0f;
+    if (!t || !t->needs_grad) return NULL;
+    if (!t->g) { t->g = ssl__grad_buffer(t->ctx, t->at, ssl_numel(t)); *beta = 0.0f; }
+    return t->g;
+}
+SSL_API float *ssl_grad_of(ssl_tensor *t)
+{
+    float beta, *g = ssl__grad_beta(t, &beta);
+    if (g && beta == 0.0f) t->ctx->k->fill(t->ctx, ssl_numel(t), 0.0f, g);
+    return g;
+}
+/* dx += dy for the same number of elements; takes y's buffer over when x has none yet. */
+static void ssl__grad_pass(ssl_tensor *y, ssl_tensor *x)
+{
+    if (!x || !x->needs_grad) return;
+    if (!x->g && !y->keep_grad && !x->keep_grad) { x->g = y->g; y->g = NULL; }
+    else x->ctx->k->axpy(x->ctx, ssl_numel(x), 1.0f, y->g, ssl_grad_of(x));
+}
+
+static int ssl__has_nan(const ssl_tensor *t) /* host check of a float tensor by bits: NaN or infinity */
+{
+    const int64_t n = ssl_numel(t);
+    float part[1024];
+    int64_t i, j;
+    if (t->dtype != SSL_F32 || !t->x) return 0;
+    for (i = 0; i < n; i += 1024) {
+        const int64_t m = SSL__MIN(n - i, 1024);
+        if (!t->ctx->dev->get(part, t->x + i, sizeof(float) * (size_t)m)) return 0;
+        for (j = 0; j < m; j++) { uint32_t u; memcpy(&u, &part[j], 4); if ((u & 0x7f800000u) == 0x7f800000u) return 1; }
+    }
+    return 0;
+}
+/* Name the first op of the tape that made a NaN or infinity. */
+static void ssl__blame_nan(const char *at, ssl_tensor *loss)
+{
+    ssl_tensor *t, *first = loss;
+    char s[96];
+    for (t = loss->ctx->tape; t; t = t->prev) if (ssl__has_nan(t)) first = t;
+    ssl__fail(loss->ctx, SSL_E_NAN, at, "ssl_backward: the loss is not a number or infinite; the first op that made one is %s %s at %s; lower the learning rate or check the images",
+              first->op, ssl__shape(first, s), first->at);
+}
+
+SSL_API void ssl_backward_at(const char *at, ssl_tensor *loss)
+{
+    ssl_ctx *c = loss->ctx;
+    char s[96];
+    ssl_tensor *t;
+    if (c->status) return;
+    if (ssl_numel(loss) != 1) { ssl__fail(c, SSL_E_SHAPE, at, "ssl_backward: loss%s must have one element: use ssl_mean or ssl_sum first", ssl__shape(loss, s)); return; }
+    if (!loss->needs_grad || !c->tape) {
+        ssl__fail(c, SSL_E_ARG, at, "ssl_backward: the loss (from %s at %s) depends on no parameter, or the tape was already used up: call it once per forward pass", loss->op, loss->at);
+        return;
+    }
+    if (ssl__has_nan(loss)) { ssl__blame_nan(at, loss); return; }
+    c->k->fill(c, 1, 1.0f, ssl_grad_of(loss));
+    for (t = c->tape; t && !c->status; t = t->prev) { /* newest first = reverse order */
+        if (t->g && t->back) t->back(t);
+        ssl__grad_drop(t);
+    }
+    c->tape = NULL;
+}
+
+/* ---- inputs and outputs ---- */
+static ssl_tensor *ssl__input(const char *at, ssl_ctx *c, const char *op, ssl_dtype dtype, const void *data, int ndim, va_list ap)
+{
+    int dim[SSL_DIMS], i;
+    ssl_tensor *t;
+    for (i = 0; i < ndim && i < SSL_DIMS; i++) dim[i] = va_arg(ap, int);
+    t = ssl__new(c, at, op, dtype, ndim, dim);
+    if (c->status) return t;
+    if (data) c->dev->put((void *)(uintptr_t)ssl__data(t), data, ssl__bytes(t));
+    else c->k->fill(c, (int64_t)(ssl__bytes(t) + 3) / 4, 0.0f, (float *)(uintptr_t)ssl__data(t));
+    return t;
+}
+#define SSL__INPUT(name, type, dtype)                                                                          \
+    SSL_API ssl_tensor *ssl_##name##_at(const char *at, ssl_ctx *c, const type *data, int ndim, ...)           \
+    {                                                                                                          \
+        va_list ap;                                                                                            \
+        ssl_tensor *t;                                                                                         \
+        va_start(ap, ndim);                                                                                    \
+        t = ssl__input(at, c, "ssl_" #name, dtype, data, ndim, ap);                                            \
+        va_end(ap);                                                                                            \
+        return t;                                                                                              \
+    }
+SSL__INPUT(input, float, SSL_F32)
+SSL__INPUT(input_i32, int32_t, SSL_I32)
+SSL__INPUT(input_u8, uint8_t, SSL_U8)
+#undef SSL__INPUT
+
+SSL_API ssl_tensor *ssl_requires_grad(ssl_tensor *t) { if (!t->ctx->status) t->needs_grad = t->keep_grad = 1; return t; }
+SSL_API float ssl_item(const ssl_tensor *t)
+{
+    float v = 0.0f;
+    if (t->ctx->status || !t->x || !t->ctx->dev->get(&v, t->x, sizeof v)) return ssl__bits(0x7fc00000u);
+    return v;
+}
+SSL_API int ssl_to_host(const ssl_tensor *t, void *dst) { return !t->ctx->status && ssl__data(t) && t->ctx->dev->get(dst, ssl__data(t), ssl__bytes(t)); }
+SSL_API int ssl_grad_to_host(const ssl_tensor *t, float *dst)
+{
+    if (t->ctx->status || t->dtype != SSL_F32) return 0;
+    if (!t->g) { memset(dst, 0, ssl__bytes(t)); return 1; }
+    return t->ctx->dev->get(dst, t->g, ssl__bytes(t));
+}
+
+SSL_API ssl_tensor *ssl_custom_op_at(const char *at, ssl_ctx *c, const char *name, ssl_op_fn forward, ssl_op_fn backward,
+                                     const void *params, size_t n, int n_in, ssl_tensor *const *in, int ndim, const int *dim)
+{
+    ssl_tensor *y;
+    if (c->status) return &c->nil;
+    if (c->device != SSL_DEVICE_CPU) return ssl__fail(c, SSL_E_ARG, at, "ssl_custom_op: %s runs on the CPU backend only", name);
+    y = ssl__new(c, at, name, SSL_F32, ndim, dim);
+    if (c->status) return y;
+    y->aux = n ? ssl__aux(c, at, n) : NULL;
+    y->in = (ssl_tensor **)ssl__aux(c, at, sizeof *y->in * (size_t)SSL__MAX(n_in, 1));
+    if (c->status) return &c->nil;
+    if (n) memcpy(y->aux, params, n);
+    memcpy(y->in, in, sizeof *in * (size_t)n_in);
+    y->n_in = n_in;
+    forward(y);
+    return ssl__record_n(y, backward, n_in, in);
+}
+
+/* ==== >>param ======================================================================================== */
+static int ssl__match(const char *pattern, const char *name) /* '*' matches any run of characters */
+{
+    for (; *pattern != '*'; pattern++, name++) {
+        if (*pattern != *name) return 0;
+        if (!*name) return 1;
+    }
+    while (pattern[1] == '*') pattern++;
+    for (;; name++) {
+        if (ssl__match(pattern + 1, name)) return 1;
+        if (!*name) return 0;
+    }
+}
+
+SSL_API ssl_init ssl_init_make(ssl_init_kind kind, float value) { ssl_init i; i.kind = kind; i.value = value; return i; }
+
+/* Fans as PyTorch counts them: weight [out, in, kernel...]. */
+static void ssl__fill_init(ssl_ctx *c, ssl_init init, const ssl_tensor *t, float *host)
+{
+    const int64_t n = ssl_numel(t);
+    ssl_rng r = ssl_rng_make(c->seed, ssl_rng_stream(c));
+    double receptive = 1.0, in, out, bound;
+    int64_t i;
+    int d;
+    for (d = 2; d < t->ndim; d++) receptive *= t->dim[d];
+    in = receptive * (t->ndim > 1 ? t->dim[1] : 1);
+    out = receptive * t->dim[0];
+    bound = init.kind == SSL_INIT_XAVIER_UNIFORM ? sqrt(6.0 / (in + out)) : init.kind == SSL_INIT_TORCH ? 1.0 / sqrt(in) : (double)init.value;
+    for (i = 0; i < n; i++) {
+        float v = 0.0f;
+        switch (init.kind) {
+        case SSL_INIT_ZEROS: break;
+        case SSL_INIT_CONSTANT: v = init.value; break;
+        case SSL_INIT_NORMAL: v = init.value * ssl_rng_normal(&r); break;
+        case SSL_INIT_TRUNC_NORMAL: do v = ssl_rng_normal(&r); while (fabsf(v) > 2.0f); v *= init.value; break;
+        case SSL_INIT_KAIMING_NORMAL_FAN_OUT: v = (float)sqrt(2.0 / out) * ssl_rng_normal(&r); break;
+        case SSL_INIT_UNIFORM: case SSL_INIT_XAVIER_UNIFORM: case SSL_INIT_TORCH: v = (float)bound * (2.0f * ssl_rng_uniform(&r) - 1.0f); break;
+        }
+        host[i] = v;
+    }
+}
+
+/* Room for n more values: one new buffer of four times the capacity, old contents copied, every tensor pointed anew. */
+static int ssl__param_reserve(ssl_ctx *c, const char *at, int64_t n)
+{
+    int64_t cap = SSL__MAX(c->n_flat + n, c->cap_flat * 2);
+    float *p;
+    int i, part;
+    if (c->n_flat + n <= c->cap_flat) return 1;
+    if (cap < 1 << 14) cap = 1 << 14;
+    p = (float *)ssl__device_alloc(c, at, sizeof(float) * 4 * (size_t)cap);
+    if (!p) return 0;
+    c->k->fill(c, 4 * cap, 0.0f, p);
+    for (part = 0; part < 4 && c->n_flat; part++) c->dev->copy(p + part * cap, c->values + part * c->cap_flat, sizeof(float) * (size_t)c->n_flat);
+    if (c->values) c->dev->release(c->values);
+    c->values = p;
+    c->grads = p + cap;
+    c->moment1 = p + 2 * cap;
+    c->moment2 = p + 3 * cap;
+    c->cap_flat = cap;
+    for (i = 0; i < c->n_params; i++) {
+        c->param[i]->t.x = c->values + c->param[i]->offset;
+        c->param[i]->t.g = c->grads + c->param[i]->offset;
+    }
+    return 1;
+}
+
+static ssl__param *ssl__param_new(ssl_ctx *c, const char *at, const char *name, int ndim, const int *dim)
+{
+    ssl__param *p = (ssl__param *)ssl__alloc(c, at, sizeof *p);
+    const size_t len = strlen(name) + 1;
+    char *copy = (char *)ssl__alloc(c, at, len);
+    if (!p || !copy || !ssl__grow(c, at, (void **)&c->param, &c->cap_params, c->n_params + 1, sizeof *c->param)) { ssl__release(p); ssl__release(copy); return NULL; }
+    memcpy(copy, name, len);
+    p->name = copy;
+    p->lr_scale = p->decay_scale = 1.0f;
+    p->t.ctx = c;
+    p->t.op = copy;
+    p->t.at = at;
+    p->t.ndim = ndim;
+    memcpy(p->t.dim, dim, sizeof *dim * (size_t)ndim);
+    p->t.needs_grad = p->t.keep_grad = 1;
+    p->offset = c->n_flat;
+    return p;
+}
+
+static ssl_tensor *ssl__param_same(ssl_ctx *c, const char *at, ssl_tensor *t, const char *name, int ndim, const int *dim)
+{
+    ssl_tensor want = *t;
+    char a[96], b[96];
+    want.ndim = ndim;
+    memcpy(want.dim, dim, sizeof *dim * (size_t)ndim);
+    if (t->ndim == ndim && !memcmp(t->dim, dim, sizeof *dim * (size_t)ndim)) return t;
+    return ssl__fail(c, SSL_E_SHAPE, at, "ssl_param: \"%s\" exists as %s (made at %s) and is asked for as %s", name, ssl__shape(t, a), t->at, ssl__shape(&want, b));
+}
+
+static ssl_tensor *ssl__param_make(const char *at, ssl_ctx *c, ssl_init init, const char *name, int ndim, const int *dim)
+{
+    ssl_tensor *old;
+    ssl__param *p;
+    float *host;
+    int64_t n;
+    int i;
+    if (c->status) return &c->nil;
+    if (ndim < 1 || ndim > SSL_DIMS) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_param: \"%s\" has %d axes: 1 to %d are possible", name, ndim, SSL_DIMS);
+    for (i = 0; i < ndim; i++)
+        if (dim[i] < 1) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_param: axis %d of \"%s\" has %d elements: at least 1 is needed", i, name, dim[i]);
+    if ((old = ssl_param_find(c, name)) != NULL) return ssl__param_same(c, at, old, name, ndim, dim);
+    if (c->tape) return ssl__fail(c, SSL_E_ARG, at, "ssl_param: \"%s\" is made after the step's first op: make all parameters before, or call ssl_step_end first", name);
+    if (!(p = ssl__param_new(c, at, name, ndim, dim))) return &c->nil;
+    n = ssl_numel(&p->t);
+    host = ssl__param_reserve(c, at, (n + 15) & ~(int64_t)15) ? (float *)ssl__alloc(c, at, sizeof(float) * (size_t)n) : NULL;
+    if (!host) { ssl__release(p->name); ssl__release(p); return &c->nil; }
+    p->t.x = c->values + p->offset;
+    p->t.g = c->grads + p->offset;
+    ssl__fill_init(c, init, &p->t, host);
+    c->dev->put(p->t.x, host, sizeof(float) * (size_t)n);
+    ssl__release(host);
+    c->param[c->n_params++] = p;
+    c->n_flat += (n + 15) & ~(int64_t)15; /* 64-byte steps */
+    return &p->t;
+}
+
+SSL_API ssl_tensor *ssl_param_at(const char *at, ssl_ctx *c, ssl_init init, const char *name, int ndim, ...)
+{
+    int dim[SSL_DIMS], i;
+    va_list ap;
+    va_start(ap, ndim);
+    for (i = 0; i < ndim && i < SSL_DIMS; i++) dim[i] = va_arg(ap, int);
+    va_end(ap);
+    return ssl__param_make(at, c, init, name, ndim, dim);
+}
+
+SSL_API ssl_tensor *ssl_param_find(ssl_ctx *c, const char *name)
+{
+    int i;
+    for (i = 0; i < c->n_params; i++) if (!strcmp(c->param[i]->name, name)) return &c->param[i]->t;
+    return NULL;
+}
+SSL_API int ssl_param_count(const ssl_ctx *c) { return c->n_params; }
+SSL_API ssl_tensor *ssl_param_at_index(ssl_ctx *c, int i, const char **name)
+{
+    if (i < 0 || i >= c->n_params) return &c->nil;
+    if (name) *name = c->param[i]->name;
+    return &c->param[i]->t;
+}
+SSL_API int64_t ssl_param_total(const ssl_ctx *c)
+{
+    int64_t n = 0;
+    int i;
+    for (i = 0; i < c->n_params; i++) if (!c->param[i]->frozen) n += ssl_numel(&c->param[i]->t);
+    return n;
+}
+SSL_API int ssl_param_group(ssl_ctx *c, const char *pattern, float lr_scale, float decay_scale, int frozen)
+{
+    int i, n = 0;
+    for (i = 0; i < c->n_params; i++) {
+        ssl__param *p = c->param[i];
+        if (!ssl__match(pattern, p->name)) continue;
+        p->lr_scale = lr_scale;
+        p->decay_scale = decay_scale;
+        p->frozen = frozen;
+        p->t.needs_grad = !frozen;
+        n++;
+    }
+    return n;
+}
+SSL_API void ssl_zero_grad(ssl_ctx *c) { if (!c->status && c->n_flat) c->k->fill(c, c->n_flat, 0.0f, c->grads); }
+
+/* ==== >>op ==== every block: shape rule, forward, record; above it the backward ========================= */
+static int ssl__last(const ssl_tensor *t) { return t->ndim ? t->dim[t->ndim - 1] : 0; }
+static int ssl__rows(const ssl_tensor *t) { const int d = ssl__last(t); return d ? (int)(ssl_numel(t) / d) : 0; }
+
+/* ---- elementwise ---- */
+typedef struct ssl__unary_aux { float p; } ssl__unary_aux;
+typedef void (*ssl__unary_f)(ssl_ctx *c, int64_t n, float p, const float *x, float *y);
+static ssl_tensor *ssl__unary(const char *at, const char *op, ssl_tensor *x, float p, ssl__unary_f f, ssl_op_fn back)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *y = c->status ? &c->nil : ssl__like(at, op, x);
+    ssl__unary_aux *aux = (ssl__unary_aux *)ssl__aux(c, at, sizeof *aux);
+    if (c->status) return &c->nil;
+    aux->p = p;
+    y->aux = aux;
+    f(c, ssl_numel(x), p, x->x, y->x);
+    return ssl__record(y, back, x, NULL, NULL);
+}
+#define SSL__UNARY_OP(name, value, derivative)                                                                 \
+    static void ssl__##name##_back(ssl_tensor *y)                                                              \
+    {                                                                                                          \
+        ssl_tensor *x = y->in[0];                                                                              \
+        x->ctx->k->name##_b(x->ctx, ssl_numel(x), ((ssl__unary_aux *)y->aux)->p, x->x, y->x, y->g, ssl_grad_of(x)); \
+    }                                                                                                          \
+    static ssl_tensor *ssl__##name##_op(const char *at, ssl_tensor *x, float p)                                \
+    { return ssl__unary(at, "ssl_" #name, x, p, x->ctx->k->name##_f, ssl__##name##_back); }
+SSL__UNARY(SSL__UNARY_OP)
+#undef SSL__UNARY_OP
+SSL_API ssl_tensor *ssl_relu_at(const char *at, ssl_tensor *x) { return ssl__relu_op(at, x, 0.0f); }
+SSL_API ssl_tensor *ssl_gelu_at(const char *at, ssl_tensor *x) { return ssl__gelu_op(at, x, 0.0f); }
+SSL_API ssl_tensor *ssl_gelu_tanh_at(const char *at, ssl_tensor *x) { return ssl__gelu_tanh_op(at, x, 0.0f); }
+SSL_API ssl_tensor *ssl_sigmoid_at(const char *at, ssl_tensor *x) { return ssl__sigmoid_op(at, x, 0.0f); }
+SSL_API ssl_tensor *ssl_tanh_at(const char *at, ssl_tensor *x) { return ssl__tanh_op(at, x, 0.0f); }
+SSL_API ssl_tensor *ssl_exp_at(const char *at, ssl_tensor *x) { return ssl__exp_op(at, x, 0.0f); }
+SSL_API ssl_tensor *ssl_log_at(const char *at, ssl_tensor *x) { return ssl__log_op(at, x, 0.0f); }
+SSL_API ssl_tensor *ssl_sqrt_at(const char *at, ssl_tensor *x) { return ssl__sqrt_op(at, x, 0.0f); }
+SSL_API ssl_tensor *ssl_square_at(const char *at, ssl_tensor *x) { return ssl__square_op(at, x, 0.0f); }
+SSL_API ssl_tensor *ssl_abs_at(const char *at, ssl_tensor *x) { return ssl__abs_op(at, x, 0.0f); }
+SSL_API ssl_tensor *ssl_scale_at(const char *at, ssl_tensor *x, float s) { return ssl__scale_op(at, x, s); }
+SSL_API ssl_tensor *ssl_add_scalar_at(const char *at, ssl_tensor *x, float s) { return ssl__add_scalar_op(at, x, s); }
+SSL_API ssl_tensor *ssl_pow_at(const char *at, ssl_tensor *x, float p) { return ssl__pow_op(at, x, p); }
+SSL_API ssl_tensor *ssl_clamp_min_at(const char *at, ssl_tensor *x, float lo) { return ssl__clamp_min_op(at, x, lo); }
+SSL_API ssl_tensor *ssl_tanh_clip_at(const char *at, ssl_tensor *x, float k) { return ssl__tanh_clip_op(at, x, k); }
+
+/* ---- shapes: no kernels, the values are shared ---- */
+static void ssl__reshape_back(ssl_tensor *y) { ssl__grad_pass(y, y->in[0]); }
+static ssl_tensor *ssl__reshape(const char *at, ssl_tensor *x, int ndim, const int *dim)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *y = c->status ? &c->nil : ssl__node(c, at, "ssl_reshape", x->dtype, ndim, dim);
+    char a[96], b[96];
+    if (c->status) return &c->nil;
+    if (ssl_numel(y) != ssl_numel(x)) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_reshape: %s has another number of elements than %s", ssl__shape(x, a), ssl__shape(y, b));
+    ssl__point(y, (void *)(uintptr_t)ssl__data(x));
+    return ssl__record(y, ssl__reshape_back, x, NULL, NULL);
+}
+SSL_API ssl_tensor *ssl_reshape_at(const char *at, ssl_tensor *x, int ndim, ...)
+{
+    int dim[SSL_DIMS], i, infer = -1;
+    int64_t rest = 1;
+    va_list ap;
+    va_start(ap, ndim);
+    for (i = 0; i < ndim && i < SSL_DIMS; i++) {
+        dim[i] = va_arg(ap, int);
+        if (dim[i] == -1 && infer < 0) infer = i;
+        else rest *= dim[i];
+    }
+    va_end(ap);
+    if (infer >= 0) dim[infer] = rest > 0 && ssl_numel(x) % rest == 0 ? (int)(ssl_numel(x) / rest) : 0;
+    return ssl__reshape(at, x, ndim, dim);
+}
+SSL_API ssl_tensor *ssl_detach_at(const char *at, ssl_tensor *x)
+{
+    ssl_tensor *y = x->ctx->status ? &x->ctx->nil : ssl__node(x->ctx, at, "ssl_detach", x->dtype, x->ndim, x->dim);
+    if (x->ctx->status) return &x->ctx->nil;
+    ssl__point(y, (void *)(uintptr_t)ssl__data(x));
+    return y;
+}
+
+/* ---- linear: y = act(x w^T + b) + r.  dpre = dy act'(pre);  dx += dpre w;  dw += dpre^T x;  db += column sums ---- */
+typedef struct ssl__linear_aux { ssl_act act; float *pre; } ssl__linear_aux;
+static void ssl__linear_back(ssl_tensor *y)
+{
+    ssl_tensor *x = y->in[0], *w = y->in[1], *b = y->in[2], *r = y->in[3];
+    ssl_ctx *c = y->ctx;
+    ssl__linear_aux *aux = (ssl__linear_aux *)y->aux;
+    const int n = ssl__last(y), m = ssl__rows(y), k = ssl__last(x);
+    float *dpre = y->g, *g, beta;
+    if (aux->pre) {
+        dpre = ssl__grad_buffer(c, y->at, (int64_t)m * n);
+        if (!dpre) return;
+        c->k->fill(c, (int64_t)m * n, 0.0f, dpre);
+        if (aux->act == SSL_ACT_RELU) c->k->relu_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, dpre);
+        else if (aux->act == SSL_ACT_GELU) c->k->gelu_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, dpre);
+        else c->k->gelu_tanh_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, dpre);
+    }
+    if ((g = ssl__grad_beta(x, &beta)) != NULL) c->k->gemm(c, 0, 0, 1, m, k, n, dpre, n, 0, w->x, k, 0, beta, g, k, 0, NULL);
+    if ((g = ssl__grad_beta(w, &beta)) != NULL) c->k->gemm(c, 1, 0, 1, n, k, m, dpre, n, 0, x->x, k, 0, beta, g, k, 0, NULL);
+    if ((g = ssl_grad_of(b)) != NULL) c->k->colsum(c, m, n, dpre, g);
+    if (dpre != y->g) { ssl_tensor t = *y; t.g = dpre; t.keep_grad = 0; ssl__grad_drop(&t); }
+    ssl__grad_pass(y, r);
+}
+SSL_API ssl_tensor *ssl_linear_fused_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *b, ssl_act act, ssl_tensor *r)
+{
+    ssl_ctx *c = x->ctx;
+    ssl__linear_aux *aux;
+    ssl__epilogue ep;
+    ssl_tensor *y, *in[4];
+    int dim[SSL_DIMS], n, m, k;
+    char s1[96], s2[96], s3[96];
+    if (c->status) return &c->nil;
+    if (w->ndim != 2 || ssl__last(x) != w->dim[1])
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_linear: x%s w%s: the last axis of x must equal axis 1 of w [out,in]", ssl__shape(x, s1), ssl__shape(w, s2));
+    if (b && (b->ndim != 1 || b->dim[0] != w->dim[0]))
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_linear: w%s b%s: b must be [out]", ssl__shape(w, s1), ssl__shape(b, s2));
+    memcpy(dim, x->dim, sizeof dim);
+    dim[x->ndim - 1] = n = w->dim[0];
+    m = ssl__rows(x);
+    k = ssl__last(x);
+    y = ssl__new(c, at, "ssl_linear", SSL_F32, x->ndim, dim);
+    if (!c->status && r && ssl_numel(r) != ssl_numel(y))
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_linear: x%s w%s residual%s: the residual must have the shape of the result", ssl__shape(x, s1), ssl__shape(w, s2), ssl__shape(r, s3));
+    aux = (ssl__linear_aux *)ssl__aux(c, at, sizeof *aux);
+    if (c->status) return &c->nil;
+    aux->act = act == SSL_ACT_DEFAULT ? SSL_ACT_NONE : act;
+    if (aux->act != SSL_ACT_NONE && !c->no_grad) aux->pre = (float *)ssl__temp(c, at, sizeof(float) * (size_t)m * (size_t)n);
+    if (c->status) return &c->nil;
+    ep.bias = b ? b->x : NULL;
+    ep.act = aux->act;
+    ep.pre = aux->pre;
+    ep.residual = r ? r->x : NULL;
+    c->k->gemm(c, 0, 1, 1, m, n, k, x->x, k, 0, w->x, k, 0, 0.0f, y->x, n, 0, &ep);
+    y->aux = aux;
+    in[0] = x; in[1] = w; in[2] = b; in[3] = r;
+    return ssl__record_n(y, ssl__linear_back, 4, in);
+}
+SSL_API ssl_tensor *ssl_linear_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *b) { return ssl_linear_fused_at(at, x, w, b, SSL_ACT_NONE, NULL); }
+
+/* ---- matmul: y = op(a) op(b).  op(da) += dy op(b)^T,  op(db) += op(a)^T dy ---- */
+typedef struct ssl__matmul_aux { int ta, tb, batch, m, n, k, lda, ldb; int64_t sa, sb; } ssl__matmul_aux;
+static void ssl__matmul_back(ssl_tensor *y)
+{
+    const ssl__matmul_aux *q = (ssl__matmul_aux *)y->aux;
+    ssl_tensor *a = y->in[0], *b = y->in[1];
+    ssl_ctx *c = y->ctx;
+    const int64_t sy = (int64_t)q->m * q->n;
+    float *g, beta;
+    if ((g = ssl__grad_beta(a, &beta)) != NULL) {
+        if (!q->ta) c->k->gemm(c, 0, !q->tb, q->batch, q->m, q->k, q->n, y->g, q->n, sy, b->x, q->ldb, q->sb, beta, g, q->lda, q->sa, NULL);
+        else        c->k->gemm(c, q->tb, 1, q->batch, q->k, q->m, q->n, b->x, q->ldb, q->sb, y->g, q->n, sy, beta, g, q->lda, q->sa, NULL);
+    }
+    if ((g = ssl__grad_beta(b, &beta)) != NULL) {
+        const int shared = q->sb == 0 && q->batch > 1; /* one b for the batch: its gradient sums over the batch, in order */
+        int i;
+        for (i = 0; i < (shared ? q->batch : 1); i++) {
+            const float *ai = a->x + i * q->sa, *dy = y->g + i * sy;
+            if (!q->tb) c->k->gemm(c, !q->ta, 0, shared ? 1 : q->batch, q->k, q->n, q->m, ai, q->lda, q->sa, dy, q->n, sy, i ? 1.0f : beta, g, q->ldb, q->sb, NULL);
+            else        c->k->gemm(c, 1, q->ta, shared ? 1 : q->batch, q->n, q->k, q->m, dy, q->n, sy, ai, q->lda, q->sa, i ? 1.0f : beta, g, q->ldb, q->sb, NULL);
+        }
+    }
+}
+SSL_API ssl_tensor *ssl_matmul_t_at(const char *at, ssl_tensor *a, ssl_tensor *b, int ta, int tb)
+{
+    ssl_ctx *c = a->ctx;
+    ssl__matmul_aux q, *aux;
+    ssl_tensor *y;
+    int dim[SSL_DIMS], i, same = 1;
+    char s1[96], s2[96];
+    if (c->status) return &c->nil;
+    memset(&q, 0, sizeof q);
+    if (a->ndim >= 2 && b->ndim >= 2) {
+        const int *da = a->dim + a->ndim - 2, *db = b->dim + b->ndim - 2;
+        q.ta = ta; q.tb = tb;
+        q.m = da[ta ? 1 : 0]; q.k = da[ta ? 0 : 1]; q.n = db[tb ? 0 : 1];
+        q.lda = da[1]; q.ldb = db[1];
+        same = q.k == db[tb ? 1 : 0];
+    }
+    for (i = 0; i < a->ndim - 2 && b->ndim != 2; i++) same = same && a->ndim == b->ndim && a->dim[i] == b->dim[i];
+    if (a->ndim < 2 || b->ndim < 2 || !same || (a->ndim == 2 && b->ndim != 2))
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_matmul: a%s%s x b%s%s: the inner axes must be equal, and the leading axes equal or b two-dimensional",
+                         ssl__shape(a, s1), ta ? "^T" : "", ssl__shape(b, s2), tb ? "^T" : "");
+    memcpy(dim, a->dim, sizeof dim);
+    dim[a->ndim - 2] = q.m;
+    dim[a->ndim - 1] = q.n;
+    q.batch = (int)(ssl_numel(a) / ((int64_t)q.m * q.k));
+    q.sa = (int64_t)q.m * q.k;
+    q.sb = b->ndim == 2 ? 0 : (int64_t)q.k * q.n;
+    y = ssl__new(c, at, "ssl_matmul", SSL_F32, a->ndim, dim);
+    aux = (ssl__matmul_aux *)ssl__aux(c, at, sizeof *aux);
+    if (c->status) return &c->nil;
+    *aux = q;
+    y->aux = aux;
+    c->k->gemm(c, ta, tb, q.batch, q.m, q.n, q.k, a->x, q.lda, q.sa, b->x, q.ldb, q.sb, 0.0f, y->x, q.n, (int64_t)q.m * q.n, NULL);
+    return ssl__record(y, ssl__matmul_back, a, b, NULL);
+}
+
+/* ---- sum and mean of all elements ---- */
+static void ssl__sum_back(ssl_tensor *y)
+{
+    ssl_tensor *x = y->in[0];
+    x->ctx->k->spread(x->ctx, ssl_numel(x), ((ssl__unary_aux *)y->aux)->p, y->g, ssl_grad_of(x));
+}
+static ssl_tensor *ssl__sum_scaled(const char *at, const char *op, ssl_tensor *x, float scale)
+{
+    const int one = 1;
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *y = c->status ? &c->nil : ssl__new(c, at, op, SSL_F32, 1, &one);
+    ssl__unary_aux *aux = (ssl__unary_aux *)ssl__aux(c, at, sizeof *aux);
+    if (c->status) return &c->nil;
+    aux->p = scale;
+    y->aux = aux;
+    c->k->sum(c, ssl_numel(x), scale, x->x, y->x);
+    return ssl__record(y, ssl__sum_back, x, NULL, NULL);
+}
+SSL_API ssl_tensor *ssl_sum_at(const char *at, ssl_tensor *x) { return ssl__sum_scaled(at, "ssl_sum", x, 1.0f); }
+SSL_API ssl_tensor *ssl_mean_at(const char *at, ssl_tensor *x) { return ssl__sum_scaled(at, "ssl_mean", x, 1.0f / (float)SSL__MAX(ssl_numel(x), 1)); }
+
+/* ==== >>broadcast ==== a + b and friends with NumPy broadcasting ===================================== */
+
+/* ==== >>reduce ==== sums and means =================================================================== */
+
+/* ==== >>shape ==== views and rearrangements ========================================================== */
+
+/* ==== >>token ==== gather, scatter, patchify, positions ============================================== */
+
+/* ==== >>norm ==== layer norm, softmax, l2 normalize ================================================== */
+
+/* ==== >>loss ==== cross entropy, mse, l1, cosine ===================================================== */
+
+/* ==== >>dropout ====================================================================================== */
+
+/* ==== >>attention ==================================================================================== */
+
+/* ==== >>conv ==== convolution, pooling, interpolation ================================================ */
+
+/* ==== >>batchnorm ==================================================================================== */
+
+/* ==== >>layer ==== named groups of parameters ======================================================== */
+
+/* ==== >>block ==== transformer blocks ================================================================ */
+
+/* ==== >>vit ==== vision transformer ================================================================== */
+
+/* ==== >>resnet ======================================================================================= */
+
+/* ==== >>apl ==== puzzle: absolute position localization ============================================== */
+
+/* ==== >>mae ==== masked autoencoder ================================================================== */
+
+/* ==== >>contrast ==== NT-Xent and friends ============================================================ */
+
+/* ==== >>optim ==== optimizers, schedules, EMA ======================================================== */
+
+/* ==== >>image ==== pictures as arrays ================================================================ */
+
+/* ==== >>dataset ====================================================================================== */
+
+/* ==== >>augment ====================================================================================== */
+
+/* ==== >>loader ======================================================================================= */
+
+/* ==== >>eval ==== k-NN, linear probe ================================================================= */
+
+/* ==== >>report ==== progress, logs, pictures ========================================================= */
+
+/* ==== >>checkpoint ==== safetensors ================================================================== */
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* part 2 */
