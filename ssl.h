@@ -668,6 +668,13 @@ SSL_HD static inline float ssl__erf(float x)
     q = q * s - 1.42647390514189e-02f;
     return x * p / q;
 }
+SSL_HD static inline float ssl__bf16(float x) /* rounded to bfloat16, ties to even; NaN stays NaN */
+{
+    uint32_t u;
+    memcpy(&u, &x, 4);
+    u = (u & 0x7fffffffu) > 0x7f800000u ? u | 0x400000u : u + 0x7fffu + (u >> 16 & 1u);
+    return ssl__bits(u & 0xffff0000u);
+}
 SSL_HD static inline float ssl__gelu(float x) { return 0.5f * x * (1.0f + ssl__erf(0.70710678f * x)); }
 SSL_HD static inline float ssl__dgelu(float x) /* Phi(x) + x phi(x) */
 { return 0.5f * (1.0f + ssl__erf(0.70710678f * x)) + x * 0.39894228f * ssl__exp(-0.5f * x * x); }
@@ -679,6 +686,216 @@ SSL_HD static inline float ssl__dgelu_tanh(float x)
 }
 SSL_HD static inline float ssl__act(ssl_act a, float x)
 { return a == SSL_ACT_RELU ? (x > 0.0f ? x : 0.0f) : a == SSL_ACT_GELU ? ssl__gelu(x) : a == SSL_ACT_GELU_TANH ? ssl__gelu_tanh(x) : x; }
+
+/* ==== >>gemm ==== y = beta y + op(a) op(b), then bias, activation, residual: blocking and threads ==========
+   After Goto and van de Geijn (2008). The output is cut into tiles of mt x nt; a tile is one chunk of work. A chunk walks k in
+   blocks of kc and multiplies packed panels, mr rows of op(a) as [kc][mr] by nr columns of op(b) as [kc][nr]:
+     registers  mr x nr sums, mr nr multiply-adds for mr + nr loads per step of k
+     L1         one panel of b: kc nr 4 bytes = 32 KB at kc 256, nr 32
+     L2         the packed block of a: mt kc 4 bytes, mt <= 16 mr
+   Columns of op(b) that several chunks read are packed once for all of them beforehand.
+   Every output is summed over k in the order of the blocks whatever mt and nt are: the same bits for any number of threads. */
+typedef struct ssl__gemm_kind { /* one way to multiply: an instruction set at a precision */
+    int mr, nr;                 /* register tile */
+    int kr, kc;                 /* k is padded with zeros to a multiple of kr and cut into blocks of at most kc */
+    int elem;                   /* bytes of a packed element */
+    float pack_cost;            /* of packing one element, in multiply-adds */
+    void (*pack_a)(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst);
+    void (*pack_b)(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst);
+    void (*tile)(int kc, const void *a, const void *b, float *y, int64_t ldy, int add); /* y[mr,nr] = or += a b */
+    void (*begin)(void), (*end)(void); /* around a chunk, NULL if nothing is to be set up */
+    void (*finish)(int rows, int cols, const ssl__epilogue *ep, int64_t ldpre, float *y, int64_t ldy);
+} ssl__gemm_kind;
+#define SSL__GEMM_TILE_MAX (32 * 32) /* the largest mr * nr */
+
+typedef struct ssl__gemm_job {
+    ssl_ctx *c;
+    const ssl__gemm_kind *kind;
+    int m, n, k, add;
+    const float *a, *b;
+    int64_t ars, aps, sa;       /* op(a)[i,p] = a[i ars + p aps], one of the two strides is 1 */
+    int64_t bcs, bps, sb;       /* op(b)[p,j] = b[j bcs + p bps], likewise */
+    float *y;
+    int64_t ldy, sy;
+    const ssl__epilogue *ep;
+    int mt, nt, tiles_m, tiles_n, kc, blocks_k;
+    char *shared_b;             /* op(b) packed beforehand: [blocks_k][panel], or NULL */
+} ssl__gemm_job;
+
+static int ssl__ceil_div(int a, int b) { return (a - 1) / b + 1; }
+static int ssl__round_up(int a, int b) { return ssl__ceil_div(a, b) * b; }
+static int ssl__gemm_depth(const ssl__gemm_job *g, int kb) { return SSL__MIN(g->kc, g->k - kb * g->kc); }
+static size_t ssl__gemm_bytes(const ssl__gemm_job *g, int width) { return (size_t)width * (size_t)g->kc * (size_t)g->kind->elem; }
+static char *ssl__gemm_shared(const ssl__gemm_job *g, int kb, int j)
+{ return g->shared_b + (size_t)kb * ssl__gemm_bytes(g, ssl__round_up(g->n, g->kind->nr)) + ssl__gemm_bytes(g, j); }
+
+/* Pack block kb of rows i0..i1 of op(a), of columns j0..j1 of op(b): one panel after the other. */
+static void ssl__gemm_pack_a(const ssl__gemm_job *g, const float *a, int kb, int i0, int i1, char *dst)
+{
+    const int mr = g->kind->mr, kc = ssl__gemm_depth(g, kb);
+    for (a += (int64_t)kb * g->kc * g->aps; i0 < i1; i0 += mr, dst += ssl__gemm_bytes(g, mr))
+        g->kind->pack_a(SSL__MIN(mr, i1 - i0), kc, a + i0 * g->ars, g->ars, g->aps, dst);
+}
+static void ssl__gemm_pack_b(const ssl__gemm_job *g, const float *b, int kb, int j0, int j1, char *dst)
+{
+    const int nr = g->kind->nr, kc = ssl__gemm_depth(g, kb);
+    for (b += (int64_t)kb * g->kc * g->bps; j0 < j1; j0 += nr, dst += ssl__gemm_bytes(g, nr))
+        g->kind->pack_b(SSL__MIN(nr, j1 - j0), kc, b + j0 * g->bcs, g->bcs, g->bps, dst);
+}
+static void ssl__gemm_share_chunk(void *arg, int chunk, int thread)
+{
+    const ssl__gemm_job *g = (const ssl__gemm_job *)arg;
+    const int j0 = chunk * g->kind->nr, j1 = SSL__MIN(g->n, j0 + g->kind->nr);
+    int kb;
+    (void)thread;
+    for (kb = 0; kb < g->blocks_k; kb++) ssl__gemm_pack_b(g, g->b, kb, j0, j1, ssl__gemm_shared(g, kb, j0));
+}
+
+/* One register tile. At the rim the whole tile is computed beside y, and what exists of it is stored. */
+static void ssl__gemm_tile(const ssl__gemm_job *g, int kc, const char *a, const char *b, float *y, int rows, int cols, int add)
+{
+    const ssl__gemm_kind *kind = g->kind;
+    float rim[SSL__GEMM_TILE_MAX];
+    int i, j;
+    if (rows >= kind->mr && cols >= kind->nr) { kind->tile(kc, a, b, y, g->ldy, add); return; }
+    rows = SSL__MIN(rows, kind->mr);
+    cols = SSL__MIN(cols, kind->nr);
+    kind->tile(kc, a, b, rim, kind->nr, 0);
+    for (i = 0; i < rows; i++, y += g->ldy)
+        for (j = 0; j < cols; j++) y[j] = (add ? y[j] : 0.0f) + rim[i * kind->nr + j];
+}
+
+/* y[rows,cols] = or += packed block of a x packed block of b; panels of b outermost, so that one stays in L1. */
+static void ssl__gemm_block(const ssl__gemm_job *g, int kc, const char *a, const char *b, float *y, int rows, int cols, int add)
+{
+    const int mr = g->kind->mr, nr = g->kind->nr;
+    int i, j;
+    for (j = 0; j < cols; j += nr)
+        for (i = 0; i < rows; i += mr)
+            ssl__gemm_tile(g, kc, a + ssl__gemm_bytes(g, i), b + ssl__gemm_bytes(g, j), y + i * g->ldy + j, rows - i, cols - j, add);
+}
+
+static void ssl__gemm_finish(const ssl__gemm_job *g, int s, int i0, int i1, int j0, int j1)
+{
+    const int64_t at = s * g->sy + i0 * g->ldy + j0;
+    ssl__epilogue ep = *g->ep;
+    if (ep.bias) ep.bias += j0;
+    if (ep.pre) ep.pre += ((int64_t)s * g->m + i0) * g->n + j0;
+    if (ep.residual) ep.residual += at;
+    g->kind->finish(i1 - i0, j1 - j0, &ep, g->n, g->y + at, g->ldy);
+}
+
+static void ssl__gemm_chunk(void *arg, int chunk, int thread)
+{
+    const ssl__gemm_job *g = (const ssl__gemm_job *)arg;
+    const int i0 = chunk % g->tiles_m * g->mt, i1 = SSL__MIN(g->m, i0 + g->mt);
+    const int j0 = chunk / g->tiles_m % g->tiles_n * g->nt, j1 = SSL__MIN(g->n, j0 + g->nt);
+    const int s = chunk / g->tiles_m / g->tiles_n;
+    const size_t a_bytes = ssl__gemm_bytes(g, g->mt), b_bytes = g->shared_b ? 0 : ssl__gemm_bytes(g, g->nt);
+    char *pa = (char *)ssl__scratch(g->c, thread, a_bytes + b_bytes), *pb = pa + a_bytes;
+    int kb;
+    if (g->kind->begin) g->kind->begin();
+    for (kb = 0; kb < g->blocks_k; kb++) {
+        if (g->shared_b) pb = ssl__gemm_shared(g, kb, j0);
+        else ssl__gemm_pack_b(g, g->b + s * g->sb, kb, j0, j1, pb);
+        ssl__gemm_pack_a(g, g->a + s * g->sa, kb, i0, i1, pa);
+        ssl__gemm_block(g, ssl__round_up(ssl__gemm_depth(g, kb), g->kind->kr), pa, pb, g->y + s * g->sy + i0 * g->ldy + j0,
+                        i1 - i0, j1 - j0, g->add || kb);
+    }
+    if (g->kind->end) g->kind->end();
+    if (g->ep) ssl__gemm_finish(g, s, i0, i1, j0, j1);
+}
+
+/* Choose mt x nt, at most 16 panels by 512: the least rounds(tiles / threads) x (mt nt + cost of packing mt + nt). */
+static void ssl__gemm_plan(ssl__gemm_job *g, int batch)
+{
+    const int mr = g->kind->mr, nr = g->kind->nr, threads = g->c->n_threads;
+    const int rows = SSL__MIN(g->m, 16 * mr), cols = SSL__MIN(g->n, 512);
+    float best = 0.0f;
+    int a, b;
+    for (a = 1; a <= 8; a++)
+        for (b = 1; b <= 8; b++) {
+            const int mt = ssl__round_up(ssl__ceil_div(rows, a), mr), nt = ssl__round_up(ssl__ceil_div(cols, b), nr);
+            const int tm = ssl__ceil_div(g->m, mt), tn = ssl__ceil_div(g->n, nt);
+            const int64_t rounds = ((int64_t)batch * tm * tn + threads - 1) / threads;
+            const float cost = (float)rounds * ((float)mt * (float)nt + g->kind->pack_cost * (float)(mt + nt));
+            if (best > 0.0f && cost >= best) continue;
+            best = cost;
+            g->mt = mt; g->nt = nt; g->tiles_m = tm; g->tiles_n = tn;
+        }
+}
+
+static void ssl__gemm_run(ssl_ctx *c, const ssl__gemm_kind *kind, int ta, int tb, int batch, int m, int n, int k, const float *a, int lda,
+                          int64_t sa, const float *b, int ldb, int64_t sb, float beta, float *y, int ldy, int64_t sy, const ssl__epilogue *ep)
+{
+    ssl__gemm_job g;
+    if (batch <= 0 || m <= 0 || n <= 0) return;
+    if (!sb && !ta && sa == (int64_t)m * lda && sy == (int64_t)m * ldy) { m *= batch; batch = 1; } /* one tall product */
+    memset(&g, 0, sizeof g);
+    g.c = c; g.kind = kind; g.m = m; g.n = n; g.k = k; g.add = beta != 0.0f;
+    g.a = a; g.ars = ta ? 1 : lda; g.aps = ta ? lda : 1; g.sa = sa;
+    g.b = b; g.bcs = tb ? ldb : 1; g.bps = tb ? 1 : ldb; g.sb = sb;
+    g.y = y; g.ldy = ldy; g.sy = sy; g.ep = ep;
+    g.blocks_k = SSL__MAX(1, ssl__ceil_div(k, kind->kc));
+    g.kc = ssl__round_up(SSL__MAX(1, ssl__ceil_div(k, g.blocks_k)), kind->kr);
+    ssl__gemm_plan(&g, batch);
+    if (batch == 1 && g.tiles_m > 2) {
+        g.shared_b = (char *)ssl__scratch(c, -1, (size_t)g.blocks_k * ssl__gemm_bytes(&g, ssl__round_up(n, kind->nr)));
+        ssl__parallel(c, ssl__ceil_div(n, kind->nr), ssl__gemm_share_chunk, &g);
+    }
+    ssl__parallel(c, batch * g.tiles_m * g.tiles_n, ssl__gemm_chunk, &g);
+}
+
+#if defined(__clang__)
+#  define SSL__UNROLL _Pragma("unroll")
+#elif defined(__GNUC__) && !defined(__CUDACC__)
+#  define SSL__UNROLL _Pragma("GCC unroll 16")
+#else
+#  define SSL__UNROLL
+#endif
+#if defined(__GNUC__)
+#  define SSL__PREFETCH_W(p) __builtin_prefetch(p, 1)
+#  define SSL__INLINE        inline __attribute__((always_inline))
+#else
+#  define SSL__PREFETCH_W(p) (void)(p)
+#  define SSL__INLINE        inline
+#endif
+
+static SSL__INLINE void ssl__transpose4(const float *s, int64_t lds, float *d, int64_t ldd) /* d[4,4] = s[4,4]^T */
+{
+#ifdef __SSE__
+    __m128 r0 = _mm_loadu_ps(s), r1 = _mm_loadu_ps(s + lds), r2 = _mm_loadu_ps(s + 2 * lds), r3 = _mm_loadu_ps(s + 3 * lds);
+    _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
+    _mm_storeu_ps(d, r0); _mm_storeu_ps(d + ldd, r1); _mm_storeu_ps(d + 2 * ldd, r2); _mm_storeu_ps(d + 3 * ldd, r3);
+#else
+    int i, j;
+    for (i = 0; i < 4; i++)
+        for (j = 0; j < 4; j++) d[i * ldd + j] = s[j * lds + i];
+#endif
+}
+
+/* A panel [kc][width] of src[r rs + p ps], r < rows <= width; rows that do not exist are zero. Along r a copy, along p a
+   transpose, a cache line of 16 floats at a time. */
+static SSL__INLINE void ssl__gemm_pack(int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst)
+{
+    int p, q, r;
+    for (p = 0; rows == width && rs == 1 && p < kc; p++) memcpy(dst + p * width, src + p * ps, sizeof(float) * (size_t)width);
+    for (; rows == width && p + 16 <= kc; p += 16)
+        for (r = 0; r < width; r += 4)
+            for (q = p; q < p + 16; q += 4) ssl__transpose4(src + r * rs + q, rs, dst + q * width + r, width);
+    for (; p < kc; p++)
+        for (r = 0; r < width; r++) dst[p * width + r] = r < rows ? src[r * rs + p * ps] : 0.0f;
+}
+
+/* ---- vectors of four floats where there is no wider unit */
+#if defined(__GNUC__) && !defined(__CUDACC__)
+typedef float ssl__v4 __attribute__((vector_size(16)));
+typedef float ssl__v4u __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t ssl__v4i __attribute__((vector_size(16)));
+static SSL__UNUSED inline ssl__v4 ssl__v4_set1(float f) { const ssl__v4 v = { f, f, f, f }; return v; }
+static SSL__UNUSED inline ssl__v4 ssl__v4_max(ssl__v4 a, ssl__v4 b)
+{ const ssl__v4i m = a > b; return (ssl__v4)((m & (ssl__v4i)a) | (~m & (ssl__v4i)b)); }
+#endif
 
 /* ==== the passes: the kernels below, compiled once per instruction set =================================== */
 #define SSL__GRAIN 16384 /* elements of one chunk of an elementwise kernel */
@@ -787,6 +1004,18 @@ SSL__KERNELS
 #  define SSL__VMUL(a, b)   vmulq_f32(a, b)
 #  define SSL__VMAX(a, b)   vmaxq_f32(a, b)
 #  define SSL__VFMA(a, b, c) vfmaq_f32(c, a, b)
+#elif defined(__GNUC__) && !defined(__CUDACC__) /* portable: four floats as a vector type of the compiler */
+#  define SSL__W            4
+#  define SSL__V            ssl__v4
+#  define SSL__VLOAD(p)     (*(const ssl__v4u *)(p))
+#  define SSL__VSTORE(p, v) (void)(*(ssl__v4u *)(p) = (v))
+#  define SSL__VSET1(f)     ssl__v4_set1(f)
+#  define SSL__VZERO()      ssl__v4_set1(0.0f)
+#  define SSL__VADD(a, b)   ((a) + (b))
+#  define SSL__VSUB(a, b)   ((a) - (b))
+#  define SSL__VMUL(a, b)   ((a) * (b))
+#  define SSL__VMAX(a, b)   ssl__v4_max(a, b)
+#  define SSL__VFMA(a, b, c) ((a) * (b) + (c))
 #else /* plain C: any compiler, any machine */
 #  define SSL__W            1
 #  define SSL__V            float
@@ -870,28 +1099,90 @@ static void SSL__K(axpy_chunk)(void *arg, int chunk, int thread)
 static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *y)
 { SSL__K(ew) e = { n, a, x, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(axpy_chunk), &e); }
 
-/* ==== >>gemm ==== */
+/* ==== >>gemm ==== kernels: the register tile, one template for every instruction set =====================
+   Sums in vector registers: 12 x 2 of 32 (AVX-512), 8 x 3 of 32 (NEON), 4 x 3 of 16 (AVX2), 4 x 2 of 16 (SSE2). */
+#if SSL__PASS == 2
+#  define SSL__MR 12
+#  define SSL__NV 2
+#elif SSL__PASS == 3
+#  define SSL__MR 8
+#  define SSL__NV 3
+#elif SSL__PASS == 1
+#  define SSL__MR 4
+#  define SSL__NV 3
+#else
+#  define SSL__MR 4
+#  define SSL__NV 2
+#endif
+#define SSL__NR (SSL__NV * SSL__W)
+
+static void SSL__K(gemm_pack_a)(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)
+{ ssl__gemm_pack(SSL__MR, rows, kc, src, rs, ps, (float *)dst); }
+static void SSL__K(gemm_pack_b)(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
+{ ssl__gemm_pack(SSL__NR, cols, kc, src, cs, ps, (float *)dst); }
+
+
+/* bf16 without a bf16 unit: the operands are rounded, the rest is float32. */
+static void SSL__K(gemm_round)(int n, float *x) { int i; for (i = 0; i < n; i++) x[i] = ssl__bf16(x[i]); }
+static void SSL__K(gemm_round_a)(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)
+{ SSL__K(gemm_pack_a)(rows, kc, src, rs, ps, dst); SSL__K(gemm_round)(SSL__MR * kc, (float *)dst); }
+static void SSL__K(gemm_round_b)(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
+{ SSL__K(gemm_pack_b)(cols, kc, src, cs, ps, dst); SSL__K(gemm_round)(SSL__NR * kc, (float *)dst); }
+
+static void SSL__K(gemm_tile)(int kc, const void *pa, const void *pb, float *y, int64_t ldy, int add)
+{
+    const float *a = (const float *)pa, *b = (const float *)pb;
+    SSL__V s[SSL__MR][SSL__NV], bv[SSL__NV];
+    int p, r, v;
+    SSL__UNROLL for (r = 0; r < SSL__MR; r++)
+        SSL__UNROLL for (v = 0; v < SSL__NV; v++) {
+            SSL__PREFETCH_W(y + r * ldy + v * SSL__W);
+            s[r][v] = SSL__VZERO();
+        }
+    for (p = 0; p < kc; p++, a += SSL__MR, b += SSL__NR) {
+        SSL__UNROLL for (v = 0; v < SSL__NV; v++) bv[v] = SSL__VLOAD(b + v * SSL__W);
+        SSL__UNROLL for (r = 0; r < SSL__MR; r++) {
+            const SSL__V av = SSL__VSET1(a[r]);
+            SSL__UNROLL for (v = 0; v < SSL__NV; v++) s[r][v] = SSL__VFMA(av, bv[v], s[r][v]);
+        }
+    }
+    SSL__UNROLL for (r = 0; r < SSL__MR; r++)
+        SSL__UNROLL for (v = 0; v < SSL__NV; v++) {
+            float *o = y + r * ldy + v * SSL__W;
+            if (add) s[r][v] = SSL__VADD(SSL__VLOAD(o), s[r][v]);
+            SSL__VSTORE(o, s[r][v]);
+        }
+}
+
+static void SSL__K(gemm_finish)(int rows, int cols, const ssl__epilogue *ep, int64_t ldpre, float *y, int64_t ldy)
+{
+    const float *SSL_RESTRICT bias = ep->bias, *SSL_RESTRICT res = ep->residual;
+    float *SSL_RESTRICT o = y;
+    int i, j;
+    for (i = 0; i < rows; i++, o += ldy) {
+        if (bias) for (j = 0; j < cols; j++) o[j] += bias[j];
+        if (ep->pre) memcpy(ep->pre + i * ldpre, o, sizeof(float) * (size_t)cols);
+        if (ep->act == SSL_ACT_RELU) for (j = 0; j < cols; j++) o[j] = o[j] > 0.0f ? o[j] : 0.0f;
+        if (ep->act == SSL_ACT_GELU) for (j = 0; j < cols; j++) o[j] = ssl__gelu(o[j]);
+        if (ep->act == SSL_ACT_GELU_TANH) for (j = 0; j < cols; j++) o[j] = ssl__gelu_tanh(o[j]);
+        if (res) for (j = 0; j < cols; j++) o[j] += res[i * ldy + j];
+    }
+}
+
+static const ssl__gemm_kind SSL__K(gemm_f32) = { SSL__MR, SSL__NR, 1, 256, 4, 16.0f, SSL__K(gemm_pack_a), SSL__K(gemm_pack_b),
+                                                 SSL__K(gemm_tile), NULL, NULL, SSL__K(gemm_finish) };
+static const ssl__gemm_kind SSL__K(gemm_bf16) = { SSL__MR, SSL__NR, 1, 256, 4, 24.0f, SSL__K(gemm_round_a), SSL__K(gemm_round_b),
+                                                  SSL__K(gemm_tile), NULL, NULL, SSL__K(gemm_finish) };
+
 static void SSL__K(gemm)(ssl_ctx *c, int ta, int tb, int batch, int m, int n, int k, const float *a, int lda, int64_t sa,
                          const float *b, int ldb, int64_t sb, float beta, float *y, int ldy, int64_t sy, const ssl__epilogue *ep)
 {
-    int s, i, j, p;
-    (void)c;
-    for (s = 0; s < batch; s++)
-        for (i = 0; i < m; i++)
-            for (j = 0; j < n; j++) {
-                const float *as = a + s * sa, *bs = b + s * sb;
-                float *out = y + s * sy + (int64_t)i * ldy + j, v = beta * (beta != 0.0f ? *out : 0.0f);
-                for (p = 0; p < k; p++)
-                    v += (ta ? as[(int64_t)p * lda + i] : as[(int64_t)i * lda + p]) * (tb ? bs[(int64_t)j * ldb + p] : bs[(int64_t)p * ldb + j]);
-                if (ep) {
-                    if (ep->bias) v += ep->bias[j];
-                    if (ep->pre) ep->pre[((int64_t)s * m + i) * n + j] = v;
-                    v = ssl__act(ep->act, v);
-                    if (ep->residual) v += ep->residual[out - y];
-                }
-                *out = v;
-            }
+    const ssl__gemm_kind *kind = c->precision == SSL_PRECISION_BF16 ? &SSL__K(gemm_bf16) : &SSL__K(gemm_f32);
+    ssl__gemm_run(c, kind, ta, tb, batch, m, n, k, a, lda, sa, b, ldb, sb, beta, y, ldy, sy, ep);
 }
+#undef SSL__MR
+#undef SSL__NV
+#undef SSL__NR
 
 /* ==== >>reduce ==== sums in 16 lanes per block of SSL__GRAIN, blocks added in order: the same for any thread count */
 static void SSL__K(sum_chunk)(void *arg, int chunk, int thread)

@@ -1,0 +1,312 @@
+/* Matrix product: every instruction set x precision x transpose x odd shape against a double-precision oracle, with sentinels
+ * on both sides of every output; batches, accumulation, epilogues; the same bits for 1, 2 and 3 threads.
+ *
+ *     cc -O2 -fopenmp -I. tests/test_gemm.c -o build/test_gemm -lm && build/test_gemm [FILTER]
+ */
+#define SSL_IMPLEMENTATION
+#include "ssl.h"
+
+#define GUARD 16
+static const char *filter;
+static int n_passed, n_failed, n_skipped;
+
+typedef struct product {
+    int ta, tb, batch, m, n, k, pad; /* pad: lda, ldb, ldy exceed the row lengths by this much */
+    int shared_b, beta, bias, pre, residual;
+    ssl_act act;
+} product;
+
+typedef struct operands { /* everything exactly as long as it must be, so that a sanitizer sees a read beyond it */
+    int lda, ldb, ldy;
+    int64_t na, nb, ny, sa, sb, sy;
+    float *a, *b, *y0, *bias, *residual;
+    double *want[2], *scale[2], *want_pre[2]; /* [0] of the float operands, [1] of the operands rounded to bf16 */
+} operands;
+
+static float draw(ssl_rng *r) { return 2.0f * ssl_rng_uniform(r) - 1.0f; }
+static float *draws(ssl_rng *r, int64_t n)
+{
+    float *x = (float *)malloc(sizeof(float) * (size_t)n);
+    int64_t i;
+    for (i = 0; i < n; i++) x[i] = draw(r);
+    return x;
+}
+static float to_bf16(float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, 4);
+    u = (u + 0x7fffu + (u >> 16 & 1u)) & 0xffff0000u;
+    memcpy(&x, &u, 4);
+    return x;
+}
+
+static double act(ssl_act a, double x)
+{
+    if (a == SSL_ACT_RELU) return x > 0 ? x : 0;
+    if (a == SSL_ACT_GELU) return 0.5 * x * (1 + erf(x / sqrt(2.0)));
+    if (a == SSL_ACT_GELU_TANH) return 0.5 * x * (1 + tanh(sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
+    return x;
+}
+
+/* want = act(beta y0 + a b + bias) + residual;  scale = what an error is relative to: |y0| + sum |a| |b| */
+static void oracle(const product *q, operands *o, int rounded)
+{
+    int s, i, j, p;
+    for (s = 0; s < q->batch; s++)
+        for (i = 0; i < q->m; i++)
+            for (j = 0; j < q->n; j++) {
+                const int64_t at = s * o->sy + (int64_t)i * o->ldy + j;
+                double v = q->beta ? o->y0[at] : 0.0, abs = fabs(v) + 0.1;
+                for (p = 0; p < q->k; p++) {
+                    float x = o->a[s * o->sa + (q->ta ? (int64_t)p * o->lda + i : (int64_t)i * o->lda + p)];
+                    float z = o->b[s * o->sb + (q->tb ? (int64_t)j * o->ldb + p : (int64_t)p * o->ldb + j)];
+                    if (rounded) { x = to_bf16(x); z = to_bf16(z); }
+                    v += (double)x * z;
+                    abs += fabs((double)x * z);
+                }
+                if (q->bias) v += o->bias[j];
+                o->want_pre[rounded][at] = v;
+                o->want[rounded][at] = act(q->act, v) + (q->residual ? o->residual[at] : 0.0f);
+                o->scale[rounded][at] = abs;
+            }
+}
+
+static operands operands_make(const product *q)
+{
+    ssl_rng r = ssl_rng_make(7, (uint64_t)q->m * 1000003u + (uint64_t)q->n * 1009u + (uint64_t)q->k);
+    operands o;
+    int v;
+    o.lda = (q->ta ? q->m : q->k) + q->pad;
+    o.ldb = (q->tb ? q->k : q->n) + q->pad;
+    o.ldy = q->n + q->pad;
+    o.sa = (int64_t)((q->ta ? q->k : q->m) - 1) * o.lda + (q->ta ? q->m : q->k);
+    o.sb = (int64_t)((q->tb ? q->n : q->k) - 1) * o.ldb + (q->tb ? q->k : q->n);
+    o.sy = (int64_t)q->m * o.ldy;
+    if (!q->pad) o.sa = (int64_t)q->m * q->k;
+    o.na = o.sa * q->batch;
+    o.nb = o.sb * (q->shared_b ? 1 : q->batch);
+    o.ny = o.sy * q->batch;
+    if (q->shared_b) o.sb = 0;
+    o.a = draws(&r, o.na);
+    o.b = draws(&r, o.nb);
+    o.y0 = draws(&r, o.ny);
+    o.bias = draws(&r, q->n);
+    o.residual = draws(&r, o.ny);
+    for (v = 0; v < 2; v++) {
+        o.want[v] = (double *)malloc(sizeof(double) * (size_t)o.ny);
+        o.want_pre[v] = (double *)malloc(sizeof(double) * (size_t)o.ny);
+        o.scale[v] = (double *)malloc(sizeof(double) * (size_t)o.ny);
+        oracle(q, &o, v);
+    }
+    return o;
+}
+static void operands_free(operands *o)
+{
+    int v;
+    free(o->a); free(o->b); free(o->y0); free(o->bias); free(o->residual);
+    for (v = 0; v < 2; v++) { free(o->want[v]); free(o->want_pre[v]); free(o->scale[v]); }
+}
+
+static void run(ssl_ctx *c, const product *q, const operands *o, float *y, float *pre)
+{
+    ssl__epilogue ep;
+    ep.bias = q->bias ? o->bias : NULL;
+    ep.act = q->act;
+    ep.pre = q->pre ? pre : NULL;
+    ep.residual = q->residual ? o->residual : NULL;
+    c->k->gemm(c, q->ta, q->tb, q->batch, q->m, q->n, q->k, o->a, o->lda, o->sa, o->b, o->ldb, o->sb, q->beta ? 1.0f : 0.0f, y, o->ldy,
+               o->sy, ep.bias || ep.pre || ep.residual || q->act ? &ep : NULL);
+}
+
+/* Largest error relative to scale; infinite if a sentinel, a padding column or nothing at all was written. */
+static double worst(const product *q, const operands *o, int precision, const float *buf, const float *pre)
+{
+    const int v = precision == SSL_PRECISION_BF16;
+    const float *y = buf + GUARD;
+    double e = 0;
+    int64_t at;
+    int j;
+    for (j = 0; j < GUARD; j++)
+        if (buf[j] != 12345.0f || y[o->ny + j] != 12345.0f) return INFINITY;
+    for (at = 0; at < o->ny; at++) {
+        double d;
+        if (at % o->ldy >= q->n) { if (y[at] != o->y0[at]) return INFINITY; continue; }
+        d = fabs(y[at] - o->want[v][at]) / o->scale[v][at];
+        if (!(d <= e)) e = d;
+        if (q->pre) d = fabs(pre[at / o->ldy * q->n + at % o->ldy] - o->want_pre[v][at]) / o->scale[v][at];
+        if (!(d <= e)) e = d;
+    }
+    return e;
+}
+
+static float *guarded(const operands *o)
+{
+    float *buf = (float *)malloc(sizeof(float) * (size_t)(o->ny + 2 * GUARD));
+    int j;
+    for (j = 0; j < GUARD; j++) buf[j] = buf[GUARD + o->ny + j] = 12345.0f;
+    memcpy(buf + GUARD, o->y0, sizeof(float) * (size_t)o->ny);
+    return buf;
+}
+
+static const ssl__kernels *tables[4];
+static int n_tables;
+static const char *const precision_name[] = { "", "highest", "high", "bf16" };
+static const double tolerance[] = { 0, 1e-6, 2e-5, 1e-6 };
+
+static void report(const char *name, int ok, const char *what, double err, double tol)
+{
+    if (ok) { n_passed++; return; }
+    n_failed++;
+    printf("FAIL %s: %s %.3g (tolerance %.3g)\n     build/test_gemm %s\n", name, what, err, tol, name);
+}
+
+/* One product on every table at every precision. */
+static void check(const char *group, const product *q)
+{
+    operands o;
+    int t, p, made = 0;
+    for (t = 0; t < n_tables; t++)
+        for (p = SSL_PRECISION_HIGHEST; p <= SSL_PRECISION_BF16; p++) {
+            ssl_desc d = SSL_ZERO;
+            ssl_ctx *c;
+            float *buf, *pre;
+            char name[160];
+            double e;
+            snprintf(name, sizeof name, "%s/%s/%s/%d%d/%dx%dx%dx%d", group, tables[t]->isa, precision_name[p], q->ta, q->tb, q->batch, q->m,
+                     q->n, q->k);
+            if (filter && !strstr(name, filter)) continue;
+            if (!made) { o = operands_make(q); made = 1; }
+            d.threads = 2;
+            d.precision = (ssl_precision)p;
+            c = ssl_open(&d);
+            c->k = tables[t];
+            buf = guarded(&o);
+            pre = (float *)malloc(sizeof(float) * (size_t)q->batch * (size_t)q->m * (size_t)q->n);
+            run(c, q, &o, buf + GUARD, pre);
+            e = worst(q, &o, p, buf, pre);
+            report(name, e <= tolerance[p], "relative error", e, tolerance[p]);
+            free(buf);
+            free(pre);
+            ssl_close(c);
+        }
+    if (made) operands_free(&o);
+}
+
+static void check_threads(const product *q)
+{
+    operands o = operands_make(q);
+    int t, p, n;
+    for (t = 0; t < n_tables; t++)
+        for (p = SSL_PRECISION_HIGHEST; p <= SSL_PRECISION_BF16; p++) {
+            float *buf[4], *pre = (float *)malloc(sizeof(float) * (size_t)o.ny);
+            char name[160];
+            int same = 1;
+            snprintf(name, sizeof name, "threads/%s/%s/%d%d/%dx%dx%dx%d", tables[t]->isa, precision_name[p], q->ta, q->tb, q->batch, q->m,
+                     q->n, q->k);
+            if (filter && !strstr(name, filter)) { free(pre); continue; }
+            for (n = 1; n <= 3; n++) {
+                ssl_desc d = SSL_ZERO;
+                ssl_ctx *c;
+                d.threads = n;
+                d.precision = (ssl_precision)p;
+                c = ssl_open(&d);
+                c->k = tables[t];
+                buf[n] = guarded(&o);
+                run(c, q, &o, buf[n] + GUARD, pre);
+                same = same && !memcmp(buf[1], buf[n], sizeof(float) * (size_t)(o.ny + 2 * GUARD));
+                ssl_close(c);
+            }
+            report(name, same, "bits differ between numbers of threads", 1, 0);
+            for (n = 1; n <= 3; n++) free(buf[n]);
+            free(pre);
+        }
+    operands_free(&o);
+}
+
+static product plain(int ta, int tb, int batch, int m, int n, int k)
+{
+    product q;
+    memset(&q, 0, sizeof q);
+    q.ta = ta; q.tb = tb; q.batch = batch; q.m = m; q.n = n; q.k = k;
+    return q;
+}
+
+static void check_shapes(void)
+{
+    static const int dim[] = { 1, 3, 17, 65, 257 };
+    int v, i, j, p;
+    for (v = 0; v < 4; v++)
+        for (i = 0; i < 5; i++)
+            for (j = 0; j < 5; j++)
+                for (p = 0; p < 5; p++) {
+                    const product q = plain(v / 2, v % 2, 1, dim[i], dim[j], dim[p]);
+                    check("shape", &q);
+                }
+}
+
+static void check_options(void)
+{
+    int v, act;
+    for (v = 0; v < 4; v++) {
+        product q = plain(v / 2, v % 2, 5, 33, 47, 70);
+        check("batch", &q);
+        q.shared_b = 1;
+        check("shared", &q);
+        q.pad = 3;
+        check("padded-shared", &q);
+        q.shared_b = 0;
+        q.beta = 1;
+        check("padded-accumulate", &q);
+        q = plain(v / 2, v % 2, 1, 70, 600, 530);
+        q.beta = 1;
+        check("accumulate", &q);
+        q.pad = 5;
+        check("padded", &q);
+        q = plain(v / 2, v % 2, 1, 7, 9, 0);
+        check("empty", &q);
+        for (act = SSL_ACT_NONE; act <= SSL_ACT_GELU_TANH; act++) {
+            q = plain(v / 2, v % 2, 2, 50, 67, 40);
+            q.act = (ssl_act)act;
+            check("act", &q);
+            q.bias = q.pre = q.residual = 1;
+            check("epilogue", &q);
+            q.pad = 2;
+            q.beta = 1;
+            check("epilogue-padded", &q);
+        }
+    }
+}
+
+static void check_all_threads(void)
+{
+    product q = plain(0, 1, 1, 1000, 70, 300);
+    check_threads(&q);
+    q = plain(1, 0, 1, 200, 300, 700);
+    check_threads(&q);
+    q = plain(0, 0, 1, 90, 900, 130);
+    q.beta = q.bias = q.residual = 1;
+    q.act = SSL_ACT_GELU;
+    check_threads(&q);
+    q = plain(1, 1, 7, 65, 65, 64);
+    check_threads(&q);
+}
+
+int main(int argc, char **argv)
+{
+    filter = argc > 1 ? argv[1] : NULL;
+    tables[n_tables++] = &ssl__cpu_table_portable;
+#ifdef SSL__X86_PASSES
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) tables[n_tables++] = &ssl__cpu_table_avx2;
+    else { n_skipped++; printf("skip avx2: this machine does not have it\n"); }
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) tables[n_tables++] = &ssl__cpu_table_avx512;
+    else { n_skipped++; printf("skip avx512: this machine does not have it\n"); }
+#endif
+#ifdef SSL__NEON_PASS
+    tables[n_tables++] = &ssl__cpu_table_neon;
+#endif
+    check_shapes();
+    check_options();
+    check_all_threads();
+    printf("%d passed, %d failed, %d skipped\n", n_passed, n_failed, n_skipped);
+    return n_failed != 0;
+}
