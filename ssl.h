@@ -268,6 +268,44 @@ SSL_API ssl_tensor *ssl_detach_at(const char *at, ssl_tensor *x);
 /* ==== >>loader ======================================================================================= */
 
 /* ==== >>eval ==== k-NN, linear probe ================================================================= */
+/* What frozen features are worth. x [n,dim] and label [n] (0 <= label < classes) are on the host; fill them yourself, or
+   let ssl_features_of (a network) or ssl_features_pixels (the images themselves) do it. */
+typedef struct ssl_features { ssl_ctx *ctx; int n, dim, classes; float *x; int32_t *label; } ssl_features;
+#define ssl_features_new(...) ssl_features_new_at(SSL_HERE, __VA_ARGS__) /* ssl_features_new(ctx, n, dim, classes); NULL on error */
+SSL_API ssl_features *ssl_features_new_at(const char *at, ssl_ctx *ctx, int n, int dim, int classes);
+SSL_API void ssl_features_free(ssl_features *f);                         /* NULL is fine */
+
+/* Fractions of the test set whose label is among the 1, 3, 5 best-scored classes (ties go to the lower class), and the
+   mean -log p(label) of the linear probe. All zero after an error. */
+typedef struct ssl_score { double top1, top3, top5, nll; int iterations, converged; } ssl_score;
+
+/* The k rows of train with the greatest cosine to each row of test, nearest first, ties to the lower row:
+   index [test.n, k] and similarity [test.n, k] (either may be NULL). */
+#define ssl_neighbors(...) ssl_neighbors_at(SSL_HERE, __VA_ARGS__)       /* ssl_neighbors(train, test, k, index, similarity) */
+SSL_API int ssl_neighbors_at(const char *at, const ssl_features *train, const ssl_features *test, int k, int32_t *index, float *similarity);
+
+/* Weighted k-NN (Wu et al. 2018, arXiv 1805.01978, eq. 7; DINO): class c scores sum over the k nearest with label c of
+   exp(cos / temperature). */
+typedef struct ssl_knn_desc {
+    uint32_t _start_canary;
+    int k;             /* default 20 */
+    float temperature; /* default 0.07 */
+    uint32_t _end_canary;
+} ssl_knn_desc;
+#define ssl_knn(...) ssl_knn_at(SSL_HERE, __VA_ARGS__)                   /* ssl_knn(train, test, desc or NULL) */
+SSL_API ssl_score ssl_knn_at(const char *at, const ssl_features *train, const ssl_features *test, const ssl_knn_desc *desc);
+
+/* Multinomial logistic regression on features standardized by the mean and deviation of train:
+   minimize mean cross-entropy + l2/2 |W|^2 by L-BFGS (Liu & Nocedal 1989) until max |gradient| <= tolerance. */
+typedef struct ssl_probe_desc {
+    uint32_t _start_canary;
+    float l2;           /* default 1e-3; SSL_EXPLICIT_ZERO for none */
+    float tolerance;    /* default 1e-4 */
+    int max_iterations; /* default 500; a probe that stops there has score.converged 0 */
+    uint32_t _end_canary;
+} ssl_probe_desc;
+#define ssl_linear_probe(...) ssl_linear_probe_at(SSL_HERE, __VA_ARGS__) /* ssl_linear_probe(train, test, desc or NULL) */
+SSL_API ssl_score ssl_linear_probe_at(const char *at, const ssl_features *train, const ssl_features *test, const ssl_probe_desc *desc);
 
 /* ==== >>report ==== progress, logs, pictures ========================================================= */
 
@@ -2074,6 +2112,440 @@ SSL_API ssl_tensor *ssl_mean_at(const char *at, ssl_tensor *x) { return ssl__sum
 /* ==== >>loader ======================================================================================= */
 
 /* ==== >>eval ==== k-NN, linear probe ================================================================= */
+SSL_API ssl_features *ssl_features_new_at(const char *at, ssl_ctx *c, int n, int dim, int classes)
+{
+    ssl_features *f;
+    if (c->status) return NULL;
+    if (n < 1 || dim < 1 || classes < 1) {
+        ssl__fail(c, SSL_E_ARG, at, "ssl_features_new: n %d, dim %d, classes %d: each must be at least 1", n, dim, classes);
+        return NULL;
+    }
+    f = (ssl_features *)ssl__alloc(c, at, sizeof *f);
+    if (!f) return NULL;
+    f->ctx = c; f->n = n; f->dim = dim; f->classes = classes;
+    f->x = (float *)ssl__alloc(c, at, sizeof(float) * (size_t)n * (size_t)dim);
+    f->label = (int32_t *)ssl__alloc(c, at, sizeof(int32_t) * (size_t)n);
+    if (c->status) { ssl_features_free(f); return NULL; }
+    return f;
+}
+SSL_API void ssl_features_free(ssl_features *f)
+{
+    if (!f) return;
+    ssl__release(f->x);
+    ssl__release(f->label);
+    ssl__release(f);
+}
+
+static int ssl__finite(float v) { uint32_t u; memcpy(&u, &v, 4); return (u & 0x7f800000u) != 0x7f800000u; } /* also under fast-math */
+
+/* What both protocols need: two sets that fit together, finite numbers, labels in range. */
+static int ssl__features_check(const char *at, const char *op, const ssl_features *train, const ssl_features *test)
+{
+    const ssl_features *f;
+    int pass;
+    if (!train || !test || train->ctx->status) return 0; /* whatever made them NULL has reported it */
+    if (train->dim != test->dim) {
+        ssl__fail(train->ctx, SSL_E_SHAPE, at, "%s: train[%d,%d] and test[%d,%d] must have features of the same width", op, train->n, train->dim, test->n, test->dim);
+        return 0;
+    }
+    for (pass = 0, f = train; pass < 2; pass++, f = test) {
+        const int64_t n = (int64_t)f->n * f->dim;
+        int64_t i;
+        for (i = 0; i < f->n; i++)
+            if (f->label[i] < 0 || f->label[i] >= train->classes) {
+                ssl__fail(f->ctx, SSL_E_ARG, at, "%s: label %d of %s row %d is outside 0..%d", op, (int)f->label[i], pass ? "test" : "train", (int)i, train->classes - 1);
+                return 0;
+            }
+        for (i = 0; i < n; i++)
+            if (!ssl__finite(f->x[i])) {
+                ssl__fail(f->ctx, SSL_E_NAN, at, "%s: %s row %d holds a NaN or infinity at column %d", op, pass ? "test" : "train", (int)(i / f->dim), (int)(i % f->dim));
+                return 0;
+            }
+    }
+    return 1;
+}
+
+/* Adds one test row to a score: the rank of its label among the classes, ties to the lower class. */
+static void ssl__score_row(ssl_score *s, int classes, const double *value, int label)
+{
+    int c, rank = 0;
+    for (c = 0; c < classes; c++) rank += value[c] > value[label] || (value[c] == value[label] && c < label);
+    s->top1 += rank < 1;
+    s->top3 += rank < 3;
+    s->top5 += rank < 5;
+}
+static void ssl__score_mean(ssl_score *s, int n) { s->top1 /= n; s->top3 /= n; s->top5 /= n; s->nll /= n; }
+
+/* ---- k nearest rows: cosines block by block through the matrix product, the best k of each row kept sorted ---- */
+#define SSL__KNN_ROWS 256  /* test rows of a block */
+#define SSL__KNN_COLS 2048 /* train rows of a block */
+typedef struct ssl__knn_block { int cols, first_col, k; const float *cosine; int32_t *index; float *best; } ssl__knn_block;
+static void ssl__knn_row(void *arg, int row, int thread)
+{
+    const ssl__knn_block *b = (const ssl__knn_block *)arg;
+    const float *cosine = b->cosine + (size_t)row * (size_t)b->cols;
+    float *best = b->best + (size_t)row * (size_t)b->k;
+    int32_t *index = b->index + (size_t)row * (size_t)b->k;
+    int j, p;
+    (void)thread;
+    for (j = 0; j < b->cols; j++) {
+        if (cosine[j] <= best[b->k - 1]) continue;
+        for (p = b->k - 1; p > 0 && cosine[j] > best[p - 1]; p--) { best[p] = best[p - 1]; index[p] = index[p - 1]; }
+        best[p] = cosine[j];
+        index[p] = b->first_col + j;
+    }
+}
+
+static void ssl__put_unit_rows(const ssl_features *f, int first, int n, float *host, float *dst) /* a zero row stays zero */
+{
+    int i, j;
+    for (i = 0; i < n; i++) {
+        const float *x = f->x + (size_t)(first + i) * (size_t)f->dim;
+        float *y = host + (size_t)i * (size_t)f->dim;
+        double s = 0.0;
+        for (j = 0; j < f->dim; j++) s += (double)x[j] * (double)x[j];
+        s = s > 0.0 ? 1.0 / sqrt(s) : 0.0;
+        for (j = 0; j < f->dim; j++) y[j] = (float)((double)x[j] * s);
+    }
+    f->ctx->dev->put(dst, host, sizeof(float) * (size_t)n * (size_t)f->dim);
+}
+
+static void ssl__neighbors(const ssl_features *train, const ssl_features *test, float *a, float *b, float *y, float *host, ssl__knn_block *q)
+{
+    ssl_ctx *c = train->ctx;
+    const int d = train->dim;
+    int32_t *index = q->index;
+    float *best = q->best;
+    int i, j;
+    for (j = 0; j < train->n; j += SSL__KNN_COLS) {
+        const int cols = SSL__MIN(SSL__KNN_COLS, train->n - j);
+        ssl__put_unit_rows(train, j, cols, host, b);
+        for (i = 0; i < test->n; i += SSL__KNN_ROWS) {
+            const int rows = SSL__MIN(SSL__KNN_ROWS, test->n - i);
+            ssl__put_unit_rows(test, i, rows, host, a);
+            c->k->gemm(c, 0, 1, 1, rows, cols, d, a, d, 0, b, d, 0, 0.0f, y, cols, 0, NULL);
+            c->dev->get(host, y, sizeof(float) * (size_t)rows * (size_t)cols);
+            q->cols = cols;
+            q->first_col = j;
+            q->cosine = host;
+            q->index = index + (size_t)i * (size_t)q->k;
+            q->best = best + (size_t)i * (size_t)q->k;
+            ssl__parallel(c, rows, ssl__knn_row, q);
+        }
+    }
+}
+
+SSL_API int ssl_neighbors_at(const char *at, const ssl_features *train, const ssl_features *test, int k, int32_t *index, float *similarity)
+{
+    ssl_ctx *c;
+    ssl__knn_block q;
+    size_t i, n, d;
+    float *device, *host;
+    if (!ssl__features_check(at, "ssl_neighbors", train, test)) return 0;
+    c = train->ctx;
+    if (k < 1 || k > train->n) {
+        ssl__fail(c, SSL_E_ARG, at, "ssl_neighbors: k %d: the training set has %d rows, so k must be 1 to %d", k, train->n, train->n);
+        return 0;
+    }
+    n = (size_t)test->n * (size_t)k;
+    d = (size_t)train->dim;
+    memset(&q, 0, sizeof q);
+    q.k = k;
+    q.index = index ? index : (int32_t *)ssl__alloc(c, at, sizeof(int32_t) * n);
+    q.best = similarity ? similarity : (float *)ssl__alloc(c, at, sizeof(float) * n);
+    host = (float *)ssl__alloc(c, at, sizeof(float) * SSL__KNN_COLS * SSL__MAX(d, (size_t)SSL__KNN_ROWS));
+    device = (float *)ssl__device_alloc(c, at, sizeof(float) * ((SSL__KNN_ROWS + SSL__KNN_COLS) * d + (size_t)SSL__KNN_ROWS * SSL__KNN_COLS));
+    if (!c->status) {
+        ssl__knn_block whole = q;
+        for (i = 0; i < n; i++) q.best[i] = -2.0f; /* below every cosine */
+        ssl__neighbors(train, test, device, device + SSL__KNN_ROWS * d, device + (SSL__KNN_ROWS + SSL__KNN_COLS) * d, host, &whole);
+    }
+    if (device) c->dev->release(device);
+    ssl__release(host);
+    if (!index) ssl__release(q.index);
+    if (!similarity) ssl__release(q.best);
+    return !c->status;
+}
+
+SSL_API ssl_score ssl_knn_at(const char *at, const ssl_features *train, const ssl_features *test, const ssl_knn_desc *desc)
+{
+    ssl_score s = SSL_ZERO;
+    ssl_knn_desc d = SSL_ZERO;
+    ssl_ctx *c;
+    int32_t *index;
+    float *cosine;
+    double *vote;
+    int i, j;
+    if (!ssl__features_check(at, "ssl_knn", train, test)) return s;
+    c = train->ctx;
+    if (desc) d = *desc;
+    d.k = SSL__DEF(d.k, 20);
+    d.temperature = SSL__DEFF(d.temperature, 0.07f);
+    if (d._start_canary || d._end_canary) { ssl__fail(c, SSL_E_ARG, at, "ssl_knn: the ssl_knn_desc is not initialized: write `ssl_knn_desc d = SSL_ZERO;`"); return s; }
+    if (d.k < 1 || d.k > train->n) { ssl__fail(c, SSL_E_ARG, at, "ssl_knn: k %d: the training set has %d rows, so k must be 1 to %d", d.k, train->n, train->n); return s; }
+    if (!(d.temperature > 0.0f)) { ssl__fail(c, SSL_E_ARG, at, "ssl_knn: temperature %g: it must be above 0", (double)d.temperature); return s; }
+    index = (int32_t *)ssl__alloc(c, at, sizeof(int32_t) * (size_t)test->n * (size_t)d.k);
+    cosine = (float *)ssl__alloc(c, at, sizeof(float) * (size_t)test->n * (size_t)d.k);
+    vote = (double *)ssl__alloc(c, at, sizeof(double) * (size_t)train->classes);
+    if (!c->status && ssl_neighbors_at(at, train, test, d.k, index, cosine)) {
+        for (i = 0; i < test->n; i++) {
+            const size_t row = (size_t)i * (size_t)d.k;
+            memset(vote, 0, sizeof *vote * (size_t)train->classes);
+            for (j = 0; j < d.k; j++) /* relative to the nearest: the same ratios, and no overflow at any temperature */
+                vote[train->label[index[row + (size_t)j]]] += exp((double)(cosine[row + (size_t)j] - cosine[row]) / (double)d.temperature);
+            ssl__score_row(&s, train->classes, vote, test->label[i]);
+        }
+        ssl__score_mean(&s, test->n);
+    }
+    ssl__release(index);
+    ssl__release(cosine);
+    ssl__release(vote);
+    return s;
+}
+
+/* ---- L-BFGS (Nocedal & Wright, algorithms 7.4 and 7.5): x moves to a minimum of f, whose gradient f writes into g ---- */
+#define SSL__LBFGS_MEMORY 10
+typedef double (*ssl__objective_fn)(void *user, const double *x, double *g);
+static double ssl__dot(int n, const double *a, const double *b)
+{
+    double s = 0.0;
+    int i;
+    for (i = 0; i < n; i++) s += a[i] * b[i];
+    return s;
+}
+static double ssl__max_abs(int n, const double *a)
+{
+    double m = 0.0;
+    int i;
+    for (i = 0; i < n; i++) if (fabs(a[i]) > m) m = fabs(a[i]);
+    return m;
+}
+/* d = -H g, H the inverse Hessian that the last steps s and gradient changes y imply (the newest is pair `newest`) */
+static void ssl__lbfgs_direction(int n, int n_pairs, int newest, const double *s, const double *y, const double *g, double *d)
+{
+    double alpha[SSL__LBFGS_MEMORY], rho[SSL__LBFGS_MEMORY], beta, scale = 1.0;
+    int i, j, p;
+    for (i = 0; i < n; i++) d[i] = -g[i];
+    for (j = 0; j < n_pairs; j++) {
+        p = (newest - j + SSL__LBFGS_MEMORY) % SSL__LBFGS_MEMORY;
+        rho[p] = 1.0 / ssl__dot(n, s + (size_t)p * (size_t)n, y + (size_t)p * (size_t)n);
+        alpha[p] = rho[p] * ssl__dot(n, s + (size_t)p * (size_t)n, d);
+        for (i = 0; i < n; i++) d[i] -= alpha[p] * y[(size_t)p * (size_t)n + (size_t)i];
+    }
+    if (n_pairs) scale = 1.0 / (rho[newest] * ssl__dot(n, y + (size_t)newest * (size_t)n, y + (size_t)newest * (size_t)n));
+    for (i = 0; i < n; i++) d[i] *= scale;
+    for (j = n_pairs - 1; j >= 0; j--) {
+        p = (newest - j + SSL__LBFGS_MEMORY) % SSL__LBFGS_MEMORY;
+        beta = rho[p] * ssl__dot(n, y + (size_t)p * (size_t)n, d);
+        for (i = 0; i < n; i++) d[i] += (alpha[p] - beta) * s[(size_t)p * (size_t)n + (size_t)i];
+    }
+}
+/* Backtrack along d from x0 until f falls by a ten-thousandth of what the slope promises; 0 when no step does. */
+static int ssl__lbfgs_search(ssl__objective_fn f, void *user, int n, const double *x0, const double *d, double slope, double step, double *fx, double *x, double *g)
+{
+    const double f0 = *fx;
+    int i, tries;
+    for (tries = 0; tries < 20; tries++, step *= 0.5) {
+        for (i = 0; i < n; i++) x[i] = x0[i] + step * d[i];
+        *fx = f(user, x, g);
+        if (*fx <= f0 + 1e-4 * step * slope) return 1;
+    }
+    return 0;
+}
+/* work: (2 memory + 3) n doubles. Returns 1 when max |g| <= tolerance, or when float32 sums allow no further descent. */
+static int ssl__lbfgs(ssl__objective_fn f, void *user, int n, double *x, double *work, int max_iterations, double tolerance, int *iterations)
+{
+    double *s = work, *y = s + (size_t)SSL__LBFGS_MEMORY * (size_t)n, *g = y + (size_t)SSL__LBFGS_MEMORY * (size_t)n, *d = g + n, *next = d + n;
+    double fx = f(user, x, g), slope, step;
+    int it, i, n_pairs = 0, slot = SSL__LBFGS_MEMORY - 1;
+    for (it = 0; it < max_iterations && ssl__max_abs(n, g) > tolerance; it++) {
+        double *si, *yi;
+        ssl__lbfgs_direction(n, n_pairs, slot, s, y, g, d);
+        slope = ssl__dot(n, g, d);
+        step = n_pairs ? 1.0 : SSL__MIN(1.0, 1.0 / sqrt(-slope));
+        slot = (slot + 1) % SSL__LBFGS_MEMORY;
+        si = s + (size_t)slot * (size_t)n;
+        yi = y + (size_t)slot * (size_t)n;
+        memcpy(yi, g, sizeof *g * (size_t)n);
+        if (!(slope < 0.0) || !ssl__lbfgs_search(f, user, n, x, d, slope, step, &fx, next, g)) { *iterations = it; return 1; }
+        for (i = 0; i < n; i++) { si[i] = next[i] - x[i]; yi[i] = g[i] - yi[i]; x[i] = next[i]; }
+        if (n_pairs < SSL__LBFGS_MEMORY) n_pairs++;
+        if (ssl__dot(n, si, yi) <= 0.0) n_pairs = 0; /* rounding broke convexity: start over from the gradient */
+    }
+    *iterations = it;
+    return it < max_iterations || ssl__max_abs(n, g) <= tolerance;
+}
+
+/* ---- linear probe.  x [n,d] standardized, w [K,d], b [K]:  loss = mean(logsumexp(z) - z[label]) + l2/2 |w|^2,  z = x w^T + b;
+   dz = (softmax(z) - onehot) / n,  dw = dz^T x + l2 w,  db = column sums of dz ---- */
+#define SSL__PROBE_ROWS 256 /* rows of a chunk */
+typedef struct ssl__probe {
+    ssl_ctx *c;
+    int n, d, classes;
+    double l2;
+    const int32_t *label;
+    float *x, *z, *theta, *grad;        /* on the device; theta and grad: w, then b */
+    float *host_z, *host_theta;         /* [n,classes], [classes d + classes] */
+    double *part;                       /* loss of each chunk */
+} ssl__probe;
+
+static void ssl__probe_rows(void *arg, int chunk, int thread) /* z becomes dz */
+{
+    ssl__probe *p = (ssl__probe *)arg;
+    const int end = SSL__MIN(p->n, (chunk + 1) * SSL__PROBE_ROWS), classes = p->classes;
+    const float scale = 1.0f / (float)p->n;
+    double loss = 0.0;
+    int i, j;
+    (void)thread;
+    for (i = chunk * SSL__PROBE_ROWS; i < end; i++) {
+        float *z = p->host_z + (size_t)i * (size_t)classes, top = z[0], own = z[p->label[i]], sum = 0.0f;
+        for (j = 1; j < classes; j++) top = z[j] > top ? z[j] : top;
+        for (j = 0; j < classes; j++) sum += z[j] = ssl__exp(z[j] - top);
+        for (j = 0; j < classes; j++) z[j] *= scale / sum;
+        z[p->label[i]] -= scale;
+        loss += log((double)sum) + (double)top - (double)own;
+    }
+    p->part[chunk] = loss;
+}
+
+static void ssl__probe_logits(ssl__probe *p)
+{
+    ssl__epilogue ep = SSL_ZERO;
+    ep.bias = p->theta + (size_t)p->classes * (size_t)p->d;
+    ep.act = SSL_ACT_NONE;
+    p->c->k->gemm(p->c, 0, 1, 1, p->n, p->classes, p->d, p->x, p->d, 0, p->theta, p->d, 0, 0.0f, p->z, p->classes, 0, &ep);
+    p->c->dev->get(p->host_z, p->z, sizeof(float) * (size_t)p->n * (size_t)p->classes);
+}
+
+static double ssl__probe_loss(void *user, const double *theta, double *g)
+{
+    ssl__probe *p = (ssl__probe *)user;
+    ssl_ctx *c = p->c;
+    const int n_w = p->classes * p->d, n_theta = n_w + p->classes, chunks = (p->n + SSL__PROBE_ROWS - 1) / SSL__PROBE_ROWS;
+    double loss = 0.0;
+    int i;
+    for (i = 0; i < n_theta; i++) p->host_theta[i] = (float)theta[i];
+    c->dev->put(p->theta, p->host_theta, sizeof(float) * (size_t)n_theta);
+    ssl__probe_logits(p);
+    ssl__parallel(c, chunks, ssl__probe_rows, p);
+    c->dev->put(p->z, p->host_z, sizeof(float) * (size_t)p->n * (size_t)p->classes);
+    c->k->gemm(c, 1, 0, 1, p->classes, p->d, p->n, p->z, p->classes, 0, p->x, p->d, 0, 0.0f, p->grad, p->d, 0, NULL);
+    c->k->fill(c, p->classes, 0.0f, p->grad + n_w);
+    c->k->colsum(c, p->n, p->classes, p->z, p->grad + n_w);
+    c->dev->get(p->host_theta, p->grad, sizeof(float) * (size_t)n_theta);
+    for (i = 0; i < chunks; i++) loss += p->part[i];
+    for (i = 0; i < n_theta; i++) g[i] = (double)p->host_theta[i] + (i < n_w ? p->l2 * theta[i] : 0.0);
+    return loss / p->n + 0.5 * p->l2 * ssl__dot(n_w, theta, theta);
+}
+
+/* Mean and 1/deviation of each column; a constant column gets 0, so that it drops out. */
+static void ssl__column_stats(const ssl_features *f, double *mean, double *inv)
+{
+    int i, j;
+    for (j = 0; j < f->dim; j++) mean[j] = inv[j] = 0.0;
+    for (i = 0; i < f->n; i++) for (j = 0; j < f->dim; j++) mean[j] += (double)f->x[(size_t)i * (size_t)f->dim + (size_t)j];
+    for (j = 0; j < f->dim; j++) mean[j] /= f->n;
+    for (i = 0; i < f->n; i++)
+        for (j = 0; j < f->dim; j++) { const double e = (double)f->x[(size_t)i * (size_t)f->dim + (size_t)j] - mean[j]; inv[j] += e * e; }
+    for (j = 0; j < f->dim; j++) inv[j] = inv[j] > 1e-12 * mean[j] * mean[j] * f->n ? 1.0 / sqrt(inv[j] / f->n) : 0.0;
+}
+
+/* Point the probe at a feature set: its rows standardized, on the device; room for its logits on both sides. */
+static int ssl__probe_set(ssl__probe *p, const char *at, const ssl_features *f, const double *mean, const double *inv)
+{
+    ssl_ctx *c = p->c;
+    const int rows = SSL__MIN(f->n, 1024);
+    const size_t d = (size_t)p->d;
+    float *host = (float *)ssl__alloc(c, at, sizeof(float) * (size_t)rows * d);
+    int i, j, k;
+    p->n = f->n;
+    p->label = f->label;
+    p->x = (float *)ssl__device_alloc(c, at, sizeof(float) * (size_t)f->n * d);
+    p->z = (float *)ssl__device_alloc(c, at, sizeof(float) * (size_t)f->n * (size_t)p->classes);
+    p->host_z = (float *)ssl__alloc(c, at, sizeof(float) * (size_t)f->n * (size_t)p->classes);
+    for (i = 0; i < f->n && !c->status; i += rows) {
+        const int n = SSL__MIN(rows, f->n - i);
+        for (k = 0; k < n; k++)
+            for (j = 0; j < p->d; j++) host[(size_t)k * d + (size_t)j] = (float)(((double)f->x[(size_t)(i + k) * d + (size_t)j] - mean[j]) * inv[j]);
+        c->dev->put(p->x + (size_t)i * d, host, sizeof(float) * (size_t)n * d);
+    }
+    ssl__release(host);
+    return !c->status;
+}
+static void ssl__probe_unset(ssl__probe *p)
+{
+    if (p->x) p->c->dev->release(p->x);
+    if (p->z) p->c->dev->release(p->z);
+    ssl__release(p->host_z);
+    p->x = p->z = p->host_z = NULL;
+}
+
+static void ssl__probe_score(ssl__probe *p, double *row, ssl_score *s) /* theta as ssl__probe_set found it, host_z filled */
+{
+    int i, j;
+    for (i = 0; i < p->n; i++) {
+        const float *z = p->host_z + (size_t)i * (size_t)p->classes;
+        double top = (double)z[0], sum = 0.0;
+        for (j = 0; j < p->classes; j++) { row[j] = (double)z[j]; top = row[j] > top ? row[j] : top; }
+        for (j = 0; j < p->classes; j++) sum += exp(row[j] - top);
+        s->nll += log(sum) + top - row[p->label[i]];
+        ssl__score_row(s, p->classes, row, p->label[i]);
+    }
+    ssl__score_mean(s, p->n);
+}
+
+/* buffer: mean, inverse deviation, theta, work of L-BFGS, loss parts or one row of logits */
+static void ssl__probe_run(ssl__probe *p, const char *at, const ssl_features *train, const ssl_features *test, const ssl_probe_desc *d, double *buffer, ssl_score *s)
+{
+    const int n_theta = p->classes * p->d + p->classes;
+    double *mean = buffer, *inv = mean + p->d, *theta = inv + p->d, *work = theta + n_theta;
+    p->part = work + (size_t)(2 * SSL__LBFGS_MEMORY + 3) * (size_t)n_theta;
+    ssl__column_stats(train, mean, inv);
+    if (ssl__probe_set(p, at, train, mean, inv))
+        s->converged = ssl__lbfgs(ssl__probe_loss, p, n_theta, theta, work, d->max_iterations, (double)d->tolerance, &s->iterations);
+    ssl__probe_unset(p);
+    if (!p->c->status && ssl__probe_set(p, at, test, mean, inv)) {
+        int i;
+        for (i = 0; i < n_theta; i++) p->host_theta[i] = (float)theta[i];
+        p->c->dev->put(p->theta, p->host_theta, sizeof(float) * (size_t)n_theta);
+        ssl__probe_logits(p);
+        ssl__probe_score(p, p->part, s);
+    }
+    ssl__probe_unset(p);
+}
+
+SSL_API ssl_score ssl_linear_probe_at(const char *at, const ssl_features *train, const ssl_features *test, const ssl_probe_desc *desc)
+{
+    ssl_score s = SSL_ZERO;
+    ssl_probe_desc d = SSL_ZERO;
+    ssl__probe p;
+    double *buffer;
+    size_t n_theta;
+    if (!ssl__features_check(at, "ssl_linear_probe", train, test)) return s;
+    memset(&p, 0, sizeof p);
+    p.c = train->ctx;
+    if (desc) d = *desc;
+    if (d._start_canary || d._end_canary) { ssl__fail(p.c, SSL_E_ARG, at, "ssl_linear_probe: the ssl_probe_desc is not initialized: write `ssl_probe_desc d = SSL_ZERO;`"); return s; }
+    d.l2 = SSL__DEFF(d.l2, 1e-3f);
+    d.tolerance = SSL__DEFF(d.tolerance, 1e-4f);
+    d.max_iterations = SSL__DEF(d.max_iterations, 500);
+    p.d = train->dim;
+    p.classes = train->classes;
+    p.l2 = (double)d.l2;
+    n_theta = (size_t)p.classes * (size_t)(p.d + 1);
+    buffer = (double *)ssl__alloc(p.c, at, sizeof(double) * (2 * (size_t)p.d + n_theta * (2 * SSL__LBFGS_MEMORY + 4) +
+                                                            (size_t)SSL__MAX(train->n / SSL__PROBE_ROWS + 1, p.classes)));
+    p.host_theta = (float *)ssl__alloc(p.c, at, sizeof(float) * n_theta);
+    p.theta = (float *)ssl__device_alloc(p.c, at, sizeof(float) * 2 * n_theta);
+    if (!p.c->status) {
+        p.grad = p.theta + n_theta;
+        ssl__probe_run(&p, at, train, test, &d, buffer, &s);
+    }
+    if (p.theta) p.c->dev->release(p.theta);
+    ssl__release(p.host_theta);
+    ssl__release(buffer);
+    return s;
+}
 
 /* ==== >>report ==== progress, logs, pictures ========================================================= */
 

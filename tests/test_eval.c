@@ -1,0 +1,245 @@
+/* cc -O2 -fopenmp -I. tests/test_eval.c -lm -o build/test_eval && build/test_eval [FILTER]
+ * k-NN and linear probe against double-precision oracles, hostile input, any thread count; reports: PNG, CSV, JSON. */
+#define SSL_IMPLEMENTATION
+#include "ssl.h"
+
+static int n_passed, n_failed, n_skipped;
+static void check(int ok, const char *what, double value)
+{
+    if (ok) n_passed++;
+    else { n_failed++; printf("FAIL %s (%g)\n", what, value); }
+}
+
+static char last_error[1024];
+static int n_errors;
+static void keep_error(ssl_status code, const char *message, void *user)
+{
+    (void)code; (void)user;
+    snprintf(last_error, sizeof last_error, "%s", message);
+    n_errors++;
+}
+static ssl_ctx *open_quiet(int threads)
+{
+    ssl_desc d = SSL_ZERO;
+    d.threads = threads;
+    d.on_error = keep_error;
+    n_errors = 0;
+    last_error[0] = 0;
+    return ssl_open(&d);
+}
+/* exactly one message, with this file's name and every given word; then later calls stay quiet */
+static void check_error(ssl_ctx *c, const char *what, const char *word1, const char *word2)
+{
+    check(n_errors == 1 && strstr(last_error, "test_eval.c:") && strstr(last_error, word1) && strstr(last_error, word2), what, n_errors);
+    if (n_errors != 1 || !strstr(last_error, word1) || !strstr(last_error, word2)) printf("     message: %s\n", last_error);
+    check(ssl_close(c) != 0, what, 0);
+}
+
+/* Gaussian blobs: class centers at distance `apart`, one column scaled by 100 and one constant */
+static ssl_features *blobs(ssl_ctx *c, int n, int dim, int classes, float apart, uint64_t stream)
+{
+    ssl_features *f = ssl_features_new(c, n, dim, classes);
+    ssl_rng center = ssl_rng_make(7, 1), noise = ssl_rng_make(7, stream);
+    float mid[64 * 16];
+    int i, j;
+    for (i = 0; i < classes * dim; i++) mid[i] = apart * ssl_rng_normal(&center);
+    for (i = 0; i < n; i++) {
+        f->label[i] = ssl_rng_below(&noise, classes);
+        for (j = 0; j < dim; j++) f->x[i * dim + j] = mid[f->label[i] * dim + j] + ssl_rng_normal(&noise);
+        if (dim > 2) { f->x[i * dim] *= 100.0f; f->x[i * dim + dim - 1] = 3.0f; }
+    }
+    return f;
+}
+
+/* ---- k-NN in double, straight from the formula ---- */
+static double cosine(const float *a, const float *b, int d)
+{
+    double ab = 0, aa = 0, bb = 0;
+    int j;
+    for (j = 0; j < d; j++) { ab += (double)a[j] * (double)b[j]; aa += (double)a[j] * (double)a[j]; bb += (double)b[j] * (double)b[j]; }
+    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0.0;
+}
+static double oracle_knn(const ssl_features *train, const ssl_features *test, int k, double temperature, int topk)
+{
+    double *sim = (double *)malloc(sizeof(double) * (size_t)train->n), vote[64];
+    int i, j, c, hits = 0, rank;
+    for (i = 0; i < test->n; i++) {
+        memset(vote, 0, sizeof vote);
+        for (j = 0; j < train->n; j++) sim[j] = cosine(test->x + i * test->dim, train->x + j * train->dim, test->dim);
+        for (c = 0; c < k; c++) {
+            int best = 0;
+            for (j = 1; j < train->n; j++) if (sim[j] > sim[best]) best = j;
+            vote[train->label[best]] += exp(sim[best] / temperature);
+            sim[best] = -9;
+        }
+        for (c = 0, rank = 0; c < train->classes; c++)
+            rank += vote[c] > vote[test->label[i]] || (vote[c] == vote[test->label[i]] && c < test->label[i]);
+        hits += rank < topk;
+    }
+    free(sim);
+    return (double)hits / test->n;
+}
+static void test_knn(void)
+{
+    static const int size[][4] = { { 40, 9, 3, 4 }, { 301, 130, 17, 7 }, { 2500, 300, 5, 3 }, { 5, 1, 1, 2 } }; /* train, test, dim, classes */
+    int i;
+    for (i = 0; i < 4; i++) {
+        ssl_ctx *c = open_quiet(2);
+        ssl_features *train = blobs(c, size[i][0], size[i][2], size[i][3], 0.7f, 2), *test = blobs(c, size[i][1], size[i][2], size[i][3], 0.7f, 3);
+        ssl_knn_desc d = SSL_ZERO;
+        ssl_score s;
+        d.k = size[i][0] < 20 ? size[i][0] : 20;
+        d.temperature = i % 2 ? 0.5f : 0.07f;
+        s = ssl_knn(train, test, &d);
+        check(fabs(s.top1 - oracle_knn(train, test, d.k, (double)d.temperature, 1)) * size[i][1] < 1.5, "knn top1 against the formula", s.top1);
+        check(fabs(s.top3 - oracle_knn(train, test, d.k, (double)d.temperature, 3)) * size[i][1] < 1.5, "knn top3 against the formula", s.top3);
+        check(s.top5 >= s.top3 && s.top3 >= s.top1, "knn top1 <= top3 <= top5", s.top5);
+        d.temperature = 1e-3f; /* exp(1/T) alone would overflow */
+        check(ssl_knn(train, test, &d).top1 > 0.0 || test->n == 1, "knn with a tiny temperature", 0);
+        ssl_features_free(train);
+        ssl_features_free(test);
+        check(ssl_close(c) == 0, "knn", 0);
+    }
+}
+
+static void test_neighbors(void)
+{
+    ssl_ctx *c = open_quiet(1), *c2 = open_quiet(2);
+    ssl_features *a = blobs(c, 2300, 8, 3, 1.0f, 2), *b = blobs(c2, 2300, 8, 3, 1.0f, 2);
+    int32_t *i1 = (int32_t *)malloc(2300 * 5 * 4), *i2 = (int32_t *)malloc(2300 * 5 * 4);
+    float *s1 = (float *)malloc(2300 * 5 * 4), *s2 = (float *)malloc(2300 * 5 * 4);
+    int i, own = 0, sorted = 1;
+    memcpy(a->x + 8 * 2290, a->x, sizeof(float) * 8); /* rows 0 and 2290 are the same: the lower one comes first */
+    memcpy(b->x + 8 * 2290, b->x, sizeof(float) * 8);
+    memset(a->x + 8 * 11, 0, sizeof(float) * 8);
+    memset(b->x + 8 * 11, 0, sizeof(float) * 8);
+    check(ssl_neighbors(a, a, 5, i1, s1) && ssl_neighbors(b, b, 5, i2, s2), "neighbors", 0);
+    for (i = 0; i < 2300; i++) {
+        own += i1[i * 5] == i;
+        sorted = sorted && s1[i * 5] >= s1[i * 5 + 1] && s1[i * 5 + 3] >= s1[i * 5 + 4];
+    }
+    check(own >= 2295 && sorted, "each row is its own nearest", own);
+    check(i1[2290 * 5] == 0 && i1[2290 * 5 + 1] == 2290, "ties go to the lower row", i1[2290 * 5]);
+    check(s1[11 * 5] == 0.0f && i1[11 * 5] == 0 && i1[11 * 5 + 4] == 4, "a zero row is equally far from all", (double)s1[11 * 5]);
+    check(!memcmp(i1, i2, 2300 * 5 * 4) && !memcmp(s1, s2, 2300 * 5 * 4), "same bits with 1 and 2 threads", 0);
+    free(i1); free(i2); free(s1); free(s2);
+    ssl_features_free(a);
+    ssl_features_free(b);
+    check(!ssl_close(c) && !ssl_close(c2), "neighbors", 0);
+}
+
+/* ---- the probe's problem solved by plain gradient descent in double ---- */
+static void oracle_probe(const ssl_features *train, const ssl_features *test, double l2, double *nll, double *top1)
+{
+    static double x[400 * 16], t[400 * 16], w[8 * 17], g[8 * 17], z[8];
+    const int d = train->dim, k = train->classes;
+    int i, j, c, it, hits = 0;
+    for (j = 0; j < d; j++) {
+        double m = 0, v = 0, s;
+        for (i = 0; i < train->n; i++) m += (double)train->x[i * d + j] / train->n;
+        for (i = 0; i < train->n; i++) v += ((double)train->x[i * d + j] - m) * ((double)train->x[i * d + j] - m) / train->n;
+        s = v > 1e-9 ? 1.0 / sqrt(v) : 0.0;
+        for (i = 0; i < train->n; i++) x[i * d + j] = ((double)train->x[i * d + j] - m) * s;
+        for (i = 0; i < test->n; i++) t[i * d + j] = ((double)test->x[i * d + j] - m) * s;
+    }
+    memset(w, 0, sizeof w);
+    for (it = 0; it < 4000; it++) {
+        for (c = 0; c < k; c++) { for (j = 0; j < d; j++) g[c * 17 + j] = l2 * w[c * 17 + j]; g[c * 17 + 16] = 0; }
+        for (i = 0; i < train->n; i++) {
+            double sum = 0;
+            for (c = 0; c < k; c++) { z[c] = w[c * 17 + 16]; for (j = 0; j < d; j++) z[c] += w[c * 17 + j] * x[i * d + j]; sum += z[c] = exp(z[c]); }
+            for (c = 0; c < k; c++) {
+                const double e = (z[c] / sum - (c == train->label[i])) / train->n;
+                for (j = 0; j < d; j++) g[c * 17 + j] += e * x[i * d + j];
+                g[c * 17 + 16] += e;
+            }
+        }
+        for (i = 0; i < 8 * 17; i++) w[i] -= 0.5 * g[i];
+    }
+    for (i = 0, *nll = 0; i < test->n; i++) {
+        double sum = 0;
+        int best = 0;
+        for (c = 0; c < k; c++) { z[c] = w[c * 17 + 16]; for (j = 0; j < d; j++) z[c] += w[c * 17 + j] * t[i * d + j]; sum += exp(z[c]); if (z[c] > z[best]) best = c; }
+        *nll += (log(sum) - z[test->label[i]]) / test->n;
+        hits += best == test->label[i];
+    }
+    *top1 = (double)hits / test->n;
+}
+static void test_probe(void)
+{
+    static const int size[][4] = { { 100, 50, 4, 3 }, { 400, 400, 16, 8 }, { 33, 7, 1, 2 }, { 300, 20, 6, 1 } };
+    int i;
+    for (i = 0; i < 4; i++) {
+        ssl_ctx *c = open_quiet(2);
+        ssl_features *train = blobs(c, size[i][0], size[i][2], size[i][3], 0.6f, 2), *test = blobs(c, size[i][1], size[i][2], size[i][3], 0.6f, 3);
+        ssl_probe_desc d = SSL_ZERO;
+        ssl_score s;
+        double nll, top1;
+        d.l2 = 1e-2f;
+        d.tolerance = 1e-5f;
+        s = ssl_linear_probe(train, test, &d);
+        oracle_probe(train, test, 1e-2, &nll, &top1);
+        check(s.converged && s.iterations < 500, "probe converges", s.iterations);
+        check(fabs(s.nll - nll) < 2e-3 * (1.0 + nll), "probe nll against gradient descent", s.nll - nll);
+        check(fabs(s.top1 - top1) * size[i][1] < 1.5, "probe top1 against gradient descent", s.top1 - top1);
+        ssl_features_free(train);
+        ssl_features_free(test);
+        check(ssl_close(c) == 0, "probe", 0);
+    }
+}
+static void test_probe_threads(void)
+{
+    ssl_score s[2];
+    int i;
+    for (i = 0; i < 2; i++) {
+        ssl_ctx *c = open_quiet(i + 1);
+        ssl_features *train = blobs(c, 1000, 33, 5, 0.4f, 2), *test = blobs(c, 500, 33, 5, 0.4f, 3);
+        s[i] = ssl_linear_probe(train, test, NULL);
+        ssl_features_free(train);
+        ssl_features_free(test);
+        check(ssl_close(c) == 0, "probe threads", 0);
+    }
+    check(s[0].nll == s[1].nll && s[0].iterations == s[1].iterations && s[0].top1 == s[1].top1, "probe: same bits with 1 and 2 threads", s[0].nll - s[1].nll);
+    check(s[0].converged && s[0].top1 > 0.5 && s[0].top5 == 1.0, "probe learns blobs", s[0].top1);
+}
+
+static void test_hostile(void)
+{
+    int i;
+    for (i = 0; i < 9; i++) {
+        ssl_ctx *c = open_quiet(1);
+        ssl_features *train = blobs(c, 10, 4, 3, 1.0f, 2), *test = blobs(c, 6, i == 0 ? 3 : 4, 3, 1.0f, 3), *none;
+        ssl_knn_desc kd = SSL_ZERO;
+        ssl_probe_desc pd = SSL_ZERO;
+        ssl_score s = SSL_ZERO;
+        kd.k = 3;
+        if (i == 0) s = ssl_knn(train, test, &kd);
+        if (i == 1) { kd.k = 11; s = ssl_knn(train, test, &kd); }
+        if (i == 2) { test->x[9] = ssl__bits(0x7fc00000u); s = ssl_knn(train, test, &kd); }
+        if (i == 3) { train->label[4] = 3; s = ssl_linear_probe(train, test, NULL); }
+        if (i == 4) { train->x[0] = ssl__bits(0x7f800000u); s = ssl_linear_probe(train, test, NULL); }
+        if (i == 5) { kd.temperature = -1.0f; s = ssl_knn(train, test, &kd); }
+        if (i == 6) { memset(&pd, 0xcc, sizeof pd); s = ssl_linear_probe(train, test, &pd); }
+        if (i == 7) check(ssl_features_new(c, 0, 4, 3) == NULL, "no images", 0);
+        if (i == 8) ssl_neighbors(train, test, 0, NULL, NULL);
+        none = ssl_features_new(c, 4, 4, 2); /* quiet after the error */
+        check(none == NULL && s.top1 == 0.0 && ssl_knn(train, test, NULL).top1 == 0.0 && ssl_linear_probe(none, test, NULL).nll == 0.0, "quiet after an error", i);
+        ssl_features_free(train);
+        ssl_features_free(test);
+        check_error(c, "hostile input",
+                    i == 0 ? "train[10,4]" : i == 1 ? "k 11" : i == 2 ? "row 2" : i == 3 ? "label 3" : i == 4 ? "train row 0" : i == 5 ? "temperature 0" : i == 6 ? "SSL_ZERO" : i == 7 ? "n 0" : "k 0",
+                    i == 0 ? "test[6,3]" : i == 1 ? "10 rows" : i == 2 ? "column 1" : i == 3 ? "0..2" : "");
+    }
+}
+
+typedef struct test_row { const char *name; void (*run)(void); } test_row;
+int main(int argc, char **argv)
+{
+    static const test_row rows[] = { { "knn", test_knn }, { "neighbors", test_neighbors }, { "probe", test_probe }, { "probe_threads", test_probe_threads },
+                                     { "hostile", test_hostile } };
+    size_t i;
+    for (i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (argc < 2 || strstr(rows[i].name, argv[1])) rows[i].run();
+    printf("test_eval: %d passed, %d failed, %d skipped\n", n_passed, n_failed, n_skipped);
+    return n_failed > 0;
+}
