@@ -258,6 +258,53 @@ SSL_API ssl_tensor *ssl_detach_at(const char *at, ssl_tensor *x);
 /* ==== >>contrast ==== NT-Xent and friends ============================================================ */
 
 /* ==== >>optim ==== optimizers, schedules, EMA ======================================================== */
+typedef enum ssl_optim_kind { SSL_OPTIM_DEFAULT = 0, SSL_OPTIM_ADAMW, SSL_OPTIM_ADAM, SSL_OPTIM_SGD, SSL_OPTIM_LARS } ssl_optim_kind;
+
+/* t = steps so far, g = clipped gradient, wd = weight_decay x the group's decay_scale, lr = the call's rate x lr_scale.
+   ADAMW  w *= 1 - lr wd;  m,v moments of g;  w -= lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+   ADAM   the same without the first term and with g += wd w
+   SGD    g += wd w;  m = momentum m + g;  w -= lr m,  nesterov: w -= lr (g + momentum m)
+   LARS   g += wd w;  g *= trust |w| / |g|;  then SGD's momentum; parameters of one axis are left unscaled
+   Weight decay leaves out parameters with one axis (biases, norms) unless decay_1d is set; positions and tokens are
+   left out by ssl_param_group. */
+typedef struct ssl_optim_desc {
+    uint32_t _start_canary;
+    ssl_optim_kind kind;     /* default SSL_OPTIM_ADAMW */
+    float beta1, beta2, eps; /* Adam: default 0.9, 0.999, 1e-8 */
+    float weight_decay;      /* default 0.05 for AdamW, 0 for the others */
+    float momentum;          /* SGD, LARS: default 0.9; SSL_EXPLICIT_ZERO for none */
+    float trust_coefficient; /* LARS: default 0.001 */
+    float clip_norm;         /* limit of the global gradient norm; default 0: no clipping */
+    int nesterov;            /* SGD */
+    int decay_1d;            /* 1: decay parameters with one axis too */
+    uint32_t _end_canary;
+} ssl_optim_desc;
+SSL_API int ssl_optim_desc_resolve(const ssl_optim_desc *in, ssl_optim_desc *out); /* defaults filled in; 0 if uninitialized */
+
+/* One step over every parameter that is not frozen; clears the gradients. desc may be NULL. A gradient that is NaN or
+   infinite is an error that names the parameter, and changes nothing. */
+#define ssl_optim_step(...)     ssl_optim_step_at(SSL_HERE, __VA_ARGS__)
+#define ssl_adamw_step(...)     ssl_adamw_step_at(SSL_HERE, __VA_ARGS__)     /* ssl_optim_step with all defaults */
+#define ssl_clip_grad_norm(...) ssl_clip_grad_norm_at(SSL_HERE, __VA_ARGS__)
+SSL_API void ssl_optim_step_at(const char *at, ssl_ctx *ctx, const ssl_optim_desc *desc, float lr);
+SSL_API void ssl_adamw_step_at(const char *at, ssl_ctx *ctx, float lr);
+/* Every gradient *= min(1, max_norm / (norm + 1e-6)); returns the norm before. max_norm 0 only measures. */
+SSL_API float ssl_clip_grad_norm_at(const char *at, ssl_ctx *ctx, float max_norm);
+
+/* target = momentum target + (1 - momentum) online, for all parameters named "TARGET.rest" and their "ONLINE.rest".
+   What is frozen in the online network (running statistics, fixed positions) is left alone. */
+#define ssl_ema_update(...) ssl_ema_update_at(SSL_HERE, __VA_ARGS__)
+#define ssl_ema_copy(...)   ssl_ema_copy_at(SSL_HERE, __VA_ARGS__)           /* target = online, frozen ones too */
+SSL_API void ssl_ema_update_at(const char *at, ssl_ctx *ctx, const char *target, const char *online, float momentum);
+SSL_API void ssl_ema_copy_at(const char *at, ssl_ctx *ctx, const char *target, const char *online);
+
+/* Learning rates and momenta as pure functions of the time; epoch may be a fraction (step / steps per epoch). */
+SSL_API float ssl_lr_warmup_cosine(float epoch, float warmup, float epochs, float lr, float min_lr); /* linear, then half a cosine */
+SSL_API float ssl_lr_step(float epoch, float every, float gamma, float lr);        /* lr gamma^floor(epoch / every) */
+/* PyTorch's chained LinearLR(start over `warmup` epochs) and CosineAnnealingLR(epochs, end lr), both recursive: the rate
+   of whole epoch t. APL's pre-trainer: warmup (int)(0.05 epochs), start 0.5, end 0.1; its tuner: warmup 0.1. */
+SSL_API float ssl_lr_apl_chained(int epoch, int epochs, int warmup, float start, float end, float lr);
+SSL_API float ssl_momentum_cosine(float progress, float base);    /* BYOL: 1 - (1 - base) (1 + cos(pi progress)) / 2 */
 
 /* ==== >>image ==== pictures as arrays ================================================================ */
 
@@ -414,7 +461,20 @@ typedef struct ssl__epilogue { /* v = sum + bias; pre = v; y = act(v) + residual
 #define SSL__KERNELS_NORM /* norm, loss, dropout */
 #define SSL__KERNELS_ATTENTION
 #define SSL__KERNELS_CONV /* conv, pooling, batch norm */
-#define SSL__KERNELS_OPTIM
+typedef struct ssl__update { /* one optimizer step over a stretch of the flat buffers, whose lengths are multiples of 16 */
+    float rate;         /* learning rate; Adam: over 1 - beta1^t */
+    float scale, l2;    /* gradient = scale g + l2 w */
+    float shrink;       /* w *= shrink, decoupled decay */
+    float beta1, beta2; /* beta1 is SGD's momentum */
+    float eps, debias2; /* 1 / sqrt(1 - beta2^t) */
+    int nesterov;
+} ssl__update;
+#define SSL__KERNELS_OPTIM                                                                                     \
+    SSL__KERNEL(sumsq, (ssl_ctx *c, int64_t n, const float *x, float *y)) /* y[0] = sum x^2 */                 \
+    SSL__KERNEL(rescale, (ssl_ctx *c, int64_t n, float s, float *y)) /* y *= s */                              \
+    SSL__KERNEL(ema, (ssl_ctx *c, int64_t n, float a, const float *x, float *y)) /* y = a y + (1 - a) x */     \
+    SSL__KERNEL(adam, (ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m, float *v)) /* g = 0 */ \
+    SSL__KERNEL(sgd, (ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m)) /* g = 0 */
 #define SSL__KERNELS                                                                                           \
     SSL__UNARY(SSL__UNARY_KERNELS) SSL__KERNELS_CORE SSL__KERNELS_BROADCAST SSL__KERNELS_NORM SSL__KERNELS_ATTENTION \
     SSL__KERNELS_CONV SSL__KERNELS_OPTIM
@@ -1294,7 +1354,128 @@ static void SSL__K(spread)(ssl_ctx *c, int64_t n, float scale, const float *x, f
 
 /* ==== >>batchnorm ==== kernels ======================================================================= */
 
-/* ==== >>optim ==== kernels =========================================================================== */
+/* ==== >>optim ==== kernels: each one pass over memory ================================================ */
+static void SSL__K(sumsq_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(ew) *e = (const SSL__K(ew) *)arg;
+    const int64_t end = SSL__K(ew_end)(e, chunk);
+    float lane[16] = { 0.0f }, s = 0.0f;
+    int64_t i = (int64_t)chunk * SSL__GRAIN;
+    int j;
+    (void)thread;
+    for (; i + 16 <= end; i += 16)
+        for (j = 0; j < 16; j++) lane[j] += e->x[i + j] * e->x[i + j];
+    for (; i < end; i++) s += e->x[i] * e->x[i];
+    for (j = 0; j < 16; j++) s += lane[j];
+    e->out[chunk] = s;
+}
+static void SSL__K(sumsq)(ssl_ctx *c, int64_t n, const float *x, float *y)
+{
+    const int n_chunks = (int)((n + SSL__GRAIN - 1) / SSL__GRAIN);
+    float *part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)n_chunks);
+    SSL__K(ew) e = { n, 0.0f, x, NULL, NULL, part };
+    double s = 0.0;
+    int i;
+    SSL__K(ew_run)(c, SSL__K(sumsq_chunk), &e);
+    for (i = 0; i < n_chunks; i++) s += (double)part[i];
+    y[0] = (float)s;
+}
+static void SSL__K(rescale_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(ew) *e = (const SSL__K(ew) *)arg;
+    const int64_t end = SSL__K(ew_end)(e, chunk);
+    int64_t i;
+    (void)thread;
+    for (i = (int64_t)chunk * SSL__GRAIN; i < end; i++) e->out[i] *= e->p;
+}
+static void SSL__K(rescale)(ssl_ctx *c, int64_t n, float s, float *y)
+{ SSL__K(ew) e = { n, s, NULL, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(rescale_chunk), &e); }
+
+static void SSL__K(ema_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(ew) *e = (const SSL__K(ew) *)arg;
+    const int64_t end = SSL__K(ew_end)(e, chunk);
+    const float *SSL_RESTRICT x = e->x, a = e->p, b = 1.0f - e->p;
+    float *SSL_RESTRICT y = e->out;
+    int64_t i;
+    (void)thread;
+    for (i = (int64_t)chunk * SSL__GRAIN; i < end; i++) y[i] = a * y[i] + b * x[i];
+}
+static void SSL__K(ema)(ssl_ctx *c, int64_t n, float a, const float *x, float *y)
+{ SSL__K(ew) e = { n, a, x, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(ema_chunk), &e); }
+
+/* Adam and SGD in vectors by hand: compilers keep a scalar sqrtf because of errno. 28 bytes read and written a value. */
+#if SSL__PASS == 2
+#  define SSL__VSQRT(a)   _mm512_sqrt_ps(a)
+#  define SSL__VDIV(a, b) _mm512_div_ps(a, b)
+#elif SSL__PASS == 1
+#  define SSL__VSQRT(a)   _mm256_sqrt_ps(a)
+#  define SSL__VDIV(a, b) _mm256_div_ps(a, b)
+#elif SSL__PASS == 3
+#  define SSL__VSQRT(a)   vsqrtq_f32(a)
+#  define SSL__VDIV(a, b) vdivq_f32(a, b)
+#else
+static inline SSL__V SSL__K(vsqrt)(SSL__V a)
+{
+    float f[SSL__W];
+    int i;
+    SSL__VSTORE(f, a);
+    for (i = 0; i < SSL__W; i++) f[i] = sqrtf(f[i]);
+    return SSL__VLOAD(f);
+}
+#  define SSL__VSQRT(a)   SSL__K(vsqrt)(a)
+#  define SSL__VDIV(a, b) ((a) / (b))
+#endif
+typedef struct SSL__K(opt) { const ssl__update *u; int64_t n; float *w, *g, *m, *v; } SSL__K(opt);
+static void SSL__K(adam_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(opt) *e = (const SSL__K(opt) *)arg;
+    const ssl__update *u = e->u;
+    const SSL__V rate = SSL__VSET1(-u->rate), scale = SSL__VSET1(u->scale), l2 = SSL__VSET1(u->l2), shrink = SSL__VSET1(u->shrink);
+    const SSL__V b1 = SSL__VSET1(u->beta1), a1 = SSL__VSET1(1.0f - u->beta1), b2 = SSL__VSET1(u->beta2), a2 = SSL__VSET1(1.0f - u->beta2);
+    const SSL__V debias2 = SSL__VSET1(u->debias2), eps = SSL__VSET1(u->eps);
+    const int64_t begin = (int64_t)chunk * SSL__GRAIN, end = SSL__MIN(begin + SSL__GRAIN, e->n);
+    int64_t i;
+    (void)thread;
+    for (i = begin; i < end; i += SSL__W) {
+        const SSL__V w = SSL__VLOAD(e->w + i), g = SSL__VFMA(l2, w, SSL__VMUL(scale, SSL__VLOAD(e->g + i)));
+        const SSL__V m = SSL__VFMA(b1, SSL__VLOAD(e->m + i), SSL__VMUL(a1, g));
+        const SSL__V v = SSL__VFMA(b2, SSL__VLOAD(e->v + i), SSL__VMUL(a2, SSL__VMUL(g, g)));
+        const SSL__V step = SSL__VDIV(m, SSL__VFMA(SSL__VSQRT(v), debias2, eps));
+        SSL__VSTORE(e->w + i, SSL__VFMA(rate, step, SSL__VMUL(shrink, w)));
+        SSL__VSTORE(e->g + i, SSL__VZERO());
+        SSL__VSTORE(e->m + i, m);
+        SSL__VSTORE(e->v + i, v);
+    }
+}
+static void SSL__K(adam)(ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m, float *v)
+{
+    SSL__K(opt) e = { u, n, w, g, m, v };
+    ssl__parallel(c, (int)((n + SSL__GRAIN - 1) / SSL__GRAIN), SSL__K(adam_chunk), &e);
+}
+static void SSL__K(sgd_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(opt) *e = (const SSL__K(opt) *)arg;
+    const ssl__update *u = e->u;
+    const SSL__V rate = SSL__VSET1(-u->rate), scale = SSL__VSET1(u->scale), l2 = SSL__VSET1(u->l2), mu = SSL__VSET1(u->beta1);
+    const int64_t begin = (int64_t)chunk * SSL__GRAIN, end = SSL__MIN(begin + SSL__GRAIN, e->n);
+    int64_t i;
+    (void)thread;
+    for (i = begin; i < end; i += SSL__W) {
+        const SSL__V w = SSL__VLOAD(e->w + i), g = SSL__VFMA(l2, w, SSL__VMUL(scale, SSL__VLOAD(e->g + i)));
+        const SSL__V m = SSL__VFMA(mu, SSL__VLOAD(e->m + i), g);
+        SSL__VSTORE(e->w + i, SSL__VFMA(rate, u->nesterov ? SSL__VFMA(mu, m, g) : m, w));
+        SSL__VSTORE(e->g + i, SSL__VZERO());
+        SSL__VSTORE(e->m + i, m);
+    }
+}
+static void SSL__K(sgd)(ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m)
+{
+    SSL__K(opt) e = { u, n, w, g, m, NULL };
+    ssl__parallel(c, (int)((n + SSL__GRAIN - 1) / SSL__GRAIN), SSL__K(sgd_chunk), &e);
+}
+#undef SSL__VSQRT
+#undef SSL__VDIV
 
 #define SSL__KERNEL(name, args) SSL__K(name),
 static const ssl__kernels SSL__K(table) = { SSL__ISA_NAME, SSL__KERNELS };
@@ -2102,6 +2283,200 @@ SSL_API ssl_tensor *ssl_mean_at(const char *at, ssl_tensor *x) { return ssl__sum
 /* ==== >>contrast ==== NT-Xent and friends ============================================================ */
 
 /* ==== >>optim ==== optimizers, schedules, EMA ======================================================== */
+SSL_API int ssl_optim_desc_resolve(const ssl_optim_desc *in, ssl_optim_desc *out)
+{
+    ssl_optim_desc d = SSL_ZERO;
+    if (in) d = *in;
+    if (d._start_canary || d._end_canary) return 0;
+    d.kind = d.kind == SSL_OPTIM_DEFAULT ? SSL_OPTIM_ADAMW : d.kind;
+    d.beta1 = SSL__DEFF(d.beta1, 0.9f);
+    d.beta2 = SSL__DEFF(d.beta2, 0.999f);
+    d.eps = SSL__DEFF(d.eps, 1e-8f);
+    d.weight_decay = SSL__DEFF(d.weight_decay, d.kind == SSL_OPTIM_ADAMW ? 0.05f : 0.0f);
+    d.momentum = SSL__DEFF(d.momentum, 0.9f);
+    d.trust_coefficient = SSL__DEFF(d.trust_coefficient, 0.001f);
+    d.clip_norm = SSL__DEFF(d.clip_norm, 0.0f);
+    *out = d;
+    return 1;
+}
+
+static int64_t ssl__padded(const ssl__param *p) { return (ssl_numel(&p->t) + 15) & ~(int64_t)15; } /* its length in the flat buffers */
+
+/* sum of squares of n device values, on the host */
+static float ssl__sumsq(ssl_ctx *c, const char *at, int64_t n, const float *x)
+{
+    float v = 0.0f, *y = (float *)ssl__temp(c, at, sizeof v);
+    if (!y) return 0.0f;
+    c->k->sumsq(c, n, x, y);
+    c->dev->get(&v, y, sizeof v);
+    return v;
+}
+
+static int ssl__finite(float v) { uint32_t u; memcpy(&u, &v, 4); return (u & 0x7f800000u) != 0x7f800000u; } /* by bits: fast-math cannot remove it */
+
+/* Global 2-norm of the gradients that are trained; NaN or infinity is an error that names the first such parameter. */
+static float ssl__grad_norm(ssl_ctx *c, const char *at, const char *op)
+{
+    double sum = 0.0;
+    char s[96];
+    int i, j;
+    for (i = 0; i < c->n_params && !c->status; i = j) { /* stretches without a frozen parameter */
+        for (j = i; j < c->n_params && c->param[j]->frozen == c->param[i]->frozen; j++) { }
+        if (!c->param[i]->frozen)
+            sum += (double)ssl__sumsq(c, at, (j < c->n_params ? c->param[j]->offset : c->n_flat) - c->param[i]->offset, c->param[i]->t.g);
+    }
+    for (i = 0; i < c->n_params && !ssl__finite((float)sum) && !c->status; i++)
+        if (!c->param[i]->frozen && !ssl__finite(ssl__sumsq(c, at, ssl__padded(c->param[i]), c->param[i]->t.g)))
+            ssl__fail(c, SSL_E_NAN, at, "%s: the gradient of %s%s is not a number or infinite, no parameter was changed; lower the learning rate or set clip_norm",
+                      op, c->param[i]->name, ssl__shape(&c->param[i]->t, s));
+    return (float)sqrt(sum);
+}
+static float ssl__clip_scale(float norm, float max_norm) { return max_norm > 0.0f && norm + 1e-6f > max_norm ? max_norm / (norm + 1e-6f) : 1.0f; }
+
+SSL_API float ssl_clip_grad_norm_at(const char *at, ssl_ctx *c, float max_norm)
+{
+    float norm, scale;
+    if (c->status) return 0.0f;
+    norm = ssl__grad_norm(c, at, "ssl_clip_grad_norm");
+    scale = ssl__clip_scale(norm, max_norm);
+    if (!c->status && scale < 1.0f) c->k->rescale(c, c->n_flat, scale, c->grads);
+    return norm;
+}
+
+static float ssl__decay(const ssl__param *p, const ssl_optim_desc *d)
+{ return p->t.ndim > 1 || d->decay_1d ? d->weight_decay * p->decay_scale : 0.0f; }
+
+/* LARS: bring g to trust (|w| / |g + wd w|) (g + wd w) before the momentum step. Parameters of one axis: as they are. */
+static float ssl__lars_scale(ssl_ctx *c, const char *at, const ssl__param *p, const ssl_optim_desc *d, float clip)
+{
+    const int64_t n = ssl__padded(p);
+    float w2, g2;
+    if (p->t.ndim < 2) return clip;
+    c->k->rescale(c, n, clip, p->t.g);
+    c->k->axpy(c, n, ssl__decay(p, d), p->t.x, p->t.g);
+    w2 = ssl__sumsq(c, at, n, p->t.x);
+    g2 = ssl__sumsq(c, at, n, p->t.g);
+    return w2 > 0.0f && g2 > 0.0f ? d->trust_coefficient * sqrtf(w2) / sqrtf(g2) : 1.0f;
+}
+
+/* The step's constants for one stretch of equal parameters. */
+static ssl__update ssl__update_of(ssl_ctx *c, const char *at, const ssl__param *p, const ssl_optim_desc *d, float lr, float clip)
+{
+    const double t = (double)(c->opt_step + 1);
+    const int adam = d->kind == SSL_OPTIM_ADAMW || d->kind == SSL_OPTIM_ADAM;
+    ssl__update u;
+    u.rate = lr * p->lr_scale;
+    u.scale = clip;
+    u.l2 = ssl__decay(p, d);
+    u.shrink = 1.0f;
+    u.beta1 = adam ? d->beta1 : d->momentum;
+    u.beta2 = d->beta2;
+    u.eps = d->eps;
+    u.debias2 = (float)(1.0 / sqrt(1.0 - pow((double)d->beta2, t)));
+    u.nesterov = d->nesterov;
+    if (d->kind == SSL_OPTIM_ADAMW) { u.shrink = 1.0f - u.rate * u.l2; u.l2 = 0.0f; }
+    if (d->kind == SSL_OPTIM_LARS) { u.scale = ssl__lars_scale(c, at, p, d, clip); u.l2 = p->t.ndim < 2 ? u.l2 : 0.0f; u.nesterov = 0; }
+    if (adam) u.rate = (float)((double)u.rate / (1.0 - pow((double)d->beta1, t)));
+    return u;
+}
+
+/* Parameters i and i+1 can be one call: same rate and decay, and no norms of their own. */
+static int ssl__same_update(const ssl__param *p, const ssl__param *q, const ssl_optim_desc *d)
+{ return d->kind != SSL_OPTIM_LARS && p->frozen == q->frozen && p->lr_scale == q->lr_scale && ssl__decay(p, d) == ssl__decay(q, d); }
+
+SSL_API void ssl_optim_step_at(const char *at, ssl_ctx *c, const ssl_optim_desc *desc, float lr)
+{
+    ssl_optim_desc d;
+    float clip;
+    int i, j;
+    if (c->status) return;
+    if (!ssl_optim_desc_resolve(desc, &d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the ssl_optim_desc is not initialized: write `ssl_optim_desc d = SSL_ZERO;`"); return; }
+    if (!(lr >= 0.0f && lr < 1e30f)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the learning rate is %g: it must be finite and not negative", (double)lr); return; }
+    clip = ssl__clip_scale(ssl__grad_norm(c, at, "ssl_optim_step"), d.clip_norm);
+    for (i = 0; i < c->n_params && !c->status; i = j) {
+        const ssl__param *p = c->param[i];
+        int64_t n = 0;
+        for (j = i; j < c->n_params && (j == i || ssl__same_update(p, c->param[j], &d)); j++) n += ssl__padded(c->param[j]);
+        if (!p->frozen) {
+            const ssl__update u = ssl__update_of(c, at, p, &d, lr, clip);
+            if (d.kind == SSL_OPTIM_ADAMW || d.kind == SSL_OPTIM_ADAM) c->k->adam(c, n, &u, p->t.x, p->t.g, c->moment1 + p->offset, c->moment2 + p->offset);
+            else c->k->sgd(c, n, &u, p->t.x, p->t.g, c->moment1 + p->offset);
+        }
+    }
+    if (!c->status) c->opt_step++;
+}
+SSL_API void ssl_adamw_step_at(const char *at, ssl_ctx *c, float lr) { ssl_optim_step_at(at, c, NULL, lr); }
+
+/* ---- exponential moving averages ---- */
+/* "head.weight" under "head" is ".weight"; under "" it is itself; not under "he": NULL. */
+static const char *ssl__under(const char *name, const char *prefix)
+{
+    const size_t n = strlen(prefix);
+    if (strncmp(name, prefix, n)) return NULL;
+    return n == 0 || name[n] == '.' || name[n] == 0 || prefix[n - 1] == '.' ? name + n : NULL;
+}
+
+/* The parameter ONLINE.rest that goes with t = TARGET.rest, same shape; *hint is where to look first. */
+static const ssl__param *ssl__twin(ssl_ctx *c, const char *at, const char *op, const ssl__param *t, const char *rest, const char *online, int *hint)
+{
+    char a[96], b[96];
+    int i;
+    for (i = 0; i < c->n_params; i++, *hint = (*hint + 1) % c->n_params) {
+        const ssl__param *o = c->param[*hint];
+        const char *r = ssl__under(o->name, online);
+        if (!r || strcmp(r, rest)) continue;
+        if (o->t.ndim == t->t.ndim && !memcmp(o->t.dim, t->t.dim, sizeof(int) * (size_t)o->t.ndim)) return o;
+        ssl__fail(c, SSL_E_SHAPE, at, "%s: %s%s and %s%s must have the same shape", op, t->name, ssl__shape(&t->t, a), o->name, ssl__shape(&o->t, b));
+        return NULL;
+    }
+    ssl__fail(c, SSL_E_ARG, at, "%s: there is no %s%s to go with %s: both networks must be built alike", op, online, rest, t->name);
+    return NULL;
+}
+
+static void ssl__ema(const char *at, const char *op, ssl_ctx *c, const char *target, const char *online, float momentum, int copy)
+{
+    int i, found = 0, hint = 0;
+    if (c->status) return;
+    if (!(momentum >= 0.0f && momentum <= 1.0f)) { ssl__fail(c, SSL_E_ARG, at, "%s: the momentum is %g: it must be from 0 to 1", op, (double)momentum); return; }
+    for (i = 0; i < c->n_params; i++) {
+        const ssl__param *t = c->param[i], *o;
+        const char *rest = ssl__under(t->name, target);
+        if (!rest) continue;
+        if (!(o = ssl__twin(c, at, op, t, rest, online, &hint))) return;
+        if (copy) c->dev->copy(t->t.x, o->t.x, sizeof(float) * (size_t)ssl_numel(&t->t));
+        else if (!o->frozen) c->k->ema(c, ssl__padded(t), momentum, o->t.x, t->t.x);
+        found = 1;
+    }
+    if (!found) ssl__fail(c, SSL_E_ARG, at, "%s: no parameter is named \"%s.*\"", op, target);
+}
+SSL_API void ssl_ema_update_at(const char *at, ssl_ctx *c, const char *target, const char *online, float momentum)
+{ ssl__ema(at, "ssl_ema_update", c, target, online, momentum, 0); }
+SSL_API void ssl_ema_copy_at(const char *at, ssl_ctx *c, const char *target, const char *online)
+{ ssl__ema(at, "ssl_ema_copy", c, target, online, 0.0f, 1); }
+
+/* ---- schedules ---- */
+#define SSL__PI 3.14159265358979323846
+SSL_API float ssl_lr_warmup_cosine(float epoch, float warmup, float epochs, float lr, float min_lr)
+{
+    if (epoch < warmup) return lr * epoch / warmup;
+    if (epoch >= epochs) return min_lr;
+    return (float)((double)min_lr + ((double)lr - (double)min_lr) * 0.5 * (1.0 + cos(SSL__PI * ((double)epoch - (double)warmup) / ((double)epochs - (double)warmup))));
+}
+SSL_API float ssl_lr_step(float epoch, float every, float gamma, float lr)
+{ return every > 0.0f ? (float)((double)lr * pow((double)gamma, floor((double)epoch / (double)every))) : lr; }
+SSL_API float ssl_lr_apl_chained(int epoch, int epochs, int warmup, float start, float end, float lr)
+{
+    const double gain = 1.0 - (double)start, low = (double)end * (double)lr;
+    double r = (double)lr * (double)start;
+    int t;
+    for (t = 1; t <= epoch; t++) {
+        if (t <= warmup) r *= 1.0 + gain / (warmup * (double)start + (t - 1) * gain);
+        if (t <= epochs) r = (1.0 + cos(SSL__PI * t / epochs)) / (1.0 + cos(SSL__PI * (t - 1) / epochs)) * (r - low) + low;
+    }
+    return (float)r;
+}
+SSL_API float ssl_momentum_cosine(float progress, float base)
+{ return (float)(1.0 - (1.0 - (double)base) * (1.0 + cos(SSL__PI * (double)progress)) / 2.0); }
 
 /* ==== >>image ==== pictures as arrays ================================================================ */
 
