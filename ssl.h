@@ -2511,8 +2511,6 @@ SSL_API void ssl_features_free(ssl_features *f)
     ssl__release(f);
 }
 
-static int ssl__finite(float v) { uint32_t u; memcpy(&u, &v, 4); return (u & 0x7f800000u) != 0x7f800000u; } /* also under fast-math */
-
 /* What both protocols need: two sets that fit together, finite numbers, labels in range. */
 static int ssl__features_check(const char *at, const char *op, const ssl_features *train, const ssl_features *test)
 {
