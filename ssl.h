@@ -231,9 +231,28 @@ SSL_API ssl_tensor *ssl_detach_at(const char *at, ssl_tensor *x);
 
 /* ==== >>token ==== gather, scatter, patchify, positions ============================================== */
 
-/* ==== >>norm ==== layer norm, softmax, l2 normalize ================================================== */
+/* ==== >>norm ==== layer norm, softmax, l2 normalize; all over the last axis, C elements ================ */
+#define ssl_layer_norm(...)   ssl_layer_norm_at(SSL_HERE, __VA_ARGS__)   /* (x - mean) / sqrt(var + eps) * weight + bias */
+#define ssl_softmax(...)      ssl_softmax_at(SSL_HERE, __VA_ARGS__)      /* exp(x) / sum exp(x) */
+#define ssl_log_softmax(...)  ssl_log_softmax_at(SSL_HERE, __VA_ARGS__)  /* x - ln sum exp(x) */
+#define ssl_l2_normalize(...) ssl_l2_normalize_at(SSL_HERE, __VA_ARGS__) /* x / max(|x|_2, eps) */
+/* x [..., C]; weight, bias [C] or NULL (1, 0); var is the biased variance; eps 1e-5 in most models, 1e-6 in MAE. */
+SSL_API ssl_tensor *ssl_layer_norm_at(const char *at, ssl_tensor *x, ssl_tensor *weight, ssl_tensor *bias, float eps);
+SSL_API ssl_tensor *ssl_softmax_at(const char *at, ssl_tensor *x);
+SSL_API ssl_tensor *ssl_log_softmax_at(const char *at, ssl_tensor *x);
+SSL_API ssl_tensor *ssl_l2_normalize_at(const char *at, ssl_tensor *x, float eps);
 
-/* ==== >>loss ==== cross entropy, mse, l1, cosine ===================================================== */
+/* ==== >>loss ==== cross entropy, mse, l1, cosine; results are [1] unless a shape is given ============= */
+/* mean over counted rows of -sum_c q_c log_softmax(logits)_c, q = (1 - smoothing) onehot(target) + smoothing / C.
+   logits [..., C], target I32 [...] in 0..C-1; rows with target -100 are not counted. No row counted: 0. */
+#define ssl_cross_entropy(...) ssl_cross_entropy_at(SSL_HERE, __VA_ARGS__)
+#define ssl_mse(...)           ssl_mse_at(SSL_HERE, __VA_ARGS__)         /* mean (a - b)^2 */
+#define ssl_l1(...)            ssl_l1_at(SSL_HERE, __VA_ARGS__)          /* mean |a - b| */
+#define ssl_smooth_l1(...)     ssl_smooth_l1_at(SSL_HERE, __VA_ARGS__)   /* mean of d^2 / 2 beta if |d| < beta, else |d| - beta / 2 */
+SSL_API ssl_tensor *ssl_cross_entropy_at(const char *at, ssl_tensor *logits, ssl_tensor *target, float smoothing);
+SSL_API ssl_tensor *ssl_mse_at(const char *at, ssl_tensor *a, ssl_tensor *b);
+SSL_API ssl_tensor *ssl_l1_at(const char *at, ssl_tensor *a, ssl_tensor *b);
+SSL_API ssl_tensor *ssl_smooth_l1_at(const char *at, ssl_tensor *a, ssl_tensor *b, float beta);
 
 /* ==== >>dropout ====================================================================================== */
 
@@ -458,7 +477,27 @@ typedef struct ssl__epilogue { /* v = sum + bias; pre = v; y = act(v) + residual
     SSL__KERNEL(spread, (ssl_ctx *c, int64_t n, float scale, const float *x, float *y)) /* y[i] += scale x[0] */
 
 #define SSL__KERNELS_BROADCAST /* broadcast, reduce, shape, token */
-#define SSL__KERNELS_NORM /* norm, loss, dropout */
+#define SSL__KERNELS_NORM /* rows of cols; statistics saved by _f are read by _b; beta 0: dx is written, 1: added to */   \
+    /* stat [rows,2]: mean, 1 / sqrt(var + eps). Any of w, b, dx, dw, db may be NULL */                        \
+    SSL__KERNEL(layer_norm_f, (ssl_ctx *c, int rows, int cols, float eps, const float *x, const float *w, const float *b, \
+                               float *y, float *stat))                                                         \
+    SSL__KERNEL(layer_norm_b, (ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, \
+                               const float *dy, float beta, float *dx, float *dw, float *db))                  \
+    SSL__KERNEL(softmax_f, (ssl_ctx *c, int rows, int cols, int log, const float *x, float *y))                \
+    SSL__KERNEL(softmax_b, (ssl_ctx *c, int rows, int cols, int log, const float *y, const float *dy, float beta, float *dx)) \
+    SSL__KERNEL(l2norm_f, (ssl_ctx *c, int rows, int cols, float eps, const float *x, float *y, float *norm))  \
+    SSL__KERNEL(l2norm_b, (ssl_ctx *c, int rows, int cols, float eps, const float *y, const float *norm,       \
+                           const float *dy, float beta, float *dx))
+#define SSL__KERNELS_LOSS                                                                                      \
+    /* lse [rows + 1]: ln sum exp of each row, then 1 / counted rows */                                        \
+    SSL__KERNEL(cross_entropy_f, (ssl_ctx *c, int rows, int cols, float smoothing, const float *x, const int32_t *target, \
+                                  float *loss, float *lse))                                                    \
+    SSL__KERNEL(cross_entropy_b, (ssl_ctx *c, int rows, int cols, float smoothing, const float *x, const int32_t *target, \
+                                  const float *lse, const float *dloss, float beta, float *dx))                \
+    /* mean of ssl__huber(a - b, lim, h); da, db may be NULL */                                                \
+    SSL__KERNEL(huber_f, (ssl_ctx *c, int64_t n, float lim, float h, const float *a, const float *b, float *loss)) \
+    SSL__KERNEL(huber_b, (ssl_ctx *c, int64_t n, float lim, float h, const float *a, const float *b, const float *dloss, \
+                          float *da, float *db))
 #define SSL__KERNELS_ATTENTION
 #define SSL__KERNELS_CONV /* conv, pooling, batch norm */
 typedef struct ssl__update { /* one optimizer step over a stretch of the flat buffers, whose lengths are multiples of 16 */
@@ -476,7 +515,7 @@ typedef struct ssl__update { /* one optimizer step over a stretch of the flat bu
     SSL__KERNEL(adam, (ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m, float *v)) /* g = 0 */ \
     SSL__KERNEL(sgd, (ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m)) /* g = 0 */
 #define SSL__KERNELS                                                                                           \
-    SSL__UNARY(SSL__UNARY_KERNELS) SSL__KERNELS_CORE SSL__KERNELS_BROADCAST SSL__KERNELS_NORM SSL__KERNELS_ATTENTION \
+    SSL__UNARY(SSL__UNARY_KERNELS) SSL__KERNELS_CORE SSL__KERNELS_BROADCAST SSL__KERNELS_NORM SSL__KERNELS_LOSS SSL__KERNELS_ATTENTION \
     SSL__KERNELS_CONV SSL__KERNELS_OPTIM
 
 #define SSL__KERNEL(name, args) void (*name) args;
@@ -711,11 +750,13 @@ SSL_HD static inline float ssl__unit(uint32_t u) { return (float)(u >> 8) * (1.0
 
 /* ==== >>math ==== branch-free scalar functions that compilers vectorize; errors against libm are in tests/test_math.c */
 SSL_HD static inline float ssl__bits(uint32_t u) { float f; memcpy(&f, &u, 4); return f; }
-/* e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln2/2, e^r by a polynomial of degree 6; x is clamped to [-87.3, 88.7] */
+SSL_HD static inline uint32_t ssl__word(float f) { uint32_t u; memcpy(&u, &f, 4); return u; }
+/* e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln2/2, e^r by a polynomial of degree 6; x above 88.7 counts as 88.7,
+   below -87.7 the result is exactly 0 (2^-127 as bits), never a slow denormal */
 SSL_HD static inline float ssl__exp(float x)
 {
     float n, r, p;
-    x = x < -87.3f ? -87.3f : x > 88.7f ? 88.7f : x;
+    x = x < -88.0f ? -88.0f : x > 88.7f ? 88.7f : x;
     n = (x * 1.44269504f + 12582912.0f) - 12582912.0f;
     r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
     p = 1.3888889e-3f;
@@ -784,6 +825,10 @@ SSL_HD static inline float ssl__dgelu_tanh(float x)
 }
 SSL_HD static inline float ssl__act(ssl_act a, float x)
 { return a == SSL_ACT_RELU ? (x > 0.0f ? x : 0.0f) : a == SSL_ACT_GELU ? ssl__gelu(x) : a == SSL_ACT_GELU_TANH ? ssl__gelu_tanh(x) : x; }
+
+/* |d| < lim: h d^2, else |d| - lim / 2.  mse: lim inf, h 1;  l1: lim 0;  smooth l1: lim beta, h 1 / (2 beta) */
+SSL_HD static inline float ssl__huber(float d, float lim, float h) { const float a = fabsf(d); return a < lim ? h * d * d : a - 0.5f * lim; }
+SSL_HD static inline float ssl__dhuber(float d, float lim, float h) { return fabsf(d) < lim ? 2.0f * h * d : d > 0.0f ? 1.0f : d < 0.0f ? -1.0f : d; }
 
 /* ==== >>gemm ==== y = beta y + op(a) op(b), then bias, activation, residual: blocking and threads ==========
    After Goto and van de Geijn (2008). The output is cut into tiles of mt x nt; a tile is one chunk of work. A chunk walks k in
@@ -1078,6 +1123,11 @@ SSL__KERNELS
 #  define SSL__VMUL(a, b)   _mm512_mul_ps(a, b)
 #  define SSL__VMAX(a, b)   _mm512_max_ps(a, b)
 #  define SSL__VFMA(a, b, c) _mm512_fmadd_ps(a, b, c)
+#  define SSL__VSUM(v)      _mm512_reduce_add_ps(v)
+#  define SSL__VTOP(v)      _mm512_reduce_max_ps(v)
+#  define SSL__VPOW2(t)     _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(t), 23))
+#  define SSL__VLOADN(p, n, fill) _mm512_mask_loadu_ps(fill, (__mmask16)((1u << (n)) - 1u), p)
+#  define SSL__VSTOREN(p, n, v)   _mm512_mask_storeu_ps(p, (__mmask16)((1u << (n)) - 1u), v)
 #elif SSL__PASS == 1
 #  define SSL__W            8
 #  define SSL__V            __m256
@@ -1090,6 +1140,7 @@ SSL__KERNELS
 #  define SSL__VMUL(a, b)   _mm256_mul_ps(a, b)
 #  define SSL__VMAX(a, b)   _mm256_max_ps(a, b)
 #  define SSL__VFMA(a, b, c) _mm256_fmadd_ps(a, b, c)
+#  define SSL__VPOW2(t)     _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(t), 23))
 #elif SSL__PASS == 3
 #  define SSL__W            4
 #  define SSL__V            float32x4_t
@@ -1102,6 +1153,9 @@ SSL__KERNELS
 #  define SSL__VMUL(a, b)   vmulq_f32(a, b)
 #  define SSL__VMAX(a, b)   vmaxq_f32(a, b)
 #  define SSL__VFMA(a, b, c) vfmaq_f32(c, a, b)
+#  define SSL__VSUM(v)      vaddvq_f32(v)
+#  define SSL__VTOP(v)      vmaxvq_f32(v)
+#  define SSL__VPOW2(t)     vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(t), 23))
 #elif defined(__GNUC__) && !defined(__CUDACC__) /* portable: four floats as a vector type of the compiler */
 #  define SSL__W            4
 #  define SSL__V            ssl__v4
@@ -1114,6 +1168,7 @@ SSL__KERNELS
 #  define SSL__VMUL(a, b)   ((a) * (b))
 #  define SSL__VMAX(a, b)   ssl__v4_max(a, b)
 #  define SSL__VFMA(a, b, c) ((a) * (b) + (c))
+#  define SSL__VPOW2(t)     (ssl__v4)((ssl__v4i)(t) << 23)
 #else /* plain C: any compiler, any machine */
 #  define SSL__W            1
 #  define SSL__V            float
@@ -1126,7 +1181,72 @@ SSL__KERNELS
 #  define SSL__VMUL(a, b)   ((a) * (b))
 #  define SSL__VMAX(a, b)   ((a) > (b) ? (a) : (b))
 #  define SSL__VFMA(a, b, c) ((a) * (b) + (c))
+#  define SSL__VPOW2(t)     ssl__bits(ssl__word(t) << 23)
 #endif
+
+/* Sum and largest of the lanes, and vectors that are only partly there, for the instruction sets without their own. */
+#ifndef SSL__VSUM
+static inline float SSL__K(vsum)(SSL__V v)
+{
+    float t[SSL__W];
+    int i, h;
+    SSL__VSTORE(t, v);
+    for (h = SSL__W / 2; h; h /= 2) for (i = 0; i < h; i++) t[i] += t[i + h];
+    return t[0];
+}
+static inline float SSL__K(vtop)(SSL__V v)
+{
+    float t[SSL__W];
+    int i;
+    SSL__VSTORE(t, v);
+    for (i = 1; i < SSL__W; i++) t[0] = t[i] > t[0] ? t[i] : t[0];
+    return t[0];
+}
+#  define SSL__VSUM(v)      SSL__K(vsum)(v)
+#  define SSL__VTOP(v)      SSL__K(vtop)(v)
+#endif
+#ifndef SSL__VLOADN
+static inline SSL__V SSL__K(vloadn)(const float *p, int n, SSL__V fill)
+{
+    float t[SSL__W];
+    SSL__VSTORE(t, fill);
+    memcpy(t, p, sizeof(float) * (size_t)n);
+    return SSL__VLOAD(t);
+}
+static inline void SSL__K(vstoren)(float *p, int n, SSL__V v)
+{
+    float t[SSL__W];
+    SSL__VSTORE(t, v);
+    memcpy(p, t, sizeof(float) * (size_t)n);
+}
+#  define SSL__VLOADN(p, n, fill) SSL__K(vloadn)(p, n, fill)
+#  define SSL__VSTOREN(p, n, v)   SSL__K(vstoren)(p, n, v)
+#endif
+/* The vector at p of a row with n floats left: lanes past the end read as fill and are not written. */
+static inline SSL__V SSL__K(ld)(const float *p, int n, SSL__V fill)
+{
+    if (n >= SSL__W) return SSL__VLOAD(p);
+    return SSL__VLOADN(p, n, fill);
+}
+static inline void SSL__K(st)(float *p, int n, SSL__V v)
+{
+    if (n >= SSL__W) SSL__VSTORE(p, v);
+    else SSL__VSTOREN(p, n, v);
+}
+/* ssl__exp of a vector, x <= 88: adding 1.5 2^23 + 127 leaves n + 127 in the low bits, which shifted up are the bits of 2^n */
+static inline SSL__V SSL__K(vexp)(SSL__V v)
+{
+    const SSL__V x = SSL__VMAX(SSL__VSET1(-88.0f), v); /* in this order a NaN stays one */
+    const SSL__V t = SSL__VFMA(x, SSL__VSET1(1.44269504f), SSL__VSET1(12583039.0f)), n = SSL__VSUB(t, SSL__VSET1(12583039.0f));
+    const SSL__V r = SSL__VFMA(n, SSL__VSET1(2.12194440e-4f), SSL__VFMA(n, SSL__VSET1(-0.693359375f), x));
+    SSL__V p = SSL__VFMA(r, SSL__VSET1(1.3888889e-3f), SSL__VSET1(8.3333333e-3f));
+    p = SSL__VFMA(p, r, SSL__VSET1(4.1666668e-2f));
+    p = SSL__VFMA(p, r, SSL__VSET1(1.6666667e-1f));
+    p = SSL__VFMA(p, r, SSL__VSET1(0.5f));
+    p = SSL__VFMA(p, r, SSL__VSET1(1.0f));
+    p = SSL__VFMA(p, r, SSL__VSET1(1.0f));
+    return SSL__VMUL(p, SSL__VPOW2(t));
+}
 
 /* ==== >>elementwise ==== one line of SSL__UNARY gives value, derivative, CPU loops (and the CUDA kernels) ==== */
 typedef struct SSL__K(ew) { int64_t n; float p; const float *x, *y, *dy; float *out; } SSL__K(ew);
@@ -1342,9 +1462,361 @@ static void SSL__K(spread)(ssl_ctx *c, int64_t n, float scale, const float *x, f
 
 /* ==== >>token ==== kernels =========================================================================== */
 
-/* ==== >>norm ==== kernels ============================================================================ */
+/* ==== >>norm ==== kernels: a row of n floats at a time, it stays in L1 between its sweeps ================== */
+static float SSL__K(row_sum)(int n, const float *x)
+{
+    SSL__V s = SSL__VZERO();
+    int j;
+    for (j = 0; j < n; j += SSL__W) s = SSL__VADD(s, SSL__K(ld)(x + j, n - j, SSL__VZERO()));
+    return SSL__VSUM(s);
+}
+static float SSL__K(row_dot)(int n, const float *a, const float *b)
+{
+    SSL__V s = SSL__VZERO();
+    int j;
+    for (j = 0; j < n; j += SSL__W) s = SSL__VFMA(SSL__K(ld)(a + j, n - j, SSL__VZERO()), SSL__K(ld)(b + j, n - j, SSL__VZERO()), s);
+    return SSL__VSUM(s);
+}
+static float SSL__K(row_spread)(int n, const float *x, float mean) /* sum (x - mean)^2 */
+{
+    const SSL__V m = SSL__VSET1(mean);
+    SSL__V s = SSL__VZERO();
+    int j;
+    for (j = 0; j < n; j += SSL__W) { const SSL__V d = SSL__VSUB(SSL__K(ld)(x + j, n - j, m), m); s = SSL__VFMA(d, d, s); }
+    return SSL__VSUM(s);
+}
+static float SSL__K(row_max)(int n, const float *x)
+{
+    SSL__V m = SSL__VSET1(x[0]);
+    int j;
+    for (j = 0; j < n; j += SSL__W) m = SSL__VMAX(m, SSL__K(ld)(x + j, n - j, m));
+    return SSL__VTOP(m);
+}
+static float SSL__K(row_exp)(int n, const float *x, float shift, float *y) /* y = exp(x - shift) unless y is NULL; its sum */
+{
+    const SSL__V m = SSL__VSET1(shift), none = SSL__VSET1(-INFINITY);
+    SSL__V s = SSL__VZERO();
+    int j;
+    for (j = 0; j < n; j += SSL__W) {
+        const SSL__V e = SSL__K(vexp)(SSL__VSUB(SSL__K(ld)(x + j, n - j, none), m));
+        if (y) SSL__K(st)(y + j, n - j, e);
+        s = SSL__VADD(s, e);
+    }
+    return SSL__VSUM(s);
+}
+static void SSL__K(row_affine)(int n, const float *x, float a, float b, float *y) /* y = a x + b */
+{
+    const SSL__V av = SSL__VSET1(a), bv = SSL__VSET1(b);
+    int j;
+    for (j = 0; j < n; j += SSL__W) SSL__K(st)(y + j, n - j, SSL__VFMA(SSL__K(ld)(x + j, n - j, bv), av, bv));
+}
+
+typedef struct SSL__K(rowjob) { /* what the kernels over rows hand to their chunks; chunk i has rows i step .. i step + step - 1 */
+    int rows, cols, step, log;
+    float p, beta;
+    const float *x, *w, *b, *y, *dy, *stat;
+    const int32_t *target;
+    float *out, *out2, *part;
+} SSL__K(rowjob);
+static int SSL__K(row_chunks)(SSL__K(rowjob) *e, int most) /* cut the rows: chunks of about SSL__GRAIN elements, no more than most */
+{
+    const int step = SSL__MAX(1, SSL__GRAIN / e->cols), least = (e->rows + most - 1) / most;
+    e->step = SSL__MAX(step, least);
+    return (e->rows + e->step - 1) / e->step;
+}
+static int SSL__K(row_end)(const SSL__K(rowjob) *e, int chunk)
+{ const int64_t end = ((int64_t)chunk + 1) * e->step; return (int)SSL__MIN(end, e->rows); }
+
+/* ---- layer norm: y = xh w + b, xh = (x - mean) r, r = 1 / sqrt(var + eps) */
+static void SSL__K(layer_norm_f_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(rowjob) *e = (const SSL__K(rowjob) *)arg;
+    const int n = e->cols, end = SSL__K(row_end)(e, chunk);
+    int i, j;
+    (void)thread;
+    for (i = chunk * e->step; i < end; i++) {
+        const float *x = e->x + (int64_t)i * n, mean = SSL__K(row_sum)(n, x) / (float)n;
+        const float r = 1.0f / sqrtf(SSL__K(row_spread)(n, x, mean) / (float)n + e->p);
+        const SSL__V mv = SSL__VSET1(mean), rv = SSL__VSET1(r), zero = SSL__VZERO();
+        float *y = e->out + (int64_t)i * n;
+        e->out2[2 * (int64_t)i] = mean;
+        e->out2[2 * (int64_t)i + 1] = r;
+        for (j = 0; j < n; j += SSL__W) {
+            SSL__V v = SSL__VMUL(SSL__VSUB(SSL__K(ld)(x + j, n - j, mv), mv), rv);
+            if (e->w) v = SSL__VMUL(v, SSL__K(ld)(e->w + j, n - j, zero));
+            if (e->b) v = SSL__VADD(v, SSL__K(ld)(e->b + j, n - j, zero));
+            SSL__K(st)(y + j, n - j, v);
+        }
+    }
+}
+static void SSL__K(layer_norm_f)(ssl_ctx *c, int rows, int cols, float eps, const float *x, const float *w, const float *b, float *y, float *stat)
+{
+    SSL__K(rowjob) e;
+    memset(&e, 0, sizeof e);
+    e.rows = rows; e.cols = cols; e.p = eps; e.x = x; e.w = w; e.b = b; e.out = y; e.out2 = stat;
+    ssl__parallel(c, SSL__K(row_chunks)(&e, rows), SSL__K(layer_norm_f_chunk), &e);
+}
+/* With g = dy w and <.> the mean over the row: dx = r (g - <g> - xh <g xh>).  dw = sum dy xh, db = sum dy over the rows:
+   each chunk sums its own into part [2, chunks, cols], the chunks are added in order afterwards. */
+static void SSL__K(layer_norm_b_row)(const SSL__K(rowjob) *e, int i, float *dw, float *db)
+{
+    const int n = e->cols;
+    const float *x = e->x + (int64_t)i * n, *dy = e->dy + (int64_t)i * n, *stat = e->stat + 2 * (int64_t)i;
+    const SSL__V zero = SSL__VZERO(), mean = SSL__VSET1(stat[0]), r = SSL__VSET1(stat[1]);
+    SSL__V s = zero, sx = zero;
+    int j;
+    for (j = 0; j < n; j += SSL__W) {
+        const SSL__V d = SSL__K(ld)(dy + j, n - j, zero), xh = SSL__VMUL(SSL__VSUB(SSL__K(ld)(x + j, n - j, mean), mean), r);
+        const SSL__V g = e->w ? SSL__VMUL(d, SSL__K(ld)(e->w + j, n - j, zero)) : d;
+        s = SSL__VADD(s, g);
+        sx = SSL__VFMA(g, xh, sx);
+        if (!dw) continue;
+        SSL__K(st)(dw + j, n - j, SSL__VFMA(d, xh, SSL__K(ld)(dw + j, n - j, zero)));
+        SSL__K(st)(db + j, n - j, SSL__VADD(d, SSL__K(ld)(db + j, n - j, zero)));
+    }
+    if (!e->out) return;
+    s = SSL__VSET1(SSL__VSUM(s) / (float)n);
+    sx = SSL__VSET1(SSL__VSUM(sx) / (float)n);
+    for (j = 0; j < n; j += SSL__W) {
+        const SSL__V d = SSL__K(ld)(dy + j, n - j, zero), xh = SSL__VMUL(SSL__VSUB(SSL__K(ld)(x + j, n - j, mean), mean), r);
+        const SSL__V g = e->w ? SSL__VMUL(d, SSL__K(ld)(e->w + j, n - j, zero)) : d;
+        float *dx = e->out + (int64_t)i * n + j;
+        SSL__V v = SSL__VMUL(r, SSL__VSUB(SSL__VSUB(g, s), SSL__VMUL(xh, sx)));
+        if (e->beta != 0.0f) v = SSL__VADD(v, SSL__K(ld)(dx, n - j, zero));
+        SSL__K(st)(dx, n - j, v);
+    }
+}
+static void SSL__K(layer_norm_b_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(rowjob) *e = (const SSL__K(rowjob) *)arg;
+    const int end = SSL__K(row_end)(e, chunk), chunks = (e->rows + e->step - 1) / e->step;
+    float *dw = e->part ? e->part + (int64_t)chunk * e->cols : NULL, *db = dw ? dw + (int64_t)chunks * e->cols : NULL;
+    int i;
+    (void)thread;
+    if (dw) memset(dw, 0, sizeof(float) * (size_t)e->cols);
+    if (db) memset(db, 0, sizeof(float) * (size_t)e->cols);
+    for (i = chunk * e->step; i < end; i++) SSL__K(layer_norm_b_row)(e, i, dw, db);
+}
+static void SSL__K(layer_norm_b)(ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, const float *dy,
+                                 float beta, float *dx, float *dw, float *db)
+{
+    SSL__K(rowjob) e;
+    int chunks;
+    memset(&e, 0, sizeof e);
+    e.rows = rows; e.cols = cols; e.x = x; e.w = w; e.stat = stat; e.dy = dy; e.beta = beta; e.out = dx;
+    chunks = SSL__K(row_chunks)(&e, 64);
+    if (dw || db) e.part = (float *)ssl__scratch(c, -1, sizeof(float) * 2 * (size_t)chunks * (size_t)cols);
+    ssl__parallel(c, chunks, SSL__K(layer_norm_b_chunk), &e);
+    if (dw) SSL__K(colsum)(c, chunks, cols, e.part, dw);
+    if (db) SSL__K(colsum)(c, chunks, cols, e.part + (int64_t)chunks * cols, db);
+}
+
+/* ---- softmax: y = exp(x - max) / sum.  log: y = x - max - ln sum */
+static void SSL__K(softmax_f_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(rowjob) *e = (const SSL__K(rowjob) *)arg;
+    const int n = e->cols, end = SSL__K(row_end)(e, chunk);
+    int i;
+    (void)thread;
+    for (i = chunk * e->step; i < end; i++) {
+        const float *x = e->x + (int64_t)i * n, top = SSL__K(row_max)(n, x);
+        float *y = e->out + (int64_t)i * n, s = SSL__K(row_exp)(n, x, top, e->log ? NULL : y);
+        if (e->log) SSL__K(row_affine)(n, x, 1.0f, -(top + logf(s)), y);
+        else SSL__K(row_affine)(n, y, 1.0f / s, 0.0f, y);
+    }
+}
+static void SSL__K(softmax_f)(ssl_ctx *c, int rows, int cols, int log, const float *x, float *y)
+{
+    SSL__K(rowjob) e;
+    memset(&e, 0, sizeof e);
+    e.rows = rows; e.cols = cols; e.log = log; e.x = x; e.out = y;
+    ssl__parallel(c, SSL__K(row_chunks)(&e, rows), SSL__K(softmax_f_chunk), &e);
+}
+/* softmax: dx = y (dy - sum y dy);  log: dx = dy - exp(y) sum dy */
+static void SSL__K(softmax_b_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(rowjob) *e = (const SSL__K(rowjob) *)arg;
+    const int n = e->cols, end = SSL__K(row_end)(e, chunk);
+    const SSL__V zero = SSL__VZERO();
+    int i, j;
+    (void)thread;
+    for (i = chunk * e->step; i < end; i++) {
+        const float *y = e->y + (int64_t)i * n, *dy = e->dy + (int64_t)i * n;
+        const SSL__V s = SSL__VSET1(e->log ? SSL__K(row_sum)(n, dy) : SSL__K(row_dot)(n, y, dy));
+        float *dx = e->out + (int64_t)i * n;
+        for (j = 0; j < n; j += SSL__W) {
+            const SSL__V yv = SSL__K(ld)(y + j, n - j, zero), d = SSL__K(ld)(dy + j, n - j, zero);
+            SSL__V v = e->log ? SSL__VSUB(d, SSL__VMUL(SSL__K(vexp)(yv), s)) : SSL__VMUL(yv, SSL__VSUB(d, s));
+            if (e->beta != 0.0f) v = SSL__VADD(v, SSL__K(ld)(dx + j, n - j, zero));
+            SSL__K(st)(dx + j, n - j, v);
+        }
+    }
+}
+static void SSL__K(softmax_b)(ssl_ctx *c, int rows, int cols, int log, const float *y, const float *dy, float beta, float *dx)
+{
+    SSL__K(rowjob) e;
+    memset(&e, 0, sizeof e);
+    e.rows = rows; e.cols = cols; e.log = log; e.y = y; e.dy = dy; e.beta = beta; e.out = dx;
+    ssl__parallel(c, SSL__K(row_chunks)(&e, rows), SSL__K(softmax_b_chunk), &e);
+}
+
+/* ---- l2 normalize: y = x / max(|x|, eps), |x| is kept.  dx = (dy - y sum y dy) / |x|, or dy / eps where |x| <= eps */
+static void SSL__K(l2norm_f_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(rowjob) *e = (const SSL__K(rowjob) *)arg;
+    const int n = e->cols, end = SSL__K(row_end)(e, chunk);
+    int i;
+    (void)thread;
+    for (i = chunk * e->step; i < end; i++) {
+        const float *x = e->x + (int64_t)i * n, norm = sqrtf(SSL__K(row_dot)(n, x, x));
+        e->out2[i] = norm;
+        SSL__K(row_affine)(n, x, 1.0f / SSL__MAX(norm, e->p), 0.0f, e->out + (int64_t)i * n);
+    }
+}
+static void SSL__K(l2norm_f)(ssl_ctx *c, int rows, int cols, float eps, const float *x, float *y, float *norm)
+{
+    SSL__K(rowjob) e;
+    memset(&e, 0, sizeof e);
+    e.rows = rows; e.cols = cols; e.p = eps; e.x = x; e.out = y; e.out2 = norm;
+    ssl__parallel(c, SSL__K(row_chunks)(&e, rows), SSL__K(l2norm_f_chunk), &e);
+}
+static void SSL__K(l2norm_b_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(rowjob) *e = (const SSL__K(rowjob) *)arg;
+    const int n = e->cols, end = SSL__K(row_end)(e, chunk);
+    const SSL__V zero = SSL__VZERO();
+    int i, j;
+    (void)thread;
+    for (i = chunk * e->step; i < end; i++) {
+        const float *y = e->y + (int64_t)i * n, *dy = e->dy + (int64_t)i * n, norm = e->stat[i];
+        const SSL__V s = SSL__VSET1(norm > e->p ? SSL__K(row_dot)(n, y, dy) : 0.0f), r = SSL__VSET1(1.0f / SSL__MAX(norm, e->p));
+        float *dx = e->out + (int64_t)i * n;
+        for (j = 0; j < n; j += SSL__W) {
+            SSL__V v = SSL__VMUL(r, SSL__VSUB(SSL__K(ld)(dy + j, n - j, zero), SSL__VMUL(s, SSL__K(ld)(y + j, n - j, zero))));
+            if (e->beta != 0.0f) v = SSL__VADD(v, SSL__K(ld)(dx + j, n - j, zero));
+            SSL__K(st)(dx + j, n - j, v);
+        }
+    }
+}
+static void SSL__K(l2norm_b)(ssl_ctx *c, int rows, int cols, float eps, const float *y, const float *norm, const float *dy, float beta, float *dx)
+{
+    SSL__K(rowjob) e;
+    memset(&e, 0, sizeof e);
+    e.rows = rows; e.cols = cols; e.p = eps; e.y = y; e.stat = norm; e.dy = dy; e.beta = beta; e.out = dx;
+    ssl__parallel(c, SSL__K(row_chunks)(&e, rows), SSL__K(l2norm_b_chunk), &e);
+}
 
 /* ==== >>loss ==== kernels ============================================================================ */
+/* ---- cross entropy of a row with target t: lse - (1 - s) x_t - s <x>.  part [chunks,2]: sum and count of a chunk's rows */
+static void SSL__K(cross_entropy_f_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(rowjob) *e = (const SSL__K(rowjob) *)arg;
+    const int n = e->cols, end = SSL__K(row_end)(e, chunk);
+    float sum = 0.0f;
+    int i, count = 0;
+    (void)thread;
+    for (i = chunk * e->step; i < end; i++) {
+        const float *x = e->x + (int64_t)i * n;
+        const float top = SSL__K(row_max)(n, x), lse = top + logf(SSL__K(row_exp)(n, x, top, NULL));
+        const int t = e->target[i];
+        e->out2[i] = lse;
+        if (t == -100) continue;
+        sum += lse - (1.0f - e->p) * ((unsigned)t < (unsigned)n ? x[t] : NAN); /* a target that is no class must not pass */
+        if (e->p > 0.0f) sum -= e->p / (float)n * SSL__K(row_sum)(n, x);
+        count++;
+    }
+    e->part[2 * chunk] = sum;
+    e->part[2 * chunk + 1] = (float)count;
+}
+static void SSL__K(cross_entropy_f)(ssl_ctx *c, int rows, int cols, float smoothing, const float *x, const int32_t *target, float *loss, float *lse)
+{
+    SSL__K(rowjob) e;
+    double sum = 0.0, count = 0.0;
+    int i, chunks;
+    memset(&e, 0, sizeof e);
+    e.rows = rows; e.cols = cols; e.p = smoothing; e.x = x; e.target = target; e.out2 = lse;
+    chunks = SSL__K(row_chunks)(&e, rows);
+    e.part = (float *)ssl__scratch(c, -1, sizeof(float) * 2 * (size_t)chunks);
+    ssl__parallel(c, chunks, SSL__K(cross_entropy_f_chunk), &e);
+    for (i = 0; i < chunks; i++) { sum += (double)e.part[2 * i]; count += (double)e.part[2 * i + 1]; }
+    lse[rows] = count > 0.0 ? (float)(1.0 / count) : 0.0f;
+    loss[0] = count > 0.0 ? (float)(sum / count) : 0.0f;
+}
+/* dx = (exp(x - lse) - q) dloss / count, 0 for rows that are not counted */
+static void SSL__K(cross_entropy_b_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(rowjob) *e = (const SSL__K(rowjob) *)arg;
+    const int n = e->cols, end = SSL__K(row_end)(e, chunk);
+    const float scale = e->dy[0] * e->stat[e->rows];
+    const SSL__V zero = SSL__VZERO(), k = SSL__VSET1(scale), all = SSL__VSET1(-scale * e->p / (float)n);
+    int i, j;
+    (void)thread;
+    for (i = chunk * e->step; i < end; i++) {
+        const float *x = e->x + (int64_t)i * n;
+        const SSL__V lse = SSL__VSET1(e->stat[i]);
+        const int t = e->target[i];
+        float *dx = e->out + (int64_t)i * n;
+        if (t == -100) { if (e->beta == 0.0f) memset(dx, 0, sizeof(float) * (size_t)n); continue; }
+        for (j = 0; j < n; j += SSL__W) {
+            SSL__V v = SSL__VFMA(SSL__K(vexp)(SSL__VSUB(SSL__K(ld)(x + j, n - j, lse), lse)), k, all);
+            if (e->beta != 0.0f) v = SSL__VADD(v, SSL__K(ld)(dx + j, n - j, zero));
+            SSL__K(st)(dx + j, n - j, v);
+        }
+        if ((unsigned)t < (unsigned)n) dx[t] -= (1.0f - e->p) * scale;
+    }
+}
+static void SSL__K(cross_entropy_b)(ssl_ctx *c, int rows, int cols, float smoothing, const float *x, const int32_t *target, const float *lse,
+                                    const float *dloss, float beta, float *dx)
+{
+    SSL__K(rowjob) e;
+    memset(&e, 0, sizeof e);
+    e.rows = rows; e.cols = cols; e.p = smoothing; e.x = x; e.target = target; e.stat = lse; e.dy = dloss; e.beta = beta; e.out = dx;
+    ssl__parallel(c, SSL__K(row_chunks)(&e, rows), SSL__K(cross_entropy_b_chunk), &e);
+}
+
+/* ---- mse, l1, smooth l1: mean of ssl__huber(a - b) */
+typedef struct SSL__K(pair) { int64_t n; float lim, h, scale; const float *a, *b; float *da, *db, *part; } SSL__K(pair);
+static void SSL__K(huber_f_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(pair) *e = (const SSL__K(pair) *)arg;
+    const float *SSL_RESTRICT a = e->a + (int64_t)chunk * SSL__GRAIN, *SSL_RESTRICT b = e->b + (int64_t)chunk * SSL__GRAIN;
+    const int n = (int)SSL__MIN(e->n - (int64_t)chunk * SSL__GRAIN, SSL__GRAIN);
+    float lane[16] = { 0.0f }, s = 0.0f;
+    int i, j;
+    (void)thread;
+    for (i = 0; i + 16 <= n; i += 16)
+        for (j = 0; j < 16; j++) lane[j] += ssl__huber(a[i + j] - b[i + j], e->lim, e->h);
+    for (; i < n; i++) s += ssl__huber(a[i] - b[i], e->lim, e->h);
+    for (j = 0; j < 16; j++) s += lane[j];
+    e->part[chunk] = s;
+}
+static void SSL__K(huber_f)(ssl_ctx *c, int64_t n, float lim, float h, const float *a, const float *b, float *loss)
+{
+    const int chunks = (int)((n + SSL__GRAIN - 1) / SSL__GRAIN);
+    float *part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)chunks);
+    SSL__K(pair) e = { n, lim, h, 0.0f, a, b, NULL, NULL, part };
+    double s = 0.0;
+    int i;
+    ssl__parallel(c, chunks, SSL__K(huber_f_chunk), &e);
+    for (i = 0; i < chunks; i++) s += (double)part[i];
+    loss[0] = (float)(s / (double)n);
+}
+static void SSL__K(huber_b_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(pair) *e = (const SSL__K(pair) *)arg;
+    const int64_t begin = (int64_t)chunk * SSL__GRAIN;
+    const int n = (int)SSL__MIN(e->n - begin, SSL__GRAIN);
+    const float *SSL_RESTRICT a = e->a + begin, *SSL_RESTRICT b = e->b + begin, lim = e->lim, h = e->h, k = e->scale;
+    int i;
+    (void)thread;
+    if (e->da) { float *SSL_RESTRICT d = e->da + begin; for (i = 0; i < n; i++) d[i] += k * ssl__dhuber(a[i] - b[i], lim, h); }
+    if (e->db) { float *SSL_RESTRICT d = e->db + begin; for (i = 0; i < n; i++) d[i] -= k * ssl__dhuber(a[i] - b[i], lim, h); }
+}
+static void SSL__K(huber_b)(ssl_ctx *c, int64_t n, float lim, float h, const float *a, const float *b, const float *dloss, float *da, float *db)
+{
+    SSL__K(pair) e = { n, lim, h, dloss[0] / (float)n, a, b, da, db, NULL };
+    ssl__parallel(c, (int)((n + SSL__GRAIN - 1) / SSL__GRAIN), SSL__K(huber_b_chunk), &e);
+}
 
 /* ==== >>dropout ==== kernels ========================================================================= */
 
@@ -1492,6 +1964,11 @@ static const ssl__kernels SSL__K(table) = { SSL__ISA_NAME, SSL__KERNELS };
 #undef SSL__VMUL
 #undef SSL__VMAX
 #undef SSL__VFMA
+#undef SSL__VSUM
+#undef SSL__VTOP
+#undef SSL__VPOW2
+#undef SSL__VLOADN
+#undef SSL__VSTOREN
 #endif /* SSL__PASS */
 
 /* =========================================================================================================
@@ -2257,8 +2734,164 @@ SSL_API ssl_tensor *ssl_mean_at(const char *at, ssl_tensor *x) { return ssl__sum
 /* ==== >>token ==== gather, scatter, patchify, positions ============================================== */
 
 /* ==== >>norm ==== layer norm, softmax, l2 normalize ================================================== */
+static int ssl__is(ssl_ctx *c, const char *at, const char *op, const char *name, const ssl_tensor *t, ssl_dtype want)
+{
+    static const char *const kind[] = { "float", "int32", "uint8" };
+    char s[96];
+    if (t->dtype == want) return 1;
+    ssl__fail(c, SSL_E_ARG, at, "%s: %s%s holds %s values: %s values are needed", op, name, ssl__shape(t, s), kind[t->dtype], kind[want]);
+    return 0;
+}
+
+typedef struct ssl__row_aux { float p; int log; float *stat; } ssl__row_aux;
+/* The result of an op over the rows of x, and its aux with n floats of statistics; the nil tensor after an error. */
+static ssl_tensor *ssl__row_op(const char *at, const char *op, ssl_tensor *x, size_t n)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *y;
+    ssl__row_aux *aux;
+    if (c->status || !ssl__is(c, at, op, "x", x, SSL_F32)) return &c->nil;
+    y = ssl__like(at, op, x);
+    aux = (ssl__row_aux *)ssl__aux(c, at, sizeof *aux);
+    if (!c->status && n) aux->stat = (float *)ssl__temp(c, at, sizeof(float) * n);
+    if (c->status) return &c->nil;
+    y->aux = aux;
+    return y;
+}
+
+static void ssl__layer_norm_back(ssl_tensor *y)
+{
+    ssl_tensor *x = y->in[0], *w = y->in[1];
+    ssl__row_aux *aux = (ssl__row_aux *)y->aux;
+    float beta, *dx = ssl__grad_beta(x, &beta), *dw = ssl_grad_of(w), *db = ssl_grad_of(y->in[2]);
+    y->ctx->k->layer_norm_b(y->ctx, ssl__rows(x), ssl__last(x), x->x, w ? w->x : NULL, aux->stat, y->g, beta, dx, dw, db);
+}
+SSL_API ssl_tensor *ssl_layer_norm_at(const char *at, ssl_tensor *x, ssl_tensor *weight, ssl_tensor *bias, float eps)
+{
+    ssl_tensor *y = ssl__row_op(at, "ssl_layer_norm", x, 2 * (size_t)ssl__rows(x)), *in[3];
+    ssl_ctx *c = x->ctx;
+    char s1[96], s2[96];
+    int i;
+    in[0] = x; in[1] = weight; in[2] = bias;
+    for (i = 1; i < 3 && !c->status; i++)
+        if (in[i] && (in[i]->ndim != 1 || in[i]->dim[0] != ssl__last(x)))
+            return ssl__fail(c, SSL_E_SHAPE, at, "ssl_layer_norm: x%s %s%s: it must be [%d], the last axis of x", ssl__shape(x, s1),
+                             i == 1 ? "weight" : "bias", ssl__shape(in[i], s2), ssl__last(x));
+    if (c->status) return &c->nil;
+    c->k->layer_norm_f(c, ssl__rows(x), ssl__last(x), eps, x->x, weight ? weight->x : NULL, bias ? bias->x : NULL, y->x, ((ssl__row_aux *)y->aux)->stat);
+    return ssl__record_n(y, ssl__layer_norm_back, 3, in);
+}
+
+static void ssl__softmax_back(ssl_tensor *y)
+{
+    float beta, *dx = ssl__grad_beta(y->in[0], &beta);
+    y->ctx->k->softmax_b(y->ctx, ssl__rows(y), ssl__last(y), ((ssl__row_aux *)y->aux)->log, y->x, y->g, beta, dx);
+}
+static ssl_tensor *ssl__softmax(const char *at, const char *op, ssl_tensor *x, int log)
+{
+    ssl_tensor *y = ssl__row_op(at, op, x, 0);
+    if (x->ctx->status) return y;
+    ((ssl__row_aux *)y->aux)->log = log;
+    x->ctx->k->softmax_f(x->ctx, ssl__rows(x), ssl__last(x), log, x->x, y->x);
+    return ssl__record(y, ssl__softmax_back, x, NULL, NULL);
+}
+SSL_API ssl_tensor *ssl_softmax_at(const char *at, ssl_tensor *x) { return ssl__softmax(at, "ssl_softmax", x, 0); }
+SSL_API ssl_tensor *ssl_log_softmax_at(const char *at, ssl_tensor *x) { return ssl__softmax(at, "ssl_log_softmax", x, 1); }
+
+static void ssl__l2_normalize_back(ssl_tensor *y)
+{
+    ssl__row_aux *aux = (ssl__row_aux *)y->aux;
+    float beta, *dx = ssl__grad_beta(y->in[0], &beta);
+    y->ctx->k->l2norm_b(y->ctx, ssl__rows(y), ssl__last(y), aux->p, y->x, aux->stat, y->g, beta, dx);
+}
+SSL_API ssl_tensor *ssl_l2_normalize_at(const char *at, ssl_tensor *x, float eps)
+{
+    ssl_tensor *y = ssl__row_op(at, "ssl_l2_normalize", x, (size_t)ssl__rows(x));
+    ssl__row_aux *aux = (ssl__row_aux *)y->aux;
+    if (x->ctx->status) return y;
+    aux->p = eps;
+    x->ctx->k->l2norm_f(x->ctx, ssl__rows(x), ssl__last(x), eps, x->x, y->x, aux->stat);
+    return ssl__record(y, ssl__l2_normalize_back, x, NULL, NULL);
+}
 
 /* ==== >>loss ==== cross entropy, mse, l1, cosine ===================================================== */
+static void ssl__cross_entropy_back(ssl_tensor *y)
+{
+    ssl_tensor *x = y->in[0];
+    ssl__row_aux *aux = (ssl__row_aux *)y->aux;
+    float beta, *dx = ssl__grad_beta(x, &beta);
+    y->ctx->k->cross_entropy_b(y->ctx, ssl__rows(x), ssl__last(x), aux->p, x->x, y->in[1]->i, aux->stat, y->g, beta, dx);
+}
+static int ssl__targets_ok(ssl_ctx *c, const char *at, const ssl_tensor *x, const ssl_tensor *target)
+{
+    const int rows = ssl__rows(x), n = ssl__last(x);
+    char s1[96], s2[96];
+    int i, same = target->ndim == x->ndim - 1 || (x->ndim == 1 && ssl_numel(target) == 1);
+    if (!ssl__is(c, at, "ssl_cross_entropy", "logits", x, SSL_F32) || !ssl__is(c, at, "ssl_cross_entropy", "target", target, SSL_I32)) return 0;
+    for (i = 0; same && i < x->ndim - 1; i++) same = target->dim[i] == x->dim[i];
+    if (!same) {
+        ssl__fail(c, SSL_E_SHAPE, at, "ssl_cross_entropy: logits%s target%s: target must have the axes of logits without the last", ssl__shape(x, s1), ssl__shape(target, s2));
+        return 0;
+    }
+    for (i = 0; c->device == SSL_DEVICE_CPU && i < rows; i++) /* on a GPU the loss becomes NaN instead */
+        if (target->i[i] != -100 && (unsigned)target->i[i] >= (unsigned)n) {
+            ssl__fail(c, SSL_E_ARG, at, "ssl_cross_entropy: target %d of row %d: logits%s know the classes 0 to %d, and -100 for rows to leave out",
+                      (int)target->i[i], i, ssl__shape(x, s1), n - 1);
+            return 0;
+        }
+    return 1;
+}
+SSL_API ssl_tensor *ssl_cross_entropy_at(const char *at, ssl_tensor *logits, ssl_tensor *target, float smoothing)
+{
+    const int one = 1, rows = ssl__rows(logits), n = ssl__last(logits);
+    ssl_ctx *c = logits->ctx;
+    ssl__row_aux *aux;
+    ssl_tensor *y;
+    if (c->status || !ssl__targets_ok(c, at, logits, target)) return &c->nil;
+    if (!(smoothing >= 0.0f && smoothing <= 1.0f)) return ssl__fail(c, SSL_E_ARG, at, "ssl_cross_entropy: label smoothing %g: it must be in 0..1", (double)smoothing);
+    y = ssl__new(c, at, "ssl_cross_entropy", SSL_F32, 1, &one);
+    aux = (ssl__row_aux *)ssl__aux(c, at, sizeof *aux);
+    if (!c->status) aux->stat = (float *)ssl__temp(c, at, sizeof(float) * ((size_t)rows + 1));
+    if (c->status) return &c->nil;
+    aux->p = smoothing;
+    y->aux = aux;
+    c->k->cross_entropy_f(c, rows, n, smoothing, logits->x, target->i, y->x, aux->stat);
+    return ssl__record(y, ssl__cross_entropy_back, logits, target, NULL);
+}
+
+typedef struct ssl__huber_aux { float lim, h; } ssl__huber_aux;
+static void ssl__huber_back(ssl_tensor *y)
+{
+    ssl_tensor *a = y->in[0], *b = y->in[1];
+    ssl__huber_aux *aux = (ssl__huber_aux *)y->aux;
+    y->ctx->k->huber_b(y->ctx, ssl_numel(a), aux->lim, aux->h, a->x, b->x, y->g, ssl_grad_of(a), ssl_grad_of(b));
+}
+static int ssl__same_shape(const ssl_tensor *a, const ssl_tensor *b) { return a->ndim == b->ndim && !memcmp(a->dim, b->dim, sizeof *a->dim * (size_t)a->ndim); }
+static ssl_tensor *ssl__huber_loss(const char *at, const char *op, ssl_tensor *a, ssl_tensor *b, float lim, float h)
+{
+    const int one = 1;
+    ssl_ctx *c = a->ctx;
+    ssl__huber_aux *aux;
+    ssl_tensor *y;
+    char s1[96], s2[96];
+    if (c->status || !ssl__is(c, at, op, "a", a, SSL_F32) || !ssl__is(c, at, op, "b", b, SSL_F32)) return &c->nil;
+    if (!ssl__same_shape(a, b)) return ssl__fail(c, SSL_E_SHAPE, at, "%s: a%s b%s: both must have the same shape", op, ssl__shape(a, s1), ssl__shape(b, s2));
+    y = ssl__new(c, at, op, SSL_F32, 1, &one);
+    aux = (ssl__huber_aux *)ssl__aux(c, at, sizeof *aux);
+    if (c->status) return &c->nil;
+    aux->lim = lim;
+    aux->h = h;
+    y->aux = aux;
+    c->k->huber_f(c, ssl_numel(a), lim, h, a->x, b->x, y->x);
+    return ssl__record(y, ssl__huber_back, a, b, NULL);
+}
+SSL_API ssl_tensor *ssl_mse_at(const char *at, ssl_tensor *a, ssl_tensor *b) { return ssl__huber_loss(at, "ssl_mse", a, b, INFINITY, 1.0f); }
+SSL_API ssl_tensor *ssl_l1_at(const char *at, ssl_tensor *a, ssl_tensor *b) { return ssl__huber_loss(at, "ssl_l1", a, b, 0.0f, 0.0f); }
+SSL_API ssl_tensor *ssl_smooth_l1_at(const char *at, ssl_tensor *a, ssl_tensor *b, float beta)
+{
+    if (!(beta >= 0.0f)) return ssl__fail(a->ctx, SSL_E_ARG, at, "ssl_smooth_l1: beta %g: it must not be negative", (double)beta);
+    return ssl__huber_loss(at, "ssl_smooth_l1", a, b, beta, beta > 0.0f ? 0.5f / beta : 0.0f);
+}
 
 /* ==== >>dropout ====================================================================================== */
 
