@@ -325,13 +325,180 @@ SSL_API float ssl_lr_step(float epoch, float every, float gamma, float lr);     
 SSL_API float ssl_lr_apl_chained(int epoch, int epochs, int warmup, float start, float end, float lr);
 SSL_API float ssl_momentum_cosine(float progress, float base);    /* BYOL: 1 - (1 - base) (1 + cos(pi progress)) / 2 */
 
-/* ==== >>image ==== pictures as arrays ================================================================ */
+/* ==== >>image ==== pictures on raw memory, with the arithmetic of torchvision's tensor transforms.
+   Every function reads x and writes y, needs no context, allocates nothing, and is safe in any thread. It returns 1,
+   or 0 with y untouched when the sizes do not fit (said per function). Channels: 1 or 3 (RGB). x is first converted to
+   the type of y (levels 0..255 or values 0..1), the result is clamped to that range. Where it says "in place", y may be x. */
+typedef struct ssl_image {
+    int      c, h, w;    /* channels (planes), rows, columns                              */
+    size_t   row, plane; /* elements from row to row and from channel to channel          */
+    uint8_t *u8;         /* levels 0..255, or NULL                                        */
+    float   *f32;        /* values 0..1, or NULL: exactly one of the two is set           */
+} ssl_image;
 
-/* ==== >>dataset ====================================================================================== */
+SSL_API ssl_image ssl_image_u8(const uint8_t *p, int c, int h, int w);  /* view of p[c,h,w]; only y is ever written */
+SSL_API ssl_image ssl_image_f32(const float *p, int c, int h, int w);
+SSL_API ssl_image ssl_image_view(const ssl_image *x, int top, int left, int h, int w); /* part of x, which must contain it */
 
-/* ==== >>augment ====================================================================================== */
+SSL_API int ssl_image_convert(const ssl_image *x, const ssl_image *y);   /* u8 = round(255 f32), f32 = u8/255; in place */
+SSL_API int ssl_image_hflip(const ssl_image *x, const ssl_image *y);     /* mirror columns; in place, same type         */
+SSL_API int ssl_image_vflip(const ssl_image *x, const ssl_image *y);     /* mirror rows; in place, same type            */
+SSL_API int ssl_image_invert(const ssl_image *x, const ssl_image *y);    /* max - x; in place                           */
+SSL_API int ssl_image_solarize(const ssl_image *x, float threshold, const ssl_image *y); /* x < threshold ? x : max - x; in place */
+SSL_API int ssl_image_brightness(const ssl_image *x, float factor, const ssl_image *y);  /* factor x; in place          */
+SSL_API int ssl_image_contrast(const ssl_image *x, float factor, const ssl_image *y);    /* factor x + (1-factor) mean(gray(x)); in place */
+SSL_API int ssl_image_saturation(const ssl_image *x, float factor, const ssl_image *y);  /* factor x + (1-factor) gray(x); in place */
+SSL_API int ssl_image_hue(const ssl_image *x, float shift, const ssl_image *y);          /* hue + shift, shift -0.5..0.5 of a turn; in place */
+/* gray = 0.2989 R + 0.587 G + 0.114 B, into the 1 channel or all 3 channels of y; in place when c is equal. */
+SSL_API int ssl_image_grayscale(const ssl_image *x, const ssl_image *y);
+/* Separable exp(-d^2 / 2 sigma^2), normalized, edges reflected. Kernels odd, at most 127, kernel/2 < side. y apart from x. */
+SSL_API int ssl_image_blur(const ssl_image *x, int kernel_x, int kernel_y, float sigma_x, float sigma_y, const ssl_image *y);
+/* (x - mean[c]) / std[c] of values 0..1. y must be f32; not clamped; in place. */
+SSL_API int ssl_image_normalize(const ssl_image *x, const float *mean, const float *std_dev, const ssl_image *y);
+/* Bilinear to the size of y (align_corners off). antialias 1 widens the triangle filter by the down-scale factor, as
+   Pillow does; 0 takes the two nearest. At most 1000-fold down. y apart from x. For a resized crop, pass ssl_image_view of x. */
+SSL_API int ssl_image_resize(const ssl_image *x, int antialias, const ssl_image *y);
+/* y = the window of y's size at (top, left) of x, which may reach beyond x: there black (reflect 0) or mirrored without
+   repeating the edge (reflect 1: the window must stay within one image side of x). Same type, y apart from x. */
+SSL_API int ssl_image_crop(const ssl_image *x, int top, int left, int reflect, const ssl_image *y);
 
-/* ==== >>loader ======================================================================================= */
+/* ==== >>dataset ==== labelled images in memory, 8 bits a channel =====================================
+   SPEC is one of
+     synthetic[:N]       procedural: 10 kinds of object in random pose, colour and surroundings; N images (default 5000,
+                         test and val 1000) of 32x32 or any image_size; always the same, train and test disjoint
+     cifar10:DIR         binary version: data_batch_1.bin .. data_batch_5.bin, test_batch.bin (in DIR or DIR/cifar-10-batches-bin)
+     cifar100:DIR        binary version: train.bin, test.bin (in DIR or DIR/cifar-100-binary); the 100 fine labels
+     stl10:DIR           binary version: train_X.bin, train_y.bin, test_X.bin, test_y.bin, unlabeled_X.bin (or in DIR/stl10_binary)
+     idx:DIR             MNIST family: train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-... (or in DIR/raw, DIR/MNIST/raw)
+     folder:DIR          DIR/CLASS/any/depth/NAME.jpg|jpeg|png|bmp; if DIR has train, test or val, that of the split is taken
+                         (test and val stand in for each other); images right in DIR have no label
+     tiny-imagenet:DIR   train/WNID/images/NAME.JPEG; val/images with val_annotations.txt (split test is val, too)
+   Folders need stb_image.h: define SSL_STB_IMAGE as its path in the implementation file. Labels count the class names in
+   sorted order (the file's own numbers for binary sets). Images that are too large or not square are brought to a square:
+   short side to image_size (bilinear, antialiased), center part. Broken image files: a warning each, counted, left out. */
+typedef struct ssl_dataset_desc {
+    uint32_t _start_canary;
+    const char *split;     /* "train", "test", "val" or "unlabeled"  default "train"                             */
+    int image_size;        /* side in pixels, at most 4096           default: as stored; synthetic 32; a folder's
+                              first readable image decides, at most 224                                          */
+    int limit_images;      /* a random choice of so many images      default 0: all                              */
+    int labels_per_class;  /* a random choice of so many per class   default 0: all                              */
+    uint64_t seed;         /* of the two choices                     default 0                                   */
+    uint32_t _end_canary;
+} ssl_dataset_desc;
+
+typedef struct ssl_dataset {
+    ssl_ctx *ctx;
+    int n, c, h, w;        /* images, channels, rows, columns; n is 0 after an error     */
+    int n_classes;         /* 0 if nothing is labelled                                   */
+    uint8_t *images;       /* [n,c,h,w]                                                  */
+    int32_t *labels;       /* [n], 0..n_classes-1, or -1 for none                        */
+    char **class_names;    /* [n_classes]                                                */
+    float mean[3], std_dev[3]; /* of this set's values 0..1, per channel; evaluate with those of the training set */
+    int n_broken;          /* image files left out because they could not be read        */
+    int n_loaders;         /* open loaders that read from it                             */
+} ssl_dataset;
+
+/* Open a data set; desc may be NULL. After an error the set is empty (n = 0), which loaders accept quietly.
+   Freed by ssl_close, or earlier by ssl_dataset_close when no loader uses it. */
+#define ssl_dataset_open(ctx, spec)            ssl_dataset_open_at(SSL_HERE, ctx, spec, NULL)
+#define ssl_dataset_open_desc(ctx, spec, desc) ssl_dataset_open_at(SSL_HERE, ctx, spec, desc)
+SSL_API ssl_dataset *ssl_dataset_open_at(const char *at, ssl_ctx *ctx, const char *spec, const ssl_dataset_desc *desc);
+SSL_API void ssl_dataset_close(ssl_dataset *data);
+SSL_API ssl_image ssl_dataset_image(const ssl_dataset *data, int i); /* view of image i; 0 <= i < n */
+SSL_API const char *ssl_dataset_class(const ssl_dataset *data, int label); /* its name, "-" for none */
+
+/* ==== >>augment ==== one random view of an image, as a description ===================================
+   Order: crop, flips, colour jitter (brightness, contrast, saturation and hue in random order), grayscale, blur,
+   solarize, normalize; each as the torchvision transform of that name, in float. The result depends on seed, epoch,
+   image index and view only. Fields named *_p and flips are probabilities: 0, the default, is off. */
+typedef enum ssl_crop_kind {
+    SSL_CROP_DEFAULT = 0,  /* SSL_CROP_WHOLE                                                             */
+    SSL_CROP_WHOLE,        /* the whole image, resized when size differs                                 */
+    SSL_CROP_CENTER,       /* middle square of crop_ratio of the short side, resized: for evaluation     */
+    SSL_CROP_PADDED,       /* shift by up to pad pixels both ways, edges mirrored (or black: pad_black)  */
+    SSL_CROP_RESIZED       /* a random part of area scale and aspect ratio, resized                      */
+} ssl_crop_kind;
+
+typedef struct ssl_augment_desc {
+    uint32_t _start_canary;
+    ssl_crop_kind crop;
+    int size;                /* side of the result in pixels            default 0: the sides of the image       */
+    int pad, pad_black;      /* PADDED                                  default 4, mirrored                     */
+    float crop_ratio;        /* CENTER                                  default 0.875                           */
+    float crop_p;            /* PADDED, RESIZED: else the whole image   default 1                               */
+    float scale[2];          /* RESIZED: area, 0..1 of the image        default 0.08, 1                         */
+    float ratio[2];          /* RESIZED: width/height                   default 3/4, 4/3                        */
+    int no_antialias;        /* plain bilinear when shrinking                                                   */
+    float hflip, vflip;      /* probability of mirroring                                                        */
+    int shared_flip;         /* 1: the flips of view 0 hold for this view as well                               */
+    float jitter_p;          /* probability of the next four            default 1 if one of them is set         */
+    float brightness, contrast, saturation; /* factor 1-x .. 1+x                                                */
+    float hue;               /* shift -x .. x turns, at most 0.5                                                */
+    float grayscale_p;
+    float blur_p;
+    int blur_kernel;         /* odd pixels                              default a tenth of the side, at least 3 */
+    float blur_sigma[2];     /*                                         default 0.1, 2                          */
+    float solarize_p, solarize_threshold; /*                            default threshold 0.5                   */
+    int no_normalize;        /* leave values in 0..1                                                            */
+    float mean[3], std_dev[3]; /* of values 0..1                        default in a loader: the data set's     */
+    uint32_t _end_canary;
+} ssl_augment_desc;
+
+/* Where a view comes from: rows y0..y1 and columns x0..x1 of the image (ends exclusive), and whether it was mirrored. */
+typedef struct ssl_view_box { int y0, y1, x0, x1, hflip, vflip; } ssl_view_box;
+
+/* Fill desc with a recipe: "none" and "eval" (whole image, normalized), "mae" (resized crop 0.2..1, flip),
+   "crop" (shift by 4, flip), "apl" (resized crop 0.6..1, flip, grayscale 0.2, blur, mean and deviation 0.5),
+   "simclr" (resized crop 0.2..1, flip, jitter 0.4 0.4 0.4 0.1 with p 0.8, grayscale 0.2). 0 if there is no such name. */
+SSL_API int ssl_augment_preset(const char *name, ssl_augment_desc *desc);
+/* The desc with every default filled in for images [c,h,w]; a bad value is an error. 1 on success. */
+#define ssl_augment_resolve(...) ssl_augment_resolve_at(SSL_HERE, __VA_ARGS__)
+SSL_API int ssl_augment_resolve_at(const char *at, ssl_ctx *ctx, const ssl_augment_desc *desc, int c, int h, int w, ssl_augment_desc *out);
+/* View number `view` of image x (8 bits) into y [c,H,W]; desc resolved for x; tmp [2*c*max(h*w, H*W)]; box may be NULL. */
+SSL_API void ssl_augment(const ssl_augment_desc *desc, const ssl_image *x, uint64_t seed, int epoch, int index, int view,
+                         float *tmp, const ssl_image *y, ssl_view_box *box);
+
+/* ==== >>loader ==== shuffled, augmented batches, made ahead by background threads =====================
+   Which images a batch holds and how they are augmented depends on seed, epoch and step only, not on the threads. */
+#define SSL_VIEWS 16 /* the most views per image */
+
+typedef struct ssl_loader_desc {
+    uint32_t _start_canary;
+    int batch;             /* images per batch                       default 64                                  */
+    int epochs;            /* times through the set                  default 1                                   */
+    int no_shuffle;        /* keep the order of the set                                                          */
+    int keep_last;         /* also give the last batch of an epoch when it is smaller                            */
+    int n_views;           /* views of every image                   default 1                                   */
+    const ssl_augment_desc *augment; /* [n_augment] one for each view, or one for all; default "none"; copied    */
+    int n_augment;         /*                                        default 1 if augment is given               */
+    int threads;           /* background threads                     default 1, more when there are many cores   */
+    int prefetch;          /* batches made ahead                     default 4                                   */
+    uint64_t seed;         /* of order and augmentation              default 0: that of the context              */
+    uint32_t _end_canary;
+} ssl_loader_desc;
+
+typedef struct ssl_loader ssl_loader;
+typedef struct ssl_batch { /* owned by the loader, valid until its next ssl_loader_next */
+    int n;                     /* images in this batch                                              */
+    int epoch, step;           /* counted from 0; step within the epoch                             */
+    int n_views;
+    ssl_tensor *images;        /* [n,c,h,w] of view 0                                               */
+    ssl_tensor **views;        /* [n_views] tensors [n,c,h,w], sizes as their augmentation says     */
+    ssl_tensor *labels;        /* [n] int32, -1 for none                                            */
+    const int32_t *label;      /* [n] the same on the host                                          */
+    const int32_t *indices;    /* [n] place of each image in the data set                           */
+    const ssl_view_box *boxes; /* [n_views,n] where each view comes from                            */
+} ssl_batch;
+
+/* Start loading. desc may be NULL. Always returns a loader; after an error it gives no batches. Freed by ssl_close. */
+#define ssl_loader_open(...) ssl_loader_open_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_loader *ssl_loader_open_at(const char *at, ssl_dataset *data, const ssl_loader_desc *desc);
+SSL_API int ssl_loader_next(ssl_loader *loader, ssl_batch *batch); /* 1, or 0 after the last epoch or an error */
+SSL_API int ssl_loader_steps(const ssl_loader *loader);            /* batches in one epoch */
+/* Continue as if the batches before (epoch, step) had been taken: the following ones are the same bit for bit. */
+SSL_API void ssl_loader_seek(ssl_loader *loader, int epoch, int step);
+SSL_API void ssl_loader_close(ssl_loader *loader);
 
 /* ==== >>eval ==== k-NN, linear probe ================================================================= */
 /* What frozen features are worth. x [n,dim] and label [n] (0 <= label < classes) are on the host; fill them yourself, or
@@ -394,6 +561,11 @@ SSL_API ssl_score ssl_linear_probe_at(const char *at, const ssl_features *train,
 #include <string.h>
 #ifdef _OPENMP
 #  include <omp.h>
+#endif
+#include <sys/stat.h>
+#include <dirent.h>
+#ifndef SSL_NO_THREADS
+#  include <pthread.h>
 #endif
 #if defined(__x86_64__) && defined(__GNUC__)
 #  include <immintrin.h>
@@ -538,6 +710,7 @@ typedef struct ssl__chunk { struct ssl__chunk *next; char *p; size_t size, used;
 typedef struct ssl__arena { ssl__chunk *first, *now; size_t used, peak; int on_device; } ssl__arena;
 typedef struct ssl__free { float *p; int64_t n; } ssl__free; /* a gradient buffer that can be used again this step */
 typedef struct ssl__slot { void *raw, *p; size_t size; } ssl__slot;
+typedef struct ssl__owned { struct ssl__owned *next; void *p; void (*close)(void *p); } ssl__owned; /* closed by ssl_close */
 typedef struct ssl__param {
     ssl_tensor t;
     char *name;
@@ -567,6 +740,7 @@ struct ssl_ctx {
     int n_params, cap_params;
     float *values, *grads, *moment1, *moment2; /* flat, length n_flat, capacity cap_flat */
     int64_t n_flat, cap_flat, opt_step;
+    ssl__owned *owned;  /* data sets, loaders: newest first */
     ssl__slot *scratch; /* n_threads private slots, then the shared one */
 };
 
@@ -620,6 +794,26 @@ static void *ssl__alloc(ssl_ctx *c, const char *at, size_t bytes)
     return p;
 }
 static void ssl__release(void *p) { if (p) SSL_FREE(p); }
+
+/* Have ssl_close call close(p), newest first, unless ssl__disown comes before; 0 on failure. */
+static int ssl__own(ssl_ctx *c, const char *at, void *p, void (*close)(void *p))
+{
+    ssl__owned *o = (ssl__owned *)ssl__alloc(c, at, sizeof *o);
+    if (!o) return 0;
+    o->next = c->owned;
+    o->p = p;
+    o->close = close;
+    c->owned = o;
+    return 1;
+}
+static void ssl__disown(ssl_ctx *c, const void *p)
+{
+    ssl__owned **o = &c->owned, *found;
+    while (*o && (*o)->p != p) o = &(*o)->next;
+    if (!(found = *o)) return;
+    *o = found->next;
+    ssl__release(found);
+}
 
 /* Grow an array to hold at least need elements; 0 on failure (the old array stays). */
 static int ssl__grow(ssl_ctx *c, const char *at, void **array, int *cap, int need, size_t size)
@@ -2047,6 +2241,12 @@ SSL_API int ssl_close(ssl_ctx *c)
     int i, code = (int)c->status;
     if (c == &ssl__no_memory) return (int)SSL_E_MEMORY;
     if (c->n_suppressed && !c->on_error) fprintf(stderr, "(%d later calls were skipped)\n", c->n_suppressed);
+    while (c->owned) {
+        ssl__owned *o = c->owned;
+        c->owned = o->next;
+        o->close(o->p);
+        ssl__release(o);
+    }
     for (i = 0; i < c->n_params; i++) { ssl__release(c->param[i]->name); ssl__release(c->param[i]); }
     ssl__release(c->param);
     if (c->values) c->dev->release(c->values);
@@ -3111,13 +3311,1358 @@ SSL_API float ssl_lr_apl_chained(int epoch, int epochs, int warmup, float start,
 SSL_API float ssl_momentum_cosine(float progress, float base)
 { return (float)(1.0 - (1.0 - (double)base) * (1.0 + cos(SSL__PI * (double)progress)) / 2.0); }
 
-/* ==== >>image ==== pictures as arrays ================================================================ */
+/* ==== >>image ==== */
+#define SSL__RUN 256 /* pixels that a pointwise operation holds on the stack at a time */
+
+static float ssl__clampf(float x, float hi) { return x < 0.0f ? 0.0f : x > hi ? hi : x; }
+
+SSL_API ssl_image ssl_image_u8(const uint8_t *p, int c, int h, int w)
+{
+    ssl_image m = SSL_ZERO;
+    m.c = c; m.h = h; m.w = w;
+    m.row = (size_t)w; m.plane = (size_t)w * (size_t)h;
+    m.u8 = (uint8_t *)p;
+    return m;
+}
+
+SSL_API ssl_image ssl_image_f32(const float *p, int c, int h, int w)
+{
+    ssl_image m = ssl_image_u8(NULL, c, h, w);
+    m.f32 = (float *)p;
+    return m;
+}
+
+SSL_API ssl_image ssl_image_view(const ssl_image *x, int top, int left, int h, int w)
+{
+    ssl_image m = *x;
+    size_t at = (size_t)top * x->row + (size_t)left;
+    m.h = h; m.w = w;
+    if (m.u8) m.u8 += at;
+    if (m.f32) m.f32 += at;
+    return m;
+}
+
+static int ssl__image_ok(const ssl_image *m) { return (m->c == 1 || m->c == 3) && m->h > 0 && m->w > 0 && !m->u8 != !m->f32; }
+static int ssl__image_same_size(const ssl_image *x, const ssl_image *y)
+{
+    return ssl__image_ok(x) && ssl__image_ok(y) && x->c == y->c && x->h == y->h && x->w == y->w;
+}
+static float ssl__image_max(const ssl_image *m) { return m->u8 ? 255.0f : 1.0f; }
+
+/* Round half to even, as torch.round does, for 0 <= x < 2^22; vectorizes on every instruction set. */
+static float ssl__round(float x) { x += 12582912.0f; return x - 12582912.0f; }
+
+/* n pixels of one channel from element `at`, as floats in 0..max. */
+static void ssl__run_load(const ssl_image *m, size_t at, int n, float max, float *v)
+{
+    int j;
+    if (m->u8) {
+        if (max == 255.0f) for (j = 0; j < n; j++) v[j] = (float)m->u8[at + (size_t)j];
+        else               for (j = 0; j < n; j++) v[j] = (float)m->u8[at + (size_t)j] / 255.0f;
+    } else {
+        if (max == 255.0f) for (j = 0; j < n; j++) v[j] = m->f32[at + (size_t)j] * 255.0f;
+        else               memcpy(v, m->f32 + at, (size_t)n * sizeof *v);
+    }
+}
+
+static void ssl__run_store(const ssl_image *m, size_t at, int n, const float *v)
+{
+    int j;
+    if (m->u8) for (j = 0; j < n; j++) m->u8[at + (size_t)j] = (uint8_t)(int)ssl__clampf(v[j], 255.0f);
+    else       memcpy(m->f32 + at, v, (size_t)n * sizeof *v);
+}
+
+/* A pointwise operation on n pixels: v[channel][pixel] in 0..max, parameters p. Writes v[0 .. channels of y - 1]. */
+typedef void (*ssl__run_fn)(int c, int n, float (*v)[SSL__RUN], const float *p, float max);
+
+static int ssl__image_map(const ssl_image *x, const ssl_image *y, ssl__run_fn fn, const float *p)
+{
+    float v[3][SSL__RUN], max = ssl__image_max(y);
+    int flat = x->row == (size_t)x->w && y->row == (size_t)y->w; /* rows follow each other: one long row */
+    int rows = flat ? 1 : x->h, i, k;
+    size_t cols = flat ? (size_t)x->w * (size_t)x->h : (size_t)x->w, j;
+    for (i = 0; i < rows; i++) {
+        for (j = 0; j < cols; j += SSL__RUN) {
+            int n = (int)(cols - j < SSL__RUN ? cols - j : SSL__RUN);
+            for (k = 0; k < x->c; k++) ssl__run_load(x, (size_t)k * x->plane + (size_t)i * x->row + j, n, max, v[k]);
+            fn(x->c, n, v, p, max);
+            for (k = 0; k < y->c; k++) ssl__run_store(y, (size_t)k * y->plane + (size_t)i * y->row + j, n, v[k]);
+        }
+    }
+    return 1;
+}
+
+static void ssl__run_convert(int c, int n, float (*v)[SSL__RUN], const float *p, float max)
+{
+    int j, k;
+    (void)p;
+    if (max == 255.0f)
+        for (k = 0; k < c; k++) for (j = 0; j < n; j++) v[k][j] = ssl__round(ssl__clampf(v[k][j], max));
+}
+
+static void ssl__run_solarize(int c, int n, float (*v)[SSL__RUN], const float *p, float max)
+{
+    int j, k;
+    for (k = 0; k < c; k++) for (j = 0; j < n; j++) v[k][j] = v[k][j] < p[0] ? v[k][j] : max - v[k][j];
+}
+
+static void ssl__run_normalize(int c, int n, float (*v)[SSL__RUN], const float *p, float max)
+{
+    int j, k;
+    (void)max;
+    for (k = 0; k < c; k++) for (j = 0; j < n; j++) v[k][j] = (v[k][j] - p[k]) / p[3 + k];
+}
+
+/* factor x + offset: brightness with offset 0, contrast with offset (1-factor) mean. */
+static void ssl__run_affine(int c, int n, float (*v)[SSL__RUN], const float *p, float max)
+{
+    int j, k;
+    for (k = 0; k < c; k++) for (j = 0; j < n; j++) v[k][j] = ssl__clampf(p[0] * v[k][j] + p[1], max);
+}
+
+/* torchvision keeps the gray image of an 8-bit picture in 8 bits, which truncates it. */
+static float ssl__gray(float r, float g, float b, float max)
+{
+    float y = 0.2989f * r + 0.587f * g + 0.114f * b;
+    return max == 255.0f ? (float)(int)y : y;
+}
+
+static void ssl__run_gray(int c, int n, float (*v)[SSL__RUN], const float *p, float max)
+{
+    int j;
+    (void)p;
+    if (c == 3)
+        for (j = 0; j < n; j++) v[0][j] = ssl__gray(v[0][j], v[1][j], v[2][j], max);
+    memcpy(v[1], v[0], (size_t)n * sizeof **v);
+    memcpy(v[2], v[0], (size_t)n * sizeof **v);
+}
+
+static void ssl__run_saturation(int c, int n, float (*v)[SSL__RUN], const float *p, float max)
+{
+    int j;
+    if (c == 1) return;
+    for (j = 0; j < n; j++) {
+        float g = (1.0f - p[0]) * ssl__gray(v[0][j], v[1][j], v[2][j], max);
+        v[0][j] = ssl__clampf(p[0] * v[0][j] + g, max);
+        v[1][j] = ssl__clampf(p[0] * v[1][j] + g, max);
+        v[2][j] = ssl__clampf(p[0] * v[2][j] + g, max);
+    }
+}
+
+/* One channel of HSV -> RGB: v - v s clamp(min(k, 4-k), 0, 1) with k = (offset + 6h) mod 6, offset 5, 3, 1 for R, G, B. */
+static float ssl__hsv_channel(float value, float chroma, float k)
+{
+    float a;
+    k = k >= 6.0f ? k - 6.0f : k;
+    a = k < 4.0f - k ? k : 4.0f - k;
+    return value - chroma * ssl__clampf(a, 1.0f);
+}
+
+/* RGB -> HSV, hue + p[0], -> RGB. With h in sixths of a turn; no branches, so that the loop vectorizes. */
+static void ssl__run_hue(int c, int n, float (*v)[SSL__RUN], const float *p, float max)
+{
+    float in = 1.0f / max, out = max == 255.0f ? 255.999f : 1.0f; /* torchvision's float -> 8 bit is trunc(255.999 x) */
+    int j;
+    if (c == 1) return;
+    for (j = 0; j < n; j++) {
+        float r = v[0][j] * in, g = v[1][j] * in, b = v[2][j] * in;
+        float hi = r > g ? r : g, lo = r < g ? r : g, chroma, inv, h;
+        hi = hi > b ? hi : b;
+        lo = lo < b ? lo : b;
+        chroma = hi - lo;
+        inv = 1.0f / (chroma > 0.0f ? chroma : 1.0f);
+        h = hi == r ? (g - b) * inv : hi == g ? 2.0f + (b - r) * inv : 4.0f + (r - g) * inv;
+        h += 6.0f * p[0];
+        h = h < 0.0f ? h + 6.0f : h;
+        h = h < 0.0f ? h + 6.0f : h >= 6.0f ? h - 6.0f : h;
+        v[0][j] = out * ssl__hsv_channel(hi, chroma, h + 5.0f);
+        v[1][j] = out * ssl__hsv_channel(hi, chroma, h + 3.0f);
+        v[2][j] = out * ssl__hsv_channel(hi, chroma, h + 1.0f);
+    }
+}
+
+SSL_API int ssl_image_convert(const ssl_image *x, const ssl_image *y)
+{
+    return ssl__image_same_size(x, y) && ssl__image_map(x, y, ssl__run_convert, NULL);
+}
+
+SSL_API int ssl_image_solarize(const ssl_image *x, float threshold, const ssl_image *y)
+{
+    return ssl__image_same_size(x, y) && ssl__image_map(x, y, ssl__run_solarize, &threshold);
+}
+
+SSL_API int ssl_image_invert(const ssl_image *x, const ssl_image *y) { return ssl_image_solarize(x, -1.0f, y); }
+
+SSL_API int ssl_image_brightness(const ssl_image *x, float factor, const ssl_image *y)
+{
+    float p[2];
+    p[0] = factor; p[1] = 0.0f;
+    return ssl__image_same_size(x, y) && ssl__image_map(x, y, ssl__run_affine, p);
+}
+
+/* Mean of the gray image, in the range and with the truncation of y's type. */
+static float ssl__image_gray_mean(const ssl_image *x, float max)
+{
+    float v[3][SSL__RUN];
+    double sum = 0.0;
+    int i, j, k, q;
+    for (i = 0; i < x->h; i++)
+        for (j = 0; j < x->w; j += SSL__RUN) {
+            int n = SSL__MIN(SSL__RUN, x->w - j);
+            float part[8] = {0, 0, 0, 0, 0, 0, 0, 0}; /* eight sums: vectorizes, and the order is fixed */
+            for (k = 0; k < x->c; k++)
+                ssl__run_load(x, (size_t)k * x->plane + (size_t)i * x->row + (size_t)j, n, max, v[k]);
+            ssl__run_gray(x->c, n, v, NULL, max);
+            for (q = 0; q + 8 <= n; q += 8) for (k = 0; k < 8; k++) part[k] += v[0][q + k];
+            for (; q < n; q++) part[0] += v[0][q];
+            for (k = 0; k < 8; k++) sum += (double)part[k];
+        }
+    return (float)(sum / ((double)x->h * (double)x->w));
+}
+
+SSL_API int ssl_image_contrast(const ssl_image *x, float factor, const ssl_image *y)
+{
+    float p[2];
+    if (!ssl__image_same_size(x, y)) return 0;
+    p[0] = factor;
+    p[1] = (1.0f - factor) * ssl__image_gray_mean(x, ssl__image_max(y));
+    return ssl__image_map(x, y, ssl__run_affine, p);
+}
+
+SSL_API int ssl_image_saturation(const ssl_image *x, float factor, const ssl_image *y)
+{
+    return ssl__image_same_size(x, y) && ssl__image_map(x, y, ssl__run_saturation, &factor);
+}
+
+SSL_API int ssl_image_hue(const ssl_image *x, float shift, const ssl_image *y)
+{
+    return ssl__image_same_size(x, y) && shift >= -0.5f && shift <= 0.5f && ssl__image_map(x, y, ssl__run_hue, &shift);
+}
+
+SSL_API int ssl_image_grayscale(const ssl_image *x, const ssl_image *y)
+{
+    if (!ssl__image_ok(x) || !ssl__image_ok(y) || x->h != y->h || x->w != y->w) return 0;
+    return ssl__image_map(x, y, ssl__run_gray, NULL);
+}
+
+SSL_API int ssl_image_normalize(const ssl_image *x, const float *mean, const float *std_dev, const ssl_image *y)
+{
+    float p[6];
+    int k;
+    if (!ssl__image_same_size(x, y) || !y->f32) return 0;
+    for (k = 0; k < x->c; k++) { p[k] = mean[k]; p[3 + k] = std_dev[k]; }
+    return ssl__image_map(x, y, ssl__run_normalize, p);
+}
+
+SSL_API int ssl_image_hflip(const ssl_image *x, const ssl_image *y)
+{
+    int i, j, k;
+    if (!ssl__image_same_size(x, y) || !x->u8 != !y->u8) return 0;
+    for (k = 0; k < x->c; k++)
+        for (i = 0; i < x->h; i++) {
+            size_t xo = (size_t)k * x->plane + (size_t)i * x->row, yo = (size_t)k * y->plane + (size_t)i * y->row;
+            for (j = 0; j <= (x->w - 1) / 2; j++) {
+                size_t a = (size_t)j, b = (size_t)(x->w - 1 - j);
+                if (x->u8) { uint8_t t = x->u8[xo + a]; y->u8[yo + a] = x->u8[xo + b]; y->u8[yo + b] = t; }
+                else       { float t = x->f32[xo + a]; y->f32[yo + a] = x->f32[xo + b]; y->f32[yo + b] = t; }
+            }
+        }
+    return 1;
+}
+
+SSL_API int ssl_image_vflip(const ssl_image *x, const ssl_image *y)
+{
+    int i, j, k;
+    if (!ssl__image_same_size(x, y) || !x->u8 != !y->u8) return 0;
+    for (k = 0; k < x->c; k++)
+        for (i = 0; i <= (x->h - 1) / 2; i++) {
+            size_t xa = (size_t)k * x->plane + (size_t)i * x->row, xb = (size_t)k * x->plane + (size_t)(x->h - 1 - i) * x->row;
+            size_t ya = (size_t)k * y->plane + (size_t)i * y->row, yb = (size_t)k * y->plane + (size_t)(x->h - 1 - i) * y->row;
+            for (j = 0; j < x->w; j++, xa++, xb++, ya++, yb++) {
+                if (x->u8) { uint8_t t = x->u8[xa]; y->u8[ya] = x->u8[xb]; y->u8[yb] = t; }
+                else       { float t = x->f32[xa]; y->f32[ya] = x->f32[xb]; y->f32[yb] = t; }
+            }
+        }
+    return 1;
+}
+
+/* -3 -2 -1 | 0 1 .. n-1 | n n+1  ->  3 2 1 | 0 1 .. n-1 | n-2 n-3 */
+static int ssl__reflect(int i, int n) { return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i; }
+
+SSL_API int ssl_image_crop(const ssl_image *x, int top, int left, int reflect, const ssl_image *y)
+{
+    int i, j, k;
+    if (!ssl__image_ok(x) || !ssl__image_ok(y) || x->c != y->c || !x->u8 != !y->u8) return 0;
+    if (reflect && (top <= -x->h || left <= -x->w || top + y->h >= 2 * x->h || left + y->w >= 2 * x->w)) return 0;
+    for (k = 0; k < y->c; k++)
+        for (i = 0; i < y->h; i++)
+            for (j = 0; j < y->w; j++) {
+                int r = top + i, s = left + j, inside = r >= 0 && r < x->h && s >= 0 && s < x->w;
+                size_t from = (size_t)k * x->plane + (size_t)ssl__reflect(r, x->h) * x->row + (size_t)ssl__reflect(s, x->w);
+                size_t to = (size_t)k * y->plane + (size_t)i * y->row + (size_t)j;
+                if (x->u8) y->u8[to] = inside || reflect ? x->u8[from] : (uint8_t)0;
+                else       y->f32[to] = inside || reflect ? x->f32[from] : 0.0f;
+            }
+    return 1;
+}
+
+#define SSL__BLUR_MAX 127 /* widest kernel */
+#define SSL__STRIP 64     /* columns done together */
+
+static void ssl__blur_kernel(int n, float sigma, float *w)
+{
+    float sum = 0.0f;
+    int i;
+    for (i = 0; i < n; i++) {
+        float d = (float)(i - n / 2) / sigma;
+        sum += w[i] = expf(-0.5f * d * d);
+    }
+    for (i = 0; i < n; i++) w[i] /= sum;
+}
+
+/* Columns [left, left+n) of row r, blurred along the row into v[n]. */
+static void ssl__blur_row(const ssl_image *x, size_t row_at, int left, int n, int kernel, const float *w, float max, float *v)
+{
+    float in[SSL__STRIP + SSL__BLUR_MAX];
+    int from = left - kernel / 2, to = left + n + kernel / 2, a = SSL__MAX(from, 0), b = SSL__MIN(to, x->w), j, k;
+    ssl__run_load(x, row_at + (size_t)a, b - a, max, in + (a - from));
+    for (j = from; j < a; j++) ssl__run_load(x, row_at + (size_t)ssl__reflect(j, x->w), 1, max, in + (j - from));
+    for (j = b; j < to; j++) ssl__run_load(x, row_at + (size_t)ssl__reflect(j, x->w), 1, max, in + (j - from));
+    for (j = 0; j < n; j++) v[j] = w[0] * in[j];
+    for (k = 1; k < kernel; k++) for (j = 0; j < n; j++) v[j] += w[k] * in[j + k];
+}
+
+/* One strip of columns of one channel; a ring of kernel_y row-blurred rows makes the two passes one, without a buffer. */
+static void ssl__blur_strip(const ssl_image *x, const ssl_image *y, int ch, int left, int n, int kx, int ky,
+                            const float *wx, const float *wy)
+{
+    float ring[SSL__BLUR_MAX][SSL__STRIP], v[SSL__STRIP], max = ssl__image_max(y);
+    int i, j, k, next = 0; /* next: first row not yet in the ring */
+    for (i = 0; i < x->h; i++) {
+        for (; next < x->h && next <= i + ky / 2; next++)
+            ssl__blur_row(x, (size_t)ch * x->plane + (size_t)next * x->row, left, n, kx, wx, max, ring[next % ky]);
+        memset(v, 0, sizeof v);
+        for (k = 0; k < ky; k++) {
+            const float *r = ring[ssl__reflect(i + k - ky / 2, x->h) % ky];
+            for (j = 0; j < n; j++) v[j] += wy[k] * r[j];
+        }
+        if (y->u8) for (j = 0; j < n; j++) v[j] = ssl__round(v[j]);
+        ssl__run_store(y, (size_t)ch * y->plane + (size_t)i * y->row + (size_t)left, n, v);
+    }
+}
+
+SSL_API int ssl_image_blur(const ssl_image *x, int kernel_x, int kernel_y, float sigma_x, float sigma_y, const ssl_image *y)
+{
+    float wx[SSL__BLUR_MAX], wy[SSL__BLUR_MAX];
+    int ch, left;
+    if (!ssl__image_same_size(x, y) || !(sigma_x > 0.0f) || !(sigma_y > 0.0f)) return 0;
+    if (kernel_x < 1 || kernel_x > SSL__BLUR_MAX || kernel_x % 2 == 0 || kernel_x / 2 >= x->w) return 0;
+    if (kernel_y < 1 || kernel_y > SSL__BLUR_MAX || kernel_y % 2 == 0 || kernel_y / 2 >= x->h) return 0;
+    ssl__blur_kernel(kernel_x, sigma_x, wx);
+    ssl__blur_kernel(kernel_y, sigma_y, wy);
+    for (ch = 0; ch < x->c; ch++)
+        for (left = 0; left < x->w; left += SSL__STRIP)
+            ssl__blur_strip(x, y, ch, left, SSL__MIN(SSL__STRIP, x->w - left), kernel_x, kernel_y, wx, wy);
+    return 1;
+}
+
+#define SSL__TAPS 2048 /* weights held for one strip of a resize: at most 1000-fold down */
+
+/* Weights of the source pixels first .. first+n-1 for output i: a triangle around (i + 1/2) in/out, half as wide as the
+   step, at least 1; outside weights are 0 (n is the same for every i, so that loops are plain). Returns first. */
+static int ssl__resize_taps(int i, int in, int out, int antialias, int n, float *w)
+{
+    float scale = (float)in / (float)out, half = antialias && scale > 1.0f ? scale : 1.0f, sum = 0.0f;
+    float center = scale * ((float)i + 0.5f);
+    int first = SSL__MIN(SSL__MAX((int)(center - half + 0.5f), 0), in - n), k;
+    for (k = 0; k < n; k++) {
+        float d = ((float)(first + k) + 0.5f - center) / half;
+        d = d < 0.0f ? 1.0f + d : 1.0f - d;
+        sum += w[k] = d > 0.0f ? d : 0.0f;
+    }
+    for (k = 0; k < n; k++) w[k] /= sum;
+    return first;
+}
+
+static int ssl__resize_n(int in, int out, int antialias)
+{
+    float scale = (float)in / (float)out;
+    return SSL__MIN(antialias && scale > 1.0f ? (int)(2.0f * scale) + 2 : 2, in);
+}
+
+/* Weighted sum of n rows, columns [a, b) of one channel, into acc[b-a]. */
+static void ssl__resize_rows(const ssl_image *x, size_t at, int n, const float *w, int len, float *acc)
+{
+    int j, k;
+    for (k = 0; k < n; k++, at += x->row) {
+        float wk = w[k];
+        if (wk == 0.0f && k) continue;
+        if (x->u8 && !k) for (j = 0; j < len; j++) acc[j] = wk * (float)x->u8[at + (size_t)j];
+        else if (x->u8)  for (j = 0; j < len; j++) acc[j] += wk * (float)x->u8[at + (size_t)j];
+        else if (!k)     for (j = 0; j < len; j++) acc[j] = wk * x->f32[at + (size_t)j];
+        else             for (j = 0; j < len; j++) acc[j] += wk * x->f32[at + (size_t)j];
+    }
+}
+
+/* m output columns from `left` of every row and channel: rows first (long loops), then the few columns that are left. */
+static void ssl__resize_strip(const ssl_image *x, int antialias, const ssl_image *y, int left, int m, int nx, int ny)
+{
+    float wx[SSL__TAPS], wy[SSL__TAPS], acc[2 * SSL__TAPS], v[SSL__STRIP];
+    float scale = y->u8 == NULL && x->u8 ? 1.0f / 255.0f : y->u8 && !x->u8 ? 255.0f : 1.0f;
+    int first[SSL__STRIP], ch, i, j, k, a, len;
+    for (j = 0; j < m; j++) first[j] = ssl__resize_taps(left + j, x->w, y->w, antialias, nx, wx + (size_t)j * (size_t)nx);
+    a = first[0];
+    len = first[m - 1] + nx - a;
+    for (j = 0; j < m * nx; j++) wx[j] *= scale;
+    for (i = 0; i < y->h; i++) {
+        int top = ssl__resize_taps(i, x->h, y->h, antialias, ny, wy);
+        for (ch = 0; ch < y->c; ch++) {
+            ssl__resize_rows(x, (size_t)ch * x->plane + (size_t)top * x->row + (size_t)a, ny, wy, len, acc);
+            if (nx == 2)
+                for (j = 0; j < m; j++) v[j] = wx[2 * j] * acc[first[j] - a] + wx[2 * j + 1] * acc[first[j] - a + 1];
+            else
+                for (j = 0; j < m; j++) {
+                    float s = 0.0f;
+                    for (k = 0; k < nx; k++) s += wx[j * nx + k] * acc[first[j] - a + k];
+                    v[j] = s;
+                }
+            if (y->u8) for (j = 0; j < m; j++) v[j] = ssl__round(v[j]);
+            ssl__run_store(y, (size_t)ch * y->plane + (size_t)i * y->row + (size_t)left, m, v);
+        }
+    }
+}
+
+SSL_API int ssl_image_resize(const ssl_image *x, int antialias, const ssl_image *y)
+{
+    int nx, ny, m, left;
+    if (!ssl__image_ok(x) || !ssl__image_ok(y) || x->c != y->c) return 0;
+    if (x->w / y->w > 1000 || x->h / y->h > 1000) return 0;
+    nx = ssl__resize_n(x->w, y->w, antialias);
+    ny = ssl__resize_n(x->h, y->h, antialias);
+    m = SSL__MAX(1, SSL__MIN(SSL__STRIP, SSL__TAPS / nx)); 
+    if (!antialias && x->w > y->w) m = SSL__MAX(1, SSL__MIN(m, (int)((float)SSL__TAPS * (float)y->w / (float)x->w)));
+    for (left = 0; left < y->w; left += m) ssl__resize_strip(x, antialias, y, left, SSL__MIN(m, y->w - left), nx, ny);
+    return 1;
+}
 
 /* ==== >>dataset ====================================================================================== */
+/* Streams of the data layer, apart from those that ssl_rng_stream counts up from 0. */
+#define SSL__STREAM_SHUFFLE   ((uint64_t)1 << 60) /* + epoch                */
+#define SSL__STREAM_AUGMENT   ((uint64_t)2 << 60) /* + view << 48 + epoch   */
+#define SSL__STREAM_SUBSET    ((uint64_t)3 << 60)
+#define SSL__STREAM_SYNTHETIC ((uint64_t)4 << 60) /* + split << 48          */
+
+#define SSL__PATH 4096     /* bytes of the longest path, with its end */
+#define SSL__SIDE_MAX 4096 /* pixels */
+
+typedef struct ssl__reader { /* one opening of a data set */
+    ssl_ctx *c;
+    const char *at, *spec, *dir;
+    ssl_dataset_desc desc;
+    ssl_dataset *d;
+    int total;             /* images in the source, before the choice of limit_images and labels_per_class */
+    int32_t *label;        /* [total] */
+    uint8_t *keep;         /* [total] 1 = chosen */
+} ssl__reader;
+
+SSL__PRINTF(3, 4)
+static int ssl__bad(ssl__reader *r, ssl_status code, const char *fmt, ...) /* sticky error "ssl_dataset_open: SPEC: ..."; returns 0 */
+{
+    char text[800];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    ssl__fail(r->c, code, r->at, "ssl_dataset_open: %.120s: %s", r->spec, text);
+    return 0;
+}
+
+static int ssl__split_is(const ssl__reader *r, const char *name) { return !strcmp(r->desc.split, name); }
+
+static int ssl__is_dir(const char *path) { struct stat s; return !stat(path, &s) && S_ISDIR(s.st_mode); }
+
+/* ---- the choice of images ---- */
+static int ssl__keep_some(ssl__reader *r, int *order, int *left)
+{
+    ssl_rng rng = ssl_rng_make(r->desc.seed, SSL__STREAM_SUBSET);
+    const int limit = r->desc.limit_images ? r->desc.limit_images : r->total;
+    int i, n = 0;
+    for (i = 0; i < r->d->n_classes; i++) left[i] = r->desc.labels_per_class;
+    for (i = 0; i < r->total; i++) order[i] = i;
+    for (i = 0; i < r->total && n < limit; i++) { /* Fisher-Yates, as far as needed */
+        const int j = i + ssl_rng_below(&rng, r->total - i), k = order[j];
+        order[j] = order[i];
+        if (r->desc.labels_per_class && (r->label[k] < 0 || left[r->label[k]]-- <= 0)) continue;
+        r->keep[k] = 1;
+        n++;
+    }
+    return n;
+}
+
+/* Decide which of r->label[total] are taken and make room for them; image size and classes are known by now. */
+static int ssl__choose(ssl__reader *r)
+{
+    ssl_dataset *d = r->d;
+    int *order = (int *)ssl__alloc(r->c, r->at, sizeof(int) * ((size_t)r->total + (size_t)d->n_classes));
+    int i, n = 0;
+    r->keep = (uint8_t *)ssl__alloc(r->c, r->at, (size_t)r->total);
+    if (order && r->keep) n = ssl__keep_some(r, order, order + r->total);
+    ssl__release(order);
+    if (r->c->status) return 0;
+    if (!n) return ssl__bad(r, SSL_E_ARG, "no image is left: it has %d images, labels_per_class is %d", r->total, r->desc.labels_per_class);
+    d->labels = (int32_t *)ssl__alloc(r->c, r->at, sizeof(int32_t) * (size_t)n);
+    d->images = (uint8_t *)ssl__alloc(r->c, r->at, (size_t)n * (size_t)d->c * (size_t)d->h * (size_t)d->w);
+    if (r->c->status) return 0;
+    for (i = 0; i < r->total; i++) if (r->keep[i]) d->labels[d->n++] = r->label[i];
+    return 1;
+}
+
+static int ssl__labels_alloc(ssl__reader *r, int total)
+{
+    r->total = total;
+    r->label = (int32_t *)ssl__alloc(r->c, r->at, sizeof(int32_t) * (size_t)total);
+    return r->label != NULL;
+}
+
+/* ---- class names: one allocation of pointers and text ---- */
+static int ssl__class_names(ssl__reader *r, int n, const char *const *names)
+{
+    size_t bytes = sizeof(char *) * (size_t)n;
+    char *text;
+    int i;
+    for (i = 0; i < n; i++) bytes += strlen(names[i]) + 1;
+    r->d->class_names = (char **)ssl__alloc(r->c, r->at, bytes);
+    if (!r->d->class_names) return 0;
+    text = (char *)(r->d->class_names + n);
+    for (i = 0; i < n; i++) {
+        r->d->class_names[i] = text;
+        text += strlen(strcpy(text, names[i])) + 1;
+    }
+    r->d->n_classes = n;
+    return 1;
+}
+
+/* ---- synthetic: a lit object on textured ground ---- */
+typedef struct ssl__scene {
+    int kind;
+    float x, y, r, cs, sn;           /* pose, picture is -1..1                         */
+    float object[3], far[3], near[3];/* colours of the object, top and bottom of the ground */
+    float grain, coarse[25], fine[81], turn; /* texture                                */
+} ssl__scene;
+
+static float ssl__noise(const float *lattice, int n, float x, float y) /* smooth value noise, x and y in -1..1 */
+{
+    const float u = (x + 1.0f) * 0.4999f * (float)(n - 1), v = (y + 1.0f) * 0.4999f * (float)(n - 1);
+    const int i = (int)v, j = (int)u;
+    const float *p = lattice + i * n + j;
+    float a = u - (float)j, b = v - (float)i;
+    a = a * a * (3.0f - 2.0f * a);
+    b = b * b * (3.0f - 2.0f * b);
+    return (p[0] + a * (p[1] - p[0])) * (1.0f - b) + (p[n] + a * (p[n + 1] - p[n])) * b;
+}
+
+static float ssl__box(float x, float y, float w, float h) { return SSL__MAX(fabsf(x) - w, fabsf(y) - h); }
+static float ssl__wave(float x) { return fabsf(x - 2.0f * floorf(0.5f * x) - 1.0f) - 0.5f; } /* triangle of period 2 */
+
+/* Distance, negative inside, of (x,y) from the outline of a shape of radius about 1. */
+static float ssl__outline(int kind, float x, float y)
+{
+    const float r = sqrtf(x * x + y * y);
+    float a;
+    switch (kind) {
+    case 0: return r - 0.85f;                                                              /* disk     */
+    case 1: return fabsf(r - 0.72f) - 0.2f;                                                /* ring     */
+    case 2: return ssl__box(x, y, 0.75f, 0.75f);                                           /* square   */
+    case 3: return SSL__MAX(y, 0.866f * fabsf(x) - 0.5f * y) - 0.5f;                       /* triangle */
+    case 4: return SSL__MIN(ssl__box(x, y, 0.9f, 0.28f), ssl__box(x, y, 0.28f, 0.9f));     /* cross    */
+    case 5:                                                                                /* star     */
+        a = fabsf(fmodf(atan2f(y, x) + 6.9115038f, 1.2566371f) - 0.6283185f);
+        return r * cosf(a) * 0.588f + r * sinf(a) * 0.809f - 0.4f;
+    case 6: return SSL__MAX(r - 0.9f, 0.68f - sqrtf((x - 0.45f) * (x - 0.45f) + y * y));   /* crescent */
+    case 7: return SSL__MAX(r - 0.92f, 0.3f * ssl__wave(3.3f * x));                        /* stripes  */
+    case 8: a = ssl__wave(2.2f * x) * ssl__wave(2.2f * y);                                 /* checker  */
+        return SSL__MAX(ssl__box(x, y, 0.85f, 0.85f), a);
+    default:                                                                               /* spiral   */
+        a = r - 0.0732f * (atan2f(y, x) + 3.1415927f);
+        return SSL__MAX(r - 0.95f, fabsf(a - 0.46f * floorf(a / 0.46f) - 0.23f) - 0.115f);
+    }
+}
+static const char *const ssl__kinds[10] = { "disk", "ring", "square", "triangle", "cross", "star", "crescent", "stripes", "checker", "spiral" };
+
+static void ssl__random_colour(ssl_rng *r, float lo, float hi, float *rgb)
+{
+    const float h = 6.0f * ssl_rng_uniform(r), s = 0.2f + 0.6f * ssl_rng_uniform(r), v = lo + (hi - lo) * ssl_rng_uniform(r);
+    rgb[0] = ssl__hsv_channel(v, v * s, h + 5.0f);
+    rgb[1] = ssl__hsv_channel(v, v * s, h + 3.0f);
+    rgb[2] = ssl__hsv_channel(v, v * s, h + 1.0f);
+}
+
+static ssl__scene ssl__scene_make(ssl_rng *r, int kind)
+{
+    ssl__scene s;
+    const float turn = 6.2831853f * ssl_rng_uniform(r);
+    int i;
+    s.kind = kind;
+    s.x = 0.5f * ssl_rng_uniform(r) - 0.25f;
+    s.y = 0.5f * ssl_rng_uniform(r) - 0.25f;
+    s.r = 0.45f + 0.25f * ssl_rng_uniform(r);
+    s.cs = cosf(turn) / s.r;
+    s.sn = sinf(turn) / s.r;
+    if (ssl_rng_u32(r) & 1) { /* light on dark, or dark on light */
+        ssl__random_colour(r, 0.65f, 1.0f, s.object);
+        ssl__random_colour(r, 0.25f, 0.6f, s.far);
+    } else {
+        ssl__random_colour(r, 0.1f, 0.45f, s.object);
+        ssl__random_colour(r, 0.6f, 1.0f, s.far);
+    }
+    for (i = 0; i < 3; i++) s.near[i] = s.far[i] * (0.4f + 0.3f * ssl_rng_uniform(r));
+    s.grain = 0.25f + 0.45f * ssl_rng_uniform(r);
+    for (i = 0; i < 25; i++) s.coarse[i] = ssl_rng_uniform(r) - 0.5f;
+    for (i = 0; i < 81; i++) s.fine[i] = ssl_rng_uniform(r) - 0.5f;
+    return s;
+}
+
+static void ssl__scene_pixel(const ssl__scene *s, float x, float y, float edge, float noise, float *rgb)
+{
+    const float texture = s->grain * (ssl__noise(s->coarse, 5, x, y) + 0.7f * ssl__noise(s->fine, 9, x, y));
+    const float u = s->cs * (x - s->x) + s->sn * (y - s->y), v = s->cs * (y - s->y) - s->sn * (x - s->x);
+    const float far = u * u + v * v > 1.5f ? 1.0f : ssl__outline(s->kind, u, v) * s->r;
+    const float in = ssl__clampf(0.5f - far / edge, 1.0f), light = 1.0f - 0.15f * x; /* lit from the left */
+    const float t = ssl__clampf(0.5f + 0.5f * y, 1.0f);
+    int k;
+    for (k = 0; k < 3; k++) {
+        const float ground = (s->far[k] + t * (s->near[k] - s->far[k])) * (1.0f + texture);
+        const float object = s->object[k] * (1.0f - 0.3f * texture);
+        rgb[k] = light * (ground + in * (object - ground)) + noise;
+    }
+}
+
+static void ssl__scene_draw(const ssl__scene *s, ssl_rng *r, const ssl_image *y)
+{
+    const float step = 2.0f / (float)SSL__MIN(y->h, y->w);
+    uint32_t bits = 0;
+    float rgb[3];
+    int i, j, k;
+    for (i = 0; i < y->h; i++)
+        for (j = 0; j < y->w; j++) {
+            if (j % 4 == 0) bits = ssl_rng_u32(r);
+            ssl__scene_pixel(s, ((float)j + 0.5f) * step - 1.0f, ((float)i + 0.5f) * step - 1.0f, step,
+                             0.12f * ((float)(bits & 255) / 255.0f - 0.5f), rgb);
+            bits >>= 8;
+            for (k = 0; k < 3; k++) y->u8[(size_t)k * y->plane + (size_t)i * y->row + (size_t)j] = (uint8_t)(255.0f * ssl__clampf(rgb[k], 1.0f) + 0.5f);
+        }
+}
+
+typedef struct ssl__synthetic_job { ssl_dataset *d; const int *source; uint64_t stream; } ssl__synthetic_job;
+
+static void ssl__synthetic_chunk(void *arg, int chunk, int thread)
+{
+    const ssl__synthetic_job *job = (const ssl__synthetic_job *)arg;
+    const int end = SSL__MIN((chunk + 1) * 32, job->d->n);
+    int i;
+    (void)thread;
+    for (i = chunk * 32; i < end; i++) {
+        ssl_rng r = ssl_rng_make(0, job->stream);
+        const ssl_image y = ssl_dataset_image(job->d, i);
+        ssl__scene s;
+        r.index = (uint64_t)job->source[i] << 24; /* room for 2^24 draws per picture */
+        s = ssl__scene_make(&r, job->d->labels[i]);
+        ssl__scene_draw(&s, &r, &y);
+    }
+}
+
+static int ssl__open_synthetic(ssl__reader *r)
+{
+    ssl__synthetic_job job;
+    const int test = ssl__split_is(r, "test") || ssl__split_is(r, "val");
+    const long n = r->dir ? strtol(r->dir, NULL, 10) : test ? 1000 : 5000;
+    int i, k = 0, *source;
+    if (n < 1 || n > 100000000) return ssl__bad(r, SSL_E_ARG, "the number after synthetic: must be 1 to 100000000");
+    r->d->c = 3;
+    r->d->h = r->d->w = r->desc.image_size ? r->desc.image_size : 32;
+    if (!ssl__class_names(r, 10, ssl__kinds) || !ssl__labels_alloc(r, (int)n)) return 0;
+    for (i = 0; i < r->total; i++) r->label[i] = i % 10;
+    if (!ssl__choose(r) || !(source = (int *)ssl__alloc(r->c, r->at, sizeof(int) * (size_t)r->d->n))) return 0;
+    for (i = 0; i < r->total; i++) if (r->keep[i]) source[k++] = i;
+    job.d = r->d;
+    job.source = source;
+    job.stream = SSL__STREAM_SYNTHETIC + ((uint64_t)(ssl__split_is(r, "val") ? 2 : test ? 1 : ssl__split_is(r, "unlabeled") ? 3 : 0) << 48);
+    ssl__parallel(r->c, (r->d->n + 31) / 32, ssl__synthetic_chunk, &job);
+    ssl__release(source);
+    return 1;
+}
+
+/* ---- opening and closing ---- */
+typedef struct ssl__moment_job { const ssl_dataset *d; int per_chunk; uint64_t *part; } ssl__moment_job; /* part [chunk,c,2] */
+
+static void ssl__moment_chunk(void *arg, int chunk, int thread) /* sums of levels and of their squares: exact */
+{
+    const ssl__moment_job *job = (const ssl__moment_job *)arg;
+    const ssl_dataset *d = job->d;
+    const size_t plane = (size_t)d->h * (size_t)d->w;
+    const int end = SSL__MIN((chunk + 1) * job->per_chunk, d->n);
+    int i, k;
+    (void)thread;
+    for (i = chunk * job->per_chunk; i < end; i++)
+        for (k = 0; k < d->c; k++) {
+            const uint8_t *p = d->images + ((size_t)i * (size_t)d->c + (size_t)k) * plane;
+            uint64_t *out = job->part + 2 * ((size_t)chunk * (size_t)d->c + (size_t)k);
+            size_t j, end_run;
+            for (j = 0; j < plane; j = end_run) {
+                uint32_t sum = 0, squares = 0; /* 2^16 levels squared stay below 2^32 */
+                for (end_run = SSL__MIN(plane, j + 65536); j < end_run; j++) { sum += p[j]; squares += (uint32_t)p[j] * p[j]; }
+                out[0] += sum;
+                out[1] += squares;
+            }
+        }
+}
+
+static int ssl__moments(ssl__reader *r)
+{
+    ssl_dataset *d = r->d;
+    ssl__moment_job job;
+    const int n_chunks = SSL__MIN(d->n, 64);
+    const double count = (double)d->n * (double)d->h * (double)d->w;
+    int i, k;
+    job.d = d;
+    job.per_chunk = (d->n + n_chunks - 1) / n_chunks;
+    job.part = (uint64_t *)ssl__alloc(r->c, r->at, sizeof(uint64_t) * 2 * (size_t)n_chunks * (size_t)d->c);
+    if (!job.part) return 0;
+    ssl__parallel(r->c, n_chunks, ssl__moment_chunk, &job);
+    for (k = 0; k < d->c; k++) {
+        double sum = 0.0, squares = 0.0;
+        for (i = 0; i < n_chunks; i++) {
+            sum += (double)job.part[2 * (i * d->c + k)];
+            squares += (double)job.part[2 * (i * d->c + k) + 1];
+        }
+        sum /= count * 255.0;
+        d->mean[k] = (float)sum;
+        d->std_dev[k] = (float)sqrt(SSL__MAX(squares / (count * 65025.0) - sum * sum, 1e-8)); /* one-coloured sets stay usable */
+    }
+    ssl__release(job.part);
+    return 1;
+}
+
+typedef struct ssl__format { const char *name; int (*open)(ssl__reader *r); int needs_dir; } ssl__format;
+static const ssl__format ssl__formats[] = {
+    { "synthetic", ssl__open_synthetic, 0 }
+};
+
+static const ssl__format *ssl__format_of(ssl__reader *r)
+{
+    const size_t n = strcspn(r->spec, ":");
+    size_t i;
+    for (i = 0; i < sizeof ssl__formats / sizeof *ssl__formats; i++) {
+        const ssl__format *f = &ssl__formats[i];
+        if (strlen(f->name) != n || memcmp(f->name, r->spec, n)) continue;
+        r->dir = r->spec[n] == ':' ? r->spec + n + 1 : NULL;
+        if (f->needs_dir && (!r->dir || !*r->dir)) ssl__bad(r, SSL_E_ARG, "a folder must follow: write %s:DIR", f->name);
+        else if (f->needs_dir && !ssl__is_dir(r->dir)) ssl__bad(r, SSL_E_IO, "there is no folder '%.500s'", r->dir);
+        else return f;
+        return NULL;
+    }
+    ssl__bad(r, SSL_E_ARG, "unknown data set: use synthetic[:N], cifar10:DIR, cifar100:DIR, stl10:DIR, idx:DIR, folder:DIR or tiny-imagenet:DIR");
+    return NULL;
+}
+
+static int ssl__dataset_desc_ok(ssl__reader *r)
+{
+    ssl_dataset_desc *d = &r->desc;
+    if (d->_start_canary || d->_end_canary) return ssl__bad(r, SSL_E_ARG, "the ssl_dataset_desc is not initialized: write `ssl_dataset_desc d = SSL_ZERO;`");
+    if (!d->split) d->split = "train";
+    if (!ssl__split_is(r, "train") && !ssl__split_is(r, "test") && !ssl__split_is(r, "val") && !ssl__split_is(r, "unlabeled"))
+        return ssl__bad(r, SSL_E_ARG, "split \"%.40s\" must be train, test, val or unlabeled", d->split);
+    if (d->image_size < 0 || d->image_size > SSL__SIDE_MAX) return ssl__bad(r, SSL_E_ARG, "image_size %d must be 1 to %d, or 0 for the size as stored", d->image_size, SSL__SIDE_MAX);
+    if (d->limit_images < 0 || d->labels_per_class < 0) return ssl__bad(r, SSL_E_ARG, "limit_images %d and labels_per_class %d must not be negative", d->limit_images, d->labels_per_class);
+    return 1;
+}
+
+static void ssl__dataset_drop(ssl_dataset *d) /* what it holds; it becomes an empty set */
+{
+    ssl__release(d->images);
+    ssl__release(d->labels);
+    ssl__release(d->class_names);
+    d->images = NULL;
+    d->labels = NULL;
+    d->class_names = NULL;
+    d->n = d->n_classes = 0;
+}
+static void ssl__dataset_free(void *p) { ssl__dataset_drop((ssl_dataset *)p); ssl__release(p); }
+
+SSL_API ssl_dataset *ssl_dataset_open_at(const char *at, ssl_ctx *c, const char *spec, const ssl_dataset_desc *desc)
+{
+    ssl__reader r;
+    const ssl__format *f;
+    memset(&r, 0, sizeof r);
+    r.c = c;
+    r.at = at;
+    r.spec = spec ? spec : "";
+    if (desc) r.desc = *desc;
+    r.d = (ssl_dataset *)ssl__alloc(c, at, sizeof *r.d);
+    if (!r.d) return NULL;
+    r.d->ctx = c;
+    if (!ssl__own(c, at, r.d, ssl__dataset_free)) { ssl__release(r.d); return NULL; }
+    if (!ssl_ok(c)) return r.d;
+    if (!ssl__dataset_desc_ok(&r) || !(f = ssl__format_of(&r)) || !f->open(&r) || !ssl__moments(&r)) ssl__dataset_drop(r.d);
+    ssl__release(r.label);
+    ssl__release(r.keep);
+    return r.d;
+}
+
+SSL_API void ssl_dataset_close(ssl_dataset *d)
+{
+    if (!d) return;
+    if (d->n_loaders) { ssl__fail(d->ctx, SSL_E_ARG, "ssl_dataset_close", "ssl_dataset_close: %d loaders still read from the set: close them first", d->n_loaders); return; }
+    ssl__disown(d->ctx, d);
+    ssl__dataset_free(d);
+}
+
+SSL_API ssl_image ssl_dataset_image(const ssl_dataset *d, int i)
+{ return ssl_image_u8(d->images + (size_t)i * (size_t)d->c * (size_t)d->h * (size_t)d->w, d->c, d->h, d->w); }
+
+SSL_API const char *ssl_dataset_class(const ssl_dataset *d, int label) { return label >= 0 && label < d->n_classes ? d->class_names[label] : "-"; }
 
 /* ==== >>augment ====================================================================================== */
+#define SSL__DRAWS_PER_VIEW 4096                  /* numbers kept for one view of one image; about 50 are drawn */
 
-/* ==== >>loader ======================================================================================= */
+SSL_API int ssl_augment_preset(const char *name, ssl_augment_desc *desc)
+{
+    ssl_augment_desc d = SSL_ZERO;
+    const int apl = !strcmp(name, "apl"), simclr = !strcmp(name, "simclr"), mae = !strcmp(name, "mae");
+    if (!strcmp(name, "crop")) d.crop = SSL_CROP_PADDED;
+    else if (apl || simclr || mae) d.crop = SSL_CROP_RESIZED;
+    else if (strcmp(name, "none") && strcmp(name, "eval")) return 0;
+    if (d.crop == SSL_CROP_RESIZED) { d.scale[0] = apl ? 0.6f : 0.2f; d.scale[1] = 1.0f; }
+    if (d.crop == SSL_CROP_RESIZED || d.crop == SSL_CROP_PADDED) d.hflip = 0.5f;
+    if (apl || simclr) d.grayscale_p = 0.2f;
+    if (simclr) { d.jitter_p = 0.8f; d.brightness = d.contrast = d.saturation = 0.4f; d.hue = 0.1f; }
+    if (apl) {
+        d.blur_p = 0.5f; d.blur_kernel = 9; d.blur_sigma[0] = 0.1f; d.blur_sigma[1] = 0.5f;
+        d.mean[0] = d.mean[1] = d.mean[2] = d.std_dev[0] = d.std_dev[1] = d.std_dev[2] = 0.5f;
+    }
+    *desc = d;
+    return 1;
+}
+
+static void ssl__augment_defaults(ssl_augment_desc *d, int h, int w)
+{
+    const int side = d->size ? d->size : SSL__MIN(h, w);
+    if (d->crop == SSL_CROP_DEFAULT) d->crop = SSL_CROP_WHOLE;
+    d->pad = SSL__DEF(d->pad, 4);
+    d->crop_ratio = SSL__DEFF(d->crop_ratio, 0.875f);
+    d->crop_p = SSL__DEFF(d->crop_p, 1.0f);
+    if (d->scale[0] == 0.0f && d->scale[1] == 0.0f) { d->scale[0] = 0.08f; d->scale[1] = 1.0f; }
+    if (d->ratio[0] == 0.0f && d->ratio[1] == 0.0f) { d->ratio[0] = 0.75f; d->ratio[1] = 4.0f / 3.0f; }
+    if (d->brightness > 0.0f || d->contrast > 0.0f || d->saturation > 0.0f || d->hue > 0.0f) d->jitter_p = SSL__DEFF(d->jitter_p, 1.0f);
+    d->blur_kernel = SSL__DEF(d->blur_kernel, SSL__MAX(side / 10, 3) | 1);
+    if (d->blur_sigma[0] == 0.0f && d->blur_sigma[1] == 0.0f) { d->blur_sigma[0] = 0.1f; d->blur_sigma[1] = 2.0f; }
+    d->solarize_threshold = SSL__DEFF(d->solarize_threshold, 0.5f);
+    if (d->std_dev[0] == 0.0f && d->std_dev[1] == 0.0f && d->std_dev[2] == 0.0f) d->std_dev[0] = d->std_dev[1] = d->std_dev[2] = 1.0f;
+}
+
+static int ssl__in(float x, float lo, float hi) { return x >= lo && x <= hi; } /* false for NaN */
+
+/* What is wrong with a resolved desc, or NULL. */
+static const char *ssl__augment_fault(const ssl_augment_desc *d, int c, int h, int w)
+{
+    const int oh = d->size ? d->size : h, ow = d->size ? d->size : w;
+    int k;
+    if ((int)d->crop < 0 || d->crop > SSL_CROP_RESIZED) return "crop is not one of SSL_CROP_*";
+    if (d->size < 0 || d->size > 4096 || SSL__MAX(h, w) / SSL__MIN(oh, ow) > 1000) return "size must be 0 or 1..4096, and at least a thousandth of the image";
+    if (d->pad < 0 || (!d->pad_black && d->pad >= SSL__MIN(h, w))) return "pad must be smaller than the image";
+    if (!ssl__in(d->crop_ratio, 1e-3f, 1.0f)) return "crop_ratio must be in 0..1";
+    if (!ssl__in(d->scale[0], 1e-6f, d->scale[1]) || !ssl__in(d->scale[1], 0.0f, 1.0f)) return "scale must be 0 < scale[0] <= scale[1] <= 1";
+    if (!ssl__in(d->ratio[0], 1e-3f, d->ratio[1]) || !ssl__in(d->ratio[1], 0.0f, 1e3f)) return "ratio must be 0 < ratio[0] <= ratio[1]";
+    if (!ssl__in(d->crop_p, 0, 1) || !ssl__in(d->hflip, 0, 1) || !ssl__in(d->vflip, 0, 1) || !ssl__in(d->jitter_p, 0, 1) || !ssl__in(d->grayscale_p, 0, 1) ||
+        !ssl__in(d->blur_p, 0, 1) || !ssl__in(d->solarize_p, 0, 1)) return "crop_p, hflip, vflip, jitter_p, grayscale_p, blur_p and solarize_p must be in 0..1";
+    if (!ssl__in(d->brightness, 0, 100) || !ssl__in(d->contrast, 0, 100) || !ssl__in(d->saturation, 0, 100)) return "brightness, contrast and saturation must be 0 or more";
+    if (!ssl__in(d->hue, 0, 0.5f)) return "hue must be in 0..0.5";
+    if (d->blur_p > 0 && (d->blur_kernel < 1 || d->blur_kernel % 2 == 0 || d->blur_kernel > SSL__BLUR_MAX || d->blur_kernel / 2 >= SSL__MIN(oh, ow)))
+        return "blur_kernel must be odd, at most 127 and less than twice the side";
+    if (d->blur_p > 0 && (!ssl__in(d->blur_sigma[0], 1e-3f, d->blur_sigma[1]) || !ssl__in(d->blur_sigma[1], 0, 1e3f))) return "blur_sigma must be 0 < blur_sigma[0] <= blur_sigma[1]";
+    for (k = 0; k < c; k++) if (!ssl__in(d->std_dev[k], 1e-6f, 1e6f) || !ssl__in(d->mean[k], -1e6f, 1e6f)) return "std_dev must be positive for every channel, and mean finite";
+    return NULL;
+}
+
+SSL_API int ssl_augment_resolve_at(const char *at, ssl_ctx *ctx, const ssl_augment_desc *desc, int c, int h, int w, ssl_augment_desc *out)
+{
+    ssl_augment_desc d = SSL_ZERO;
+    const char *fault;
+    if (!ssl_ok(ctx)) return 0;
+    if (desc) d = *desc;
+    if (d._start_canary || d._end_canary) {
+        ssl__fail(ctx, SSL_E_ARG, at, "ssl_augment: the ssl_augment_desc is not initialized: write `ssl_augment_desc d = SSL_ZERO;`");
+        return 0;
+    }
+    ssl__augment_defaults(&d, h, w);
+    if ((fault = ssl__augment_fault(&d, c, h, w)) != NULL) {
+        ssl__fail(ctx, SSL_E_ARG, at, "ssl_augment: %s (images are [%d,%d,%d])", fault, c, h, w);
+        return 0;
+    }
+    *out = d;
+    return 1;
+}
+
+static float ssl__between(ssl_rng *r, float lo, float hi) { return lo + (hi - lo) * ssl_rng_uniform(r); }
+static int   ssl__coin(ssl_rng *r, float p) { return ssl_rng_uniform(r) < p; } /* always draws */
+
+/* torchvision's RandomResizedCrop: ten tries of area and log-uniform aspect, then the largest centered part that fits. */
+static void ssl__resized_box(const ssl_augment_desc *d, int h, int w, ssl_rng *r, ssl_view_box *b)
+{
+    const float lo = logf(d->ratio[0]), hi = logf(d->ratio[1]), whole = (float)w / (float)h;
+    int bh = h, bw = w, i;
+    for (i = 0; i < 10; i++) {
+        const float area = (float)h * (float)w * ssl__between(r, d->scale[0], d->scale[1]), aspect = expf(ssl__between(r, lo, hi));
+        const int th = (int)ssl__round(sqrtf(area / aspect)), tw = (int)ssl__round(sqrtf(area * aspect));
+        if (tw < 1 || tw > w || th < 1 || th > h) continue;
+        b->y0 = ssl_rng_below(r, h - th + 1);
+        b->x0 = ssl_rng_below(r, w - tw + 1);
+        b->y1 = b->y0 + th;
+        b->x1 = b->x0 + tw;
+        return;
+    }
+    if (whole < d->ratio[0]) bh = SSL__MAX(1, SSL__MIN(h, (int)ssl__round((float)w / d->ratio[0])));
+    else if (whole > d->ratio[1]) bw = SSL__MAX(1, SSL__MIN(w, (int)ssl__round((float)h * d->ratio[1])));
+    b->y0 = (h - bh) / 2; b->y1 = b->y0 + bh;
+    b->x0 = (w - bw) / 2; b->x1 = b->x0 + bw;
+}
+
+static void ssl__augment_box(const ssl_augment_desc *d, int h, int w, ssl_rng *r, ssl_view_box *b)
+{
+    const int cropped = ssl__coin(r, d->crop_p);
+    b->y0 = b->x0 = 0;
+    b->y1 = h;
+    b->x1 = w;
+    if (d->crop == SSL_CROP_CENTER) {
+        const int side = SSL__MAX(1, (int)((float)SSL__MIN(h, w) * d->crop_ratio + 0.5f));
+        b->y0 = (h - side) / 2; b->y1 = b->y0 + side;
+        b->x0 = (w - side) / 2; b->x1 = b->x0 + side;
+    } else if (d->crop == SSL_CROP_PADDED && cropped) {
+        b->y0 = ssl_rng_below(r, 2 * d->pad + 1) - d->pad; b->y1 = b->y0 + h;
+        b->x0 = ssl_rng_below(r, 2 * d->pad + 1) - d->pad; b->x1 = b->x0 + w;
+    } else if (d->crop == SSL_CROP_RESIZED && cropped) ssl__resized_box(d, h, w, r, b);
+}
+
+/* The box of x, resized to y (f32, contiguous); tmp holds a crop that reaches over the edge before it is resized. */
+static void ssl__augment_crop(const ssl_augment_desc *d, const ssl_image *x, const ssl_view_box *b, float *tmp, const ssl_image *y)
+{
+    const int h = b->y1 - b->y0, w = b->x1 - b->x0;
+    ssl_image part;
+    if (d->crop == SSL_CROP_PADDED) {
+        part = ssl_image_u8((uint8_t *)tmp, x->c, h, w);
+        ssl_image_crop(x, b->y0, b->x0, !d->pad_black, &part);
+    } else part = ssl_image_view(x, b->y0, b->x0, h, w);
+    if (h == y->h && w == y->w) ssl_image_convert(&part, y);
+    else ssl_image_resize(&part, !d->no_antialias, y);
+}
+
+static void ssl__augment_jitter(const ssl_augment_desc *d, ssl_rng *r, const ssl_image *y)
+{
+    int order[4] = { 0, 1, 2, 3 }, i;
+    float amount[4];
+    for (i = 3; i > 0; i--) {
+        const int j = ssl_rng_below(r, i + 1), t = order[i];
+        order[i] = order[j];
+        order[j] = t;
+    }
+    amount[0] = d->brightness; amount[1] = d->contrast; amount[2] = d->saturation; amount[3] = d->hue;
+    for (i = 0; i < 4; i++) {
+        const int op = order[i];
+        const float a = amount[op], f = ssl__between(r, op == 3 ? -a : SSL__MAX(0.0f, 1.0f - a), op == 3 ? a : 1.0f + a);
+        if (a == 0.0f) continue;
+        if (op == 0)      ssl_image_brightness(y, f, y);
+        else if (op == 1) ssl_image_contrast(y, f, y);
+        else if (op == 2) ssl_image_saturation(y, f, y);
+        else              ssl_image_hue(y, f, y);
+    }
+}
+
+static ssl_rng ssl__augment_rng(uint64_t seed, int epoch, int index, int view)
+{
+    ssl_rng r = ssl_rng_make(seed, SSL__STREAM_AUGMENT + ((uint64_t)view << 48) + (uint64_t)epoch);
+    r.index = (uint64_t)index * SSL__DRAWS_PER_VIEW;
+    return r;
+}
+
+SSL_API void ssl_augment(const ssl_augment_desc *d, const ssl_image *x, uint64_t seed, int epoch, int index, int view,
+                         float *tmp, const ssl_image *y, ssl_view_box *box)
+{
+    ssl_rng r = ssl__augment_rng(seed, epoch, index, view), shared = ssl__augment_rng(seed, epoch, index, 0);
+    ssl_image a = ssl_image_f32(tmp, y->c, y->h, y->w), b = ssl_image_f32(tmp + (size_t)y->c * (size_t)y->h * (size_t)y->w, y->c, y->h, y->w), *now = &a;
+    ssl_view_box w;
+    ssl_rng *flip = d->shared_flip ? &shared : &r;
+    w.hflip = ssl__coin(flip, d->hflip); /* the first two draws, so that views can share them */
+    w.vflip = ssl__coin(flip, d->vflip);
+    ssl__augment_box(d, x->h, x->w, &r, &w);
+    ssl__augment_crop(d, x, &w, b.f32, &a);
+    if (w.hflip) ssl_image_hflip(&a, &a);
+    if (w.vflip) ssl_image_vflip(&a, &a);
+    if (ssl__coin(&r, d->jitter_p)) ssl__augment_jitter(d, &r, &a);
+    if (ssl__coin(&r, d->grayscale_p)) ssl_image_grayscale(&a, &a);
+    if (ssl__coin(&r, d->blur_p)) {
+        const float sigma = ssl__between(&r, d->blur_sigma[0], d->blur_sigma[1]);
+        if (ssl_image_blur(&a, d->blur_kernel, d->blur_kernel, sigma, sigma, &b)) now = &b;
+    }
+    if (ssl__coin(&r, d->solarize_p)) ssl_image_solarize(now, d->solarize_threshold, now);
+    if (d->no_normalize) ssl_image_convert(now, y);
+    else ssl_image_normalize(now, d->mean, d->std_dev, y);
+    if (box) *box = w;
+}
+
+/* ==== >>loader ==== a ring of batches; threads fill them image by image group, the caller takes them in order */
+#define SSL__GROUP 16 /* images that a thread does before it asks for more */
+
+typedef struct ssl__ring { /* one batch being made or waiting */
+    float *view[SSL_VIEWS];
+    int32_t *label, *index;
+    ssl_view_box *box;     /* [n_views,batch]          */
+    int n, epoch, todo;    /* todo: images not yet done */
+} ssl__ring;
+
+struct ssl_loader {
+    ssl_ctx *c;
+    ssl_dataset *data;
+    ssl_loader_desc d;                  /* resolved */
+    ssl_augment_desc augment[SSL_VIEWS];
+    ssl_tensor view[SSL_VIEWS], labels, *views[SSL_VIEWS];
+    ssl__ring *ring;                    /* [prefetch] batch number b lies in ring[b % prefetch] */
+    float **tmp;                        /* [threads + 1] scratch of each thread, the last for the caller */
+    int32_t *order;                     /* [n] the images in the order of epoch `order_epoch` */
+    int order_epoch, steps;             /* batches per epoch */
+    int64_t total;                      /* batches in all; 0 after an error */
+    int64_t freed, next, planned;       /* batches given back, next to hand out, and set up for filling; freed <= next <= planned */
+    int at_image;                       /* images of batch planned-1 that were handed to threads */
+    int busy, pause, quit, n_threads, n_started, n_tmp;
+#ifndef SSL_NO_THREADS
+    pthread_mutex_t lock;
+    pthread_cond_t work, ready;
+    pthread_t *thread;
+#endif
+};
+
+#ifndef SSL_NO_THREADS
+static void ssl__lock(ssl_loader *l)   { pthread_mutex_lock(&l->lock); }
+static void ssl__unlock(ssl_loader *l) { pthread_mutex_unlock(&l->lock); }
+static void ssl__wake(ssl_loader *l)   { pthread_cond_broadcast(&l->work); pthread_cond_broadcast(&l->ready); }
+static void ssl__wait(ssl_loader *l)   { pthread_cond_wait(&l->ready, &l->lock); }
+#else
+static void ssl__lock(ssl_loader *l)   { (void)l; }
+static void ssl__unlock(ssl_loader *l) { (void)l; }
+static void ssl__wake(ssl_loader *l)   { (void)l; }
+static void ssl__wait(ssl_loader *l)   { (void)l; }
+#endif
+
+/* ---- making batches; called with the lock held unless it says otherwise ---- */
+static void ssl__loader_order(ssl_loader *l, int epoch) /* Fisher-Yates from the order of the set */
+{
+    ssl_rng r = ssl_rng_make(l->d.seed, SSL__STREAM_SHUFFLE + (uint64_t)epoch);
+    int i;
+    if (l->order_epoch == epoch) return;
+    l->order_epoch = epoch;
+    for (i = 0; i < l->data->n; i++) l->order[i] = i;
+    for (i = l->data->n - 1; i > 0 && !l->d.no_shuffle; i--) {
+        const int j = ssl_rng_below(&r, i + 1);
+        const int32_t t = l->order[i];
+        l->order[i] = l->order[j];
+        l->order[j] = t;
+    }
+}
+
+static void ssl__loader_plan(ssl_loader *l) /* set up batch number `planned` */
+{
+    ssl__ring *s = &l->ring[l->planned % l->d.prefetch];
+    const int first = (int)(l->planned % l->steps) * l->d.batch;
+    int i;
+    s->epoch = (int)(l->planned / l->steps);
+    s->n = s->todo = SSL__MIN(l->d.batch, l->data->n - first);
+    ssl__loader_order(l, s->epoch);
+    for (i = 0; i < s->n; i++) {
+        s->index[i] = l->order[first + i];
+        s->label[i] = l->data->labels[s->index[i]];
+    }
+    l->planned++;
+    l->at_image = 0;
+}
+
+/* The next group of images to make: its batch, and where it starts; NULL if there is none (the ring is full). */
+static ssl__ring *ssl__loader_take(ssl_loader *l, int *first, int *count)
+{
+    ssl__ring *s;
+    if (l->pause || l->quit) return NULL;
+    if (l->planned == l->next || l->at_image == l->ring[(l->planned - 1) % l->d.prefetch].n) {
+        if (l->planned == l->total || l->planned == l->freed + l->d.prefetch) return NULL;
+        ssl__loader_plan(l);
+    }
+    s = &l->ring[(l->planned - 1) % l->d.prefetch];
+    *first = l->at_image;
+    *count = SSL__MIN(SSL__GROUP, s->n - *first);
+    l->at_image += *count;
+    l->busy++;
+    return s;
+}
+
+/* Without the lock. */
+static void ssl__loader_make(ssl_loader *l, ssl__ring *s, int first, int count, float *tmp)
+{
+    int i, v;
+    for (i = first; i < first + count; i++) {
+        const ssl_image x = ssl_dataset_image(l->data, s->index[i]);
+        for (v = 0; v < l->d.n_views; v++) {
+            const ssl_tensor *t = &l->view[v];
+            const size_t one = (size_t)t->dim[1] * (size_t)t->dim[2] * (size_t)t->dim[3];
+            const ssl_image y = ssl_image_f32(s->view[v] + (size_t)i * one, t->dim[1], t->dim[2], t->dim[3]);
+            ssl_augment(&l->augment[v], &x, l->d.seed, s->epoch, s->index[i], v, tmp, &y, &s->box[(size_t)v * (size_t)s->n + (size_t)i]);
+        }
+    }
+}
+
+static int ssl__loader_work(ssl_loader *l, float *tmp) /* do one group; 0 if there was none */
+{
+    int first, count;
+    ssl__ring *s = ssl__loader_take(l, &first, &count);
+    if (!s) return 0;
+    ssl__unlock(l);
+    ssl__loader_make(l, s, first, count, tmp);
+    ssl__lock(l);
+    l->busy--;
+    s->todo -= count;
+    if (!s->todo || (l->pause && !l->busy)) ssl__wake(l);
+    return 1;
+}
+
+#ifndef SSL_NO_THREADS
+static void *ssl__loader_main(void *arg)
+{
+    ssl_loader *l = (ssl_loader *)arg;
+    float *tmp;
+    ssl__lock(l);
+    tmp = l->tmp[l->n_started++];
+    while (!l->quit) if (!ssl__loader_work(l, tmp)) pthread_cond_wait(&l->work, &l->lock);
+    ssl__unlock(l);
+    return NULL;
+}
+#endif
+
+/* ---- handing out ---- */
+static void ssl__loader_show(ssl_loader *l, ssl__ring *s) /* point the batch's tensors at s; on a GPU, upload it */
+{
+    ssl_ctx *c = l->c;
+    int v;
+    l->labels.dim[0] = s->n;
+    if (c->device == SSL_DEVICE_CPU) l->labels.i = s->label;
+    else c->dev->put(l->labels.i, s->label, ssl__bytes(&l->labels));
+    for (v = 0; v < l->d.n_views; v++) {
+        l->view[v].dim[0] = s->n;
+        if (c->device == SSL_DEVICE_CPU) l->view[v].x = s->view[v];
+        else c->dev->put(l->view[v].x, s->view[v], ssl__bytes(&l->view[v]));
+    }
+}
+
+SSL_API int ssl_loader_next(ssl_loader *l, ssl_batch *b)
+{
+    ssl__ring *s;
+    memset(b, 0, sizeof *b);
+    if (!l || !ssl_ok(l->c) || l->next >= l->total) return 0;
+    ssl__lock(l);
+    l->freed = l->next; /* the batch handed out before this one may be overwritten */
+    ssl__wake(l);
+    s = &l->ring[l->next % l->d.prefetch];
+    while (l->planned == l->next || s->todo) { /* help with this batch rather than wait */
+        const int mine = l->planned == l->next || (l->planned == l->next + 1 && l->at_image < s->n);
+        if (!mine || !ssl__loader_work(l, l->tmp[l->d.threads])) ssl__wait(l);
+    }
+    b->step = (int)(l->next++ % l->steps);
+    ssl__unlock(l);
+    ssl__loader_show(l, s);
+    b->n = s->n;
+    b->epoch = s->epoch;
+    b->n_views = l->d.n_views;
+    b->images = &l->view[0];
+    b->views = l->views;
+    b->labels = &l->labels;
+    b->label = s->label;
+    b->indices = s->index;
+    b->boxes = s->box;
+    return 1;
+}
+
+SSL_API int ssl_loader_steps(const ssl_loader *l) { return l ? l->steps : 0; }
+
+SSL_API void ssl_loader_seek(ssl_loader *l, int epoch, int step)
+{
+    int64_t to;
+    if (!l || !l->total || epoch < 0 || step < 0) return;
+    to = (int64_t)epoch * l->steps + step;
+    ssl__lock(l);
+    l->pause = 1;
+    while (l->busy) ssl__wait(l);
+    l->freed = l->next = l->planned = SSL__MIN(to, l->total);
+    l->at_image = 0;
+    l->pause = 0;
+    ssl__wake(l);
+    ssl__unlock(l);
+}
+
+/* ---- opening and closing ---- */
+static int ssl__loader_resolve(ssl_loader *l, const char *at, const ssl_loader_desc *desc)
+{
+    ssl_loader_desc *d = &l->d;
+    if (desc) *d = *desc;
+    if (d->_start_canary || d->_end_canary) {
+        ssl__fail(l->c, SSL_E_ARG, at, "ssl_loader_open: the ssl_loader_desc is not initialized: write `ssl_loader_desc d = SSL_ZERO;`");
+        return 0;
+    }
+    d->batch = SSL__DEF(d->batch, 64);
+    d->epochs = SSL__DEF(d->epochs, 1);
+    d->n_views = SSL__DEF(d->n_views, 1);
+    d->n_augment = d->augment ? SSL__DEF(d->n_augment, 1) : 0;
+    d->threads = SSL__DEF(d->threads, SSL__MAX(1, SSL__MIN(l->c->n_threads / 4, 8)));
+    d->prefetch = SSL__DEF(d->prefetch, 4);
+    if (!d->seed) d->seed = l->c->seed;
+    if (d->batch < 1 || d->epochs < 1 || d->n_views < 1 || d->n_views > SSL_VIEWS || d->threads < 1 || d->threads > 256 || d->prefetch < 2 || d->prefetch > 1024)
+        ssl__fail(l->c, SSL_E_ARG, at, "ssl_loader_open: batch %d, epochs %d, n_views %d, threads %d, prefetch %d: the first two must be positive, n_views 1..%d, threads 1..256, prefetch 2..1024",
+                  d->batch, d->epochs, d->n_views, d->threads, d->prefetch, SSL_VIEWS);
+    else if (d->augment && d->n_augment != 1 && d->n_augment != d->n_views)
+        ssl__fail(l->c, SSL_E_ARG, at, "ssl_loader_open: n_augment %d must be 1 or n_views %d", d->n_augment, d->n_views);
+    else if (d->batch > l->data->n && !d->keep_last)
+        ssl__fail(l->c, SSL_E_ARG, at, "ssl_loader_open: batch %d is larger than the set of %d images: use a smaller batch or keep_last", d->batch, l->data->n);
+    return !l->c->status;
+}
+
+/* View v: its resolved augmentation and the tensor that shows it. */
+static int ssl__loader_view(ssl_loader *l, const char *at, int v)
+{
+    const ssl_dataset *data = l->data;
+    ssl_augment_desc a = SSL_ZERO;
+    ssl_tensor *t = &l->view[v];
+    if (l->d.augment) a = l->d.augment[l->d.n_augment == 1 ? 0 : v];
+    if (a.std_dev[0] == 0.0f && a.std_dev[1] == 0.0f && a.std_dev[2] == 0.0f) {
+        memcpy(a.mean, data->mean, sizeof a.mean);
+        memcpy(a.std_dev, data->std_dev, sizeof a.std_dev);
+    }
+    if (!ssl_augment_resolve_at(at, l->c, &a, data->c, data->h, data->w, &l->augment[v])) return 0;
+    t->ctx = l->c;
+    t->op = "ssl_loader";
+    t->at = at;
+    t->dtype = SSL_F32;
+    t->ndim = 4;
+    t->dim[0] = l->d.batch;
+    t->dim[1] = data->c;
+    t->dim[2] = a.size ? a.size : data->h;
+    t->dim[3] = a.size ? a.size : data->w;
+    l->views[v] = t;
+    if (l->c->device != SSL_DEVICE_CPU) t->x = (float *)ssl__device_alloc(l->c, at, ssl__bytes(t));
+    return !l->c->status;
+}
+
+static int ssl__loader_buffers(ssl_loader *l, const char *at)
+{
+    const size_t batch = (size_t)l->d.batch;
+    size_t scratch = (size_t)l->data->h * (size_t)l->data->w;
+    int i, v;
+    l->ring = (ssl__ring *)ssl__alloc(l->c, at, sizeof *l->ring * (size_t)l->d.prefetch);
+    l->tmp = (float **)ssl__alloc(l->c, at, sizeof *l->tmp * (size_t)(l->d.threads + 1));
+    l->order = (int32_t *)ssl__alloc(l->c, at, sizeof *l->order * (size_t)l->data->n);
+    for (v = 0; v < l->d.n_views; v++) scratch = SSL__MAX(scratch, (size_t)l->view[v].dim[2] * (size_t)l->view[v].dim[3]);
+    l->n_tmp = l->tmp ? l->d.threads + 1 : 0;
+    for (i = 0; i < l->n_tmp; i++) l->tmp[i] = (float *)ssl__alloc(l->c, at, sizeof(float) * 2 * (size_t)l->data->c * scratch);
+    for (i = 0; i < l->d.prefetch && l->ring; i++) {
+        ssl__ring *s = &l->ring[i];
+        s->label = (int32_t *)ssl__alloc(l->c, at, sizeof(int32_t) * batch);
+        s->index = (int32_t *)ssl__alloc(l->c, at, sizeof(int32_t) * batch);
+        s->box = (ssl_view_box *)ssl__alloc(l->c, at, sizeof *s->box * batch * (size_t)l->d.n_views);
+        for (v = 0; v < l->d.n_views; v++) s->view[v] = (float *)ssl__alloc(l->c, at, ssl__bytes(&l->view[v]));
+    }
+    return !l->c->status;
+}
+
+static void ssl__loader_start(ssl_loader *l, const char *at)
+{
+#ifndef SSL_NO_THREADS
+    l->thread = (pthread_t *)ssl__alloc(l->c, at, sizeof *l->thread * (size_t)l->d.threads);
+    if (!l->thread) return;
+    while (l->n_threads < l->d.threads && !pthread_create(&l->thread[l->n_threads], NULL, ssl__loader_main, l)) l->n_threads++;
+    /* fewer than asked for is slower, not wrong: the caller helps */
+#else
+    (void)l; (void)at;
+#endif
+}
+
+static void ssl__loader_free(void *p)
+{
+    ssl_loader *l = (ssl_loader *)p;
+    int i, v;
+#ifndef SSL_NO_THREADS
+    ssl__lock(l);
+    l->quit = 1;
+    ssl__wake(l);
+    ssl__unlock(l);
+    for (i = 0; i < l->n_threads; i++) pthread_join(l->thread[i], NULL);
+    ssl__release(l->thread);
+    pthread_cond_destroy(&l->work);
+    pthread_cond_destroy(&l->ready);
+    pthread_mutex_destroy(&l->lock);
+#endif
+    for (i = 0; l->ring && i < l->d.prefetch; i++) {
+        for (v = 0; v < l->d.n_views; v++) ssl__release(l->ring[i].view[v]);
+        ssl__release(l->ring[i].label);
+        ssl__release(l->ring[i].index);
+        ssl__release(l->ring[i].box);
+    }
+    for (i = 0; i < l->n_tmp; i++) ssl__release(l->tmp[i]);
+    for (v = 0; v < l->d.n_views && l->c->device != SSL_DEVICE_CPU; v++) if (l->view[v].x) l->c->dev->release(l->view[v].x);
+    if (l->c->device != SSL_DEVICE_CPU && l->labels.i) l->c->dev->release(l->labels.i);
+    ssl__release(l->tmp);
+    ssl__release(l->ring);
+    ssl__release(l->order);
+    if (l->data) l->data->n_loaders--;
+    ssl__release(l);
+}
+
+static void ssl__loader_build(ssl_loader *l, const char *at, const ssl_loader_desc *desc)
+{
+    int v;
+    if (l->data->n < 1) { ssl__fail(l->c, SSL_E_ARG, at, "ssl_loader_open: the data set is empty"); return; }
+    if (!ssl__loader_resolve(l, at, desc)) return;
+    for (v = 0; v < l->d.n_views; v++) if (!ssl__loader_view(l, at, v)) return;
+    l->labels.ctx = l->c;
+    l->labels.op = "ssl_loader";
+    l->labels.at = at;
+    l->labels.dtype = SSL_I32;
+    l->labels.ndim = 1;
+    l->labels.dim[0] = l->d.batch;
+    if (l->c->device != SSL_DEVICE_CPU) l->labels.i = (int32_t *)ssl__device_alloc(l->c, at, ssl__bytes(&l->labels));
+    if (l->c->status || !ssl__loader_buffers(l, at)) return;
+    l->d.augment = NULL; /* the caller's: copied above */
+    l->order_epoch = -1;
+    l->steps = (l->data->n + (l->d.keep_last ? l->d.batch - 1 : 0)) / l->d.batch;
+    l->total = (int64_t)l->steps * l->d.epochs;
+    ssl__loader_start(l, at);
+}
+
+SSL_API ssl_loader *ssl_loader_open_at(const char *at, ssl_dataset *data, const ssl_loader_desc *desc)
+{
+    ssl_loader *l;
+    if (!data || !(l = (ssl_loader *)ssl__alloc(data->ctx, at, sizeof *l))) return NULL;
+    l->c = data->ctx;
+#ifndef SSL_NO_THREADS
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->work, NULL);
+    pthread_cond_init(&l->ready, NULL);
+#endif
+    if (!ssl__own(l->c, at, l, ssl__loader_free)) { ssl__loader_free(l); return NULL; }
+    l->data = data;
+    data->n_loaders++;
+    if (ssl_ok(l->c)) ssl__loader_build(l, at, desc);
+    return l;
+}
+
+SSL_API void ssl_loader_close(ssl_loader *l)
+{
+    if (!l) return;
+    ssl__disown(l->c, l);
+    ssl__loader_free(l);
+}
 
 /* ==== >>eval ==== k-NN, linear probe ================================================================= */
 SSL_API ssl_features *ssl_features_new_at(const char *at, ssl_ctx *c, int n, int dim, int classes)
