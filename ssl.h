@@ -744,13 +744,28 @@ struct ssl_ctx {
     ssl__slot *scratch; /* n_threads private slots, then the shared one */
 };
 
+/* What ssl_open returns when not even a context fits: every call on it is a quiet no-op, and nothing writes it. */
+#if defined(__GNUC__) || defined(__clang__)
+#  pragma GCC diagnostic push
+#  pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#endif
+static const ssl_ctx ssl__no_memory = { SSL_E_MEMORY, 0, "ssl_open: out of memory: not even a context fits", NULL, NULL,
+                                        { (ssl_ctx *)&ssl__no_memory, "nil", "ssl_open" } };
+#if defined(__GNUC__) || defined(__clang__)
+#  pragma GCC diagnostic pop
+#endif
+static int ssl__dead(const ssl_ctx *c) { return c == &ssl__no_memory; }
+
 /* ==== >>platform ==== errors, memory, threads ========================================================= */
 SSL__PRINTF(4, 5)
 static ssl_tensor *ssl__fail(ssl_ctx *c, ssl_status code, const char *at, const char *fmt, ...)
 {
     va_list ap;
     int n;
-    if (c->status) { c->n_suppressed++; return &c->nil; } /* later errors are consequences */
+    if (c->status) { /* later errors are consequences */
+        if (!ssl__dead(c)) c->n_suppressed++;
+        return &c->nil;
+    }
     c->status = code;
     if (strlen(at) > 200) at += strlen(at) - 200; /* keep the end: that is where the line is */
     n = snprintf(c->message, sizeof c->message, "%s: error: ", at);
@@ -2203,15 +2218,17 @@ static int ssl__max_threads(void)
 #endif
 }
 
-static ssl_ctx ssl__no_memory; /* what ssl_open returns when not even a context fits; never written after load */
-
 SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
 {
     ssl_desc d = SSL_ZERO;
     ssl_ctx *c = (ssl_ctx *)SSL_MALLOC(sizeof *c);
-    if (!c) return &ssl__no_memory;
-    memset(c, 0, sizeof *c);
     if (desc) d = *desc;
+    if (!c) {
+        if (d.on_error) d.on_error(SSL_E_MEMORY, ssl__no_memory.message, d.on_error_user);
+        else fprintf(stderr, "%s: error: %s\n", at, ssl__no_memory.message);
+        return (ssl_ctx *)&ssl__no_memory;
+    }
+    memset(c, 0, sizeof *c);
     c->nil.ctx = c;
     c->nil.op = "nil";
     c->nil.at = at;
@@ -2239,7 +2256,7 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
 SSL_API int ssl_close(ssl_ctx *c)
 {
     int i, code = (int)c->status;
-    if (c == &ssl__no_memory) return (int)SSL_E_MEMORY;
+    if (ssl__dead(c)) return code;
     if (c->n_suppressed && !c->on_error) fprintf(stderr, "(%d later calls were skipped)\n", c->n_suppressed);
     while (c->owned) {
         ssl__owned *o = c->owned;
@@ -2259,17 +2276,24 @@ SSL_API int ssl_close(ssl_ctx *c)
     return code;
 }
 
-SSL_API int ssl_ok(const ssl_ctx *c) { return c->status == SSL_OK && c != &ssl__no_memory; }
-SSL_API ssl_status ssl_error(const ssl_ctx *c) { return c == &ssl__no_memory ? SSL_E_MEMORY : c->status; }
+SSL_API int ssl_ok(const ssl_ctx *c) { return c->status == SSL_OK; }
+SSL_API ssl_status ssl_error(const ssl_ctx *c) { return c->status; }
 SSL_API const char *ssl_error_message(const ssl_ctx *c) { return c->message; }
-SSL_API void ssl_error_clear(ssl_ctx *c) { c->status = SSL_OK; c->n_suppressed = 0; c->message[0] = 0; }
-SSL_API void ssl_train(ssl_ctx *c, int training) { c->training = training; }
-SSL_API void ssl_no_grad(ssl_ctx *c, int on) { c->no_grad += on ? 1 : -1; }
-SSL_API const char *ssl_isa(const ssl_ctx *c) { return c->k->isa; }
+SSL_API void ssl_error_clear(ssl_ctx *c)
+{
+    if (ssl__dead(c)) return;
+    c->status = SSL_OK;
+    c->n_suppressed = 0;
+    c->message[0] = 0;
+}
+SSL_API void ssl_train(ssl_ctx *c, int training) { if (!ssl__dead(c)) c->training = training; }
+SSL_API void ssl_no_grad(ssl_ctx *c, int on) { if (!ssl__dead(c)) c->no_grad += on ? 1 : -1; }
+SSL_API const char *ssl_isa(const ssl_ctx *c) { return c->k ? c->k->isa : "none"; }
 SSL_API void ssl_raise_at(const char *at, ssl_ctx *c, ssl_status code, const char *message) { ssl__fail(c, code, at, "%s", message); }
 
 SSL_API void ssl_step_end(ssl_ctx *c)
 {
+    if (ssl__dead(c)) return;
     ssl__arena_reset(c, &c->data);
     ssl__arena_reset(c, &c->host);
     c->n_free_grads = 0;
@@ -2301,7 +2325,7 @@ SSL_API float ssl_rng_normal(ssl_rng *r) /* Box-Muller */
     return (float)(sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v));
 }
 SSL_API int ssl_rng_below(ssl_rng *r, int n) { return (int)(((uint64_t)ssl_rng_u32(r) * (uint64_t)n) >> 32); }
-SSL_API uint64_t ssl_rng_stream(ssl_ctx *c) { return c->rng_position++; }
+SSL_API uint64_t ssl_rng_stream(ssl_ctx *c) { return ssl__dead(c) ? 0 : c->rng_position++; }
 
 /* ==== >>tensor ======================================================================================= */
 SSL_API int64_t ssl_numel(const ssl_tensor *t)

@@ -1,0 +1,85 @@
+# Every .c file in examples/, bench/ and tests/ is one program, built into build/.
+## make              build the programs of examples/ and bench/
+## make build/NAME   build one program
+## make demo         pre-train three small models on synthetic images, evaluate them, write pictures to out/
+## make test         build and run all tests; the last line is the sum
+## make conformance  replay the fixtures of FIXTURES=DIR
+## make bench        the matrix product against the measured ceiling of this machine
+## make cuda         build the programs with nvcc into build/cuda/
+## make cuda-report  registers, shared memory and spills of every CUDA kernel
+## make test-cuda    the tests on an NVIDIA GPU
+## make deps         install what the build needs: stb_image
+## make clean        remove build/
+##
+## Variables: CC CXX NVCC CFLAGS, OPENMP= (build without it), STB_DIR=DIR (with stb_image.h and stb_image_write.h),
+## FIXTURES=DIR, TESTS="test_ops ..." (run only these)
+CFLAGS   ?= -O3
+NVCC     ?= nvcc
+WARN      = -Wall -Wextra -Wpedantic
+B         = build
+STB_DIR   = /usr/include/stb
+FIXTURES  = ../shared/fixtures
+CUDA_ARCH = -gencode arch=compute_80,code=[sm_80,compute_80] -gencode arch=compute_90a,code=sm_90a
+
+PROGRAMS = $(basename $(notdir $(wildcard examples/*.c bench/*.c)))
+TESTS    = $(basename $(notdir $(wildcard tests/test_*.c tests/test_*.cpp)))
+REPLAY   = $(if $(wildcard tests/conformance.c),$(wildcard tests/golden $(FIXTURES)))
+MATRIX   = sh tests/compile.sh $(B)/compile
+
+# -fopenmp if the compiler has its header and library.
+OPENMP := $(shell mkdir -p $(B) && printf '\043include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n' >$(B)/probe.c && \
+            $(CC) -fopenmp $(B)/probe.c -o $(B)/probe 2>/dev/null && echo -fopenmp)
+STB     = -isystem $(STB_DIR) -DSSL_STB_IMAGE='<stb_image.h>' -DSSL_STB_IMAGE_WRITE='<stb_image_write.h>'
+FLAGS   = $(CFLAGS) $(WARN) $(OPENMP) $(STB) -I. -MMD -MP -MF $@.d
+NEEDS   = ssl.h Makefile | $(STB_DIR)/stb_image.h
+
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0) # all cores unless told otherwise
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+
+.PHONY: all demo test conformance bench cuda cuda-report test-cuda deps clean help
+all: $(PROGRAMS:%=$(B)/%)
+
+define program
+$(B)/%: $(1)/%.c $(NEEDS)
+	$$(CC) -std=c11 $$(FLAGS) $$< -o $$@ -lm -pthread
+$(B)/cuda/%: $(1)/%.c ssl_cuda.cuh $(NEEDS)
+	@mkdir -p $$(@D)
+	$$(NVCC) -O3 -x cu $$(CUDA_ARCH) -Werror all-warnings -Xcompiler "$$(OPENMP)" $$(STB) -I. $$< -o $$@
+endef
+$(foreach dir,examples bench tests,$(eval $(call program,$(dir))))
+$(B)/%: tests/%.cpp $(NEEDS)
+	$(CXX) -std=c++17 $(FLAGS) $< -o $@ -lm -pthread
+-include $(wildcard $(B)/*.d)
+
+demo: $(B)/demo
+	$(B)/demo
+
+# A program that does not compile counts as one failure; the others still run.
+test:
+	-@$(MAKE) -k --no-print-directory $(TESTS:%=$(B)/%) $(REPLAY:%=$(B)/conformance)
+	@STB_DIR='$(STB_DIR)' NVCC='$(NVCC)' sh tests/run.sh $(B)/log $(TESTS:%=$(B)/%) $(REPLAY:%='$(B)/conformance %') \
+	    $(if $(MATRIX),'$(MATRIX)')
+
+conformance: $(B)/conformance
+	$(B)/conformance $(FIXTURES)
+
+bench: $(B)/bench
+	$(B)/bench gemm
+
+cuda: $(PROGRAMS:%=$(B)/cuda/%)
+
+deps: $(STB_DIR)/stb_image.h
+$(STB_DIR)/stb_image.h: # Debian's package when no other directory was named and we may install
+	@if [ '$(STB_DIR)' = /usr/include/stb ] && command -v apt-get >/dev/null; then \
+	    sudo=; [ "$$(id -u)" = 0 ] || sudo='sudo -n'; \
+	    $$sudo true 2>/dev/null && $$sudo apt-get update && $$sudo apt-get install -y --no-install-recommends libstb-dev; \
+	fi; \
+	[ -f '$@' ] || { echo "stb_image.h is not in $(STB_DIR): install Debian's libstb-dev (Fedora: stb_image-devel stb_image_write-devel," \
+	    "macOS: brew install libstb), or name the directory that has it: make STB_DIR=DIR" >&2; exit 1; }
+
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile
+
+clean:
+	rm -rf $(B)
