@@ -240,6 +240,6 @@ int main(int argc, char **argv)
     size_t i;
     for (i = 0; i < sizeof rows / sizeof *rows; i++)
         if (argc < 2 || strstr(rows[i].name, argv[1])) rows[i].run();
-    printf("test_eval: %d passed, %d failed, %d skipped\n", n_passed, n_failed, n_skipped);
+    printf("%d passed, %d failed, %d skipped\n", n_passed, n_failed, n_skipped);
     return n_failed > 0;
 }
