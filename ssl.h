@@ -541,6 +541,62 @@ typedef struct ssl_probe_desc {
 SSL_API ssl_score ssl_linear_probe_at(const char *at, const ssl_features *train, const ssl_features *test, const ssl_probe_desc *desc);
 
 /* ==== >>report ==== progress, logs, pictures ========================================================= */
+/* Progress on stderr: on a terminal one line redrawn ten times a second, otherwise a plain line every ten seconds. */
+typedef struct ssl_progress {
+    const char *title;
+    int64_t first, total; /* steps before this run, and in all */
+    int64_t images;       /* so far, in this run */
+    double begun, shown;  /* seconds */
+    double loss;          /* running mean, one fiftieth new */
+    int terminal;
+} ssl_progress;
+SSL_API ssl_progress ssl_progress_begin(const char *title, int64_t first, int64_t total);
+SSL_API void ssl_progress_step(ssl_progress *p, int64_t done, int images, float loss); /* after each step; done counts from 1 */
+SSL_API void ssl_progress_end(ssl_progress *p, int64_t done);                          /* the last line, and a newline */
+SSL_API double ssl_seconds(void);                                                      /* a clock, for differences */
+
+/* A table as text: ssl_csv *log = ssl_csv_open(ctx, "log.csv", "step,loss", -1); ssl_csv_row(log, 2, 1.0, 0.5); every row is on
+   disk when the call returns. keep -1: a new file; keep s >= 0: go on with an old one after its rows whose first column
+   is <= s (a resumed run drops what was logged after its checkpoint). NULL after an error, which the others accept. */
+typedef struct ssl_csv ssl_csv;
+#define ssl_csv_open(...) ssl_csv_open_at(SSL_HERE, __VA_ARGS__)
+#define ssl_csv_row(...)  ssl_csv_row_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_csv *ssl_csv_open_at(const char *at, ssl_ctx *ctx, const char *path, const char *columns, int64_t keep);
+SSL_API void ssl_csv_row_at(const char *at, ssl_csv *csv, int n, ...); /* n doubles, one for each column */
+SSL_API void ssl_csv_close(ssl_csv *csv);
+
+/* JSON text, indented: ssl_json j = SSL_ZERO; j.ctx = ctx; ssl_json_begin(&j, NULL, '{'); ssl_json_number(&j, "lr", 0.1);
+   ssl_json_end(&j); then j.text, or ssl_json_save(&j, path). Keys are NULL at the top and inside [ ]. Strings are escaped,
+   numbers have the digits that tell floats apart, NaN and infinity become null. */
+typedef struct ssl_json { ssl_ctx *ctx; char *text; int size, capacity, depth, count; char close[16]; } ssl_json;
+SSL_API void ssl_json_begin(ssl_json *j, const char *key, char bracket); /* '{' or '[', at most 16 deep */
+SSL_API void ssl_json_end(ssl_json *j);
+SSL_API void ssl_json_string(ssl_json *j, const char *key, const char *value);
+SSL_API void ssl_json_number(ssl_json *j, const char *key, double value);
+#define ssl_json_save(...) ssl_json_save_at(SSL_HERE, __VA_ARGS__)
+SSL_API int ssl_json_save_at(const char *at, ssl_json *j, const char *path);
+SSL_API void ssl_json_free(ssl_json *j);
+
+/* A picture to draw on, rgb [h,w,3]. Colors are 0xRRGGBB; whatever lies outside is clipped; NULL canvases are ignored. */
+typedef struct ssl_canvas { ssl_ctx *ctx; int w, h; uint8_t *rgb; } ssl_canvas;
+typedef struct ssl_series { const char *name; const float *x, *y; int n; uint32_t color; } ssl_series; /* color 0: by position */
+#define ssl_canvas_new(...)  ssl_canvas_new_at(SSL_HERE, __VA_ARGS__)  /* ssl_canvas_new(ctx, w, h, color) */
+#define ssl_canvas_save(...) ssl_canvas_save_at(SSL_HERE, __VA_ARGS__) /* ssl_canvas_save(canvas, "x.png"); needs SSL_STB_IMAGE_WRITE */
+SSL_API ssl_canvas *ssl_canvas_new_at(const char *at, ssl_ctx *ctx, int w, int h, uint32_t color);
+SSL_API int ssl_canvas_save_at(const char *at, const ssl_canvas *canvas, const char *path);
+SSL_API void ssl_canvas_free(ssl_canvas *canvas);
+SSL_API void ssl_canvas_rect(ssl_canvas *canvas, int x, int y, int w, int h, uint32_t color);
+SSL_API void ssl_canvas_line(ssl_canvas *canvas, float x0, float y0, float x1, float y1, float width, uint32_t color);
+SSL_API void ssl_canvas_text(ssl_canvas *canvas, int x, int y, int scale, uint32_t color, const char *text); /* cell 6 x 8 times scale */
+SSL_API int ssl_canvas_text_width(int scale, const char *text);
+/* An image of 1 or 3 channels, [c,h,w], each pixel scale x scale: levels 0..255, or floats as mean + deviation * value with
+   1.0 white (both NULL: 0 and 1), which shows normalized images as they were. */
+SSL_API void ssl_canvas_u8(ssl_canvas *canvas, int x, int y, int scale, const uint8_t *image, int c, int h, int w);
+SSL_API void ssl_canvas_f32(ssl_canvas *canvas, int x, int y, int scale, const float *image, int c, int h, int w, const float *mean, const float *std_dev);
+/* Values [rows,cols] as colors from dark blue (lo) to yellow (hi): similarity strips and maps. */
+SSL_API void ssl_canvas_heat(ssl_canvas *canvas, int x, int y, int scale, const float *value, int rows, int cols, float lo, float hi);
+/* Curves with axes and legend in the rectangle x, y, w, h; points that are not finite are left out. */
+SSL_API void ssl_canvas_plot(ssl_canvas *canvas, int x, int y, int w, int h, const char *title, const char *x_label, const ssl_series *series, int n);
 
 /* ==== >>checkpoint ==== safetensors ================================================================== */
 
@@ -554,11 +610,14 @@ SSL_API ssl_score ssl_linear_probe_at(const char *at, const ssl_features *train,
    ========================================================================================================= */
 #if defined(SSL_IMPLEMENTATION) && !defined(SSL__PART)
 #define SSL__PART 1
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 #ifdef _OPENMP
 #  include <omp.h>
 #endif
@@ -571,6 +630,33 @@ SSL_API ssl_score ssl_linear_probe_at(const char *at, const ssl_features *train,
 #  include <immintrin.h>
 #elif defined(__aarch64__)
 #  include <arm_neon.h>
+#endif
+
+/* stb_image_write: the user's copy if this file has it, a private static one where SSL_STB_IMAGE_WRITE says, or none */
+#if defined(INCLUDE_STB_IMAGE_WRITE_H)
+#  define SSL__HAS_STBIW 1
+#elif defined(SSL_STB_IMAGE_WRITE)
+#  ifdef __CUDACC__
+#    pragma nv_diagnostic push
+#    pragma nv_diag_suppress 177,550
+#  endif
+#  ifdef __GNUC__
+#    pragma GCC diagnostic push
+#    pragma GCC diagnostic ignored "-Wunused-function"
+#    pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#  endif
+#  define STB_IMAGE_WRITE_STATIC
+#  define STB_IMAGE_WRITE_IMPLEMENTATION
+#  include SSL_STB_IMAGE_WRITE
+#  undef STB_IMAGE_WRITE_IMPLEMENTATION
+#  undef STB_IMAGE_WRITE_STATIC
+#  ifdef __GNUC__
+#    pragma GCC diagnostic pop
+#  endif
+#  ifdef __CUDACC__
+#    pragma nv_diagnostic pop
+#  endif
+#  define SSL__HAS_STBIW 1
 #endif
 
 #ifndef SSL_ASSERT
@@ -5123,6 +5209,404 @@ SSL_API ssl_score ssl_linear_probe_at(const char *at, const ssl_features *train,
 }
 
 /* ==== >>report ==== progress, logs, pictures ========================================================= */
+SSL_API double ssl_seconds(void)
+{
+    struct timespec t;
+    timespec_get(&t, TIME_UTC);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+SSL_API ssl_progress ssl_progress_begin(const char *title, int64_t first, int64_t total)
+{
+    ssl_progress p;
+    memset(&p, 0, sizeof p);
+    p.title = title;
+    p.first = first;
+    p.total = total;
+    p.begun = p.shown = ssl_seconds();
+    p.terminal = isatty(2);
+    return p;
+}
+static void ssl__progress_show(const ssl_progress *p, int64_t done)
+{
+    const double seconds = SSL__MAX(ssl_seconds() - p->begun, 1e-6), part = p->total > 0 ? (double)done / (double)p->total : 1.0;
+    const double left = done > p->first ? seconds * (double)(p->total - done) / (double)(done - p->first) : 0.0;
+    char bar[25];
+    int i;
+    for (i = 0; i < 24; i++) bar[i] = i < (int)(24.0 * part) ? '#' : '.';
+    bar[24] = 0;
+    fprintf(stderr, "%s%-10s %s%s%s %3d%%  step %lld/%lld  loss %.4f  %.0f images/s  %d:%02d left%s", p->terminal ? "\r" : "", p->title, p->terminal ? "[" : "",
+            p->terminal ? bar : "", p->terminal ? "]" : "", (int)(100.0 * part), (long long)done, (long long)p->total, p->loss, (double)p->images / seconds, (int)left / 60,
+            (int)left % 60, p->terminal ? "\033[K" : "\n");
+    fflush(stderr);
+}
+SSL_API void ssl_progress_step(ssl_progress *p, int64_t done, int images, float loss)
+{
+    const double now = ssl_seconds();
+    p->loss = p->images ? p->loss + 0.02 * ((double)loss - p->loss) : (double)loss;
+    p->images += images;
+    if (now - p->shown < (p->terminal ? 0.1 : 10.0)) return;
+    p->shown = now;
+    ssl__progress_show(p, done);
+}
+SSL_API void ssl_progress_end(ssl_progress *p, int64_t done)
+{
+    ssl__progress_show(p, done);
+    if (p->terminal) fputc('\n', stderr);
+}
+
+/* ---- text files ---- */
+struct ssl_csv { ssl_ctx *ctx; FILE *file; char *path; int columns; };
+static void ssl__csv_copy(FILE *from, FILE *to, int64_t keep) /* the rows after the heading whose first column is <= keep */
+{
+    char line[4096];
+    int heading = 1;
+    for (; fgets(line, sizeof line, from); heading = 0)
+        if (!heading && strchr(line, '\n') && strtod(line, NULL) <= (double)keep) fputs(line, to);
+}
+/* Open path for writing its heading and the rows to keep: they go to a new file, which then replaces the old one. */
+static FILE *ssl__csv_file(const char *path, const char *temporary, const char *columns, int64_t keep)
+{
+    FILE *old = keep >= 0 ? fopen(path, "r") : NULL, *f = fopen(temporary, "w");
+    if (f) fprintf(f, "%s\n", columns);
+    if (f && old) ssl__csv_copy(old, f, keep);
+    if (old) fclose(old);
+    if (f && (fflush(f) || rename(temporary, path))) { fclose(f); f = NULL; }
+    return f;
+}
+SSL_API ssl_csv *ssl_csv_open_at(const char *at, ssl_ctx *c, const char *path, const char *columns, int64_t keep)
+{
+    ssl_csv *csv;
+    char *temporary;
+    const char *p;
+    const size_t n = strlen(path);
+    if (c->status) return NULL;
+    csv = (ssl_csv *)ssl__alloc(c, at, sizeof *csv + n + 1);
+    temporary = (char *)ssl__alloc(c, at, n + 5);
+    if (csv && temporary) {
+        csv->ctx = c;
+        csv->path = (char *)(csv + 1);
+        memcpy(csv->path, path, n + 1);
+        memcpy(temporary, path, n);
+        memcpy(temporary + n, ".tmp", 5);
+        for (p = columns, csv->columns = 1; *p; p++) csv->columns += *p == ',';
+        csv->file = ssl__csv_file(path, temporary, columns, keep);
+        if (!csv->file) ssl__fail(c, SSL_E_IO, at, "ssl_csv_open: \"%s\": %s", path, strerror(errno));
+    }
+    ssl__release(temporary);
+    if (c->status) { ssl_csv_close(csv); return NULL; }
+    return csv;
+}
+SSL_API void ssl_csv_row_at(const char *at, ssl_csv *csv, int n, ...)
+{
+    va_list ap;
+    int i;
+    if (!csv || csv->ctx->status) return;
+    if (n != csv->columns) { ssl__fail(csv->ctx, SSL_E_ARG, at, "ssl_csv_row: %d values: \"%s\" has %d columns", n, csv->path, csv->columns); return; }
+    va_start(ap, n);
+    for (i = 0; i < n; i++) fprintf(csv->file, i ? ",%.9g" : "%.9g", va_arg(ap, double));
+    va_end(ap);
+    fputc('\n', csv->file);
+    if (fflush(csv->file)) ssl__fail(csv->ctx, SSL_E_IO, at, "ssl_csv_row: cannot write \"%s\": %s", csv->path, strerror(errno));
+}
+SSL_API void ssl_csv_close(ssl_csv *csv)
+{
+    if (!csv) return;
+    if (csv->file) fclose(csv->file);
+    ssl__release(csv);
+}
+
+static void ssl__json_put(ssl_json *j, const char *text, int n)
+{
+    if (j->ctx->status || !ssl__grow(j->ctx, "ssl_json", (void **)&j->text, &j->capacity, j->size + n + 1, 1)) return;
+    memcpy(j->text + j->size, text, (size_t)n);
+    j->size += n;
+    j->text[j->size] = 0;
+}
+static void ssl__json_quote(ssl_json *j, const char *s)
+{
+    char code[8];
+    ssl__json_put(j, "\"", 1);
+    for (; *s; s++) {
+        const unsigned char u = (unsigned char)*s;
+        if (u == '"' || u == '\\') { code[0] = '\\'; code[1] = *s; ssl__json_put(j, code, 2); }
+        else if (u < 32) { snprintf(code, sizeof code, "\\u%04x", u); ssl__json_put(j, code, 6); }
+        else ssl__json_put(j, s, 1);
+    }
+    ssl__json_put(j, "\"", 1);
+}
+static void ssl__json_item(ssl_json *j, const char *key) /* comma, new line, indentation, key */
+{
+    int i;
+    if (j->count++) ssl__json_put(j, ",", 1);
+    if (j->depth) ssl__json_put(j, "\n", 1);
+    for (i = 0; i < j->depth; i++) ssl__json_put(j, "  ", 2);
+    if (!key) return;
+    ssl__json_quote(j, key);
+    ssl__json_put(j, ": ", 2);
+}
+SSL_API void ssl_json_begin(ssl_json *j, const char *key, char bracket)
+{
+    if (j->depth == 16) { ssl__fail(j->ctx, SSL_E_ARG, "ssl_json_begin", "more than 16 levels"); return; }
+    ssl__json_item(j, key);
+    ssl__json_put(j, &bracket, 1);
+    j->close[j->depth++] = bracket == '{' ? '}' : ']';
+    j->count = 0;
+}
+SSL_API void ssl_json_end(ssl_json *j)
+{
+    int i;
+    if (j->depth < 1) return;
+    j->depth--;
+    if (j->count) { ssl__json_put(j, "\n", 1); for (i = 0; i < j->depth; i++) ssl__json_put(j, "  ", 2); }
+    ssl__json_put(j, &j->close[j->depth], 1);
+    j->count = 1;
+    if (!j->depth) ssl__json_put(j, "\n", 1);
+}
+SSL_API void ssl_json_string(ssl_json *j, const char *key, const char *value) { ssl__json_item(j, key); ssl__json_quote(j, value); }
+SSL_API void ssl_json_number(ssl_json *j, const char *key, double value)
+{
+    char text[40];
+    const int n = value - value == 0.0 ? snprintf(text, sizeof text, "%.9g", value) : snprintf(text, sizeof text, "null");
+    ssl__json_item(j, key);
+    ssl__json_put(j, text, n);
+}
+SSL_API void ssl_json_free(ssl_json *j) { ssl__release(j->text); j->text = NULL; j->size = j->capacity = 0; }
+
+/* ---- pictures ---- */
+static const uint64_t ssl__font[95] = { /* ASCII 32..126 in 5 x 7 pixels: bit 5 row + column */
+    0x000000000, 0x100421084, 0x00000014a, 0x295f57d4a, 0x11f4717c4, 0x672222273, 0x593532526, 0x000000084, 0x208210888,
+    0x088842082, 0x009575480, 0x0084f9080, 0x110c00000, 0x000070000, 0x18c000000, 0x042222210, 0x3a33ae62e, 0x3884210c4,
+    0x7c444422e, 0x3a306422e, 0x211f4a988, 0x3a3083c3f, 0x3a317844c, 0x10844221f, 0x3a317462e, 0x1910f462e, 0x00c6018c0,
+    0x0886018c0, 0x208208888, 0x001f07c00, 0x088882082, 0x10044422e, 0x783daf62e, 0x463f8c544, 0x3e317c62f, 0x3a210862e,
+    0x3e318c62f, 0x7c217843f, 0x04217843f, 0x7a31e862e, 0x4631fc631, 0x38842108e, 0x19284211c, 0x452519531, 0x7c2108421,
+    0x4631ad771, 0x4739ace71, 0x3a318c62e, 0x04217c62f, 0x59358c62e, 0x45257c62f, 0x3e107043e, 0x10842109f, 0x3a318c631,
+    0x114a8c631, 0x4775ac631, 0x462a22a31, 0x108422a31, 0x7c222221f, 0x38421084e, 0x420820821, 0x39084210e, 0x000004544,
+    0x7c0000000, 0x000000082, 0x7a3e83800, 0x3e318bc21, 0x3a218b800, 0x7a318fa10, 0x383f8b800, 0x084238a4c, 0x3a1e8c7c0,
+    0x46318bc21, 0x388421804, 0x192843008, 0x24a32a421, 0x388421086, 0x56b5aac00, 0x46318bc00, 0x3a318b800, 0x042f8bc00,
+    0x421e8f800, 0x04219b400, 0x3e0e0f800, 0x324211c42, 0x7a318c400, 0x11518c400, 0x2ab58c400, 0x454454400, 0x3a1e8c400,
+    0x7c4447c00, 0x208411088, 0x108421084, 0x088441082, 0x0008a8800,
+};
+SSL_API ssl_canvas *ssl_canvas_new_at(const char *at, ssl_ctx *c, int w, int h, uint32_t color)
+{
+    ssl_canvas *p;
+    if (c->status) return NULL;
+    if (w < 1 || h < 1 || w > 32768 || h > 32768) { ssl__fail(c, SSL_E_ARG, at, "ssl_canvas_new: %d x %d: both sides must be 1 to 32768", w, h); return NULL; }
+    p = (ssl_canvas *)ssl__alloc(c, at, sizeof *p);
+    if (!p) return NULL;
+    p->ctx = c; p->w = w; p->h = h;
+    p->rgb = (uint8_t *)ssl__alloc(c, at, (size_t)w * (size_t)h * 3);
+    if (!p->rgb) { ssl__release(p); return NULL; }
+    ssl_canvas_rect(p, 0, 0, w, h, color);
+    return p;
+}
+SSL_API void ssl_canvas_free(ssl_canvas *p)
+{
+    if (!p) return;
+    ssl__release(p->rgb);
+    ssl__release(p);
+}
+
+SSL_API void ssl_canvas_rect(ssl_canvas *p, int x, int y, int w, int h, uint32_t color)
+{
+    const int x0 = SSL__MAX(x, 0), y0 = SSL__MAX(y, 0), x1 = p ? SSL__MIN(x + w, p->w) : 0, y1 = p ? SSL__MIN(y + h, p->h) : 0;
+    int i, j;
+    for (i = y0; i < y1; i++)
+        for (j = x0; j < x1; j++) {
+            uint8_t *q = p->rgb + 3 * ((size_t)i * (size_t)p->w + (size_t)j);
+            q[0] = (uint8_t)(color >> 16);
+            q[1] = (uint8_t)(color >> 8);
+            q[2] = (uint8_t)color;
+        }
+}
+static void ssl__blend(ssl_canvas *p, int x, int y, float a, uint32_t color)
+{
+    uint8_t *q;
+    int k;
+    if (x < 0 || y < 0 || x >= p->w || y >= p->h || a <= 0.0f) return;
+    q = p->rgb + 3 * ((size_t)y * (size_t)p->w + (size_t)x);
+    for (k = 0; k < 3; k++) q[k] = (uint8_t)((float)q[k] + SSL__MIN(a, 1.0f) * ((float)((color >> (16 - 8 * k)) & 255) - (float)q[k]) + 0.5f);
+}
+/* Smooth: each pixel is covered by how near its center is to the segment. */
+SSL_API void ssl_canvas_line(ssl_canvas *p, float x0, float y0, float x1, float y1, float width, uint32_t color)
+{
+    const float dx = x1 - x0, dy = y1 - y0, len2 = dx * dx + dy * dy, reach = 0.5f * width + 1.0f;
+    const int left = (int)(SSL__MIN(x0, x1) - reach), right = (int)(SSL__MAX(x0, x1) + reach);
+    const int top = (int)(SSL__MIN(y0, y1) - reach), bottom = (int)(SSL__MAX(y0, y1) + reach);
+    int x, y;
+    for (y = SSL__MAX(top, 0); p && y <= SSL__MIN(bottom, p->h - 1); y++)
+        for (x = SSL__MAX(left, 0); x <= SSL__MIN(right, p->w - 1); x++) {
+            const float px = (float)x + 0.5f - x0, py = (float)y + 0.5f - y0, t = len2 > 0.0f ? (px * dx + py * dy) / len2 : 0.0f;
+            const float s = t < 0.0f ? 0.0f : t > 1.0f ? 1.0f : t, ex = px - s * dx, ey = py - s * dy;
+            ssl__blend(p, x, y, 0.5f * width + 0.5f - sqrtf(ex * ex + ey * ey), color);
+        }
+}
+SSL_API int ssl_canvas_text_width(int scale, const char *text) { return 6 * scale * (int)strlen(text); }
+SSL_API void ssl_canvas_text(ssl_canvas *p, int x, int y, int scale, uint32_t color, const char *text)
+{
+    for (; *text; text++, x += 6 * scale) {
+        const int ch = *text >= 32 && *text < 127 ? *text : '?';
+        int bit;
+        for (bit = 0; bit < 35; bit++)
+            if (ssl__font[ch - 32] >> bit & 1) ssl_canvas_rect(p, x + bit % 5 * scale, y + bit / 5 * scale, scale, scale, color);
+    }
+}
+
+static int ssl__level(float v) { return v > 0.0f ? (int)(SSL__MIN(v, 1.0f) * 255.0f + 0.5f) : 0; }
+SSL_API void ssl_canvas_u8(ssl_canvas *p, int x, int y, int scale, const uint8_t *image, int c, int h, int w)
+{
+    int i, j;
+    for (i = 0; i < h; i++)
+        for (j = 0; j < w; j++) {
+            const size_t plane = c > 1 ? (size_t)h * (size_t)w : 0, q = (size_t)i * (size_t)w + (size_t)j;
+            ssl_canvas_rect(p, x + j * scale, y + i * scale, scale, scale, (uint32_t)image[q] << 16 | (uint32_t)image[q + plane] << 8 | image[q + 2 * plane]);
+        }
+}
+SSL_API void ssl_canvas_f32(ssl_canvas *p, int x, int y, int scale, const float *image, int c, int h, int w, const float *mean, const float *std_dev)
+{
+    int i, j, k;
+    for (i = 0; i < h; i++)
+        for (j = 0; j < w; j++) {
+            uint32_t color = 0;
+            for (k = 0; k < 3; k++) {
+                const int plane = c > 1 ? k : 0;
+                const float v = image[((size_t)plane * (size_t)h + (size_t)i) * (size_t)w + (size_t)j];
+                color = color << 8 | (uint32_t)ssl__level(mean ? mean[plane] + std_dev[plane] * v : v);
+            }
+            ssl_canvas_rect(p, x + j * scale, y + i * scale, scale, scale, color);
+        }
+}
+static uint32_t ssl__heat_color(float t) /* viridis, by five of its colors */
+{
+    static const float anchor[5][3] = { { 68, 1, 84 }, { 59, 82, 139 }, { 33, 145, 140 }, { 94, 201, 98 }, { 253, 231, 37 } };
+    const float s = 4.0f * (t > 0.0f ? SSL__MIN(t, 1.0f) : 0.0f);
+    const int i = SSL__MIN((int)s, 3);
+    uint32_t color = 0;
+    int k;
+    for (k = 0; k < 3; k++) color = color << 8 | (uint32_t)(anchor[i][k] + (s - (float)i) * (anchor[i + 1][k] - anchor[i][k]) + 0.5f);
+    return color;
+}
+SSL_API void ssl_canvas_heat(ssl_canvas *p, int x, int y, int scale, const float *value, int rows, int cols, float lo, float hi)
+{
+    int i;
+    for (i = 0; i < rows * cols; i++)
+        ssl_canvas_rect(p, x + i % cols * scale, y + i / cols * scale, scale, scale, ssl__heat_color(hi > lo ? (value[i] - lo) / (hi - lo) : 0.0f));
+}
+
+/* ---- plots: data coordinates to pixels, axes with round numbers, one curve after the other ---- */
+typedef struct ssl__plot { ssl_canvas *canvas; int x, y, w, h; double x0, x1, y0, y1; } ssl__plot;
+static float ssl__plot_x(const ssl__plot *q, double v) { return (float)(q->x + q->w * (v - q->x0) / (q->x1 - q->x0)); }
+static float ssl__plot_y(const ssl__plot *q, double v) { return (float)(q->y + q->h * (q->y1 - v) / (q->y1 - q->y0)); }
+static double ssl__round_step(double range, int n) /* 1, 2 or 5 times a power of ten, about n of them in range */
+{
+    const double raw = range / n, power = pow(10.0, floor(log10(raw))), m = raw / power;
+    return power * (m < 1.5 ? 1.0 : m < 3.5 ? 2.0 : m < 7.5 ? 5.0 : 10.0);
+}
+static void ssl__plot_range(ssl__plot *q, const ssl_series *s, int n)
+{
+    int i, j, any = 0;
+    q->x0 = q->y0 = 0.0;
+    q->x1 = q->y1 = 1.0;
+    for (i = 0; i < n; i++)
+        for (j = 0; j < s[i].n; j++) {
+            const double x = (double)s[i].x[j], y = (double)s[i].y[j];
+            if (!ssl__finite(s[i].x[j]) || !ssl__finite(s[i].y[j])) continue;
+            if (!any++) { q->x0 = q->x1 = x; q->y0 = q->y1 = y; }
+            q->x0 = SSL__MIN(q->x0, x); q->x1 = SSL__MAX(q->x1, x);
+            q->y0 = SSL__MIN(q->y0, y); q->y1 = SSL__MAX(q->y1, y);
+        }
+    if (q->x1 <= q->x0) q->x1 = q->x0 + 1.0;
+    if (q->y1 <= q->y0) q->y1 = q->y0 + SSL__MAX(fabs(q->y0), 1.0);
+    q->y0 -= 0.05 * (q->y1 - q->y0);
+    q->y1 += 0.05 * (q->y1 - q->y0);
+}
+static void ssl__plot_axes(const ssl__plot *q, const char *x_label)
+{
+    const double sx = ssl__round_step(q->x1 - q->x0, SSL__MAX(q->w / 110, 1)), sy = ssl__round_step(q->y1 - q->y0, SSL__MAX(q->h / 60, 1));
+    char text[32];
+    int i;
+    for (i = (int)ceil(q->y0 / sy); i * sy <= q->y1; i++) {
+        const int y = (int)ssl__plot_y(q, i * sy);
+        snprintf(text, sizeof text, "%.4g", i * sy);
+        ssl_canvas_rect(q->canvas, q->x, y, q->w, 1, 0xe4e4e4);
+        ssl_canvas_text(q->canvas, q->x - 8 - ssl_canvas_text_width(2, text), y - 7, 2, 0x505050, text);
+    }
+    for (i = (int)ceil(q->x0 / sx); i * sx <= q->x1; i++) {
+        const int x = (int)ssl__plot_x(q, i * sx);
+        snprintf(text, sizeof text, "%.6g", i * sx);
+        ssl_canvas_rect(q->canvas, x, q->y + q->h, 1, 5, 0x505050);
+        ssl_canvas_text(q->canvas, x - ssl_canvas_text_width(2, text) / 2, q->y + q->h + 9, 2, 0x505050, text);
+    }
+    ssl_canvas_rect(q->canvas, q->x, q->y, 1, q->h, 0x505050);
+    ssl_canvas_rect(q->canvas, q->x, q->y + q->h, q->w, 1, 0x505050);
+    ssl_canvas_text(q->canvas, q->x + (q->w - ssl_canvas_text_width(2, x_label)) / 2, q->y + q->h + 28, 2, 0x505050, x_label);
+}
+SSL_API void ssl_canvas_plot(ssl_canvas *p, int x, int y, int w, int h, const char *title, const char *x_label, const ssl_series *s, int n)
+{
+    static const uint32_t colors[6] = { 0x1f6fb4, 0xd6541e, 0x2f9e44, 0x9b3fa8, 0xc9970c, 0x5a5a5a };
+    ssl__plot q;
+    int i, j;
+    if (!p) return;
+    q.canvas = p;
+    q.x = x + 90; q.y = y + 30; q.w = SSL__MAX(w - 110, 1); q.h = SSL__MAX(h - 80, 1);
+    ssl__plot_range(&q, s, n);
+    ssl__plot_axes(&q, x_label);
+    ssl_canvas_text(p, q.x, y + 6, 2, 0x202020, title);
+    for (i = 0; i < n; i++) {
+        const uint32_t color = s[i].color ? s[i].color : colors[i % 6];
+        int last = -1;
+        for (j = 0; j < s[i].n; j++) {
+            if (!ssl__finite(s[i].x[j]) || !ssl__finite(s[i].y[j])) continue;
+            if (last >= 0)
+                ssl_canvas_line(p, ssl__plot_x(&q, (double)s[i].x[last]), ssl__plot_y(&q, (double)s[i].y[last]), ssl__plot_x(&q, (double)s[i].x[j]),
+                                ssl__plot_y(&q, (double)s[i].y[j]), 2.0f, color);
+            last = j;
+        }
+        ssl_canvas_text(p, q.x + q.w - ssl_canvas_text_width(2, s[i].name) - 6, q.y + 6 + 20 * i, 2, color, s[i].name);
+    }
+}
+
+/* ---- files written whole: to PATH.tmp, which then takes the place of PATH ---- */
+static int ssl__save_bytes(ssl_ctx *c, const char *at, const char *op, const char *path, const void *bytes, size_t n)
+{
+    char *temporary = c->status ? NULL : (char *)ssl__alloc(c, at, strlen(path) + 5);
+    FILE *f;
+    int bad;
+    if (!temporary) return 0;
+    snprintf(temporary, strlen(path) + 5, "%s.tmp", path);
+    f = fopen(temporary, "wb");
+    bad = !f || fwrite(bytes, 1, n, f) != n || fflush(f);
+    bad = (f && fclose(f)) || bad;
+    bad = bad || rename(temporary, path);
+    if (bad) { ssl__fail(c, SSL_E_IO, at, "%s: cannot write \"%s\": %s", op, path, strerror(errno)); remove(temporary); }
+    ssl__release(temporary);
+    return !bad;
+}
+SSL_API int ssl_json_save_at(const char *at, ssl_json *j, const char *path)
+{ return ssl__save_bytes(j->ctx, at, "ssl_json_save", path, j->text ? j->text : "", (size_t)j->size); }
+
+#ifdef SSL__HAS_STBIW
+typedef struct ssl__png { ssl_ctx *ctx; const char *at, *path; int saved; } ssl__png;
+static void ssl__png_write(void *user, void *bytes, int n)
+{
+    ssl__png *p = (ssl__png *)user;
+    p->saved = ssl__save_bytes(p->ctx, p->at, "ssl_canvas_save", p->path, bytes, (size_t)n);
+}
+SSL_API int ssl_canvas_save_at(const char *at, const ssl_canvas *p, const char *path)
+{
+    ssl__png png;
+    if (!p || p->ctx->status) return 0;
+    png.ctx = p->ctx; png.at = at; png.path = path; png.saved = 0;
+    if (!stbi_write_png_to_func(ssl__png_write, &png, p->w, p->h, 3, p->rgb, 3 * p->w)) ssl__fail(p->ctx, SSL_E_MEMORY, at, "ssl_canvas_save: out of memory for \"%s\"", path);
+    return png.saved;
+}
+#else
+SSL_API int ssl_canvas_save_at(const char *at, const ssl_canvas *p, const char *path)
+{
+    if (p) ssl__fail(p->ctx, SSL_E_ARG, at, "ssl_canvas_save: \"%s\": this program was built without PNG output: #define SSL_STB_IMAGE_WRITE \"stb_image_write.h\" before ssl.h (Debian: libstb-dev)", path);
+    return 0;
+}
+#endif
 
 /* ==== >>checkpoint ==== safetensors ================================================================== */
 

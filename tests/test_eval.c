@@ -1,5 +1,10 @@
 /* cc -O2 -fopenmp -I. tests/test_eval.c -lm -o build/test_eval && build/test_eval [FILTER]
  * k-NN and linear probe against double-precision oracles, hostile input, any thread count; reports: PNG, CSV, JSON. */
+#if defined(__has_include) && !defined(SSL_STB_IMAGE_WRITE)
+#  if __has_include(<stb/stb_image_write.h>)
+#    define SSL_STB_IMAGE_WRITE <stb/stb_image_write.h>
+#  endif
+#endif
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
 
@@ -232,11 +237,153 @@ static void test_hostile(void)
     }
 }
 
+/* ---- reports ---- */
+static char *slurp(const char *path, long *n)
+{
+    static char text[1 << 20];
+    FILE *f = fopen(path, "rb");
+    *n = f ? (long)fread(text, 1, sizeof text - 1, f) : -1;
+    if (f) fclose(f);
+    text[*n > 0 ? *n : 0] = 0;
+    return text;
+}
+static void test_csv(void)
+{
+    ssl_ctx *c = open_quiet(1);
+    ssl_csv *log = ssl_csv_open(c, "build/test_eval.csv", "step,loss", -1);
+    long n = 0;
+    ssl_csv_row(log, 2, 1.0, 0.1 + 0.2);
+    ssl_csv_row(log, 2, 2.0, (double)0.1f);
+    ssl_csv_row(log, 2, 3.0, 7.0);
+    ssl_csv_close(log);
+    check(!strcmp(slurp("build/test_eval.csv", &n), "step,loss\n1,0.3\n2,0.100000001\n3,7\n"), "csv rows", (double)n);
+    log = ssl_csv_open(c, "build/test_eval.csv", "step,loss", 2);
+    ssl_csv_row(log, 2, 3.0, 8.0);
+    ssl_csv_close(log);
+    check(!strcmp(slurp("build/test_eval.csv", &n), "step,loss\n1,0.3\n2,0.100000001\n3,8\n"), "csv continued after row 2", (double)n);
+    log = ssl_csv_open(c, "build/test_eval.csv", "step,loss", -1);
+    ssl_csv_row(log, 3, 1.0, 2.0, 3.0);
+    ssl_csv_row(log, 2, 1.0, 2.0);
+    ssl_csv_close(log);
+    check_error(c, "csv with a value too many", "3 values", "2 columns");
+    c = open_quiet(1);
+    check(ssl_csv_open(c, "build/no/such/dir/log.csv", "a", -1) == NULL, "csv in no directory", 0);
+    ssl_csv_row(NULL, 1, 0.0);
+    check_error(c, "csv in no directory", "no/such/dir", "No such file");
+    c = open_quiet(1);
+    log = ssl_csv_open(c, "build/test_eval.csv", "a", -1);
+    fclose(log->file);
+    log->file = fopen("/dev/full", "w"); /* a disk without room */
+    ssl_csv_row(log, 1, 1.0);
+    ssl_csv_close(log);
+    check_error(c, "csv on a full disk", "cannot write", "No space");
+    remove("build/test_eval.csv");
+}
+static void test_json(void)
+{
+    ssl_ctx *c = open_quiet(1);
+    ssl_json j = SSL_ZERO;
+    long n = 0;
+    j.ctx = c;
+    ssl_json_begin(&j, NULL, '{');
+    ssl_json_string(&j, "a\"b", "tab\t \\ \xc3\xa9");
+    ssl_json_number(&j, "x", (double)0.1f);
+    ssl_json_begin(&j, "list", '[');
+    ssl_json_number(&j, NULL, 1e30);
+    ssl_json_number(&j, NULL, (double)ssl__bits(0x7fc00000u));
+    ssl_json_end(&j);
+    ssl_json_begin(&j, "empty", '{');
+    ssl_json_end(&j);
+    ssl_json_end(&j);
+    check(!strcmp(j.text, "{\n  \"a\\\"b\": \"tab\\u0009 \\\\ \xc3\xa9\",\n  \"x\": 0.100000001,\n  \"list\": [\n    1e+30,\n    null\n  ],\n  \"empty\": {}\n}\n"), "json text", 0);
+    check(ssl_json_save(&j, "build/test_eval.json") && !strcmp(slurp("build/test_eval.json", &n), j.text), "json file", 0);
+    remove("build/test_eval.json");
+    check(!ssl_json_save(&j, "build/no/such/dir.json"), "json in no directory", 0);
+    ssl_json_free(&j);
+    check_error(c, "json in no directory", "no/such/dir.json", "No such file");
+}
+
+static unsigned be32(const char *p) { const unsigned char *u = (const unsigned char *)p; return (unsigned)u[0] << 24 | (unsigned)u[1] << 16 | (unsigned)u[2] << 8 | u[3]; }
+static void draw_everything(ssl_canvas *p) /* also far outside: it must be clipped */
+{
+    static const float x[5] = { 0, 1, 2, 3, 4 };
+    float y[5] = { 2.0f, 1.2f, 0.9f, 0.0f, 0.7f }, heat[12];
+    static const uint8_t gray[4] = { 0, 85, 170, 255 }, rgb[12] = { 255, 0, 0, 255, 0, 255, 0, 255, 0, 0, 255, 0 };
+    ssl_series s[2];
+    int i;
+    y[3] = ssl__bits(0x7f800000u);
+    memset(s, 0, sizeof s);
+    s[0].name = "train"; s[0].x = x; s[0].y = y; s[0].n = 5;
+    s[1].name = "empty";
+    for (i = 0; i < 12; i++) heat[i] = (float)i;
+    ssl_canvas_plot(p, 0, 0, 480, 300, "loss", "epoch", s, 2);
+    ssl_canvas_heat(p, 490, 10, 12, heat, 1, 12, 0.0f, 11.0f);
+    ssl_canvas_u8(p, 490, 40, 20, gray, 1, 2, 2);
+    ssl_canvas_u8(p, 540, 40, 20, rgb, 3, 2, 2);
+    ssl_canvas_f32(p, 590, 40, 20, heat, 3, 2, 2, NULL, NULL);
+    for (i = 0; i < 6; i++) {
+        char line[17];
+        int k;
+        for (k = 0; k < 16; k++) line[k] = (char)(32 + 16 * i + k);
+        line[16] = 0;
+        ssl_canvas_text(p, 490, 100 + 20 * i, 1 + i % 2, 0x202020, line);
+    }
+    ssl_canvas_rect(p, -50, -50, 55, 55, 0xff0000);
+    ssl_canvas_line(p, -100.0f, 350.0f, 5000.0f, 280.0f, 3.0f, 0x2f9e44);
+    ssl_canvas_text(p, 670, 290, 3, 0x1f6fb4, "clipped");
+    ssl_canvas_text(p, -2000, -2000, 1, 0, "far\xff");
+}
+static void test_png(void)
+{
+#ifdef SSL__HAS_STBIW
+    ssl_ctx *c = open_quiet(1);
+    ssl_canvas *p = ssl_canvas_new(c, 701, 301, 0xffffff);
+    const char *t;
+    long n = 0;
+    draw_everything(p);
+    check(p->rgb[0] == 255 && p->rgb[1] == 0 && p->rgb[3 * 5] == 255 && p->rgb[3 * 5 + 1] == 255, "rectangle clipped at the corner", p->rgb[1]);
+    check(p->rgb[3 * (41 * 701 + 541)] == 255 && p->rgb[3 * (41 * 701 + 541) + 1] == 0 && p->rgb[3 * (41 * 701 + 561) + 1] == 255, "planes in order", 0);
+    check(ssl_canvas_save(p, "build/test_eval.png"), "png saved", 0);
+    t = slurp("build/test_eval.png", &n);
+    check(n > 1000 && !memcmp(t, "\x89PNG\r\n\x1a\n", 8) && !memcmp(t + 12, "IHDR", 4), "png signature", (double)n);
+    check(be32(t + 16) == 701 && be32(t + 20) == 301 && t[24] == 8 && t[25] == 2, "png fields: width, height, 8 bits, RGB", be32(t + 16));
+    check(!memcmp(t + n - 8, "IEND", 4), "png complete", 0);
+    check(!ssl_canvas_save(p, "build/no/such/dir.png"), "png in no directory", 0);
+    ssl_canvas_free(p);
+    check(ssl_canvas_new(c, 10, 10, 0) == NULL, "no canvas after an error", 0);
+    ssl_canvas_rect(NULL, 0, 0, 5, 5, 0);
+    ssl_canvas_line(NULL, 0, 0, 5, 5, 1, 0);
+    ssl_canvas_text(NULL, 0, 0, 1, 0, "x");
+    ssl_canvas_plot(NULL, 0, 0, 5, 5, "", "", NULL, 0);
+    ssl_canvas_free(NULL);
+    check_error(c, "png in no directory", "no/such/dir.png", "No such file");
+#else
+    ssl_ctx *c = open_quiet(1);
+    ssl_canvas *p = ssl_canvas_new(c, 701, 301, 0xffffff);
+    draw_everything(p);
+    check(!ssl_canvas_save(p, "build/test_eval.png"), "png without stb", 0);
+    ssl_canvas_free(p);
+    check_error(c, "png without stb", "SSL_STB_IMAGE_WRITE", "libstb-dev");
+    n_skipped++;
+    printf("skip png: built without stb_image_write.h\n");
+#endif
+}
+static void test_progress(void)
+{
+    ssl_progress p = ssl_progress_begin("test", 0, 10);
+    int i;
+    p.terminal = 0;
+    for (i = 0; i < 10; i++) ssl_progress_step(&p, i + 1, 32, 1.0f);
+    check(p.images == 320 && fabs(p.loss - 1.0) < 1e-6 && ssl_seconds() >= p.begun, "progress counts", (double)p.images);
+    p = ssl_progress_begin("empty", 0, 0); /* no division by zero, no line before the first step */
+    check(p.images == 0, "progress of nothing", 0);
+}
+
 typedef struct test_row { const char *name; void (*run)(void); } test_row;
 int main(int argc, char **argv)
 {
     static const test_row rows[] = { { "knn", test_knn }, { "neighbors", test_neighbors }, { "probe", test_probe }, { "probe_threads", test_probe_threads },
-                                     { "hostile", test_hostile } };
+                                     { "hostile", test_hostile }, { "csv", test_csv }, { "json", test_json }, { "png", test_png }, { "progress", test_progress } };
     size_t i;
     for (i = 0; i < sizeof rows / sizeof *rows; i++)
         if (argc < 2 || strstr(rows[i].name, argv[1])) rows[i].run();
