@@ -216,20 +216,73 @@ SSL_API ssl_tensor *ssl_linear_fused_at(const char *at, ssl_tensor *x, ssl_tenso
 SSL_API ssl_tensor *ssl_matmul_t_at(const char *at, ssl_tensor *a, ssl_tensor *b, int ta, int tb);
 
 /* ==== >>broadcast ==== a + b and friends with NumPy broadcasting ===================================== */
+/* Axes are aligned from the last; two are equal or one of them is 1 and repeats. The result has the longer shape. */
+#define ssl_add(...) ssl_add_at(SSL_HERE, __VA_ARGS__)               /* a + b */
+#define ssl_sub(...) ssl_sub_at(SSL_HERE, __VA_ARGS__)               /* a - b */
+#define ssl_mul(...) ssl_mul_at(SSL_HERE, __VA_ARGS__)               /* a b   */
+#define ssl_div(...) ssl_div_at(SSL_HERE, __VA_ARGS__)               /* a / b */
+SSL_API ssl_tensor *ssl_add_at(const char *at, ssl_tensor *a, ssl_tensor *b);
+SSL_API ssl_tensor *ssl_sub_at(const char *at, ssl_tensor *a, ssl_tensor *b);
+SSL_API ssl_tensor *ssl_mul_at(const char *at, ssl_tensor *a, ssl_tensor *b);
+SSL_API ssl_tensor *ssl_div_at(const char *at, ssl_tensor *a, ssl_tensor *b);
 
 /* ==== >>reduce ==== sums and means =================================================================== */
 #define ssl_sum(...)  ssl_sum_at(SSL_HERE, __VA_ARGS__)              /* all elements -> [1] */
 #define ssl_mean(...) ssl_mean_at(SSL_HERE, __VA_ARGS__)
 SSL_API ssl_tensor *ssl_sum_at(const char *at, ssl_tensor *x);
 SSL_API ssl_tensor *ssl_mean_at(const char *at, ssl_tensor *x);
+#define SSL_AXIS(i) (1u << (i))                                      /* axes of a sum: SSL_AXIS(1) | SSL_AXIS(2) */
+#define ssl_sum_axes(...)  ssl_sum_axes_at(SSL_HERE, __VA_ARGS__)    /* over some axes; keep 1: they stay with size 1 */
+#define ssl_mean_axes(...) ssl_mean_axes_at(SSL_HERE, __VA_ARGS__)   /* ssl_mean_axes(x, SSL_AXIS(1), 0): [B,T,D] -> [B,D] */
+SSL_API ssl_tensor *ssl_sum_axes_at(const char *at, ssl_tensor *x, unsigned axes, int keep);
+SSL_API ssl_tensor *ssl_mean_axes_at(const char *at, ssl_tensor *x, unsigned axes, int keep);
 
 /* ==== >>shape ==== views and rearrangements ========================================================== */
 #define ssl_reshape(...) ssl_reshape_at(SSL_HERE, __VA_ARGS__)       /* ssl_reshape(x, ndim, d0, ...); one -1 is inferred; free */
 #define ssl_detach(...)  ssl_detach_at(SSL_HERE, __VA_ARGS__)        /* same values, no gradient passes */
 SSL_API ssl_tensor *ssl_reshape_at(const char *at, ssl_tensor *x, int ndim, ...);
 SSL_API ssl_tensor *ssl_detach_at(const char *at, ssl_tensor *x);
+#define ssl_expand(...)  ssl_expand_at(SSL_HERE, __VA_ARGS__)        /* repeat axes of size 1: ssl_expand(x, ndim, d0, ...) */
+#define ssl_permute(...) ssl_permute_at(SSL_HERE, __VA_ARGS__)       /* axis i of the result is axis p_i of x: ssl_permute(x, p0, p1, ...) */
+#define ssl_concat(...)  ssl_concat_at(SSL_HERE, __VA_ARGS__)        /* join n tensors along an axis: ssl_concat(axis, n, list) */
+#define ssl_slice(...)   ssl_slice_at(SSL_HERE, __VA_ARGS__)         /* elements begin..end-1 of an axis: ssl_slice(x, axis, begin, end) */
+/* Negative axes count from the last. Permute, concat and slice also move SSL_I32. */
+SSL_API ssl_tensor *ssl_expand_at(const char *at, ssl_tensor *x, int ndim, ...);
+SSL_API ssl_tensor *ssl_permute_at(const char *at, ssl_tensor *x, ...);
+SSL_API ssl_tensor *ssl_concat_at(const char *at, int axis, int n, ssl_tensor *const *t);
+SSL_API ssl_tensor *ssl_slice_at(const char *at, ssl_tensor *x, int axis, int begin, int end);
 
 /* ==== >>token ==== gather, scatter, patchify, positions ============================================== */
+#define ssl_gather_tokens(...)    ssl_gather_tokens_at(SSL_HERE, __VA_ARGS__)    /* y[b,k,:] = x[b, index[b,k], :]; indices may repeat */
+#define ssl_index_select(...)     ssl_index_select_at(SSL_HERE, __VA_ARGS__)     /* y[b,k,:] = x[b, index[k], :] */
+#define ssl_scatter_tokens(...)   ssl_scatter_tokens_at(SSL_HERE, __VA_ARGS__)   /* y = base; y[b, index[b,k], :] = x[b,k,:]; indices differ */
+#define ssl_unshuffle_tokens(...) ssl_unshuffle_tokens_at(SSL_HERE, __VA_ARGS__) /* y[b,l,:] = x[b, ids_restore[b,l], :] */
+SSL_API ssl_tensor *ssl_gather_tokens_at(const char *at, ssl_tensor *x, ssl_tensor *index);      /* x [B,L,D], index I32 [B,K] -> [B,K,D] */
+SSL_API ssl_tensor *ssl_index_select_at(const char *at, ssl_tensor *x, ssl_tensor *index);       /* x [B,L,D], index I32 [K] -> [B,K,D] */
+SSL_API ssl_tensor *ssl_scatter_tokens_at(const char *at, ssl_tensor *base, ssl_tensor *x, ssl_tensor *index); /* [B,L,D] [B,K,D] [B,K] -> [B,L,D] */
+SSL_API ssl_tensor *ssl_unshuffle_tokens_at(const char *at, ssl_tensor *x, ssl_tensor *ids_restore); /* [B,L,D], I32 [B,L] -> [B,L,D] */
+
+/* Images [B,C,H,W] <-> patches [B,L,P*P*C], row-major, L = (H/P)(W/P). The order is that of the values inside a patch. */
+typedef enum ssl_patch_order { SSL_PATCH_ROW_COL_CHANNEL = 0, SSL_PATCH_CHANNEL_ROW_COL } ssl_patch_order;
+#define ssl_patchify(...)            ssl_patchify_at(SSL_HERE, __VA_ARGS__)
+#define ssl_unpatchify(...)          ssl_unpatchify_at(SSL_HERE, __VA_ARGS__)
+#define ssl_patchify_segments(...)   ssl_patchify_segments_at(SSL_HERE, __VA_ARGS__)
+#define ssl_unpatchify_segments(...) ssl_unpatchify_segments_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_patchify_at(const char *at, ssl_tensor *images, int patch, ssl_patch_order order);
+SSL_API ssl_tensor *ssl_unpatchify_at(const char *at, ssl_tensor *x, int patch, int channels, int height, int width, ssl_patch_order order);
+/* RandSAC: the patch grid cut into squares of M x M patches, squares reordered by ids_shuffle I32 [B,S], sequence axis first:
+   images [B,C,H,W] <-> [L,B,P*P*C], values inside a patch by row, column, channel. */
+SSL_API ssl_tensor *ssl_patchify_segments_at(const char *at, ssl_tensor *images, int patch, int m, ssl_tensor *ids_shuffle);
+SSL_API ssl_tensor *ssl_unpatchify_segments_at(const char *at, ssl_tensor *seq, ssl_tensor *ids_shuffle, int patch, int m, int channels, int height, int width);
+/* Fixed positions of a grid x grid map into out [grid*grid (+1), dim], host memory: sin and cos of column, then of row, at
+   frequencies 10000^(-k/(dim/4)); a zero row first for a class token. dim must be divisible by 4 (otherwise 0 is returned). */
+SSL_API int ssl_sincos2d(int dim, int grid, int cls_token, float *out);
+
+/* ---- order and chance, without gradient ---- */
+#define ssl_argsort(...)        ssl_argsort_at(SSL_HERE, __VA_ARGS__)        /* x F32 or I32 [..., L] -> I32, ascending along the last axis, stable */
+#define ssl_random_uniform(...) ssl_random_uniform_at(SSL_HERE, __VA_ARGS__) /* ssl_random_uniform(ctx, ndim, d0, ...): [0,1), a fresh stream each call */
+SSL_API ssl_tensor *ssl_argsort_at(const char *at, ssl_tensor *x);
+SSL_API ssl_tensor *ssl_random_uniform_at(const char *at, ssl_ctx *ctx, int ndim, ...);
 
 /* ==== >>norm ==== layer norm, softmax, l2 normalize; all over the last axis, C elements ================ */
 #define ssl_layer_norm(...)   ssl_layer_norm_at(SSL_HERE, __VA_ARGS__)   /* (x - mean) / sqrt(var + eps) * weight + bias */
@@ -734,7 +787,35 @@ typedef struct ssl__epilogue { /* v = sum + bias; pre = v; y = act(v) + residual
     SSL__KERNEL(colsum, (ssl_ctx *c, int rows, int cols, const float *x, float *y)) /* y[j] += sum_i x[i,j] */ \
     SSL__KERNEL(spread, (ssl_ctx *c, int64_t n, float scale, const float *x, float *y)) /* y[i] += scale x[0] */
 
-#define SSL__KERNELS_BROADCAST /* broadcast, reduce, shape, token */
+/* A loop over up to 6 axes along which operands move by strides (in elements; 0: the operand repeats). Operand 0 is the one
+   written; where its stride is 0 the loop is a sum. Neighbouring axes along which all operands allow it are merged. The last
+   axis is the inner loop; before it come n_keep axes that operand 0 moves along, then those it sums over. */
+typedef struct ssl__nest { int n, n_keep; int64_t dim[SSL_DIMS], st[4][SSL_DIMS]; } ssl__nest;
+
+/* SSL__BINARY(B): B(name, value, derivative for a, derivative for b) in terms of a and b. */
+#define SSL__BINARY(B)                                                                                         \
+    B(add, a + b, 1.0f,     1.0f)                                                                              \
+    B(sub, a - b, 1.0f,     -1.0f)                                                                             \
+    B(mul, a * b, b,        a)                                                                                 \
+    B(div, a / b, 1.0f / b, -a / (b * b))
+#define SSL__BINARY_KERNELS(name, f, da, db) /* operands of _f: y a b; of _da, _db: d a b dy; d = beta d + sum of dy (derivative) */ \
+    SSL__KERNEL(name##_f, (ssl_ctx *c, const ssl__nest *s, const float *a, const float *b, float *y))          \
+    SSL__KERNEL(name##_da, (ssl_ctx *c, const ssl__nest *s, float beta, const float *a, const float *b, const float *dy, float *d)) \
+    SSL__KERNEL(name##_db, (ssl_ctx *c, const ssl__nest *s, float beta, const float *a, const float *b, const float *dy, float *d))
+
+#define SSL__KERNELS_BROADCAST /* broadcast, reduce, shape, token, dropout */                                  \
+    SSL__BINARY(SSL__BINARY_KERNELS)                                                                           \
+    SSL__KERNEL(reduce, (ssl_ctx *c, const ssl__nest *s, float scale, float beta, const float *x, float *y)) /* y = beta y + scale sum x; operands y x */ \
+    SSL__KERNEL(copy, (ssl_ctx *c, const ssl__nest *s, const float *x, float *y)) /* y = x, any strides, no sums; 4-byte words, also I32 */ \
+    SSL__KERNEL(copy_add, (ssl_ctx *c, const ssl__nest *s, float scale, const float *x, float *y)) /* y += scale x, the same */ \
+    /* index [B,K], or [K] for all samples where shared is 1; every one in 0..L-1 (CUDA: rows of a bad one are NaN) */ \
+    SSL__KERNEL(gather_f, (ssl_ctx *c, int B, int L, int K, int D, int shared, float beta, const float *x, const int32_t *index, float *y)) /* y = beta y + x[index] */ \
+    SSL__KERNEL(gather_b, (ssl_ctx *c, int B, int L, int K, int D, int shared, const int32_t *index, const float *dy, float *dx)) /* dx[index] += dy */ \
+    SSL__KERNEL(scatter_f, (ssl_ctx *c, int B, int L, int K, int D, const float *x, const int32_t *index, float *y)) /* y[index] = x */ \
+    SSL__KERNEL(scatter_base_b, (ssl_ctx *c, int B, int L, int K, int D, const int32_t *index, const float *dy, float *dbase)) /* dbase += dy but at index */ \
+    SSL__KERNEL(argsort, (ssl_ctx *c, int rows, int n, const float *x, int32_t *y))                            \
+    SSL__KERNEL(i32_to_f32, (ssl_ctx *c, int64_t n, const int32_t *x, float *y))                               \
+    SSL__KERNEL(uniform, (ssl_ctx *c, int64_t n, uint64_t seed, uint64_t stream, float *y)) /* y[i] = draw i in [0,1) */
 #define SSL__KERNELS_NORM /* rows of cols; statistics saved by _f are read by _b; beta 0: dx is written, 1: added to */   \
     /* stat [rows,2]: mean, 1 / sqrt(var + eps). Any of w, b, dx, dw, db may be NULL */                        \
     SSL__KERNEL(layer_norm_f, (ssl_ctx *c, int rows, int cols, float eps, const float *x, const float *w, const float *b, \
@@ -1126,7 +1207,6 @@ SSL_HD static inline float ssl__huber(float d, float lim, float h) { const float
 SSL_HD static inline float ssl__dhuber(float d, float lim, float h) { return fabsf(d) < lim ? 2.0f * h * d : d > 0.0f ? 1.0f : d < 0.0f ? -1.0f : d; }
 
 /* ==== >>gemm ==== y = beta y + op(a) op(b), then bias, activation, residual: blocking and threads ==========
-   After Goto and van de Geijn (2008). The output is cut into tiles of mt x nt; a tile is one chunk of work. A chunk walks k in
    blocks of kc and multiplies packed panels, mr rows of op(a) as [kc][mr] by nr columns of op(b) as [kc][nr]:
      registers  mr x nr sums, mr nr multiply-adds for mr + nr loads per step of k
      L1         one panel of b: kc nr 4 bytes = 32 KB at kc 256, nr 32
@@ -1335,8 +1415,45 @@ static SSL__UNUSED inline ssl__v4 ssl__v4_max(ssl__v4 a, ssl__v4 b)
 { const ssl__v4i m = a > b; return (ssl__v4)((m & (ssl__v4i)a) | (~m & (ssl__v4i)b)); }
 #endif
 
+/* ==== >>broadcast ==== a place in a loop nest: axes first..last-1, and where the four operands are =========== */
+typedef struct ssl__cursor { const ssl__nest *s; int first, last; int64_t index[SSL_DIMS], off[4]; } ssl__cursor;
+static ssl__cursor ssl__nest_seek(const ssl__nest *s, int first, int last, int64_t i) /* step i of those axes */
+{
+    ssl__cursor u;
+    int a, k;
+    memset(&u, 0, sizeof u);
+    u.s = s;
+    u.first = first;
+    u.last = last;
+    for (a = last - 1; a >= first && i; a--) {
+        u.index[a] = i % s->dim[a];
+        i /= s->dim[a];
+        for (k = 0; k < 4; k++) u.off[k] += u.index[a] * s->st[k][a];
+    }
+    return u;
+}
+static void ssl__nest_next(ssl__cursor *u)
+{
+    int a, k;
+    for (a = u->last - 1; a >= u->first; a--) {
+        const int wrap = ++u->index[a] == u->s->dim[a];
+        const int64_t step = wrap ? 1 - u->s->dim[a] : 1;
+        for (k = 0; k < 4; k++) u->off[k] += step * u->s->st[k][a];
+        if (!wrap) return;
+        u->index[a] = 0;
+    }
+}
+static int64_t ssl__nest_steps(const ssl__nest *s, int first, int last)
+{
+    int64_t n = 1;
+    for (; first < last; first++) n *= s->dim[first];
+    return n;
+}
+
 /* ==== the passes: the kernels below, compiled once per instruction set =================================== */
 #define SSL__GRAIN 16384 /* elements of one chunk of an elementwise kernel */
+#define SSL__BLOCK 1024  /* elements of one row of a loop nest */
+#define SSL__SLICE 256   /* rows summed in sequence before partial sums are added */
 
 #define SSL__PASS 0
 #define SSL__SUFFIX _portable
@@ -1752,10 +1869,313 @@ static void SSL__K(spread)(ssl_ctx *c, int64_t n, float scale, const float *x, f
 { SSL__K(ew) e = { n, scale * x[0], NULL, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(spread_chunk), &e); }
 
 /* ==== >>broadcast ==== kernels ======================================================================= */
+/* One driver for everything that walks a loop nest: rows of up to SSL__BLOCK elements, sums cut into slices of SSL__SLICE
+   rows whose partial results are added in order. Rows add dy (derivative) to d, or write the value of a binary op. */
+typedef void (*SSL__K(row_fn))(int n, float scale, const float *a, const float *b, const float *dy, float *d);
+typedef struct SSL__K(nest_job) {
+    const ssl__nest *s;
+    SSL__K(row_fn) row;
+    int writes;                /* the row writes d instead of adding to it */
+    float scale, beta;
+    const float *in[3];        /* operands 1..3 (NULL: the row does not read it) */
+    float *out, *part;         /* part [slices, out_n]: one result per slice when there are several */
+    int64_t out_n, units, sums; /* blocks of out, and rows that each sums up */
+    int blocks, slices, group; /* blocks of the inner axis, slices of the sum, tasks per chunk */
+} SSL__K(nest_job);
+
+static float SSL__K(lanes)(const float *x, int n) /* sum in 16 lanes, always in the same order */
+{
+    float lane[16] = { 0.0f }, s = 0.0f;
+    int i = 0, j;
+    for (; i + 16 <= n; i += 16) for (j = 0; j < 16; j++) lane[j] += x[i + j];
+    for (; i < n; i++) s += x[i];
+    for (j = 0; j < 16; j++) s += lane[j];
+    return s;
+}
+
+/* n elements of an operand from element i of the inner axis; a repeated value is spread over buf. */
+static const float *SSL__K(nest_in)(const float *p, int64_t off, int64_t stride, int64_t i, int n, float *buf)
+{
+    int j;
+    if (!p) return NULL;
+    if (stride) return p + off + i;
+    for (j = 0; j < n; j++) buf[j] = p[off];
+    return buf;
+}
+
+/* One block of out (or its only element, if the inner axis is summed), one slice of its sum. */
+static void SSL__K(nest_unit)(const SSL__K(nest_job) *e, int64_t unit, int slice)
+{
+    const ssl__nest *s = e->s;
+    const int last = s->n - 1, sum_inner = s->st[0][last] == 0;
+    const int width = (int)SSL__MIN(s->dim[last], SSL__BLOCK);
+    const int64_t begin = (int64_t)slice * SSL__SLICE, end = SSL__MIN(begin + SSL__SLICE, e->sums);
+    ssl__cursor o = ssl__nest_seek(s, 0, s->n_keep, sum_inner ? unit : unit / e->blocks);
+    ssl__cursor u = ssl__nest_seek(s, s->n_keep, last, sum_inner ? begin / e->blocks : begin);
+    int64_t block = sum_inner ? begin % e->blocks : unit % e->blocks, r;
+    float buf[3][SSL__BLOCK], acc[SSL__BLOCK];
+    const float beta = e->slices > 1 ? 0.0f : e->beta;
+    float *out = (e->slices > 1 ? e->part + slice * e->out_n : e->out) + o.off[0] + (sum_inner ? 0 : block * SSL__BLOCK);
+    float *d = sum_inner ? acc : out;
+    if (sum_inner) memset(acc, 0, sizeof(float) * (size_t)width);
+    else if (beta == 0.0f && !e->writes) memset(out, 0, sizeof(float) * (size_t)SSL__MIN(SSL__BLOCK, s->dim[last] - block * SSL__BLOCK));
+    for (r = begin; r < end; r++) {
+        const int64_t i = block * SSL__BLOCK;
+        const int n = (int)SSL__MIN(SSL__BLOCK, s->dim[last] - i);
+        const float *p[3];
+        int k;
+        for (k = 0; k < 3; k++) p[k] = SSL__K(nest_in)(e->in[k], o.off[k + 1] + u.off[k + 1], s->st[k + 1][last], i, n, buf[k]);
+        e->row(n, e->scale, p[0], p[1], p[2], d);
+        if (sum_inner && ++block < e->blocks) continue;
+        if (sum_inner) block = 0;
+        ssl__nest_next(&u);
+    }
+    if (sum_inner) *out = (beta != 0.0f ? beta * *out : 0.0f) + SSL__K(lanes)(acc, width);
+}
+
+static void SSL__K(nest_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(nest_job) *e = (const SSL__K(nest_job) *)arg;
+    const int64_t begin = (int64_t)chunk * e->group, end = SSL__MIN(begin + e->group, e->units * e->slices);
+    int64_t t;
+    (void)thread;
+    for (t = begin; t < end; t++) SSL__K(nest_unit)(e, t / e->slices, (int)(t % e->slices));
+}
+static void SSL__K(nest_join_chunk)(void *arg, int chunk, int thread) /* out = beta out + the slices in order */
+{
+    const SSL__K(nest_job) *e = (const SSL__K(nest_job) *)arg;
+    const int64_t i = (int64_t)chunk * SSL__BLOCK;
+    const int n = (int)SSL__MIN(SSL__BLOCK, e->out_n - i);
+    float acc[SSL__BLOCK] = { 0.0f };
+    int j, k;
+    (void)thread;
+    for (k = 0; k < e->slices; k++) {
+        const float *SSL_RESTRICT p = e->part + k * e->out_n + i;
+        for (j = 0; j < n; j++) acc[j] += p[j];
+    }
+    for (j = 0; j < n; j++) e->out[i + j] = (e->beta != 0.0f ? e->beta * e->out[i + j] : 0.0f) + acc[j];
+}
+
+static void SSL__K(nest_run)(ssl_ctx *c, SSL__K(nest_job) *e)
+{
+    const ssl__nest *s = e->s;
+    const int last = s->n - 1, sum_inner = s->st[0][last] == 0;
+    int64_t tasks, work;
+    e->blocks = (int)((s->dim[last] + SSL__BLOCK - 1) / SSL__BLOCK);
+    e->units = ssl__nest_steps(s, 0, s->n_keep);
+    e->out_n = e->units * (sum_inner ? 1 : s->dim[last]);
+    e->sums = ssl__nest_steps(s, s->n_keep, last);
+    *(sum_inner ? &e->sums : &e->units) *= e->blocks;
+    e->slices = (int)((e->sums + SSL__SLICE - 1) / SSL__SLICE);
+    if (e->slices > 1) e->part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)e->slices * (size_t)e->out_n);
+    work = SSL__MIN(s->dim[last], SSL__BLOCK) * SSL__MIN(e->sums, SSL__SLICE);
+    e->group = (int)SSL__MAX(1, SSL__GRAIN / work);
+    tasks = e->units * e->slices;
+    ssl__parallel(c, (int)((tasks + e->group - 1) / e->group), SSL__K(nest_chunk), e);
+    if (e->slices > 1) ssl__parallel(c, (int)((e->out_n + SSL__BLOCK - 1) / SSL__BLOCK), SSL__K(nest_join_chunk), e);
+}
+
+#define SSL__BINARY_CPU(name, value, derivative_a, derivative_b)                                               \
+    static void SSL__K(name##_f_row)(int n, float scale, const float *pa, const float *pb, const float *dy, float *y) \
+    {                                                                                                          \
+        float *SSL_RESTRICT out = y;                                                                           \
+        int j;                                                                                                 \
+        (void)scale; (void)dy;                                                                                 \
+        for (j = 0; j < n; j++) { const float a = pa[j], b = pb[j]; out[j] = (value); }                        \
+    }                                                                                                          \
+    SSL__BINARY_GRAD_CPU(name, da, derivative_a)                                                               \
+    SSL__BINARY_GRAD_CPU(name, db, derivative_b)                                                               \
+    static void SSL__K(name##_f)(ssl_ctx *c, const ssl__nest *s, const float *a, const float *b, float *y)     \
+    {                                                                                                          \
+        SSL__K(nest_job) e = { s, SSL__K(name##_f_row), 1, 1.0f, 0.0f, { a, b, NULL }, y, NULL, 0, 0, 0, 0, 0, 0 }; \
+        SSL__K(nest_run)(c, &e);                                                                               \
+    }
+#define SSL__BINARY_GRAD_CPU(name, grad, derivative)                                                           \
+    static void SSL__K(name##_##grad##_row)(int n, float scale, const float *pa, const float *pb, const float *dy, float *d) \
+    {                                                                                                          \
+        float *SSL_RESTRICT out = d;                                                                           \
+        int j;                                                                                                 \
+        (void)scale;                                                                                           \
+        for (j = 0; j < n; j++) { const float a = pa[j], b = pb[j]; (void)a; (void)b; out[j] += dy[j] * (derivative); } \
+    }                                                                                                          \
+    static void SSL__K(name##_##grad)(ssl_ctx *c, const ssl__nest *s, float beta, const float *a, const float *b, const float *dy, float *d) \
+    {                                                                                                          \
+        SSL__K(nest_job) e = { s, SSL__K(name##_##grad##_row), 0, 1.0f, beta, { a, b, dy }, d, NULL, 0, 0, 0, 0, 0, 0 }; \
+        SSL__K(nest_run)(c, &e);                                                                               \
+    }
+SSL__BINARY(SSL__BINARY_CPU)
+#undef SSL__BINARY_CPU
+#undef SSL__BINARY_GRAD_CPU
+
+static void SSL__K(reduce_row)(int n, float scale, const float *x, const float *b, const float *dy, float *d)
+{
+    float *SSL_RESTRICT out = d;
+    int j;
+    (void)b; (void)dy;
+    for (j = 0; j < n; j++) out[j] += scale * x[j];
+}
+static void SSL__K(reduce)(ssl_ctx *c, const ssl__nest *s, float scale, float beta, const float *x, float *y)
+{
+    SSL__K(nest_job) e = { s, SSL__K(reduce_row), 0, scale, beta, { x, NULL, NULL }, y, NULL, 0, 0, 0, 0, 0, 0 };
+    SSL__K(nest_run)(c, &e);
+}
 
 /* ==== >>shape ==== kernels =========================================================================== */
+typedef struct SSL__K(move) {
+    const ssl__nest *s;
+    int add;
+    float scale;
+    const float *x;
+    float *y;
+    int64_t rows;
+    int blocks, group; /* blocks of one row; rows per chunk, or 1 and a chunk is one block */
+} SSL__K(move);
+static void SSL__K(move_row)(const SSL__K(move) *e, int n, const float *x, int64_t sx, float *y, int64_t sy)
+{
+    const float *SSL_RESTRICT in = x;
+    float *SSL_RESTRICT out = y;
+    int j;
+    if (sx == 1 && sy == 1) {
+        if (e->add) for (j = 0; j < n; j++) out[j] += e->scale * in[j];
+        else memcpy(out, in, sizeof(float) * (size_t)n);
+    } else {
+        if (e->add) for (j = 0; j < n; j++) out[j * sy] += e->scale * in[j * sx];
+        else for (j = 0; j < n; j++) out[j * sy] = in[j * sx];
+    }
+}
+static void SSL__K(move_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(move) *e = (const SSL__K(move) *)arg;
+    const ssl__nest *s = e->s;
+    const int last = s->n - 1;
+    const int64_t row = (int64_t)(chunk / e->blocks) * e->group, end = SSL__MIN(row + e->group, e->rows);
+    const int64_t j = (int64_t)(chunk % e->blocks) * SSL__GRAIN, sx = s->st[1][last], sy = s->st[0][last];
+    const int n = (int)SSL__MIN(SSL__GRAIN, s->dim[last] - j);
+    ssl__cursor u = ssl__nest_seek(s, 0, last, row);
+    int64_t r;
+    (void)thread;
+    for (r = row; r < end; r++, ssl__nest_next(&u))
+        SSL__K(move_row)(e, n, e->x + u.off[1] + j * sx, sx, e->y + u.off[0] + j * sy, sy);
+}
+static void SSL__K(move_run)(ssl_ctx *c, SSL__K(move) *e)
+{
+    const int64_t n = e->s->dim[e->s->n - 1];
+    e->rows = ssl__nest_steps(e->s, 0, e->s->n - 1);
+    e->blocks = (int)((n + SSL__GRAIN - 1) / SSL__GRAIN);
+    e->group = (int)SSL__MAX(1, SSL__GRAIN / n);
+    ssl__parallel(c, (int)((e->rows + e->group - 1) / e->group) * e->blocks, SSL__K(move_chunk), e);
+}
+static void SSL__K(copy)(ssl_ctx *c, const ssl__nest *s, const float *x, float *y)
+{ SSL__K(move) e = { s, 0, 1.0f, x, y, 0, 0, 0 }; SSL__K(move_run)(c, &e); }
+static void SSL__K(copy_add)(ssl_ctx *c, const ssl__nest *s, float scale, const float *x, float *y)
+{ SSL__K(move) e = { s, 1, scale, x, y, 0, 0, 0 }; SSL__K(move_run)(c, &e); }
 
 /* ==== >>token ==== kernels =========================================================================== */
+typedef struct SSL__K(tok) { int L, K, D, shared, split; float beta; const int32_t *index; const float *x; float *y; } SSL__K(tok);
+static void SSL__K(gather_chunk)(void *arg, int b, int thread) /* one sample */
+{
+    const SSL__K(tok) *e = (const SSL__K(tok) *)arg;
+    const int32_t *index = e->index + (e->shared ? 0 : (int64_t)b * e->K);
+    int k, j;
+    (void)thread;
+    for (k = 0; k < e->K; k++) {
+        const float *SSL_RESTRICT x = e->x + ((int64_t)b * e->L + index[k]) * e->D;
+        float *SSL_RESTRICT y = e->y + ((int64_t)b * e->K + k) * e->D;
+        if (e->beta != 0.0f) for (j = 0; j < e->D; j++) y[j] += x[j];
+        else memcpy(y, x, sizeof(float) * (size_t)e->D);
+    }
+}
+static void SSL__K(gather_f)(ssl_ctx *c, int B, int L, int K, int D, int shared, float beta, const float *x, const int32_t *index, float *y)
+{ SSL__K(tok) e = { L, K, D, shared, 1, beta, index, x, y }; ssl__parallel(c, B, SSL__K(gather_chunk), &e); }
+
+/* x[index] = or += rows, one sample and 1/split of the columns; indices in order, so repeated ones add up the same way. */
+static void SSL__K(scatter_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(tok) *e = (const SSL__K(tok) *)arg;
+    const int b = chunk / e->split, part = (e->D + e->split - 1) / e->split;
+    const int j0 = chunk % e->split * part, n = SSL__MIN(part, e->D - j0);
+    const int32_t *index = e->index + (e->shared ? 0 : (int64_t)b * e->K);
+    int k, j;
+    (void)thread;
+    for (k = 0; k < e->K && n > 0; k++) {
+        const float *SSL_RESTRICT x = e->x + ((int64_t)b * e->K + k) * e->D + j0;
+        float *SSL_RESTRICT y = e->y + ((int64_t)b * e->L + index[k]) * e->D + j0;
+        if (e->beta != 0.0f) for (j = 0; j < n; j++) y[j] += x[j];
+        else memcpy(y, x, sizeof(float) * (size_t)n);
+    }
+}
+static void SSL__K(gather_b)(ssl_ctx *c, int B, int L, int K, int D, int shared, const int32_t *index, const float *dy, float *dx)
+{
+    SSL__K(tok) e = { L, K, D, shared, (D + 255) / 256, 1.0f, index, dy, dx };
+    ssl__parallel(c, B * e.split, SSL__K(scatter_chunk), &e);
+}
+static void SSL__K(scatter_f)(ssl_ctx *c, int B, int L, int K, int D, const float *x, const int32_t *index, float *y)
+{ SSL__K(tok) e = { L, K, D, 0, 1, 0.0f, index, x, y }; ssl__parallel(c, B, SSL__K(scatter_chunk), &e); }
+
+static void SSL__K(scatter_base_chunk)(void *arg, int b, int thread)
+{
+    const SSL__K(tok) *e = (const SSL__K(tok) *)arg;
+    const int32_t *index = e->index + (int64_t)b * e->K;
+    int l, k, j;
+    (void)thread;
+    for (l = 0; l < e->L; l++) {
+        const float *SSL_RESTRICT dy = e->x + ((int64_t)b * e->L + l) * e->D;
+        float *SSL_RESTRICT dbase = e->y + ((int64_t)b * e->L + l) * e->D;
+        int hit = 0;
+        for (k = 0; k < e->K; k++) hit |= index[k] == l;
+        if (!hit) for (j = 0; j < e->D; j++) dbase[j] += dy[j];
+    }
+}
+static void SSL__K(scatter_base_b)(ssl_ctx *c, int B, int L, int K, int D, const int32_t *index, const float *dy, float *dbase)
+{ SSL__K(tok) e = { L, K, D, 0, 1, 1.0f, index, dy, dbase }; ssl__parallel(c, B, SSL__K(scatter_base_chunk), &e); }
+
+/* ---- order and chance ---- */
+typedef struct SSL__K(sort) { ssl_ctx *c; int n; const float *x; int32_t *y; } SSL__K(sort);
+static void SSL__K(argsort_row)(void *arg, int row, int thread) /* merge sort, runs of 1, 2, 4 ... */
+{
+    const SSL__K(sort) *e = (const SSL__K(sort) *)arg;
+    const int n = e->n;
+    const float *x = e->x + (int64_t)row * n;
+    int32_t *y = e->y + (int64_t)row * n, *tmp = (int32_t *)ssl__scratch(e->c, thread, sizeof(int32_t) * (size_t)n);
+    int run, i, j, k, o;
+    for (i = 0; i < n; i++) y[i] = i;
+    for (run = 1; run < n; run *= 2) {
+        memcpy(tmp, y, sizeof(int32_t) * (size_t)n);
+        for (o = 0; o < n;) {
+            const int mid = SSL__MIN(o + run, n), end = SSL__MIN(mid + run, n);
+            for (i = o, j = mid, k = o; k < end; k++) y[k] = j >= end || (i < mid && !(x[tmp[j]] < x[tmp[i]])) ? tmp[i++] : tmp[j++];
+            o = end;
+        }
+    }
+}
+static void SSL__K(argsort)(ssl_ctx *c, int rows, int n, const float *x, int32_t *y)
+{ SSL__K(sort) e = { c, n, x, y }; ssl__parallel(c, rows, SSL__K(argsort_row), &e); }
+
+static void SSL__K(i32_to_f32)(ssl_ctx *c, int64_t n, const int32_t *x, float *y)
+{
+    int64_t i;
+    (void)c;
+    for (i = 0; i < n; i++) y[i] = (float)x[i];
+}
+
+typedef struct SSL__K(draws) { int64_t n; uint64_t seed, stream; float *y; } SSL__K(draws);
+static void SSL__K(uniform_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(draws) *e = (const SSL__K(draws) *)arg;
+    const int64_t end = SSL__MIN(((int64_t)chunk + 1) * SSL__GRAIN, e->n);
+    int64_t i, j;
+    uint32_t u[4];
+    (void)thread;
+    for (i = (int64_t)chunk * SSL__GRAIN; i < end; i += 4) {
+        ssl__philox(e->seed, e->stream, (uint64_t)i / 4, u);
+        for (j = i; j < i + 4 && j < end; j++) e->y[j] = ssl__unit(u[j - i]);
+    }
+}
+static void SSL__K(uniform)(ssl_ctx *c, int64_t n, uint64_t seed, uint64_t stream, float *y)
+{
+    SSL__K(draws) e = { n, seed, stream, y };
+    ssl__parallel(c, (int)((n + SSL__GRAIN - 1) / SSL__GRAIN), SSL__K(uniform_chunk), &e);
+}
 
 /* ==== >>norm ==== kernels: a row of n floats at a time, it stays in L1 between its sweeps ================== */
 static float SSL__K(row_sum)(int n, const float *x)
@@ -3036,12 +3456,624 @@ SSL_API ssl_tensor *ssl_sum_at(const char *at, ssl_tensor *x) { return ssl__sum_
 SSL_API ssl_tensor *ssl_mean_at(const char *at, ssl_tensor *x) { return ssl__sum_scaled(at, "ssl_mean", x, 1.0f / (float)SSL__MAX(ssl_numel(x), 1)); }
 
 /* ==== >>broadcast ==== a + b and friends with NumPy broadcasting ===================================== */
+static const char *ssl__dtype_name(ssl_dtype t) { return t == SSL_F32 ? "F32" : t == SSL_I32 ? "I32" : "U8"; }
+static int ssl__need(const char *at, const char *op, const char *name, const ssl_tensor *t, ssl_dtype dtype) /* 0 and an error if t has another type */
+{
+    char s[96];
+    if (t->ctx->status) return 0;
+    if (t->dtype == dtype) return 1;
+    ssl__fail(t->ctx, SSL_E_ARG, at, "%s: %s%s holds %s values: %s is needed", op, name, ssl__shape(t, s), ssl__dtype_name(t->dtype), ssl__dtype_name(dtype));
+    return 0;
+}
+
+/* ---- loop nests ---- */
+static ssl__nest ssl__nest_make(int ndim, const int *dim)
+{
+    ssl__nest s;
+    int i;
+    memset(&s, 0, sizeof s);
+    s.n = ndim;
+    for (i = 0; i < ndim; i++) s.dim[i] = dim[i];
+    return s;
+}
+/* Operand k is contiguous with these dimensions, aligned from the last axis; axes of size 1 and missing ones repeat. */
+static void ssl__nest_operand(ssl__nest *s, int k, int ndim, const int *dim)
+{
+    int64_t step = 1;
+    int i, a;
+    for (i = ndim - 1, a = s->n - 1; i >= 0; i--, a--) {
+        s->st[k][a] = dim[i] > 1 ? step : 0;
+        step *= dim[i];
+    }
+}
+static void ssl__nest_axis_copy(ssl__nest *d, int to, const ssl__nest *s, int from)
+{
+    int k;
+    d->dim[to] = s->dim[from];
+    for (k = 0; k < 4; k++) d->st[k][to] = s->st[k][from];
+}
+/* Drop axes of size 1 and merge axis a into a + 1 where every operand goes on in one stride. */
+static void ssl__nest_merge(ssl__nest *s)
+{
+    ssl__nest m = *s;
+    int a, k;
+    m.n = 0;
+    for (a = 0; a < s->n; a++) {
+        int merge = m.n > 0;
+        if (s->dim[a] == 1) continue;
+        for (k = 0; k < 4 && merge; k++) merge = m.st[k][m.n - 1] == s->st[k][a] * s->dim[a];
+        if (merge) {
+            const int64_t n = m.dim[m.n - 1];
+            ssl__nest_axis_copy(&m, m.n - 1, s, a);
+            m.dim[m.n - 1] *= n;
+        } else ssl__nest_axis_copy(&m, m.n++, s, a);
+    }
+    if (!m.n) { ssl__nest_axis_copy(&m, 0, s, 0); m.n = 1; }
+    m.n_keep = m.n - 1;
+    *s = m;
+}
+/* For kernels that sum: all but the last axis in the order kept, summed. */
+static ssl__nest ssl__nest_sums(ssl__nest s)
+{
+    ssl__nest m = s;
+    int a, n = 0, keep;
+    for (keep = 1; keep >= 0; keep--) {
+        for (a = 0; a < s.n - 1; a++) if ((s.st[0][a] != 0) == keep) ssl__nest_axis_copy(&m, n++, &s, a);
+        if (keep) m.n_keep = n;
+    }
+    return m;
+}
+/* For copies: the last axis is the inner loop, unless it is short and the one along which x is contiguous is longer. */
+static ssl__nest ssl__nest_rows(ssl__nest s)
+{
+    ssl__nest m = s;
+    int a, n = 0, inner = s.n - 1;
+    for (a = 0; a < s.n; a++) if (s.dim[inner] < 16 && s.st[1][a] == 1 && s.dim[a] > s.dim[inner]) inner = a;
+    for (a = 0; a < s.n; a++) if (a != inner) ssl__nest_axis_copy(&m, n++, &s, a);
+    ssl__nest_axis_copy(&m, n, &s, inner);
+    return m;
+}
+
+/* ---- binary ops: y = f(a, b).  da += dy df/da,  db += dy df/db, summed over the axes along which each was repeated ---- */
+static ssl__nest ssl__binary_nest(const ssl_tensor *y, const ssl_tensor *a, const ssl_tensor *b) /* operands y a b */
+{
+    ssl__nest s = ssl__nest_make(y->ndim, y->dim);
+    ssl__nest_operand(&s, 0, y->ndim, y->dim);
+    ssl__nest_operand(&s, 1, a->ndim, a->dim);
+    ssl__nest_operand(&s, 2, b->ndim, b->dim);
+    ssl__nest_merge(&s);
+    return s;
+}
+typedef void (*ssl__binary_f)(ssl_ctx *c, const ssl__nest *s, const float *a, const float *b, float *y);
+typedef void (*ssl__binary_b)(ssl_ctx *c, const ssl__nest *s, float beta, const float *a, const float *b, const float *dy, float *d);
+static void ssl__binary_grad(ssl_tensor *y, int k, ssl__binary_b kernel) /* the gradient of in[k] */
+{
+    ssl_tensor *a = y->in[0], *b = y->in[1];
+    ssl__nest s;
+    float beta, *d = ssl__grad_beta(y->in[k], &beta);
+    if (!d) return;
+    s = ssl__binary_nest(y, a, b);
+    memcpy(s.st[3], s.st[0], sizeof s.st[0]);
+    memcpy(s.st[0], s.st[k + 1], sizeof s.st[0]);
+    s = ssl__nest_sums(s);
+    kernel(y->ctx, &s, beta, a->x, b->x, y->g, d);
+}
+static ssl_tensor *ssl__binary(const char *at, const char *op, const char *sign, ssl_tensor *a, ssl_tensor *b, ssl__binary_f f, ssl_op_fn back)
+{
+    ssl_ctx *c = a->ctx;
+    const int n = SSL__MAX(a->ndim, b->ndim);
+    int dim[SSL_DIMS], i;
+    char s1[96], s2[96];
+    ssl__nest s;
+    ssl_tensor *y;
+    if (!ssl__need(at, op, "a", a, SSL_F32) || !ssl__need(at, op, "b", b, SSL_F32)) return &c->nil;
+    for (i = 1; i <= n; i++) {
+        const int p = i <= a->ndim ? a->dim[a->ndim - i] : 1, q = i <= b->ndim ? b->dim[b->ndim - i] : 1;
+        if (p != q && p != 1 && q != 1)
+            return ssl__fail(c, SSL_E_SHAPE, at, "%s: a%s %s b%s: axes, counted from the last, must be equal or one of the two be 1", op, ssl__shape(a, s1), sign, ssl__shape(b, s2));
+        dim[n - i] = SSL__MAX(p, q);
+    }
+    y = ssl__new(c, at, op, SSL_F32, n, dim);
+    if (c->status) return &c->nil;
+    s = ssl__binary_nest(y, a, b);
+    f(c, &s, a->x, b->x, y->x);
+    return ssl__record(y, back, a, b, NULL);
+}
+static int ssl__same_size(const ssl_tensor *y, const ssl_tensor *x) { return ssl_numel(y) == ssl_numel(x); }
+
+static void ssl__add_back(ssl_tensor *y) /* where the shape is y's, dy is the gradient: the last taker gets its buffer */
+{
+    ssl_tensor *a = y->in[0], *b = y->in[1];
+    const ssl__kernels *k = y->ctx->k;
+    const int pass_a = a->needs_grad && ssl__same_size(y, a);
+    if (pass_a) ssl__binary_grad(y, 1, k->add_db);
+    else ssl__binary_grad(y, 0, k->add_da);
+    if (pass_a) ssl__grad_pass(y, a);
+    else if (ssl__same_size(y, b)) ssl__grad_pass(y, b);
+    else ssl__binary_grad(y, 1, k->add_db);
+}
+static void ssl__sub_back(ssl_tensor *y)
+{
+    const ssl__kernels *k = y->ctx->k;
+    ssl__binary_grad(y, 1, k->sub_db);
+    if (ssl__same_size(y, y->in[0])) ssl__grad_pass(y, y->in[0]);
+    else ssl__binary_grad(y, 0, k->sub_da);
+}
+static void ssl__mul_back(ssl_tensor *y) { ssl__binary_grad(y, 0, y->ctx->k->mul_da); ssl__binary_grad(y, 1, y->ctx->k->mul_db); }
+static void ssl__div_back(ssl_tensor *y) { ssl__binary_grad(y, 0, y->ctx->k->div_da); ssl__binary_grad(y, 1, y->ctx->k->div_db); }
+SSL_API ssl_tensor *ssl_add_at(const char *at, ssl_tensor *a, ssl_tensor *b) { return ssl__binary(at, "ssl_add", "+", a, b, a->ctx->k->add_f, ssl__add_back); }
+SSL_API ssl_tensor *ssl_sub_at(const char *at, ssl_tensor *a, ssl_tensor *b) { return ssl__binary(at, "ssl_sub", "-", a, b, a->ctx->k->sub_f, ssl__sub_back); }
+SSL_API ssl_tensor *ssl_mul_at(const char *at, ssl_tensor *a, ssl_tensor *b) { return ssl__binary(at, "ssl_mul", "x", a, b, a->ctx->k->mul_f, ssl__mul_back); }
+SSL_API ssl_tensor *ssl_div_at(const char *at, ssl_tensor *a, ssl_tensor *b) { return ssl__binary(at, "ssl_div", "/", a, b, a->ctx->k->div_f, ssl__div_back); }
 
 /* ==== >>reduce ==== sums and means =================================================================== */
+/* y = scale sum over axes of x.  dx += scale dy, repeated along them */
+typedef struct ssl__axes_aux { ssl__nest nest; float scale; } ssl__axes_aux; /* operands y x */
+static ssl__nest ssl__nest_swap(ssl__nest s) /* operands 0 and 1 change places */
+{
+    int64_t t[SSL_DIMS];
+    memcpy(t, s.st[0], sizeof t);
+    memcpy(s.st[0], s.st[1], sizeof t);
+    memcpy(s.st[1], t, sizeof t);
+    return s;
+}
+static void ssl__sum_axes_back(ssl_tensor *y)
+{
+    const ssl__axes_aux *aux = (const ssl__axes_aux *)y->aux;
+    const ssl__nest s = ssl__nest_swap(aux->nest);
+    float *dx = ssl_grad_of(y->in[0]);
+    if (dx) y->ctx->k->copy_add(y->ctx, &s, aux->scale, y->g, dx);
+}
+static ssl_tensor *ssl__sum_axes(const char *at, const char *op, ssl_tensor *x, unsigned axes, int keep, int mean)
+{
+    ssl_ctx *c = x->ctx;
+    int kept[SSL_DIMS], dim[SSL_DIMS], i, n = 0;
+    int64_t count = 1;
+    char s1[96];
+    ssl__axes_aux *aux;
+    ssl__nest s;
+    ssl_tensor *y;
+    if (!ssl__need(at, op, "x", x, SSL_F32)) return &c->nil;
+    if (!axes || axes >> x->ndim) return ssl__fail(c, SSL_E_ARG, at, "%s: x%s has axes 0 to %d: name at least one of them, as SSL_AXIS(0)", op, ssl__shape(x, s1), x->ndim - 1);
+    for (i = 0; i < x->ndim; i++) {
+        const int gone = axes >> i & 1;
+        kept[i] = gone ? 1 : x->dim[i];
+        if (gone) count *= x->dim[i];
+        if (keep || !gone) dim[n++] = kept[i];
+    }
+    if (!n) dim[n++] = 1;
+    y = ssl__new(c, at, op, SSL_F32, n, dim);
+    aux = (ssl__axes_aux *)ssl__aux(c, at, sizeof *aux);
+    if (c->status) return &c->nil;
+    s = ssl__nest_make(x->ndim, x->dim);
+    ssl__nest_operand(&s, 0, x->ndim, kept);
+    ssl__nest_operand(&s, 1, x->ndim, x->dim);
+    ssl__nest_merge(&s);
+    aux->nest = s;
+    aux->scale = mean ? 1.0f / (float)count : 1.0f;
+    y->aux = aux;
+    s = ssl__nest_sums(s);
+    c->k->reduce(c, &s, aux->scale, 0.0f, x->x, y->x);
+    return ssl__record(y, ssl__sum_axes_back, x, NULL, NULL);
+}
+SSL_API ssl_tensor *ssl_sum_axes_at(const char *at, ssl_tensor *x, unsigned axes, int keep) { return ssl__sum_axes(at, "ssl_sum_axes", x, axes, keep, 0); }
+SSL_API ssl_tensor *ssl_mean_axes_at(const char *at, ssl_tensor *x, unsigned axes, int keep) { return ssl__sum_axes(at, "ssl_mean_axes", x, axes, keep, 1); }
 
 /* ==== >>shape ==== views and rearrangements ========================================================== */
+static int ssl__axis(const ssl_tensor *x, int axis) { return axis < 0 ? axis + x->ndim : axis; } /* negative: from the last */
+static int ssl__need_words(const char *at, const char *op, const ssl_tensor *x) /* copies move 4-byte words */
+{ return !x->ctx->status && (x->dtype != SSL_U8 || ssl__need(at, op, "x", x, SSL_F32)); }
+static float *ssl__words(const ssl_tensor *t) { return (float *)(uintptr_t)ssl__data(t); }
+/* Gradient of a copy that fills all of x: written if it is the first to arrive, added otherwise. */
+static void ssl__copy_grad(ssl_tensor *x, const ssl__nest *s, const float *dy)
+{
+    float beta, *dx = ssl__grad_beta(x, &beta);
+    if (!dx) return;
+    if (beta == 0.0f) x->ctx->k->copy(x->ctx, s, dy, dx);
+    else x->ctx->k->copy_add(x->ctx, s, 1.0f, dy, dx);
+}
+
+/* ---- expand: y = x repeated.  dx += dy summed over the repeats ---- */
+static ssl__nest ssl__expand_nest(const ssl_tensor *y, const ssl_tensor *x) /* operands y x */
+{
+    ssl__nest s = ssl__nest_make(y->ndim, y->dim);
+    ssl__nest_operand(&s, 0, y->ndim, y->dim);
+    ssl__nest_operand(&s, 1, x->ndim, x->dim);
+    ssl__nest_merge(&s);
+    return s;
+}
+static void ssl__expand_back(ssl_tensor *y)
+{
+    const ssl__nest s = ssl__nest_sums(ssl__nest_swap(ssl__expand_nest(y, y->in[0])));
+    float beta, *dx = ssl__grad_beta(y->in[0], &beta);
+    if (dx) y->ctx->k->reduce(y->ctx, &s, 1.0f, beta, y->g, dx);
+}
+SSL_API ssl_tensor *ssl_expand_at(const char *at, ssl_tensor *x, int ndim, ...)
+{
+    ssl_ctx *c = x->ctx;
+    int dim[SSL_DIMS], i, fits;
+    char s1[96], s2[96];
+    ssl__nest s;
+    ssl_tensor *y;
+    va_list ap;
+    va_start(ap, ndim);
+    for (i = 0; i < ndim && i < SSL_DIMS; i++) dim[i] = va_arg(ap, int);
+    va_end(ap);
+    if (!ssl__need(at, "ssl_expand", "x", x, SSL_F32)) return &c->nil;
+    y = ssl__new(c, at, "ssl_expand", SSL_F32, ndim, dim);
+    if (c->status) return &c->nil;
+    fits = x->ndim <= ndim;
+    for (i = 1; fits && i <= x->ndim; i++) fits = x->dim[x->ndim - i] == 1 || x->dim[x->ndim - i] == y->dim[ndim - i];
+    if (!fits) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_expand: x%s to %s: axes of x, counted from the last, must be 1 or equal", ssl__shape(x, s1), ssl__shape(y, s2));
+    s = ssl__nest_rows(ssl__expand_nest(y, x));
+    c->k->copy(c, &s, x->x, y->x);
+    return ssl__record(y, ssl__expand_back, x, NULL, NULL);
+}
+
+/* ---- permute: y[i_p0, i_p1, ...] = x[i_0, i_1, ...].  dx = dy permuted back ---- */
+static ssl__nest ssl__permute_nest(const ssl_tensor *y, const ssl_tensor *x, const int *p) /* operands y x */
+{
+    ssl__nest s = ssl__nest_make(y->ndim, y->dim), t = ssl__nest_make(x->ndim, x->dim);
+    int i;
+    ssl__nest_operand(&s, 0, y->ndim, y->dim);
+    ssl__nest_operand(&t, 0, x->ndim, x->dim);
+    for (i = 0; i < y->ndim; i++) s.st[1][i] = t.st[0][p[i]];
+    ssl__nest_merge(&s);
+    return s;
+}
+static void ssl__permute_back(ssl_tensor *y)
+{
+    const ssl__nest s = ssl__nest_swap(ssl__nest_rows(ssl__permute_nest(y, y->in[0], (const int *)y->aux)));
+    ssl__copy_grad(y->in[0], &s, y->g);
+}
+static ssl_tensor *ssl__permute(const char *at, const char *op, ssl_tensor *x, const int *p)
+{
+    ssl_ctx *c = x->ctx;
+    int dim[SSL_DIMS], i;
+    ssl__nest s;
+    ssl_tensor *y;
+    if (!ssl__need_words(at, op, x)) return &c->nil;
+    for (i = 0; i < x->ndim; i++) dim[i] = x->dim[p[i]];
+    y = ssl__new(c, at, op, x->dtype, x->ndim, dim);
+    if (!c->status) y->aux = ssl__aux(c, at, sizeof *p * (size_t)x->ndim);
+    if (c->status) return &c->nil;
+    memcpy(y->aux, p, sizeof *p * (size_t)x->ndim);
+    s = ssl__nest_rows(ssl__permute_nest(y, x, p));
+    c->k->copy(c, &s, ssl__words(x), ssl__words(y));
+    return ssl__record(y, ssl__permute_back, x, NULL, NULL);
+}
+SSL_API ssl_tensor *ssl_permute_at(const char *at, ssl_tensor *x, ...)
+{
+    int p[SSL_DIMS], i;
+    unsigned seen = 0;
+    char s1[96];
+    va_list ap;
+    va_start(ap, x);
+    for (i = 0; i < x->ndim; i++) {
+        p[i] = ssl__axis(x, va_arg(ap, int));
+        if (p[i] >= 0 && p[i] < x->ndim) seen |= 1u << p[i];
+    }
+    va_end(ap);
+    if (seen != (1u << x->ndim) - 1u)
+        return ssl__fail(x->ctx, SSL_E_ARG, at, "ssl_permute: x%s: give each of its axes 0 to %d once, in the new order", ssl__shape(x, s1), x->ndim - 1);
+    return ssl__permute(at, "ssl_permute", x, p);
+}
+
+/* ---- concat and slice: a part of an axis.  The gradient is the same part of dy, or goes to it ---- */
+static ssl__nest ssl__part_nest(const ssl_tensor *part, const ssl_tensor *whole, int whole_is) /* operand whole_is is the whole */
+{
+    ssl__nest s = ssl__nest_make(part->ndim, part->dim);
+    ssl__nest_operand(&s, whole_is, whole->ndim, whole->dim);
+    ssl__nest_operand(&s, 1 - whole_is, part->ndim, part->dim);
+    ssl__nest_merge(&s);
+    return ssl__nest_rows(s);
+}
+static int64_t ssl__part_offset(const ssl_tensor *whole, int axis, int begin)
+{
+    int64_t step = begin;
+    for (axis++; axis < whole->ndim; axis++) step *= whole->dim[axis];
+    return step;
+}
+static void ssl__concat_back(ssl_tensor *y)
+{
+    const int axis = *(const int *)y->aux;
+    int i, begin = 0;
+    for (i = 0; i < y->n_in; i++) {
+        const ssl__nest s = ssl__part_nest(y->in[i], y, 1);
+        ssl__copy_grad(y->in[i], &s, y->g + ssl__part_offset(y, axis, begin));
+        begin += y->in[i]->dim[axis];
+    }
+}
+static int ssl__concat_fits(const char *at, int axis, const ssl_tensor *a, const ssl_tensor *b)
+{
+    char s1[96], s2[96];
+    int i, fits = a->ndim == b->ndim && a->dtype == b->dtype;
+    for (i = 0; fits && i < a->ndim; i++) fits = i == axis || a->dim[i] == b->dim[i];
+    if (!fits) ssl__fail(a->ctx, SSL_E_SHAPE, at, "ssl_concat: %s%s and %s%s along axis %d: types and all other axes must be equal", ssl__dtype_name(a->dtype), ssl__shape(a, s1),
+                         ssl__dtype_name(b->dtype), ssl__shape(b, s2), axis);
+    return fits;
+}
+SSL_API ssl_tensor *ssl_concat_at(const char *at, int axis, int n, ssl_tensor *const *t)
+{
+    ssl_ctx *c = t[0]->ctx;
+    int dim[SSL_DIMS], i, begin = 0;
+    ssl_tensor *y;
+    char s1[96];
+    if (!ssl__need_words(at, "ssl_concat", t[0])) return &c->nil;
+    axis = ssl__axis(t[0], axis);
+    if (n < 1 || axis < 0 || axis >= t[0]->ndim)
+        return ssl__fail(c, SSL_E_ARG, at, "ssl_concat: %d tensors along axis %d of %s: at least one and an axis of it are needed", n, axis, ssl__shape(t[0], s1));
+    memcpy(dim, t[0]->dim, sizeof dim);
+    for (i = 1; i < n; i++) {
+        if (!ssl__concat_fits(at, axis, t[0], t[i])) return &c->nil;
+        dim[axis] += t[i]->dim[axis];
+    }
+    y = ssl__new(c, at, "ssl_concat", t[0]->dtype, t[0]->ndim, dim);
+    if (!c->status) y->aux = ssl__aux(c, at, sizeof axis);
+    if (c->status) return &c->nil;
+    *(int *)y->aux = axis;
+    for (i = 0; i < n; i++) {
+        const ssl__nest s = ssl__part_nest(t[i], y, 0);
+        c->k->copy(c, &s, ssl__words(t[i]), ssl__words(y) + ssl__part_offset(y, axis, begin));
+        begin += t[i]->dim[axis];
+    }
+    return ssl__record_n(y, ssl__concat_back, n, t);
+}
+
+static void ssl__slice_back(ssl_tensor *y)
+{
+    const ssl__nest s = ssl__part_nest(y, y->in[0], 0);
+    float *dx = ssl_grad_of(y->in[0]);
+    if (dx) y->ctx->k->copy_add(y->ctx, &s, 1.0f, y->g, dx + *(const int64_t *)y->aux);
+}
+SSL_API ssl_tensor *ssl_slice_at(const char *at, ssl_tensor *x, int axis, int begin, int end)
+{
+    ssl_ctx *c = x->ctx;
+    int dim[SSL_DIMS];
+    char s1[96];
+    ssl__nest s;
+    ssl_tensor *y;
+    int64_t offset;
+    if (!ssl__need_words(at, "ssl_slice", x)) return &c->nil;
+    axis = ssl__axis(x, axis);
+    if (axis < 0 || axis >= x->ndim || begin < 0 || begin >= end || end > x->dim[axis])
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_slice: %d to %d of axis %d of x%s: 0 <= begin < end <= the axis length is needed", begin, end, axis, ssl__shape(x, s1));
+    memcpy(dim, x->dim, sizeof dim);
+    dim[axis] = end - begin;
+    y = ssl__new(c, at, "ssl_slice", x->dtype, x->ndim, dim);
+    if (!c->status) y->aux = ssl__aux(c, at, sizeof offset);
+    if (c->status) return &c->nil;
+    offset = ssl__part_offset(x, axis, begin);
+    memcpy(y->aux, &offset, sizeof offset);
+    s = ssl__part_nest(y, x, 1);
+    c->k->copy(c, &s, ssl__words(x) + offset, ssl__words(y));
+    return ssl__record(y, ssl__slice_back, x, NULL, NULL);
+}
 
 /* ==== >>token ==== gather, scatter, patchify, positions ============================================== */
+/* ---- gather: y[b,k,:] = x[b, index[b,k], :].  dx[b, index[b,k], :] += dy[b,k,:] ---- */
+static int ssl__need_index(const char *at, const char *op, const ssl_tensor *x, const ssl_tensor *index) /* every index in 0..L-1 */
+{
+    const int64_t n = ssl_numel(index);
+    char s1[96], s2[96];
+    int64_t i;
+    if (!ssl__need(at, op, "x", x, SSL_F32) || !ssl__need(at, op, "index", index, SSL_I32)) return 0;
+    if (x->ndim != 3 || index->ndim > 2 || (index->ndim == 2 && index->dim[0] != x->dim[0])) {
+        ssl__fail(x->ctx, SSL_E_SHAPE, at, "%s: x%s index%s: x must be [B,L,D] and index [B,K]", op, ssl__shape(x, s1), ssl__shape(index, s2));
+        return 0;
+    }
+    if (x->ctx->device != SSL_DEVICE_CPU) return 1; /* not to wait for the device: there a bad index makes NaN */
+    for (i = 0; i < n; i++)
+        if (index->i[i] < 0 || index->i[i] >= x->dim[1]) {
+            ssl__fail(x->ctx, SSL_E_ARG, at, "%s: index%s holds %d at place %lld: x%s has tokens 0 to %d", op, ssl__shape(index, s1), (int)index->i[i], (long long)i,
+                      ssl__shape(x, s2), x->dim[1] - 1);
+            return 0;
+        }
+    return 1;
+}
+static void ssl__gather_back(ssl_tensor *y)
+{
+    ssl_tensor *x = y->in[0], *index = y->in[1];
+    float *dx = ssl_grad_of(x);
+    if (dx) y->ctx->k->gather_b(y->ctx, x->dim[0], x->dim[1], y->dim[1], x->dim[2], index->ndim == 1, index->i, y->g, dx);
+}
+static ssl_tensor *ssl__gather(const char *at, const char *op, ssl_tensor *x, ssl_tensor *index)
+{
+    ssl_ctx *c = x->ctx;
+    int dim[3];
+    ssl_tensor *y;
+    if (!ssl__need_index(at, op, x, index)) return &c->nil;
+    dim[0] = x->dim[0];
+    dim[1] = ssl__last(index);
+    dim[2] = x->dim[2];
+    y = ssl__new(c, at, op, SSL_F32, 3, dim);
+    if (c->status) return &c->nil;
+    c->k->gather_f(c, dim[0], x->dim[1], dim[1], dim[2], index->ndim == 1, 0.0f, x->x, index->i, y->x);
+    return ssl__record(y, ssl__gather_back, x, index, NULL);
+}
+static ssl_tensor *ssl__gather_checked(const char *at, const char *op, ssl_tensor *x, ssl_tensor *index, int ndim, int all)
+{
+    char s1[96], s2[96];
+    if (!x->ctx->status && (index->ndim != ndim || (all && x->ndim > 1 && ssl__last(index) != x->dim[1])))
+        return ssl__fail(x->ctx, SSL_E_SHAPE, at, "%s: x%s index%s: x [B,L,D] needs an index %s", op, ssl__shape(x, s1), ssl__shape(index, s2), all ? "[B,L]" : ndim == 1 ? "[K]" : "[B,K]");
+    return ssl__gather(at, op, x, index);
+}
+SSL_API ssl_tensor *ssl_gather_tokens_at(const char *at, ssl_tensor *x, ssl_tensor *index) { return ssl__gather_checked(at, "ssl_gather_tokens", x, index, 2, 0); }
+SSL_API ssl_tensor *ssl_index_select_at(const char *at, ssl_tensor *x, ssl_tensor *index) { return ssl__gather_checked(at, "ssl_index_select", x, index, 1, 0); }
+SSL_API ssl_tensor *ssl_unshuffle_tokens_at(const char *at, ssl_tensor *x, ssl_tensor *ids) { return ssl__gather_checked(at, "ssl_unshuffle_tokens", x, ids, 2, 1); }
+
+/* ---- scatter: y = base, y[b, index[b,k], :] = x[b,k,:].  dx = dy at index,  dbase += dy elsewhere ---- */
+static void ssl__scatter_back(ssl_tensor *y)
+{
+    ssl_tensor *base = y->in[0], *x = y->in[1], *index = y->in[2];
+    const int B = y->dim[0], L = y->dim[1], K = x->dim[1], D = y->dim[2];
+    ssl_ctx *c = y->ctx;
+    float beta, *d;
+    if ((d = ssl__grad_beta(x, &beta)) != NULL) c->k->gather_f(c, B, L, K, D, 0, beta, y->g, index->i, d);
+    if ((d = ssl_grad_of(base)) != NULL) c->k->scatter_base_b(c, B, L, K, D, index->i, y->g, d);
+}
+SSL_API ssl_tensor *ssl_scatter_tokens_at(const char *at, ssl_tensor *base, ssl_tensor *x, ssl_tensor *index)
+{
+    ssl_ctx *c = base->ctx;
+    char s1[96], s2[96], s3[96];
+    ssl_tensor *y;
+    if (!ssl__need(at, "ssl_scatter_tokens", "x", x, SSL_F32)) return &c->nil;
+    if (base->ndim != 3 || x->ndim != 3 || index->ndim != 2 || x->dim[0] != base->dim[0] || x->dim[2] != base->dim[2] || x->dim[1] != index->dim[1])
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_scatter_tokens: base%s x%s index%s: base [B,L,D], x [B,K,D] and index [B,K] are needed", ssl__shape(base, s1), ssl__shape(x, s2), ssl__shape(index, s3));
+    if (!ssl__need_index(at, "ssl_scatter_tokens", base, index)) return &c->nil;
+    y = ssl__like(at, "ssl_scatter_tokens", base);
+    if (c->status) return &c->nil;
+    c->dev->copy(y->x, base->x, ssl__bytes(y));
+    c->k->scatter_f(c, y->dim[0], y->dim[1], x->dim[1], y->dim[2], x->x, index->i, y->x);
+    return ssl__record(y, ssl__scatter_back, base, x, index);
+}
+
+/* ---- patches: reshape, permute, reshape ---- */
+static ssl_tensor *ssl__reshape3(const char *at, ssl_tensor *x, int64_t a, int64_t b, int64_t d)
+{
+    int dim[3];
+    dim[0] = (int)a; dim[1] = (int)b; dim[2] = (int)d;
+    return ssl__reshape(at, x, 3, dim);
+}
+static ssl_tensor *ssl__permute6(const char *at, const char *op, ssl_tensor *x, const int *dim, int p0, int p1, int p2, int p3, int p4, int p5)
+{
+    int p[6];
+    p[0] = p0; p[1] = p1; p[2] = p2; p[3] = p3; p[4] = p4; p[5] = p5;
+    x = ssl__reshape(at, x, 6, dim);
+    return x->ctx->status ? x : ssl__permute(at, op, x, p);
+}
+SSL_API ssl_tensor *ssl_patchify_at(const char *at, ssl_tensor *images, int patch, ssl_patch_order order)
+{
+    ssl_ctx *c = images->ctx;
+    ssl_tensor *y;
+    int d[6];
+    char s1[96];
+    if (c->status) return &c->nil;
+    if (images->ndim != 4 || patch < 1 || images->dim[2] % patch || images->dim[3] % patch)
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_patchify: images%s, patch %d: [B,C,H,W] with H and W divisible by the patch size is needed", ssl__shape(images, s1), patch);
+    d[0] = images->dim[0]; d[1] = images->dim[1]; d[2] = images->dim[2] / patch; d[3] = patch; d[4] = images->dim[3] / patch; d[5] = patch;
+    y = order == SSL_PATCH_CHANNEL_ROW_COL ? ssl__permute6(at, "ssl_patchify", images, d, 0, 2, 4, 1, 3, 5) : ssl__permute6(at, "ssl_patchify", images, d, 0, 2, 4, 3, 5, 1);
+    return ssl__reshape3(at, y, d[0], (int64_t)d[2] * d[4], (int64_t)d[1] * patch * patch);
+}
+SSL_API ssl_tensor *ssl_unpatchify_at(const char *at, ssl_tensor *x, int patch, int channels, int height, int width, ssl_patch_order order)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *y;
+    int d[6], e[4];
+    char s1[96];
+    if (c->status) return &c->nil;
+    if (patch < 1 || height % patch || width % patch || x->ndim != 3 || x->dim[1] != (height / patch) * (width / patch) || x->dim[2] != channels * patch * patch)
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_unpatchify: x%s to [B,%d,%d,%d] with patch %d: x must be [B, (height/patch)(width/patch), patch*patch*channels]", ssl__shape(x, s1), channels,
+                         height, width, patch);
+    d[0] = e[0] = x->dim[0];
+    d[1] = height / patch; d[2] = width / patch; d[3] = d[4] = patch; d[5] = channels;
+    if (order == SSL_PATCH_CHANNEL_ROW_COL) { d[3] = channels; d[5] = patch; }
+    y = order == SSL_PATCH_CHANNEL_ROW_COL ? ssl__permute6(at, "ssl_unpatchify", x, d, 0, 3, 1, 4, 2, 5) : ssl__permute6(at, "ssl_unpatchify", x, d, 0, 5, 1, 3, 2, 4);
+    e[1] = channels; e[2] = height; e[3] = width;
+    return ssl__reshape(at, y, 4, e);
+}
+
+/* ---- patches in rows x cols squares of m x m: [B,rows,m,cols,m,D] <-> [B,rows,cols,m,m,D] ---- */
+static ssl_tensor *ssl__squares(const char *at, const char *op, ssl_tensor *x, int rows, int cols, int m, int back)
+{
+    const int batch = x->dim[0], patches = x->dim[1], width = x->dim[2];
+    int d[6];
+    if (x->ctx->status) return x;
+    d[0] = batch; d[1] = rows; d[2] = back ? cols : m; d[3] = back ? m : cols; d[4] = m; d[5] = width;
+    return ssl__reshape3(at, ssl__permute6(at, op, x, d, 0, 1, 3, 2, 4, 5), batch, patches, width);
+}
+static int ssl__need_squares(const char *at, const char *op, const ssl_tensor *x, const ssl_tensor *ids, int patch, int m, int batch, int height, int width)
+{
+    char s1[96], s2[96];
+    const int unit = patch * m;
+    const int fits = patch > 0 && m > 0 && height % unit == 0 && width % unit == 0 && ids->ndim == 2 && ids->dim[0] == batch && ids->dim[1] == (height / unit) * (width / unit);
+    if (!fits) ssl__fail(x->ctx, SSL_E_SHAPE, at, "%s: %s with ids_shuffle%s, patch %d, squares of %d x %d patches: height %d and width %d must be divisible by %d, and ids_shuffle be [batch, squares]",
+                         op, ssl__shape(x, s1), ssl__shape(ids, s2), patch, m, m, height, width, unit);
+    return fits;
+}
+SSL_API ssl_tensor *ssl_patchify_segments_at(const char *at, ssl_tensor *images, int patch, int m, ssl_tensor *ids)
+{
+    static const char op[] = "ssl_patchify_segments";
+    ssl_ctx *c = images->ctx;
+    const int p[3] = { 1, 0, 2 };
+    int rows, cols, S, D;
+    ssl_tensor *x;
+    if (c->status || !ssl__need_squares(at, op, images, ids, patch, m, images->dim[0], images->dim[2], images->dim[3])) return &c->nil;
+    rows = images->dim[2] / (patch * m);
+    cols = images->dim[3] / (patch * m);
+    S = rows * cols;
+    x = ssl_patchify_at(at, images, patch, SSL_PATCH_ROW_COL_CHANNEL);
+    x = ssl__squares(at, op, x, rows, cols, m, 0);
+    D = ssl__last(x);
+    x = ssl__gather(at, op, ssl__reshape3(at, x, x->dim[0], S, (int64_t)m * m * D), ids);
+    x = ssl__reshape3(at, x, x->dim[0], (int64_t)S * m * m, D);
+    return ssl__permute(at, op, x, p);
+}
+SSL_API ssl_tensor *ssl_unpatchify_segments_at(const char *at, ssl_tensor *seq, ssl_tensor *ids, int patch, int m, int channels, int height, int width)
+{
+    static const char op[] = "ssl_unpatchify_segments";
+    ssl_ctx *c = seq->ctx;
+    const int p[3] = { 1, 0, 2 };
+    int rows, cols, S, D;
+    ssl_tensor *x;
+    char s1[96];
+    if (c->status || !ssl__need_squares(at, op, seq, ids, patch, m, seq->dim[1], height, width)) return &c->nil;
+    if (seq->ndim != 3) return ssl__fail(c, SSL_E_SHAPE, at, "%s: seq%s: [L,B,P*P*C] is needed", op, ssl__shape(seq, s1));
+    rows = height / (patch * m);
+    cols = width / (patch * m);
+    S = rows * cols;
+    D = seq->dim[2];
+    x = ssl__permute(at, op, seq, p);
+    x = ssl__gather(at, op, ssl__reshape3(at, x, x->dim[0], S, (int64_t)m * m * D), ssl_argsort_at(at, ids));
+    x = ssl__reshape3(at, x, x->dim[0], (int64_t)S * m * m, D);
+    return ssl_unpatchify_at(at, ssl__squares(at, op, x, rows, cols, m, 1), patch, channels, height, width, SSL_PATCH_ROW_COL_CHANNEL);
+}
+
+SSL_API int ssl_sincos2d(int dim, int grid, int cls_token, float *out)
+{
+    const int quarter = dim / 4;
+    int row, col, k;
+    if (dim < 4 || dim % 4) return 0;
+    if (cls_token) { memset(out, 0, sizeof *out * (size_t)dim); out += dim; }
+    for (row = 0; row < grid; row++)
+        for (col = 0; col < grid; col++, out += dim)
+            for (k = 0; k < quarter; k++) {
+                const double w = pow(10000.0, -(double)k / quarter);
+                out[k] = (float)sin(col * w);
+                out[quarter + k] = (float)cos(col * w);
+                out[2 * quarter + k] = (float)sin(row * w);
+                out[3 * quarter + k] = (float)cos(row * w);
+            }
+    return 1;
+}
+
+/* ---- order and chance ---- */
+SSL_API ssl_tensor *ssl_argsort_at(const char *at, ssl_tensor *x)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *y;
+    float *key = x->x;
+    if (c->status || (x->dtype == SSL_U8 && !ssl__need(at, "ssl_argsort", "x", x, SSL_F32))) return &c->nil;
+    y = ssl__new(c, at, "ssl_argsort", SSL_I32, x->ndim, x->dim);
+    if (x->dtype == SSL_I32) key = (float *)ssl__temp(c, at, ssl__bytes(x));
+    if (c->status) return &c->nil;
+    if (x->dtype == SSL_I32) c->k->i32_to_f32(c, ssl_numel(x), x->i, key);
+    c->k->argsort(c, ssl__rows(x), ssl__last(x), key, y->i);
+    return y;
+}
+SSL_API ssl_tensor *ssl_random_uniform_at(const char *at, ssl_ctx *c, int ndim, ...)
+{
+    int dim[SSL_DIMS], i;
+    ssl_tensor *y;
+    va_list ap;
+    va_start(ap, ndim);
+    for (i = 0; i < ndim && i < SSL_DIMS; i++) dim[i] = va_arg(ap, int);
+    va_end(ap);
+    y = ssl__new(c, at, "ssl_random_uniform", SSL_F32, ndim, dim);
+    if (c->status) return &c->nil;
+    c->k->uniform(c, ssl_numel(y), c->seed, ssl_rng_stream(c), y->x);
+    return y;
+}
 
 /* ==== >>norm ==== layer norm, softmax, l2 normalize ================================================== */
 static int ssl__is(ssl_ctx *c, const char *at, const char *op, const char *name, const ssl_tensor *t, ssl_dtype want)
