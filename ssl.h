@@ -560,6 +560,14 @@ typedef struct ssl_features { ssl_ctx *ctx; int n, dim, classes; float *x; int32
 #define ssl_features_new(...) ssl_features_new_at(SSL_HERE, __VA_ARGS__) /* ssl_features_new(ctx, n, dim, classes); NULL on error */
 SSL_API ssl_features *ssl_features_new_at(const char *at, ssl_ctx *ctx, int n, int dim, int classes);
 SSL_API void ssl_features_free(ssl_features *f);                         /* NULL is fine */
+/* fn(model, images [B,C,H,W]) -> [B,D] for every image of data in order, in evaluation mode and without gradients.
+   augment NULL: the whole image, normalized by this set's mean and deviation; for a test set pass those of its training
+   set. batch 0: 256. Ends the current step. NULL on error. ssl_features_pixels: the pixels 0..1 as they are. */
+typedef ssl_tensor *(*ssl_feature_fn)(void *model, ssl_tensor *images);
+#define ssl_features_of(...)     ssl_features_of_at(SSL_HERE, __VA_ARGS__)
+#define ssl_features_pixels(...) ssl_features_pixels_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_features *ssl_features_of_at(const char *at, ssl_dataset *data, const ssl_augment_desc *augment, int batch, ssl_feature_fn fn, void *model);
+SSL_API ssl_features *ssl_features_pixels_at(const char *at, const ssl_dataset *data);
 
 /* Fractions of the test set whose label is among the 1, 3, 5 best-scored classes (ties go to the lower class), and the
    mean -log p(label) of the linear probe. All zero after an error. */
@@ -5831,8 +5839,59 @@ SSL_API void ssl_features_free(ssl_features *f)
     ssl__release(f);
 }
 
-/* What both protocols need: two sets that fit together, finite numbers, labels in range. */
-static int ssl__features_check(const char *at, const char *op, const ssl_features *train, const ssl_features *test)
+SSL_API ssl_features *ssl_features_pixels_at(const char *at, const ssl_dataset *data)
+{
+    const int dim = data->c * data->h * data->w;
+    const int64_t n = (int64_t)data->n * dim;
+    ssl_features *f = ssl_features_new_at(at, data->ctx, data->n, dim, SSL__MAX(data->n_classes, 1));
+    int64_t i;
+    if (!f) return NULL;
+    for (i = 0; i < n; i++) f->x[i] = (float)data->images[i] / 255.0f;
+    memcpy(f->label, data->labels, sizeof(int32_t) * (size_t)data->n);
+    return f;
+}
+
+/* Copies the features y [B,D] of rows first.. into *f, which the first batch allocates. */
+static void ssl__features_rows(const char *at, const ssl_dataset *data, int first, int n, const ssl_tensor *y, ssl_features **f)
+{
+    char s[96];
+    if (data->ctx->status) return;
+    if (y->ndim != 2 || y->dim[0] != n || (*f && y->dim[1] != (*f)->dim)) {
+        ssl__fail(data->ctx, SSL_E_SHAPE, at, "ssl_features_of: the features of %d images are %s: they must be [%d,D], D the same for every batch", n, ssl__shape(y, s), n);
+        return;
+    }
+    if (!*f) *f = ssl_features_new_at(at, data->ctx, data->n, y->dim[1], SSL__MAX(data->n_classes, 1));
+    if (*f) ssl_to_host(y, (*f)->x + (size_t)first * (size_t)(*f)->dim);
+}
+SSL_API ssl_features *ssl_features_of_at(const char *at, ssl_dataset *data, const ssl_augment_desc *augment, int batch, ssl_feature_fn fn, void *model)
+{
+    ssl_ctx *c = data->ctx;
+    ssl_loader_desc d = SSL_ZERO;
+    ssl_loader *loader;
+    ssl_batch b;
+    ssl_features *f = NULL;
+    int first = 0;
+    const int training = c->training;
+    d.batch = SSL__MIN(SSL__DEF(batch, 256), SSL__MAX(data->n, 1));
+    d.no_shuffle = d.keep_last = 1;
+    d.augment = augment;
+    loader = ssl_loader_open_at(at, data, &d);
+    ssl_train(c, 0);
+    ssl_no_grad(c, 1);
+    for (; ssl_loader_next(loader, &b); first += b.n) {
+        ssl__features_rows(at, data, first, b.n, fn(model, b.images), &f);
+        ssl_step_end(c);
+    }
+    ssl_no_grad(c, 0);
+    ssl_train(c, training);
+    ssl_loader_close(loader);
+    if (f && !c->status) memcpy(f->label, data->labels, sizeof(int32_t) * (size_t)data->n);
+    if (f && c->status) { ssl_features_free(f); f = NULL; }
+    return f;
+}
+
+/* What every protocol needs: two sets that fit together, finite numbers, and labels in range if they matter. */
+static int ssl__features_check(const char *at, const char *op, const ssl_features *train, const ssl_features *test, int labels)
 {
     const ssl_features *f;
     int pass;
@@ -5844,9 +5903,9 @@ static int ssl__features_check(const char *at, const char *op, const ssl_feature
     for (pass = 0, f = train; pass < 2; pass++, f = test) {
         const int64_t n = (int64_t)f->n * f->dim;
         int64_t i;
-        for (i = 0; i < f->n; i++)
+        for (i = 0; labels && i < f->n; i++)
             if (f->label[i] < 0 || f->label[i] >= train->classes) {
-                ssl__fail(f->ctx, SSL_E_ARG, at, "%s: label %d of %s row %d is outside 0..%d", op, (int)f->label[i], pass ? "test" : "train", (int)i, train->classes - 1);
+                ssl__fail(f->ctx, SSL_E_ARG, at, "%s: label %d of %s row %d is outside 0..%d (-1: an image without a label)", op, (int)f->label[i], pass ? "test" : "train", (int)i, train->classes - 1);
                 return 0;
             }
         for (i = 0; i < n; i++)
@@ -5934,7 +5993,7 @@ SSL_API int ssl_neighbors_at(const char *at, const ssl_features *train, const ss
     ssl__knn_block q;
     size_t i, n, d;
     float *device, *host;
-    if (!ssl__features_check(at, "ssl_neighbors", train, test)) return 0;
+    if (!ssl__features_check(at, "ssl_neighbors", train, test, 0)) return 0;
     c = train->ctx;
     if (k < 1 || k > train->n) {
         ssl__fail(c, SSL_E_ARG, at, "ssl_neighbors: k %d: the training set has %d rows, so k must be 1 to %d", k, train->n, train->n);
@@ -5969,7 +6028,7 @@ SSL_API ssl_score ssl_knn_at(const char *at, const ssl_features *train, const ss
     float *cosine;
     double *vote;
     int i, j;
-    if (!ssl__features_check(at, "ssl_knn", train, test)) return s;
+    if (!ssl__features_check(at, "ssl_knn", train, test, 1)) return s;
     c = train->ctx;
     if (desc) d = *desc;
     d.k = SSL__DEF(d.k, 20);
@@ -6214,7 +6273,7 @@ SSL_API ssl_score ssl_linear_probe_at(const char *at, const ssl_features *train,
     ssl__probe p;
     double *buffer;
     size_t n_theta;
-    if (!ssl__features_check(at, "ssl_linear_probe", train, test)) return s;
+    if (!ssl__features_check(at, "ssl_linear_probe", train, test, 1)) return s;
     memset(&p, 0, sizeof p);
     p.c = train->ctx;
     if (desc) d = *desc;

@@ -208,6 +208,49 @@ static void test_probe_threads(void)
     check(s[0].converged && s[0].top1 > 0.5 && s[0].top5 == 1.0, "probe learns blobs", s[0].top1);
 }
 
+/* ---- features of a data set ---- */
+static int n_calls, bad_shape;
+static ssl_tensor *first_pixels(void *model, ssl_tensor *images) /* [B,3,32,32] -> the first row of red [B,32] */
+{
+    const int b = images->dim[0];
+    n_calls++;
+    check(model == &n_calls && images->ctx->no_grad == 1 && images->ctx->training == 0, "features: no gradients, evaluation mode", 0);
+    if (bad_shape) return images;
+    {
+        ssl_tensor *pick = ssl_input(images->ctx, NULL, 2, 32, 3 * 32 * 32);
+        int i;
+        for (i = 0; i < 32; i++) pick->x[i * 3 * 32 * 32 + i] = 1.0f;
+        return ssl_linear(ssl_reshape(images, 2, b, -1), pick, NULL);
+    }
+}
+static void test_features(void)
+{
+    ssl_ctx *c = open_quiet(2);
+    ssl_dataset *data = ssl_dataset_open(c, "synthetic:50");
+    ssl_features *f = ssl_features_of(data, NULL, 16, first_pixels, &n_calls), *pixels = ssl_features_pixels(data);
+    double worst = 0.0;
+    int i, j;
+    check(n_calls == 4 && f && f->n == 50 && f->dim == 32 && f->classes == 10, "features of 50 images in batches of 16", n_calls);
+    check(pixels && pixels->dim == 3072 && !memcmp(pixels->label, data->labels, 50 * 4) && !memcmp(f->label, data->labels, 50 * 4), "labels come along", 0);
+    for (i = 0; f && pixels && i < 50; i++)
+        for (j = 0; j < 32; j++) {
+            const double e = fabs((double)f->x[i * 32 + j] - ((double)pixels->x[i * 3072 + j] - (double)data->mean[0]) / (double)data->std_dev[0]);
+            worst = e > worst ? e : worst;
+        }
+    check(worst < 1e-4, "the images in order, normalized", worst);
+    check(c->training == 1 && c->no_grad == 0, "modes restored", 0);
+    ssl_features_free(f);
+    ssl_features_free(pixels);
+    bad_shape = 1;
+    check(ssl_features_of(data, NULL, 16, first_pixels, &n_calls) == NULL && ssl_features_pixels(data) == NULL, "features of the wrong shape", 0);
+    bad_shape = 0;
+    check_error(c, "features of the wrong shape", "[16,3,32,32]", "[16,D]");
+    c = open_quiet(1);
+    data = ssl_dataset_open(c, "no-such-set");
+    check(ssl_features_of(data, NULL, 0, first_pixels, &n_calls) == NULL && ssl_features_pixels(data) == NULL, "features of no data", 0);
+    check_error(c, "features of no data", "no-such-set", "");
+}
+
 static void test_hostile(void)
 {
     int i;
@@ -383,7 +426,7 @@ typedef struct test_row { const char *name; void (*run)(void); } test_row;
 int main(int argc, char **argv)
 {
     static const test_row rows[] = { { "knn", test_knn }, { "neighbors", test_neighbors }, { "probe", test_probe }, { "probe_threads", test_probe_threads },
-                                     { "hostile", test_hostile }, { "csv", test_csv }, { "json", test_json }, { "png", test_png }, { "progress", test_progress } };
+                                     { "features", test_features }, { "hostile", test_hostile }, { "csv", test_csv }, { "json", test_json }, { "png", test_png }, { "progress", test_progress } };
     size_t i;
     for (i = 0; i < sizeof rows / sizeof *rows; i++)
         if (argc < 2 || strstr(rows[i].name, argv[1])) rows[i].run();
