@@ -1215,6 +1215,7 @@ SSL_HD static inline float ssl__huber(float d, float lim, float h) { const float
 SSL_HD static inline float ssl__dhuber(float d, float lim, float h) { return fabsf(d) < lim ? 2.0f * h * d : d > 0.0f ? 1.0f : d < 0.0f ? -1.0f : d; }
 
 /* ==== >>gemm ==== y = beta y + op(a) op(b), then bias, activation, residual: blocking and threads ==========
+   After Goto and van de Geijn (2008). The output is cut into tiles of mt x nt; a tile is one chunk of work. A chunk walks k in
    blocks of kc and multiplies packed panels, mr rows of op(a) as [kc][mr] by nr columns of op(b) as [kc][nr]:
      registers  mr x nr sums, mr nr multiply-adds for mr + nr loads per step of k
      L1         one panel of b: kc nr 4 bytes = 32 KB at kc 256, nr 32
