@@ -312,8 +312,56 @@ SSL_API ssl_tensor *ssl_smooth_l1_at(const char *at, ssl_tensor *a, ssl_tensor *
 /* ==== >>attention ==================================================================================== */
 
 /* ==== >>conv ==== convolution, pooling, interpolation ================================================ */
+typedef enum ssl_pad_mode { SSL_PAD_DEFAULT = 0, SSL_PAD_ZERO, SSL_PAD_CONSTANT, SSL_PAD_REFLECT } ssl_pad_mode;
+typedef enum ssl_interpolation { SSL_INTERPOLATE_DEFAULT = 0, SSL_INTERPOLATE_NEAREST, SSL_INTERPOLATE_BILINEAR } ssl_interpolation;
+#define SSL_CONV_ZERO (-1) /* for padding_w where 0 means "as padding": write this for a real 0 */
+
+typedef struct ssl_conv_desc {
+    uint32_t _start_canary;
+    int stride, stride_w;     /* rows, columns          default 1, as stride     */
+    int padding, padding_w;   /* on both sides          default 0, as padding    */
+    int dilation, dilation_w; /* from tap to tap        default 1, as dilation   */
+    int groups;               /* default 1; channels for depthwise               */
+    ssl_pad_mode pad_mode;    /* what the padding holds default SSL_PAD_ZERO     */
+    float pad_value;          /* for SSL_PAD_CONSTANT                            */
+    uint32_t _end_canary;
+} ssl_conv_desc;
+
+/* y[n,o,i,j] = bias[o] + sum_{c,r,s} w[o,c,r,s] x[n,c, i stride + r dilation - padding, j stride + s dilation - padding]
+   x [N,Ci,H,W], w [Co,Ci/groups,kh,kw], bias [Co] or NULL, desc NULL for stride 1 without padding; y [N,Co,Ho,Wo],
+   Ho = floor((H + 2 padding - dilation (kh - 1) - 1) / stride) + 1. */
+#define ssl_conv2d(...)          ssl_conv2d_at(SSL_HERE, __VA_ARGS__)
+#define ssl_pad2d(...)           ssl_pad2d_at(SSL_HERE, __VA_ARGS__)          /* rows and columns added around each plane */
+#define ssl_unfold(...)          ssl_unfold_at(SSL_HERE, __VA_ARGS__)         /* windows as columns: [N, C kh kw, Ho Wo] */
+#define ssl_max_pool2d(...)      ssl_max_pool2d_at(SSL_HERE, __VA_ARGS__)     /* stride 0: as kernel; padding never wins */
+#define ssl_avg_pool2d(...)      ssl_avg_pool2d_at(SSL_HERE, __VA_ARGS__)     /* padding counts as zeros in the mean */
+#define ssl_global_avg_pool(...) ssl_global_avg_pool_at(SSL_HERE, __VA_ARGS__) /* [N,C,H,W] -> [N,C] */
+#define ssl_interpolate(...)     ssl_interpolate_at(SSL_HERE, __VA_ARGS__)    /* [N,C,H,W] -> [N,C,oh,ow], corners not aligned, no antialias */
+SSL_API ssl_tensor *ssl_conv2d_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc);
+SSL_API ssl_tensor *ssl_pad2d_at(const char *at, ssl_tensor *x, int top, int bottom, int left, int right, ssl_pad_mode mode, float value);
+SSL_API ssl_tensor *ssl_unfold_at(const char *at, ssl_tensor *x, int kh, int kw, const ssl_conv_desc *desc);
+SSL_API ssl_tensor *ssl_max_pool2d_at(const char *at, ssl_tensor *x, int kernel, int stride, int padding);
+SSL_API ssl_tensor *ssl_avg_pool2d_at(const char *at, ssl_tensor *x, int kernel, int stride, int padding);
+SSL_API ssl_tensor *ssl_global_avg_pool_at(const char *at, ssl_tensor *x);
+SSL_API ssl_tensor *ssl_interpolate_at(const char *at, ssl_tensor *x, int oh, int ow, ssl_interpolation mode);
+SSL_API int ssl_conv_desc_resolve(const ssl_conv_desc *in, ssl_conv_desc *out); /* fills the defaults; 0: not initialized */
 
 /* ==== >>batchnorm ==================================================================================== */
+/* y = weight (x - mean) / sqrt(var + eps) + bias per channel, x [N,C] or [N,C,H,W]. In training mean and (biased) variance are
+   the batch's, and running <- (1 - momentum) running + momentum batch (with the unbiased variance); in evaluation they are
+   the running ones. weight and bias may be NULL; so may both running statistics (then the batch's are always used).
+   ssl_batch_norm_relu: relu(y + residual), residual shaped as x or NULL, in one pass.
+   Ioffe and Szegedy 2015, arXiv 1502.03167. */
+#define ssl_batch_norm(...)      ssl_batch_norm_at(SSL_HERE, __VA_ARGS__)
+#define ssl_batch_norm_relu(...) ssl_batch_norm_relu_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_batch_norm_at(const char *at, ssl_tensor *x, ssl_tensor *weight, ssl_tensor *bias, ssl_tensor *running_mean,
+                                      ssl_tensor *running_var, float momentum, float eps);
+SSL_API ssl_tensor *ssl_batch_norm_relu_at(const char *at, ssl_tensor *x, ssl_tensor *weight, ssl_tensor *bias, ssl_tensor *running_mean,
+                                           ssl_tensor *running_var, float momentum, float eps, ssl_tensor *residual);
+/* The same normalization over (C/groups, H, W) of each image: x [N,C] or [N,C,H,W], weight and bias [C] or NULL.
+   Wu and He 2018, arXiv 1803.08494. */
+#define ssl_group_norm(...) ssl_group_norm_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_group_norm_at(const char *at, ssl_tensor *x, int groups, ssl_tensor *weight, ssl_tensor *bias, float eps);
 
 /* ==== >>layer ==== named groups of parameters ======================================================== */
 
@@ -846,7 +894,37 @@ typedef struct ssl__nest { int n, n_keep; int64_t dim[SSL_DIMS], st[4][SSL_DIMS]
     SSL__KERNEL(huber_b, (ssl_ctx *c, int64_t n, float lim, float h, const float *a, const float *b, const float *dloss, \
                           float *da, float *db))
 #define SSL__KERNELS_ATTENTION
-#define SSL__KERNELS_CONV /* conv, pooling, batch norm */
+typedef struct ssl__window { /* a kh x kw window sliding over x [n,ci,h,w], giving y [n,co,oh,ow]; strides s, padding p, dilation d */
+    int n, ci, h, w, co, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups;
+} ssl__window;
+typedef struct ssl__resize { int planes, h, w, oh, ow, mode, top, left; float value; } ssl__resize; /* [planes,h,w] -> [planes,oh,ow] */
+/* Batch norm works in stages, so that ranks can add their statistics between them. */
+enum { SSL__BN_STATS = 1, SSL__BN_APPLY = 2 };
+typedef struct ssl__bn { int n, ch, stages, relu; int64_t hw; double count; float eps; } ssl__bn; /* count: values per channel, of all ranks */
+#define SSL__KERNELS_CONV                                                                                      \
+    SSL__KERNEL(chansum, (ssl_ctx *c, int n, int ch, int64_t hw, const float *dy, float *db)) /* db[c] += sum_n,hw */ \
+    SSL__KERNEL(batch_norm_f, (ssl_ctx *c, const ssl__bn *b, const float *x, const float *w, const float *bias, const float *res, \
+                               float *mean, float *var, float *y)) /* stats write mean, var; apply writes y */ \
+    /* stats: dy = relu ? dy (y > 0) : dy in place; s1 = sum dy, s2 = sum dy xhat, added to db and dw; \
+       apply: dx = beta dx + w rstd (dy - (s1 + xhat s2) / count), count 0: mean and var were constants; mean NULL: xhat = x */ \
+    SSL__KERNEL(batch_norm_b, (ssl_ctx *c, const ssl__bn *b, const float *x, const float *y, const float *w, const float *mean, const float *var, \
+                               float *dy, float *s1, float *s2, float *dw, float *db, float beta, float *dx))
+#define SSL__KERNELS_ONCE /* one CPU version for all instruction sets: rare, or bound by memory */ \
+    SSL__KERNEL(conv_f, (ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)) \
+    SSL__KERNEL(conv_bx, (ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)) \
+    SSL__KERNEL(conv_bw, (ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw)) \
+    SSL__KERNEL(unfold_f, (ssl_ctx *c, const ssl__window *g, const float *x, float *y)) /* y [n, ci kh kw, oh ow] */ \
+    SSL__KERNEL(unfold_b, (ssl_ctx *c, const ssl__window *g, const float *dy, float *dx)) \
+    SSL__KERNEL(max_pool_f, (ssl_ctx *c, const ssl__window *g, const float *x, float *y, int32_t *at)) /* at: h w index of the maximum */ \
+    SSL__KERNEL(max_pool_b, (ssl_ctx *c, const ssl__window *g, const int32_t *at, const float *dy, float *dx)) \
+    SSL__KERNEL(avg_pool_f, (ssl_ctx *c, const ssl__window *g, const float *x, float *y)) \
+    SSL__KERNEL(avg_pool_b, (ssl_ctx *c, const ssl__window *g, const float *dy, float *dx)) \
+    SSL__KERNEL(pad_f, (ssl_ctx *c, const ssl__resize *r, const float *x, float *y)) \
+    SSL__KERNEL(pad_b, (ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx)) \
+    SSL__KERNEL(interpolate_f, (ssl_ctx *c, const ssl__resize *r, const float *x, float *y)) \
+    SSL__KERNEL(interpolate_b, (ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx)) \
+    SSL__KERNEL(batch_norm_running, (ssl_ctx *c, int ch, float momentum, float unbias, const float *mean, const float *var, float *rm, float *rv))
+
 typedef struct ssl__update { /* one optimizer step over a stretch of the flat buffers, whose lengths are multiples of 16 */
     float rate;         /* learning rate; Adam: over 1 - beta1^t */
     float scale, l2;    /* gradient = scale g + l2 w */
@@ -868,7 +946,7 @@ typedef struct ssl__update { /* one optimizer step over a stretch of the flat bu
 #define SSL__KERNEL(name, args) void (*name) args;
 typedef struct ssl__kernels {
     const char *isa;
-    SSL__KERNELS
+    SSL__KERNELS SSL__KERNELS_ONCE
 } ssl__kernels;
 #undef SSL__KERNEL
 
@@ -1457,6 +1535,304 @@ static int64_t ssl__nest_steps(const ssl__nest *s, int first, int last)
     int64_t n = 1;
     for (; first < last; first++) n *= s->dim[first];
     return n;
+}
+
+/* ==== >>conv ==== what all passes share ================================================================ */
+typedef struct ssl__window_job {
+    const ssl__window *g;
+    const ssl__resize *r;
+    const float *x, *w, *bias, *dy;
+    const int32_t *at_in;
+    float beta, *y;
+    int32_t *at;
+} ssl__window_job;
+/* Outputs lo <= o < hi whose input o stride + offset lies in 0..n-1. */
+SSL_HD static inline void ssl__span(int stride, int offset, int n, int outputs, int *lo, int *hi)
+{
+    *lo = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
+    *hi = offset >= n ? 0 : SSL__MIN(outputs, (n - 1 - offset) / stride + 1);
+    if (*hi < *lo) *hi = *lo;
+}
+/* Where padding reads from: -1 is the constant; reflect mirrors at the rim without repeating it. */
+SSL_HD static inline int ssl__pad_source(int o, int before, int n, int mode)
+{
+    const int i = o - before;
+    if (i >= 0 && i < n) return i;
+    return mode == SSL_PAD_REFLECT ? (i < 0 ? -i : 2 * (n - 1) - i) : -1;
+}
+/* The two pixels an output lies between and the weight of the second. Nearest: floor(o n / outputs); linear, pixel centers at
+   half: max((o + 0.5) n / outputs - 0.5, 0). */
+SSL_HD static inline float ssl__resize_source(int nearest, int o, int n, int outputs, int i[2])
+{
+    const float s = ((float)o + 0.5f) * ((float)n / (float)outputs) - 0.5f, t = s > 0.0f ? s : 0.0f;
+    i[0] = nearest ? (int)((int64_t)o * n / outputs) : SSL__MIN((int)t, n - 1);
+    i[1] = SSL__MIN(i[0] + 1, n - 1);
+    return nearest ? 0.0f : t - (float)i[0];
+}
+typedef struct ssl__bn_job {
+    const ssl__bn *b;
+    const float *x, *w, *bias, *res, *ya;
+    float *mean, *var, *y, *dy, *s1, *s2, *dw, *db, *dx, beta;
+    int per; /* channels of a chunk: about a page of each image */
+} ssl__bn_job;
+
+static inline void ssl__cpu_row_axpy(int n, float a, const float *SSL_RESTRICT x, int step, float *SSL_RESTRICT y)
+{
+    int i;
+    if (step == 1) for (i = 0; i < n; i++) y[i] += a * x[i];
+    else for (i = 0; i < n; i++) y[i] += a * x[(int64_t)i * step];
+}
+static inline void ssl__cpu_row_scatter(int n, float a, const float *SSL_RESTRICT dy, int step, float *SSL_RESTRICT dx)
+{
+    int i;
+    if (step == 1) for (i = 0; i < n; i++) dx[i] += a * dy[i];
+    else for (i = 0; i < n; i++) dx[(int64_t)i * step] += a * dy[i];
+}
+static inline float ssl__cpu_row_dot(int n, const float *SSL_RESTRICT x, int step, const float *SSL_RESTRICT dy)
+{
+    float lane[16] = { 0.0f }, s = 0.0f;
+    int i = 0, j;
+    for (; step == 1 && i + 16 <= n; i += 16)
+        for (j = 0; j < 16; j++) lane[j] += x[i + j] * dy[i + j];
+    for (; i < n; i++) s += x[(int64_t)i * step] * dy[i];
+    for (j = 0; j < 16; j++) s += lane[j];
+    return s;
+}
+
+/* ---- direct convolution: y_plane[o] += w[o,c,r,s] x_plane[c] shifted by (r,s), one row at a time ---- */
+static void ssl__cpu_conv_f_chunk(void *arg, int chunk, int thread) /* one output plane */
+{
+    const ssl__window_job *e = (const ssl__window_job *)arg;
+    const ssl__window *g = e->g;
+    const int n = chunk / g->co, o = chunk % g->co, cig = g->ci / g->groups, c0 = o / (g->co / g->groups) * cig;
+    const int64_t plane = (int64_t)g->oh * g->ow;
+    float *y = e->y + chunk * plane;
+    int c, r, s, i, i0, i1, j0, j1;
+    int64_t p;
+    (void)thread;
+    for (p = 0; p < plane; p++) y[p] = e->bias ? e->bias[o] : 0.0f;
+    for (c = 0; c < cig; c++)
+        for (r = 0; r < g->kh; r++)
+            for (s = 0; s < g->kw; s++) {
+                const float *x = e->x + ((int64_t)n * g->ci + c0 + c) * g->h * g->w, w = e->w[(((int64_t)o * cig + c) * g->kh + r) * g->kw + s];
+                const int di = r * g->dh - g->ph, dj = s * g->dw - g->pw;
+                ssl__span(g->sh, di, g->h, g->oh, &i0, &i1);
+                ssl__span(g->sw, dj, g->w, g->ow, &j0, &j1);
+                for (i = i0; i < i1; i++)
+                    ssl__cpu_row_axpy(j1 - j0, w, x + (int64_t)(i * g->sh + di) * g->w + j0 * g->sw + dj, g->sw, y + (int64_t)i * g->ow + j0);
+            }
+}
+static void ssl__cpu_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
+{ ssl__window_job e = { g, NULL, x, w, bias, NULL, NULL, 0.0f, y, NULL }; ssl__parallel(c, g->n * g->co, ssl__cpu_conv_f_chunk, &e); }
+
+static void ssl__cpu_conv_bx_chunk(void *arg, int chunk, int thread) /* one input plane: dx[c] += w[o,c,r,s] dy[o] shifted back */
+{
+    const ssl__window_job *e = (const ssl__window_job *)arg;
+    const ssl__window *g = e->g;
+    const int n = chunk / g->ci, cig = g->ci / g->groups, cog = g->co / g->groups, c = chunk % g->ci, o0 = c / cig * cog;
+    float *out = e->y + (int64_t)chunk * g->h * g->w;
+    int o, r, s, i, i0, i1, j0, j1;
+    (void)thread;
+    if (e->beta == 0.0f) memset(out, 0, sizeof(float) * (size_t)g->h * (size_t)g->w);
+    for (o = o0; o < o0 + cog; o++)
+        for (r = 0; r < g->kh; r++)
+            for (s = 0; s < g->kw; s++) {
+                const float *in = e->dy + ((int64_t)n * g->co + o) * g->oh * g->ow, w = e->w[(((int64_t)o * cig + c % cig) * g->kh + r) * g->kw + s];
+                const int di = r * g->dh - g->ph, dj = s * g->dw - g->pw;
+                ssl__span(g->sh, di, g->h, g->oh, &i0, &i1);
+                ssl__span(g->sw, dj, g->w, g->ow, &j0, &j1);
+                for (i = i0; i < i1; i++)
+                    ssl__cpu_row_scatter(j1 - j0, w, in + (int64_t)i * g->ow + j0, g->sw, out + (int64_t)(i * g->sh + di) * g->w + j0 * g->sw + dj);
+            }
+}
+static void ssl__cpu_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
+{ ssl__window_job e = { g, NULL, NULL, w, NULL, dy, NULL, beta, dx, NULL }; ssl__parallel(c, g->n * g->ci, ssl__cpu_conv_bx_chunk, &e); }
+
+static void ssl__cpu_conv_bw_chunk(void *arg, int chunk, int thread) /* one kernel plane: dw[o,c,r,s] += sum dy[o] x[c] shifted */
+{
+    const ssl__window_job *e = (const ssl__window_job *)arg;
+    const ssl__window *g = e->g;
+    const int cig = g->ci / g->groups, o = chunk / cig, c = o / (g->co / g->groups) * cig + chunk % cig;
+    int n, r, s, i, i0, i1, j0, j1;
+    (void)thread;
+    for (r = 0; r < g->kh; r++)
+        for (s = 0; s < g->kw; s++) {
+            const int di = r * g->dh - g->ph, dj = s * g->dw - g->pw;
+            double sum = 0.0;
+            ssl__span(g->sh, di, g->h, g->oh, &i0, &i1);
+            ssl__span(g->sw, dj, g->w, g->ow, &j0, &j1);
+            for (n = 0; n < g->n; n++)
+                for (i = i0; i < i1; i++)
+                    sum += (double)ssl__cpu_row_dot(j1 - j0, e->x + (((int64_t)n * g->ci + c) * g->h + i * g->sh + di) * g->w + j0 * g->sw + dj, g->sw,
+                                                   e->dy + (((int64_t)n * g->co + o) * g->oh + i) * g->ow + j0);
+            e->y[((int64_t)chunk * g->kh + r) * g->kw + s] += (float)sum;
+        }
+}
+static void ssl__cpu_conv_bw(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw)
+{ ssl__window_job e = { g, NULL, x, NULL, NULL, dy, NULL, 1.0f, dw, NULL }; ssl__parallel(c, g->co * (g->ci / g->groups), ssl__cpu_conv_bw_chunk, &e); }
+
+/* ---- windows as columns: y[n, (c,r,s), (i,j)] = x[n, c, i sh + r dh - ph, j sw + s dw - pw] ---- */
+static void ssl__cpu_unfold_f_chunk(void *arg, int chunk, int thread) /* one input plane */
+{
+    const ssl__window_job *e = (const ssl__window_job *)arg;
+    const ssl__window *g = e->g;
+    const float *x = e->x + (int64_t)chunk * g->h * g->w;
+    const int64_t plane = (int64_t)g->oh * g->ow;
+    float *y = e->y + chunk * plane * g->kh * g->kw;
+    int r, s, i, i0, i1, j0, j1;
+    (void)thread;
+    memset(y, 0, sizeof(float) * (size_t)plane * (size_t)(g->kh * g->kw));
+    for (r = 0; r < g->kh; r++)
+        for (s = 0; s < g->kw; s++, y += plane) {
+            const int di = r * g->dh - g->ph, dj = s * g->dw - g->pw;
+            ssl__span(g->sh, di, g->h, g->oh, &i0, &i1);
+            ssl__span(g->sw, dj, g->w, g->ow, &j0, &j1);
+            for (i = i0; i < i1; i++)
+                ssl__cpu_row_axpy(j1 - j0, 1.0f, x + (int64_t)(i * g->sh + di) * g->w + j0 * g->sw + dj, g->sw, y + (int64_t)i * g->ow + j0);
+        }
+}
+static void ssl__cpu_unfold_f(ssl_ctx *c, const ssl__window *g, const float *x, float *y)
+{ ssl__window_job e = { g, NULL, x, NULL, NULL, NULL, NULL, 0.0f, y, NULL }; ssl__parallel(c, g->n * g->ci, ssl__cpu_unfold_f_chunk, &e); }
+
+static void ssl__cpu_unfold_b_chunk(void *arg, int chunk, int thread)
+{
+    const ssl__window_job *e = (const ssl__window_job *)arg;
+    const ssl__window *g = e->g;
+    const int64_t plane = (int64_t)g->oh * g->ow;
+    const float *dy = e->dy + chunk * plane * g->kh * g->kw;
+    float *dx = e->y + (int64_t)chunk * g->h * g->w;
+    int r, s, i, i0, i1, j0, j1;
+    (void)thread;
+    for (r = 0; r < g->kh; r++)
+        for (s = 0; s < g->kw; s++, dy += plane) {
+            const int di = r * g->dh - g->ph, dj = s * g->dw - g->pw;
+            ssl__span(g->sh, di, g->h, g->oh, &i0, &i1);
+            ssl__span(g->sw, dj, g->w, g->ow, &j0, &j1);
+            for (i = i0; i < i1; i++)
+                ssl__cpu_row_scatter(j1 - j0, 1.0f, dy + (int64_t)i * g->ow + j0, g->sw, dx + (int64_t)(i * g->sh + di) * g->w + j0 * g->sw + dj);
+        }
+}
+static void ssl__cpu_unfold_b(ssl_ctx *c, const ssl__window *g, const float *dy, float *dx)
+{ ssl__window_job e = { g, NULL, NULL, NULL, NULL, dy, NULL, 1.0f, dx, NULL }; ssl__parallel(c, g->n * g->ci, ssl__cpu_unfold_b_chunk, &e); }
+
+/* ---- pooling: a chunk is one plane ---- */
+static void ssl__cpu_max_pool_f_chunk(void *arg, int chunk, int thread)
+{
+    const ssl__window_job *e = (const ssl__window_job *)arg;
+    const ssl__window *g = e->g;
+    const float *x = e->x + (int64_t)chunk * g->h * g->w;
+    int64_t o = (int64_t)chunk * g->oh * g->ow;
+    int i, j, r, s;
+    (void)thread;
+    for (i = 0; i < g->oh; i++)
+        for (j = 0; j < g->ow; j++, o++) {
+            const int r0 = i * g->sh - g->ph, s0 = j * g->sw - g->pw;
+            int best = -1;
+            for (r = SSL__MAX(r0, 0); r < SSL__MIN(r0 + g->kh, g->h); r++)
+                for (s = SSL__MAX(s0, 0); s < SSL__MIN(s0 + g->kw, g->w); s++)
+                    if (best < 0 || x[r * g->w + s] > x[best]) best = r * g->w + s;
+            e->at[o] = best;
+            e->y[o] = x[best];
+        }
+}
+static void ssl__cpu_max_pool_f(ssl_ctx *c, const ssl__window *g, const float *x, float *y, int32_t *at)
+{ ssl__window_job e = { g, NULL, x, NULL, NULL, NULL, NULL, 0.0f, y, at }; ssl__parallel(c, g->n * g->ci, ssl__cpu_max_pool_f_chunk, &e); }
+static void ssl__cpu_max_pool_b_chunk(void *arg, int chunk, int thread)
+{
+    const ssl__window_job *e = (const ssl__window_job *)arg;
+    const int64_t outputs = (int64_t)e->g->oh * e->g->ow;
+    float *dx = e->y + (int64_t)chunk * e->g->h * e->g->w;
+    int64_t o;
+    (void)thread;
+    for (o = chunk * outputs; o < (chunk + 1) * outputs; o++) dx[e->at_in[o]] += e->dy[o];
+}
+static void ssl__cpu_max_pool_b(ssl_ctx *c, const ssl__window *g, const int32_t *at, const float *dy, float *dx)
+{ ssl__window_job e = { g, NULL, NULL, NULL, NULL, dy, at, 1.0f, dx, NULL }; ssl__parallel(c, g->n * g->ci, ssl__cpu_max_pool_b_chunk, &e); }
+
+static void ssl__cpu_avg_pool_chunk(void *arg, int chunk, int thread) /* forward where x is given, else backward */
+{
+    const ssl__window_job *e = (const ssl__window_job *)arg;
+    const ssl__window *g = e->g;
+    const int64_t in = (int64_t)chunk * g->h * g->w;
+    const float scale = 1.0f / (float)(g->kh * g->kw);
+    int64_t o = (int64_t)chunk * g->oh * g->ow;
+    int i, j, r, s;
+    (void)thread;
+    for (i = 0; i < g->oh; i++)
+        for (j = 0; j < g->ow; j++, o++) {
+            const int r0 = i * g->sh - g->ph, s0 = SSL__MAX(j * g->sw - g->pw, 0), s1 = SSL__MIN(j * g->sw - g->pw + g->kw, g->w);
+            float sum = 0.0f;
+            for (r = SSL__MAX(r0, 0); r < SSL__MIN(r0 + g->kh, g->h); r++)
+                for (s = s0; s < s1; s++)
+                    if (e->x) sum += e->x[in + r * g->w + s];
+                    else e->y[in + r * g->w + s] += scale * e->dy[o];
+            if (e->x) e->y[o] = scale * sum;
+        }
+}
+static void ssl__cpu_avg_pool_f(ssl_ctx *c, const ssl__window *g, const float *x, float *y)
+{ ssl__window_job e = { g, NULL, x, NULL, NULL, NULL, NULL, 0.0f, y, NULL }; ssl__parallel(c, g->n * g->ci, ssl__cpu_avg_pool_chunk, &e); }
+static void ssl__cpu_avg_pool_b(ssl_ctx *c, const ssl__window *g, const float *dy, float *dx)
+{ ssl__window_job e = { g, NULL, NULL, NULL, NULL, dy, NULL, 1.0f, dx, NULL }; ssl__parallel(c, g->n * g->ci, ssl__cpu_avg_pool_chunk, &e); }
+
+/* ---- padding and interpolation: a chunk is one plane, forward where x is given, else backward ---- */
+static void ssl__cpu_pad_chunk(void *arg, int chunk, int thread)
+{
+    const ssl__window_job *e = (const ssl__window_job *)arg;
+    const ssl__resize *r = e->r;
+    const int64_t in = (int64_t)chunk * r->h * r->w;
+    int64_t o = (int64_t)chunk * r->oh * r->ow;
+    int i, j;
+    (void)thread;
+    for (i = 0; i < r->oh; i++) {
+        const int si = ssl__pad_source(i, r->top, r->h, r->mode);
+        for (j = 0; j < r->ow; j++, o++) {
+            const int sj = ssl__pad_source(j, r->left, r->w, r->mode), inside = si >= 0 && sj >= 0;
+            if (e->x) e->y[o] = inside ? e->x[in + (int64_t)si * r->w + sj] : r->value;
+            else if (inside) e->y[in + (int64_t)si * r->w + sj] += e->dy[o];
+        }
+    }
+}
+static void ssl__cpu_pad_f(ssl_ctx *c, const ssl__resize *r, const float *x, float *y)
+{ ssl__window_job e = { NULL, r, x, NULL, NULL, NULL, NULL, 0.0f, y, NULL }; ssl__parallel(c, r->planes, ssl__cpu_pad_chunk, &e); }
+static void ssl__cpu_pad_b(ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx)
+{ ssl__window_job e = { NULL, r, NULL, NULL, NULL, dy, NULL, 1.0f, dx, NULL }; ssl__parallel(c, r->planes, ssl__cpu_pad_chunk, &e); }
+
+static void ssl__cpu_interpolate_chunk(void *arg, int chunk, int thread)
+{
+    const ssl__window_job *e = (const ssl__window_job *)arg;
+    const ssl__resize *r = e->r;
+    const int nearest = r->mode == SSL_INTERPOLATE_NEAREST;
+    const int64_t in = (int64_t)chunk * r->h * r->w;
+    int64_t o = (int64_t)chunk * r->oh * r->ow;
+    int i, j, k, si[2], sj[2];
+    (void)thread;
+    for (i = 0; i < r->oh; i++) {
+        const float li = ssl__resize_source(nearest, i, r->h, r->oh, si);
+        for (j = 0; j < r->ow; j++, o++) {
+            const float lj = ssl__resize_source(nearest, j, r->w, r->ow, sj);
+            float y = 0.0f;
+            for (k = 0; k < 4; k++) {
+                const int64_t p = in + (int64_t)si[k >> 1] * r->w + sj[k & 1];
+                const float a = (k >> 1 ? li : 1.0f - li) * (k & 1 ? lj : 1.0f - lj);
+                if (e->x) y += a * e->x[p];
+                else e->y[p] += a * e->dy[o];
+            }
+            if (e->x) e->y[o] = y;
+        }
+    }
+}
+static void ssl__cpu_interpolate_f(ssl_ctx *c, const ssl__resize *r, const float *x, float *y)
+{ ssl__window_job e = { NULL, r, x, NULL, NULL, NULL, NULL, 0.0f, y, NULL }; ssl__parallel(c, r->planes, ssl__cpu_interpolate_chunk, &e); }
+static void ssl__cpu_interpolate_b(ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx)
+{ ssl__window_job e = { NULL, r, NULL, NULL, NULL, dy, NULL, 1.0f, dx, NULL }; ssl__parallel(c, r->planes, ssl__cpu_interpolate_chunk, &e); }
+static void ssl__cpu_batch_norm_running(ssl_ctx *c, int ch, float momentum, float unbias, const float *mean, const float *var, float *rm, float *rv)
+{
+    int j;
+    (void)c;
+    for (j = 0; j < ch; j++) {
+        rm[j] += momentum * (mean[j] - rm[j]);
+        rv[j] += momentum * (unbias * var[j] - rv[j]);
+    }
 }
 
 /* ==== the passes: the kernels below, compiled once per instruction set =================================== */
@@ -2546,9 +2922,172 @@ static void SSL__K(huber_b)(ssl_ctx *c, int64_t n, float lim, float h, const flo
 
 /* ==== >>attention ==== kernels ======================================================================= */
 
-/* ==== >>conv ==== kernels ============================================================================ */
-
 /* ==== >>batchnorm ==== kernels ======================================================================= */
+static inline void SSL__K(lane_sum)(int64_t n, const float *SSL_RESTRICT x, double *SSL_RESTRICT total) /* total[16] += sums of every 16th */
+{
+    float lane[16] = { 0.0f };
+    int64_t i;
+    int j;
+    for (i = 0; i + 16 <= n; i += 16)
+        for (j = 0; j < 16; j++) lane[j] += x[i + j];
+    for (j = 0; i < n; i++, j++) lane[j] += x[i];
+    for (j = 0; j < 16; j++) total[j] += (double)lane[j];
+}
+static inline void SSL__K(lane_square)(int64_t n, float mean, const float *SSL_RESTRICT x, double *SSL_RESTRICT total) /* of (x - mean)^2 */
+{
+    float lane[16] = { 0.0f };
+    int64_t i;
+    int j;
+    for (i = 0; i + 16 <= n; i += 16)
+        for (j = 0; j < 16; j++) lane[j] += (x[i + j] - mean) * (x[i + j] - mean);
+    for (j = 0; i < n; i++, j++) lane[j] += (x[i] - mean) * (x[i] - mean);
+    for (j = 0; j < 16; j++) total[j] += (double)lane[j];
+}
+static inline void SSL__K(lane_dot)(int64_t n, float mean, const float *SSL_RESTRICT x, const float *SSL_RESTRICT dy, double *SSL_RESTRICT total) /* dy (x - mean) */
+{
+    float lane[16] = { 0.0f };
+    int64_t i;
+    int j;
+    for (i = 0; i + 16 <= n; i += 16)
+        for (j = 0; j < 16; j++) lane[j] += (x[i + j] - mean) * dy[i + j];
+    for (j = 0; i < n; i++, j++) lane[j] += (x[i] - mean) * dy[i];
+    for (j = 0; j < 16; j++) total[j] += (double)lane[j];
+}
+static inline double SSL__K(fold)(const double *lane)
+{
+    double s = 0.0;
+    int j;
+    for (j = 0; j < 16; j++) s += lane[j];
+    return s;
+}
+#define SSL__BN_CHANNELS 64 /* most channels of a chunk */
+static inline int SSL__K(bn_range)(const ssl__bn_job *e, int chunk, int *c0) { *c0 = chunk * e->per; return SSL__MIN(e->per, e->b->ch - *c0); }
+static void SSL__K(bn_run)(ssl_ctx *c, ssl__bn_job *e, ssl__chunk_fn fn)
+{
+    e->per = (int)SSL__MAX(1, SSL__MIN(SSL__BN_CHANNELS, 1024 / e->b->hw));
+    ssl__parallel(c, (e->b->ch + e->per - 1) / e->per, fn, e);
+}
+
+/* ---- batch norm: two passes over the channels of a chunk, which stay in the cache, then a third writes y ---- */
+static void SSL__K(bn_stats)(const ssl__bn_job *e, int c0, int nc)
+{
+    const ssl__bn *b = e->b;
+    double lane[SSL__BN_CHANNELS][16];
+    int n, j;
+    memset(lane, 0, sizeof lane);
+    for (n = 0; n < b->n; n++)
+        for (j = 0; j < nc; j++) SSL__K(lane_sum)(b->hw, e->x + ((int64_t)n * b->ch + c0 + j) * b->hw, lane[j]);
+    for (j = 0; j < nc; j++) e->mean[c0 + j] = (float)(SSL__K(fold)(lane[j]) / ((double)b->n * (double)b->hw));
+    memset(lane, 0, sizeof lane);
+    for (n = 0; n < b->n; n++)
+        for (j = 0; j < nc; j++) SSL__K(lane_square)(b->hw, e->mean[c0 + j], e->x + ((int64_t)n * b->ch + c0 + j) * b->hw, lane[j]);
+    for (j = 0; j < nc; j++) e->var[c0 + j] = (float)(SSL__K(fold)(lane[j]) / ((double)b->n * (double)b->hw));
+}
+static inline void SSL__K(bn_plane)(int64_t n, float mean, float scale, float shift, int relu, const float *SSL_RESTRICT x, const float *SSL_RESTRICT res, float *SSL_RESTRICT y)
+{
+    const float floor = relu ? 0.0f : -INFINITY;
+    int64_t i;
+    if (res) for (i = 0; i < n; i++) { const float v = (x[i] - mean) * scale + shift + res[i]; y[i] = v < floor ? floor : v; }
+    else for (i = 0; i < n; i++) { const float v = (x[i] - mean) * scale + shift; y[i] = v < floor ? floor : v; }
+}
+static inline float SSL__K(bn_rstd)(const ssl__bn_job *e, int c) { return e->mean ? 1.0f / sqrtf(e->var[c] + e->b->eps) : 1.0f; }
+static void SSL__K(batch_norm_f_chunk)(void *arg, int chunk, int thread)
+{
+    const ssl__bn_job *e = (const ssl__bn_job *)arg;
+    const ssl__bn *b = e->b;
+    int c0, c, n, nc = SSL__K(bn_range)(e, chunk, &c0);
+    (void)thread;
+    if (b->stages & SSL__BN_STATS) SSL__K(bn_stats)(e, c0, nc);
+    for (n = 0; b->stages & SSL__BN_APPLY && n < b->n; n++)
+        for (c = c0; c < c0 + nc; c++) {
+            const int64_t p = ((int64_t)n * b->ch + c) * b->hw;
+            SSL__K(bn_plane)(b->hw, e->mean ? e->mean[c] : 0.0f, SSL__K(bn_rstd)(e, c) * (e->w ? e->w[c] : 1.0f), e->bias ? e->bias[c] : 0.0f, b->relu,
+                             e->x + p, e->res ? e->res + p : NULL, e->y + p);
+        }
+}
+static void SSL__K(batch_norm_f)(ssl_ctx *c, const ssl__bn *b, const float *x, const float *w, const float *bias, const float *res, float *mean, float *var, float *y)
+{
+    ssl__bn_job e;
+    memset(&e, 0, sizeof e);
+    e.b = b; e.x = x; e.w = w; e.bias = bias; e.res = res; e.mean = mean; e.var = var; e.y = y;
+    SSL__K(bn_run)(c, &e, SSL__K(batch_norm_f_chunk));
+}
+
+static void SSL__K(chansum_chunk)(void *arg, int chunk, int thread) /* one channel */
+{
+    const ssl__bn_job *e = (const ssl__bn_job *)arg;
+    double lane[16] = { 0.0 }, s = 0.0;
+    int n, j;
+    (void)thread;
+    for (n = 0; n < e->b->n; n++) SSL__K(lane_sum)(e->b->hw, e->x + ((int64_t)n * e->b->ch + chunk) * e->b->hw, lane);
+    for (j = 0; j < 16; j++) s += lane[j];
+    e->y[chunk] += (float)s;
+}
+static void SSL__K(chansum)(ssl_ctx *c, int n, int ch, int64_t hw, const float *x, float *y)
+{
+    ssl__bn b;
+    ssl__bn_job e;
+    memset(&b, 0, sizeof b);
+    memset(&e, 0, sizeof e);
+    b.n = n; b.ch = ch; b.hw = hw;
+    e.b = &b; e.x = x; e.y = y;
+    ssl__parallel(c, ch, SSL__K(chansum_chunk), &e);
+}
+
+static inline void SSL__K(relu_mask)(int64_t n, const float *SSL_RESTRICT y, float *SSL_RESTRICT dy)
+{ int64_t i; for (i = 0; i < n; i++) dy[i] = y[i] > 0.0f ? dy[i] : 0.0f; }
+static void SSL__K(bn_sums)(const ssl__bn_job *e, int c0, int nc)
+{
+    const ssl__bn *b = e->b;
+    double dot[SSL__BN_CHANNELS][16], sum[SSL__BN_CHANNELS][16];
+    int n, j;
+    memset(dot, 0, sizeof dot);
+    memset(sum, 0, sizeof sum);
+    for (n = 0; n < b->n; n++)
+        for (j = 0; j < nc; j++) {
+            const int64_t p = ((int64_t)n * b->ch + c0 + j) * b->hw;
+            if (b->relu) SSL__K(relu_mask)(b->hw, e->ya + p, e->dy + p);
+            SSL__K(lane_sum)(b->hw, e->dy + p, sum[j]);
+            SSL__K(lane_dot)(b->hw, e->mean ? e->mean[c0 + j] : 0.0f, e->x + p, e->dy + p, dot[j]);
+        }
+    for (j = 0; j < nc; j++) {
+        e->s1[c0 + j] = (float)SSL__K(fold)(sum[j]);
+        e->s2[c0 + j] = (float)(SSL__K(fold)(dot[j]) * (double)SSL__K(bn_rstd)(e, c0 + j));
+        if (e->db) e->db[c0 + j] += e->s1[c0 + j];
+        if (e->dw) e->dw[c0 + j] += e->s2[c0 + j];
+    }
+}
+static inline void SSL__K(bn_plane_b)(int64_t n, float scale, float m1, float mean, float m2, const float *SSL_RESTRICT x, const float *SSL_RESTRICT dy, float beta, float *SSL_RESTRICT dx)
+{
+    int64_t i;
+    if (beta == 0.0f) for (i = 0; i < n; i++) dx[i] = scale * (dy[i] - m1 - (x[i] - mean) * m2);
+    else for (i = 0; i < n; i++) dx[i] += scale * (dy[i] - m1 - (x[i] - mean) * m2);
+}
+static void SSL__K(batch_norm_b_chunk)(void *arg, int chunk, int thread)
+{
+    const ssl__bn_job *e = (const ssl__bn_job *)arg;
+    const ssl__bn *b = e->b;
+    const float inv = b->count > 0.0 ? (float)(1.0 / b->count) : 0.0f;
+    int c0, c, n, nc = SSL__K(bn_range)(e, chunk, &c0);
+    (void)thread;
+    if (b->stages & SSL__BN_STATS) SSL__K(bn_sums)(e, c0, nc);
+    for (n = 0; b->stages & SSL__BN_APPLY && e->dx && n < b->n; n++)
+        for (c = c0; c < c0 + nc; c++) {
+            const int64_t p = ((int64_t)n * b->ch + c) * b->hw;
+            const float rstd = SSL__K(bn_rstd)(e, c);
+            SSL__K(bn_plane_b)(b->hw, rstd * (e->w ? e->w[c] : 1.0f), e->s1[c] * inv, e->mean ? e->mean[c] : 0.0f, e->s2[c] * rstd * inv,
+                               e->x + p, e->dy + p, e->beta, e->dx + p);
+        }
+}
+static void SSL__K(batch_norm_b)(ssl_ctx *c, const ssl__bn *b, const float *x, const float *y, const float *w, const float *mean, const float *var,
+                                 float *dy, float *s1, float *s2, float *dw, float *db, float beta, float *dx)
+{
+    ssl__bn_job e;
+    memset(&e, 0, sizeof e);
+    e.b = b; e.x = x; e.ya = y; e.w = w; e.mean = (float *)(uintptr_t)mean; e.var = (float *)(uintptr_t)var;
+    e.dy = dy; e.s1 = s1; e.s2 = s2; e.dw = dw; e.db = db; e.beta = beta; e.dx = dx;
+    SSL__K(bn_run)(c, &e, SSL__K(batch_norm_b_chunk));
+}
 
 /* ==== >>optim ==== kernels: each one pass over memory ================================================ */
 static void SSL__K(sumsq_chunk)(void *arg, int chunk, int thread)
@@ -2674,7 +3213,10 @@ static void SSL__K(sgd)(ssl_ctx *c, int64_t n, const ssl__update *u, float *w, f
 #undef SSL__VDIV
 
 #define SSL__KERNEL(name, args) SSL__K(name),
-static const ssl__kernels SSL__K(table) = { SSL__ISA_NAME, SSL__KERNELS };
+static const ssl__kernels SSL__K(table) = { SSL__ISA_NAME, SSL__KERNELS
+#undef SSL__KERNEL
+#define SSL__KERNEL(name, args) ssl__cpu_##name,
+    SSL__KERNELS_ONCE };
 #undef SSL__KERNEL
 #undef SSL__K
 #undef SSL__W
@@ -4249,8 +4791,325 @@ SSL_API ssl_tensor *ssl_smooth_l1_at(const char *at, ssl_tensor *a, ssl_tensor *
 /* ==== >>attention ==================================================================================== */
 
 /* ==== >>conv ==== convolution, pooling, interpolation ================================================ */
+SSL_API int ssl_conv_desc_resolve(const ssl_conv_desc *in, ssl_conv_desc *out)
+{
+    ssl_conv_desc d = SSL_ZERO;
+    if (in) d = *in;
+    if (d._start_canary || d._end_canary) return 0;
+    d.stride = SSL__DEF(d.stride, 1);
+    d.stride_w = SSL__DEF(d.stride_w, d.stride);
+    d.padding_w = d.padding_w == SSL_CONV_ZERO ? 0 : SSL__DEF(d.padding_w, d.padding);
+    d.dilation = SSL__DEF(d.dilation, 1);
+    d.dilation_w = SSL__DEF(d.dilation_w, d.dilation);
+    d.groups = SSL__DEF(d.groups, 1);
+    d.pad_mode = d.pad_mode == SSL_PAD_DEFAULT ? SSL_PAD_ZERO : d.pad_mode;
+    *out = d;
+    return 1;
+}
+
+/* Check and fill everything of a window but the channels: 0 after an error. */
+static int ssl__window_make(const char *at, const char *op, ssl_tensor *x, int kh, int kw, const ssl_conv_desc *d, ssl__window *g)
+{
+    ssl_ctx *c = x->ctx;
+    char s[96];
+    if (c->status) return 0;
+    memset(g, 0, sizeof *g);
+    if (x->ndim != 4) { ssl__fail(c, SSL_E_SHAPE, at, "%s: x%s must be [N,C,H,W]", op, ssl__shape(x, s)); return 0; }
+    if (kh < 1 || kw < 1 || d->stride < 1 || d->stride_w < 1 || d->dilation < 1 || d->dilation_w < 1 || d->padding < 0 || d->padding_w < 0) {
+        ssl__fail(c, SSL_E_ARG, at, "%s: kernel %dx%d, stride %dx%d, padding %dx%d, dilation %dx%d: padding must be at least 0, the others at least 1",
+                  op, kh, kw, d->stride, d->stride_w, d->padding, d->padding_w, d->dilation, d->dilation_w);
+        return 0;
+    }
+    g->n = x->dim[0]; g->ci = g->co = x->dim[1]; g->h = x->dim[2]; g->w = x->dim[3];
+    g->kh = kh; g->kw = kw; g->sh = d->stride; g->sw = d->stride_w; g->ph = d->padding; g->pw = d->padding_w;
+    g->dh = d->dilation; g->dw = d->dilation_w; g->groups = d->groups;
+    g->oh = g->h + 2 * g->ph - g->dh * (kh - 1); /* positions of the kernel, then every stride-th of them */
+    g->ow = g->w + 2 * g->pw - g->dw * (kw - 1);
+    if (g->oh < 1 || g->ow < 1) {
+        ssl__fail(c, SSL_E_SHAPE, at, "%s: x%s with padding %dx%d is smaller than the kernel %dx%d with dilation %dx%d", op, ssl__shape(x, s), g->ph, g->pw, kh, kw, g->dh, g->dw);
+        return 0;
+    }
+    g->oh = (g->oh - 1) / g->sh + 1;
+    g->ow = (g->ow - 1) / g->sw + 1;
+    return 1;
+}
+
+/* ---- padding: dx += dy where it came from ---- */
+static void ssl__pad2d_back(ssl_tensor *y) { y->ctx->k->pad_b(y->ctx, (const ssl__resize *)y->aux, y->g, ssl_grad_of(y->in[0])); }
+SSL_API ssl_tensor *ssl_pad2d_at(const char *at, ssl_tensor *x, int top, int bottom, int left, int right, ssl_pad_mode mode, float value)
+{
+    ssl_ctx *c = x->ctx;
+    ssl__resize *r = (ssl__resize *)ssl__aux(c, at, sizeof *r);
+    ssl_tensor *y;
+    int dim[4];
+    char s[96];
+    if (c->status) return &c->nil;
+    if (x->ndim != 4) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_pad2d: x%s must be [N,C,H,W]", ssl__shape(x, s));
+    if (SSL__MIN(SSL__MIN(top, bottom), SSL__MIN(left, right)) < 0 ||
+        (mode == SSL_PAD_REFLECT && (SSL__MAX(top, bottom) >= x->dim[2] || SSL__MAX(left, right) >= x->dim[3])))
+        return ssl__fail(c, SSL_E_ARG, at, "ssl_pad2d: x%s padded by %d,%d rows and %d,%d columns: padding must be at least 0, and reflected padding smaller than the image",
+                         ssl__shape(x, s), top, bottom, left, right);
+    r->planes = x->dim[0] * x->dim[1]; r->h = x->dim[2]; r->w = x->dim[3];
+    r->top = top; r->left = left; r->mode = (int)mode; r->value = mode == SSL_PAD_CONSTANT ? value : 0.0f;
+    dim[0] = x->dim[0]; dim[1] = x->dim[1];
+    dim[2] = r->oh = r->h + top + bottom;
+    dim[3] = r->ow = r->w + left + right;
+    y = ssl__new(c, at, "ssl_pad2d", SSL_F32, 4, dim);
+    if (c->status) return &c->nil;
+    y->aux = r;
+    c->k->pad_f(c, r, x->x, y->x);
+    return ssl__record(y, ssl__pad2d_back, x, NULL, NULL);
+}
+
+/* ---- conv2d: dx = w transposed over dy, dw = x correlated with dy, db = sum of dy ---- */
+static void ssl__conv2d_back(ssl_tensor *y)
+{
+    const ssl__window *g = (const ssl__window *)y->aux;
+    ssl_ctx *c = y->ctx;
+    float *d, beta;
+    if ((d = ssl__grad_beta(y->in[0], &beta)) != NULL) c->k->conv_bx(c, g, y->in[1]->x, y->g, beta, d);
+    if ((d = ssl_grad_of(y->in[1])) != NULL) c->k->conv_bw(c, g, y->in[0]->x, y->g, d);
+    if ((d = ssl_grad_of(y->in[2])) != NULL) c->k->chansum(c, g->n, g->co, (int64_t)g->oh * g->ow, y->g, d);
+}
+SSL_API ssl_tensor *ssl_conv2d_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_conv_desc d;
+    ssl__window *g = (ssl__window *)ssl__aux(c, at, sizeof *g);
+    ssl_tensor *y, *in[3];
+    int dim[4];
+    char s1[96], s2[96], s3[96];
+    if (c->status) return &c->nil;
+    if (!ssl_conv_desc_resolve(desc, &d)) return ssl__fail(c, SSL_E_ARG, at, "ssl_conv2d: the ssl_conv_desc is not initialized: write `ssl_conv_desc d = SSL_ZERO;`");
+    if (x->ndim != 4 || w->ndim != 4 || d.groups < 1 || x->dim[1] != w->dim[1] * d.groups || w->dim[0] % d.groups)
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_conv2d: x%s w%s groups %d: x must be [N,Ci,H,W] and w [Co,Ci/groups,kh,kw], both channel counts divisible by groups",
+                         ssl__shape(x, s1), ssl__shape(w, s2), d.groups);
+    if (bias && (bias->ndim != 1 || bias->dim[0] != w->dim[0]))
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_conv2d: w%s bias%s: the bias must be [Co]", ssl__shape(w, s2), ssl__shape(bias, s3));
+    if (d.pad_mode != SSL_PAD_ZERO && (d.padding > 0 || d.padding_w > 0)) {
+        x = ssl_pad2d_at(at, x, d.padding, d.padding, d.padding_w, d.padding_w, d.pad_mode, d.pad_value);
+        d.padding = d.padding_w = 0;
+    }
+    if (!ssl__window_make(at, "ssl_conv2d", x, w->dim[2], w->dim[3], &d, g)) return &c->nil;
+    dim[0] = g->n;
+    dim[1] = g->co = w->dim[0];
+    dim[2] = g->oh;
+    dim[3] = g->ow;
+    y = ssl__new(c, at, "ssl_conv2d", SSL_F32, 4, dim);
+    if (c->status) return &c->nil;
+    y->aux = g;
+    c->k->conv_f(c, g, x->x, w->x, bias ? bias->x : NULL, y->x);
+    in[0] = x; in[1] = w; in[2] = bias;
+    return ssl__record_n(y, ssl__conv2d_back, 3, in);
+}
+
+/* ---- unfold: the columns of F.unfold ---- */
+static void ssl__unfold_back(ssl_tensor *y) { y->ctx->k->unfold_b(y->ctx, (const ssl__window *)y->aux, y->g, ssl_grad_of(y->in[0])); }
+SSL_API ssl_tensor *ssl_unfold_at(const char *at, ssl_tensor *x, int kh, int kw, const ssl_conv_desc *desc)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_conv_desc d;
+    ssl__window *g = (ssl__window *)ssl__aux(c, at, sizeof *g);
+    ssl_tensor *y;
+    int dim[3];
+    if (c->status) return &c->nil;
+    if (!ssl_conv_desc_resolve(desc, &d)) return ssl__fail(c, SSL_E_ARG, at, "ssl_unfold: the ssl_conv_desc is not initialized: write `ssl_conv_desc d = SSL_ZERO;`");
+    if (d.pad_mode != SSL_PAD_ZERO || d.groups != 1) return ssl__fail(c, SSL_E_ARG, at, "ssl_unfold: only zero padding and one group; use ssl_pad2d before");
+    if (!ssl__window_make(at, "ssl_unfold", x, kh, kw, &d, g)) return &c->nil;
+    dim[0] = g->n;
+    dim[1] = g->ci * kh * kw;
+    dim[2] = g->oh * g->ow;
+    y = ssl__new(c, at, "ssl_unfold", SSL_F32, 3, dim);
+    if (c->status) return &c->nil;
+    y->aux = g;
+    c->k->unfold_f(c, g, x->x, y->x);
+    return ssl__record(y, ssl__unfold_back, x, NULL, NULL);
+}
+
+/* ---- pooling: max passes dy to the pixel that won (the first of equals), mean spreads it over the window ---- */
+typedef struct ssl__pool_aux { ssl__window g; int32_t *at; } ssl__pool_aux;
+static void ssl__max_pool2d_back(ssl_tensor *y)
+{
+    const ssl__pool_aux *a = (const ssl__pool_aux *)y->aux;
+    y->ctx->k->max_pool_b(y->ctx, &a->g, a->at, y->g, ssl_grad_of(y->in[0]));
+}
+static void ssl__avg_pool2d_back(ssl_tensor *y) { y->ctx->k->avg_pool_b(y->ctx, &((const ssl__pool_aux *)y->aux)->g, y->g, ssl_grad_of(y->in[0])); }
+
+/* The output of a pool and its aux; the nil tensor after an error. */
+static ssl_tensor *ssl__pool(const char *at, const char *op, ssl_tensor *x, int kh, int kw, int stride, int padding)
+{
+    ssl_ctx *c = x->ctx;
+    ssl__pool_aux *a = (ssl__pool_aux *)ssl__aux(c, at, sizeof *a);
+    ssl_conv_desc d = SSL_ZERO;
+    ssl_tensor *y;
+    int dim[4];
+    ssl_conv_desc_resolve(NULL, &d);
+    d.stride = stride ? stride : kh;
+    d.stride_w = stride ? stride : kw;
+    d.padding = d.padding_w = padding;
+    if (c->status || !ssl__window_make(at, op, x, kh, kw, &d, &a->g)) return &c->nil;
+    if (2 * padding > SSL__MIN(kh, kw)) return ssl__fail(c, SSL_E_ARG, at, "%s: padding %d is more than half of the kernel %d", op, padding, SSL__MIN(kh, kw));
+    dim[0] = a->g.n; dim[1] = a->g.ci; dim[2] = a->g.oh; dim[3] = a->g.ow;
+    y = ssl__new(c, at, op, SSL_F32, 4, dim);
+    if (!c->status) y->aux = a;
+    return y;
+}
+SSL_API ssl_tensor *ssl_max_pool2d_at(const char *at, ssl_tensor *x, int kernel, int stride, int padding)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *y = ssl__pool(at, "ssl_max_pool2d", x, kernel, kernel, stride, padding);
+    ssl__pool_aux *a = (ssl__pool_aux *)y->aux;
+    if (!c->status) a->at = (int32_t *)ssl__temp(c, at, sizeof(int32_t) * (size_t)ssl_numel(y));
+    if (c->status) return &c->nil;
+    c->k->max_pool_f(c, &a->g, x->x, y->x, a->at);
+    return ssl__record(y, ssl__max_pool2d_back, x, NULL, NULL);
+}
+static ssl_tensor *ssl__avg_pool(const char *at, const char *op, ssl_tensor *x, int kh, int kw, int stride, int padding)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *y = ssl__pool(at, op, x, kh, kw, stride, padding);
+    if (c->status) return &c->nil;
+    c->k->avg_pool_f(c, &((const ssl__pool_aux *)y->aux)->g, x->x, y->x);
+    return ssl__record(y, ssl__avg_pool2d_back, x, NULL, NULL);
+}
+SSL_API ssl_tensor *ssl_avg_pool2d_at(const char *at, ssl_tensor *x, int kernel, int stride, int padding)
+{ return ssl__avg_pool(at, "ssl_avg_pool2d", x, kernel, kernel, stride, padding); }
+SSL_API ssl_tensor *ssl_global_avg_pool_at(const char *at, ssl_tensor *x)
+{
+    ssl_tensor *y = ssl__avg_pool(at, "ssl_global_avg_pool", x, x->ndim == 4 ? x->dim[2] : 1, x->ndim == 4 ? x->dim[3] : 1, 0, 0);
+    return ssl_reshape_at(at, y, 2, y->dim[0], y->dim[1]);
+}
+
+/* ---- interpolation ---- */
+static void ssl__interpolate_back(ssl_tensor *y) { y->ctx->k->interpolate_b(y->ctx, (const ssl__resize *)y->aux, y->g, ssl_grad_of(y->in[0])); }
+SSL_API ssl_tensor *ssl_interpolate_at(const char *at, ssl_tensor *x, int oh, int ow, ssl_interpolation mode)
+{
+    ssl_ctx *c = x->ctx;
+    ssl__resize *r = (ssl__resize *)ssl__aux(c, at, sizeof *r);
+    ssl_tensor *y;
+    int dim[4];
+    char s[96];
+    if (c->status) return &c->nil;
+    if (x->ndim != 4) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_interpolate: x%s must be [N,C,H,W]", ssl__shape(x, s));
+    dim[0] = x->dim[0]; dim[1] = x->dim[1]; dim[2] = oh; dim[3] = ow;
+    y = ssl__new(c, at, "ssl_interpolate", SSL_F32, 4, dim);
+    if (c->status) return &c->nil;
+    r->planes = x->dim[0] * x->dim[1]; r->h = x->dim[2]; r->w = x->dim[3]; r->oh = oh; r->ow = ow;
+    r->mode = mode == SSL_INTERPOLATE_DEFAULT ? (int)SSL_INTERPOLATE_BILINEAR : (int)mode;
+    y->aux = r;
+    c->k->interpolate_f(c, r, x->x, y->x);
+    return ssl__record(y, ssl__interpolate_back, x, NULL, NULL);
+}
 
 /* ==== >>batchnorm ==================================================================================== */
+/* With xhat = (x - mean) rstd and g = dy (after the ReLU): dw = sum g xhat, db = sum g,
+   dx = w rstd (g - db / count - xhat dw / count), or w rstd g where mean and variance were constants. Saved: mean and variance. */
+typedef struct ssl__bn_aux { ssl__bn b; float *mean, *var, *sums; } ssl__bn_aux;
+static void ssl__batch_norm_back(ssl_tensor *y)
+{
+    ssl__bn_aux *a = (ssl__bn_aux *)y->aux;
+    ssl_tensor *x = y->in[0], *w = y->in[1], *bias = y->in[2], *res = y->in[3];
+    ssl_ctx *c = y->ctx;
+    ssl_tensor t = *y; /* owns dy where y must keep its own */
+    float *dx, beta;
+    if (a->b.relu && y->keep_grad) {
+        t.keep_grad = 0;
+        t.g = ssl__grad_buffer(c, y->at, ssl_numel(y));
+        if (!t.g) return;
+        c->dev->copy(t.g, y->g, ssl__bytes(y));
+    }
+    dx = ssl__grad_beta(x, &beta);
+    a->b.stages = SSL__BN_STATS | SSL__BN_APPLY;
+    c->k->batch_norm_b(c, &a->b, x->x, y->x, w ? w->x : NULL, a->mean, a->var, t.g, a->sums, a->sums + a->b.ch, ssl_grad_of(w), ssl_grad_of(bias), beta, dx);
+    if (t.g != y->g) { ssl__grad_pass(&t, res); ssl__grad_drop(&t); }
+    else ssl__grad_pass(y, res);
+}
+
+/* mean NULL: y = w x + bias alone. count 0: mean and var are given, else they are made from x. */
+static ssl_tensor *ssl__norm_channels(const char *at, const char *op, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *res,
+                                      const ssl__bn *b, float *mean, float *var)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *y = ssl__like(at, op, x), *in[4];
+    ssl__bn_aux *a = (ssl__bn_aux *)ssl__aux(c, at, sizeof *a);
+    if (c->status) return &c->nil;
+    a->b = *b;
+    a->b.stages = SSL__BN_APPLY | (b->count > 0.0 ? (int)SSL__BN_STATS : 0);
+    a->mean = mean;
+    a->var = var;
+    a->sums = (float *)ssl__temp(c, at, sizeof(float) * 2 * (size_t)b->ch);
+    if (c->status) return &c->nil;
+    y->aux = a;
+    c->k->batch_norm_f(c, &a->b, x->x, w ? w->x : NULL, bias ? bias->x : NULL, res ? res->x : NULL, mean, var, y->x);
+    in[0] = x; in[1] = w; in[2] = bias; in[3] = res;
+    return ssl__record_n(y, ssl__batch_norm_back, 4, in);
+}
+
+/* 1 if every given vector is [channels of x]. */
+static int ssl__norm_check(const char *at, const char *op, ssl_tensor *x, int n, ssl_tensor *const *v)
+{
+    char s1[96], s2[96];
+    int i;
+    if (x->ctx->status) return 0;
+    if (x->ndim != 2 && x->ndim != 4) { ssl__fail(x->ctx, SSL_E_SHAPE, at, "%s: x%s must be [N,C] or [N,C,H,W]", op, ssl__shape(x, s1)); return 0; }
+    for (i = 0; i < n; i++)
+        if (v[i] && (v[i]->ndim != 1 || v[i]->dim[0] != x->dim[1])) {
+            ssl__fail(x->ctx, SSL_E_SHAPE, at, "%s: x%s with a vector%s per channel: weight, bias and running statistics must be [C]", op, ssl__shape(x, s1), ssl__shape(v[i], s2));
+            return 0;
+        }
+    return 1;
+}
+
+static ssl_tensor *ssl__batch_norm(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *rm, ssl_tensor *rv,
+                                   float momentum, float eps, int relu, ssl_tensor *res)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *v[4], *y;
+    ssl__bn b;
+    float *mean, *var;
+    char s1[96], s2[96];
+    v[0] = w; v[1] = bias; v[2] = rm; v[3] = rv;
+    if (!ssl__norm_check(at, "ssl_batch_norm", x, 4, v)) return &c->nil;
+    if (!rm != !rv) return ssl__fail(c, SSL_E_ARG, at, "ssl_batch_norm: give both running_mean and running_var, or neither");
+    if (res && ssl_numel(res) != ssl_numel(x)) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_batch_norm: x%s residual%s: shapes must be equal", ssl__shape(x, s1), ssl__shape(res, s2));
+    memset(&b, 0, sizeof b);
+    b.n = x->dim[0]; b.ch = x->dim[1]; b.hw = ssl_numel(x) / ((int64_t)b.n * b.ch); b.relu = relu; b.eps = eps;
+    if (rm && !c->training) return ssl__norm_channels(at, "ssl_batch_norm", x, w, bias, res, &b, rm->x, rv->x);
+    b.count = (double)b.n * (double)b.hw;
+    if (b.count < 2.0) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_batch_norm: x%s has one value per channel, which has no variance: use a batch of at least 2 in training", ssl__shape(x, s1));
+    mean = (float *)ssl__temp(c, at, sizeof(float) * 2 * (size_t)b.ch);
+    if (!mean) return &c->nil;
+    var = mean + b.ch;
+    y = ssl__norm_channels(at, "ssl_batch_norm", x, w, bias, res, &b, mean, var);
+    if (rm && !c->status) c->k->batch_norm_running(c, b.ch, momentum, (float)(b.count / (b.count - 1.0)), mean, var, rm->x, rv->x);
+    return y;
+}
+SSL_API ssl_tensor *ssl_batch_norm_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *rm, ssl_tensor *rv, float momentum, float eps)
+{ return ssl__batch_norm(at, x, w, bias, rm, rv, momentum, eps, 0, NULL); }
+SSL_API ssl_tensor *ssl_batch_norm_relu_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *rm, ssl_tensor *rv, float momentum, float eps, ssl_tensor *res)
+{ return ssl__batch_norm(at, x, w, bias, rm, rv, momentum, eps, 1, res); }
+
+/* The groups as the channels of one image [1, N groups, C/groups H W], then weight and bias per channel. */
+SSL_API ssl_tensor *ssl_group_norm_at(const char *at, ssl_tensor *x, int groups, ssl_tensor *w, ssl_tensor *bias, float eps)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *v[2], *y;
+    ssl__bn b;
+    float *mean;
+    char s[96];
+    v[0] = w; v[1] = bias;
+    if (!ssl__norm_check(at, "ssl_group_norm", x, 2, v)) return &c->nil;
+    if (groups < 1 || x->dim[1] % groups) return ssl__fail(c, SSL_E_ARG, at, "ssl_group_norm: x%s has %d channels, which %d groups do not divide", ssl__shape(x, s), x->dim[1], groups);
+    memset(&b, 0, sizeof b);
+    b.n = 1; b.ch = x->dim[0] * groups; b.hw = ssl_numel(x) / b.ch; b.eps = eps; b.count = (double)b.hw;
+    mean = (float *)ssl__temp(c, at, sizeof(float) * 2 * (size_t)b.ch);
+    if (!mean) return &c->nil;
+    y = ssl__norm_channels(at, "ssl_group_norm", x, NULL, NULL, NULL, &b, mean, mean + b.ch);
+    if (!w && !bias) return y;
+    memset(&b, 0, sizeof b);
+    b.n = x->dim[0]; b.ch = x->dim[1]; b.hw = ssl_numel(x) / ((int64_t)b.n * b.ch);
+    return ssl__norm_channels(at, "ssl_group_norm", y, w, bias, NULL, &b, NULL, NULL);
+}
 
 /* ==== >>layer ==== named groups of parameters ======================================================== */
 
