@@ -962,7 +962,7 @@ typedef struct ssl__backend { /* memory of a device; all return 0 or NULL on fai
 typedef struct ssl__chunk { struct ssl__chunk *next; char *p; size_t size, used; } ssl__chunk;
 typedef struct ssl__arena { ssl__chunk *first, *now; size_t used, peak; int on_device; } ssl__arena;
 typedef struct ssl__free { float *p; int64_t n; } ssl__free; /* a gradient buffer that can be used again this step */
-typedef struct ssl__slot { void *raw, *p; size_t size; } ssl__slot;
+typedef struct ssl__slot { void *raw, *p; size_t size, missing; } ssl__slot; /* missing: bytes that could not be had */
 typedef struct ssl__owned { struct ssl__owned *next; void *p; void (*close)(void *p); } ssl__owned; /* closed by ssl_close */
 typedef struct ssl__param {
     ssl_tensor t;
@@ -979,6 +979,7 @@ struct ssl_ctx {
     ssl_error_fn on_error;
     void *on_error_user;
     ssl_tensor nil; /* what a failed op returns: never NULL */
+    const char *at; /* the caller's line of the op at work: for errors found below the ops */
     const ssl__kernels *k;
     const ssl__backend *dev;
     ssl_device device;
@@ -1098,35 +1099,45 @@ static int ssl__grow(ssl_ctx *c, const char *at, void **array, int *cap, int nee
     return 1;
 }
 
-typedef void (*ssl__chunk_fn)(void *arg, int chunk, int thread);
-/* Run chunks 0..n-1 on all threads. How work is cut into chunks must not depend on the number of threads, and no two
-   chunks may write the same place: then the bits do not depend on it either. */
-static void ssl__parallel(ssl_ctx *c, int n_chunks, ssl__chunk_fn fn, void *arg)
+static void ssl__starved(ssl_ctx *c, ssl__slot *s)
 {
-    int i;
-#ifdef _OPENMP
-    if (c->n_threads > 1 && n_chunks > 1) {
-#  pragma omp parallel for num_threads(c->n_threads) schedule(dynamic, 1)
-        for (i = 0; i < n_chunks; i++) fn(arg, i, omp_get_thread_num());
-        return;
-    }
-#endif
-    (void)c;
-    for (i = 0; i < n_chunks; i++) fn(arg, i, 0);
+    if (s->missing) ssl__fail(c, SSL_E_MEMORY, c->at, "out of memory: %zu bytes asked for to work in", s->missing);
+    s->missing = 0;
 }
-
-/* 64-byte aligned working memory of one thread (-1: the shared slot); valid until the slot's next call. */
-static SSL__UNUSED void *ssl__scratch(ssl_ctx *c, int thread, size_t bytes)
+/* 64-byte aligned working memory of one thread (-1: the shared slot); valid until the slot's next call. NULL when there is
+   none: the kernel returns, and the error is raised once its threads have joined. */
+static void *ssl__scratch(ssl_ctx *c, int thread, size_t bytes)
 {
     ssl__slot *s = &c->scratch[thread < 0 ? c->n_threads : thread];
     if (s->size < bytes) {
         ssl__release(s->raw);
         s->size = bytes + bytes / 4;
         s->raw = SSL_MALLOC(s->size + 64);
-        SSL_ASSERT(s->raw);
         s->p = (void *)(((uintptr_t)s->raw + 63) & ~(uintptr_t)63);
+        if (!s->raw) {
+            s->p = NULL;
+            s->size = 0;
+            s->missing = bytes;
+            if (thread < 0) ssl__starved(c, s);
+        }
     }
     return s->p;
+}
+
+typedef void (*ssl__chunk_fn)(void *arg, int chunk, int thread);
+/* Run chunks 0..n-1 on all threads. How work is cut into chunks must not depend on the number of threads, and no two
+   chunks may write the same place: then the bits do not depend on it either. */
+static void ssl__parallel(ssl_ctx *c, int n_chunks, ssl__chunk_fn fn, void *arg)
+{
+    int i, threads = 1;
+#ifdef _OPENMP
+    if (n_chunks > 1) threads = c->n_threads;
+#  pragma omp parallel for num_threads(threads) schedule(dynamic, 1) if (threads > 1)
+    for (i = 0; i < n_chunks; i++) fn(arg, i, omp_get_thread_num());
+#else
+    for (i = 0; i < n_chunks; i++) fn(arg, i, 0);
+#endif
+    for (i = 0; i < threads; i++) ssl__starved(c, &c->scratch[i]);
 }
 
 /* ---- arenas: bump allocation in chunks; after a step they merge into one chunk of the peak size, and nothing allocates */
@@ -1178,16 +1189,28 @@ static void ssl__arena_free(ssl_ctx *c, ssl__arena *a)
 static void ssl__arena_reset(ssl_ctx *c, ssl__arena *a)
 {
     if (a->first && a->first->next) { /* more than one chunk: replace them by one that holds everything */
-        size_t peak = a->peak + a->peak / 16;
+        const size_t peak = a->peak;
         ssl__arena_free(c, a);
-        ssl__arena_alloc(c, a, "ssl_step_end", peak);
+        ssl__arena_alloc(c, a, "ssl_step_end", peak + peak / 16);
+        a->peak = peak;
     }
     if (a->first) a->first->used = 0;
     a->used = 0;
 }
 
-static void *ssl__cpu_alloc(size_t n) { return aligned_alloc(64, (n + 63) & ~(size_t)63); }
-static void ssl__cpu_release(void *p) { free(p); }
+static void *ssl__cpu_alloc(size_t n) /* 64-byte aligned; the word before it is what SSL_FREE takes */
+{
+    char *raw = (char *)SSL_MALLOC(n + 64), *p = raw + 64 - ((uintptr_t)raw & 63);
+    if (!raw) return NULL;
+    memcpy(p - sizeof raw, &raw, sizeof raw);
+    return p;
+}
+static void ssl__cpu_release(void *p)
+{
+    void *raw;
+    memcpy(&raw, (char *)p - sizeof raw, sizeof raw);
+    SSL_FREE(raw);
+}
 static int ssl__cpu_copy(void *d, const void *s, size_t n) { memcpy(d, s, n); return 1; }
 static const ssl__backend ssl__cpu_backend = { ssl__cpu_alloc, ssl__cpu_release, ssl__cpu_copy, ssl__cpu_copy, ssl__cpu_copy };
 
@@ -1399,6 +1422,7 @@ static void ssl__gemm_chunk(void *arg, int chunk, int thread)
     const size_t a_bytes = ssl__gemm_bytes(g, g->mt), b_bytes = g->shared_b ? 0 : ssl__gemm_bytes(g, g->nt);
     char *pa = (char *)ssl__scratch(g->c, thread, a_bytes + b_bytes), *pb = pa + a_bytes;
     int kb;
+    if (!pa) return;
     if (g->kind->begin) g->kind->begin();
     for (kb = 0; kb < g->blocks_k; kb++) {
         if (g->shared_b) pb = ssl__gemm_shared(g, kb, j0);
@@ -1446,7 +1470,7 @@ static void ssl__gemm_run(ssl_ctx *c, const ssl__gemm_kind *kind, int ta, int tb
     ssl__gemm_plan(&g, batch);
     if (batch == 1 && g.tiles_m > 2) {
         g.shared_b = (char *)ssl__scratch(c, -1, (size_t)g.blocks_k * ssl__gemm_bytes(&g, ssl__round_up(n, kind->nr)));
-        ssl__parallel(c, ssl__ceil_div(n, kind->nr), ssl__gemm_share_chunk, &g);
+        if (g.shared_b) ssl__parallel(c, ssl__ceil_div(n, kind->nr), ssl__gemm_share_chunk, &g);
     }
     ssl__parallel(c, batch * g.tiles_m * g.tiles_n, ssl__gemm_chunk, &g);
 }
@@ -2221,6 +2245,7 @@ static void SSL__K(sum)(ssl_ctx *c, int64_t n, float scale, const float *x, floa
     SSL__K(ew) e = { n, scale, x, NULL, NULL, part };
     double s = 0.0;
     int i;
+    if (!part) return;
     SSL__K(ew_run)(c, SSL__K(sum_chunk), &e);
     for (i = 0; i < n_chunks; i++) s += (double)part[i];
     y[0] = (float)(s * (double)scale);
@@ -2706,6 +2731,7 @@ static void SSL__K(layer_norm_b)(ssl_ctx *c, int rows, int cols, const float *x,
     e.rows = rows; e.cols = cols; e.x = x; e.w = w; e.stat = stat; e.dy = dy; e.beta = beta; e.out = dx;
     chunks = SSL__K(row_chunks)(&e, 64);
     if (dw || db) e.part = (float *)ssl__scratch(c, -1, sizeof(float) * 2 * (size_t)chunks * (size_t)cols);
+    if ((dw || db) && !e.part) return;
     ssl__parallel(c, chunks, SSL__K(layer_norm_b_chunk), &e);
     if (dw) SSL__K(colsum)(c, chunks, cols, e.part, dw);
     if (db) SSL__K(colsum)(c, chunks, cols, e.part + (int64_t)chunks * cols, db);
@@ -2837,6 +2863,7 @@ static void SSL__K(cross_entropy_f)(ssl_ctx *c, int rows, int cols, float smooth
     e.rows = rows; e.cols = cols; e.p = smoothing; e.x = x; e.target = target; e.out2 = lse;
     chunks = SSL__K(row_chunks)(&e, rows);
     e.part = (float *)ssl__scratch(c, -1, sizeof(float) * 2 * (size_t)chunks);
+    if (!e.part) return;
     ssl__parallel(c, chunks, SSL__K(cross_entropy_f_chunk), &e);
     for (i = 0; i < chunks; i++) { sum += (double)e.part[2 * i]; count += (double)e.part[2 * i + 1]; }
     lse[rows] = count > 0.0 ? (float)(1.0 / count) : 0.0f;
@@ -2897,6 +2924,7 @@ static void SSL__K(huber_f)(ssl_ctx *c, int64_t n, float lim, float h, const flo
     SSL__K(pair) e = { n, lim, h, 0.0f, a, b, NULL, NULL, part };
     double s = 0.0;
     int i;
+    if (!part) return;
     ssl__parallel(c, chunks, SSL__K(huber_f_chunk), &e);
     for (i = 0; i < chunks; i++) s += (double)part[i];
     loss[0] = (float)(s / (double)n);
@@ -3111,6 +3139,7 @@ static void SSL__K(sumsq)(ssl_ctx *c, int64_t n, const float *x, float *y)
     SSL__K(ew) e = { n, 0.0f, x, NULL, NULL, part };
     double s = 0.0;
     int i;
+    if (!part) return;
     SSL__K(ew_run)(c, SSL__K(sumsq_chunk), &e);
     for (i = 0; i < n_chunks; i++) s += (double)part[i];
     y[0] = (float)s;
@@ -3278,29 +3307,33 @@ static int ssl__max_threads(void)
 SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
 {
     ssl_desc d = SSL_ZERO;
-    ssl_ctx *c = (ssl_ctx *)SSL_MALLOC(sizeof *c);
-    if (desc) d = *desc;
+    const int initialized = !desc || (!desc->_start_canary && !desc->_end_canary);
+    int threads;
+    ssl_ctx *c;
+    if (desc && initialized) d = *desc;
+    threads = d.threads > 0 ? d.threads : ssl__max_threads();
+    c = (ssl_ctx *)SSL_MALLOC(sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 1));
     if (!c) {
         if (d.on_error) d.on_error(SSL_E_MEMORY, ssl__no_memory.message, d.on_error_user);
         else fprintf(stderr, "%s: error: %s\n", at, ssl__no_memory.message);
         return (ssl_ctx *)&ssl__no_memory;
     }
-    memset(c, 0, sizeof *c);
+    memset(c, 0, sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 1));
+    c->scratch = (ssl__slot *)(c + 1);
     c->nil.ctx = c;
     c->nil.op = "nil";
-    c->nil.at = at;
+    c->nil.at = c->at = at;
     c->on_error = d.on_error;
     c->on_error_user = d.on_error_user;
     c->seed = d.seed;
     c->training = 1;
     c->device = d.device == SSL_DEVICE_DEFAULT ? SSL_DEVICE_CPU : d.device;
     c->precision = d.precision == SSL_PRECISION_DEFAULT ? SSL_PRECISION_HIGHEST : d.precision;
-    c->n_threads = d.threads > 0 ? d.threads : ssl__max_threads();
+    c->n_threads = threads;
     c->dev = &ssl__cpu_backend;
     c->k = ssl__cpu_kernels();
     c->data.on_device = 1;
-    if (d._start_canary || d._end_canary) { ssl__fail(c, SSL_E_ARG, at, "ssl_open: the ssl_desc is not initialized: write `ssl_desc d = SSL_ZERO;`"); return c; }
-    c->scratch = (ssl__slot *)ssl__alloc(c, at, sizeof(ssl__slot) * (size_t)(c->n_threads + 1));
+    if (!initialized) ssl__fail(c, SSL_E_ARG, at, "ssl_open: the ssl_desc is not initialized: write `ssl_desc d = SSL_ZERO;`");
 #ifdef __CUDACC__
     if (c->device == SSL_DEVICE_CUDA) ssl__cuda_open(c, at);
 #else
@@ -3327,8 +3360,7 @@ SSL_API int ssl_close(ssl_ctx *c)
     ssl__arena_free(c, &c->data);
     ssl__arena_free(c, &c->host);
     ssl__release(c->free_grads);
-    for (i = 0; c->scratch && i <= c->n_threads; i++) ssl__release(c->scratch[i].raw);
-    ssl__release(c->scratch);
+    for (i = 0; i <= c->n_threads; i++) ssl__release(c->scratch[i].raw);
     SSL_FREE(c);
     return code;
 }
@@ -3396,25 +3428,28 @@ SSL_API int64_t ssl_numel(const ssl_tensor *t)
 
 static size_t ssl__bytes(const ssl_tensor *t) { return (size_t)ssl_numel(t) * (t->dtype == SSL_U8 ? 1 : 4); }
 
+#define SSL__NUMEL_LIMIT ((int64_t)1 << 40)
 /* A tensor of this step without values yet (reshape and detach share their input's). */
 static ssl_tensor *ssl__node(ssl_ctx *c, const char *at, const char *op, ssl_dtype dtype, int ndim, const int *dim)
 {
     ssl_tensor *t;
+    int64_t n = 1;
     int i;
     if (c->status) return &c->nil;
     if (ndim < 1 || ndim > SSL_DIMS) return ssl__fail(c, SSL_E_SHAPE, at, "%s: %d axes: a tensor has 1 to %d", op, ndim, SSL_DIMS);
+    for (i = 0; i < ndim; n *= dim[i++]) {
+        if (dim[i] <= 0) return ssl__fail(c, SSL_E_SHAPE, at, "%s: axis %d would have %d elements: every axis needs at least 1", op, i, dim[i]);
+        if (n > SSL__NUMEL_LIMIT / dim[i]) return ssl__fail(c, SSL_E_SHAPE, at, "%s: a tensor of more than 2^40 elements", op);
+    }
     t = (ssl_tensor *)ssl__arena_alloc(c, &c->host, at, sizeof *t);
     if (!t) return &c->nil;
     memset(t, 0, sizeof *t);
     t->ctx = c;
     t->op = op;
-    t->at = at;
+    t->at = c->at = at;
     t->dtype = dtype;
     t->ndim = ndim;
-    for (i = 0; i < ndim; i++) {
-        t->dim[i] = dim[i];
-        if (dim[i] <= 0) return ssl__fail(c, SSL_E_SHAPE, at, "%s: axis %d would have %d elements: every axis needs at least 1", op, i, dim[i]);
-    }
+    memcpy(t->dim, dim, sizeof *dim * (size_t)ndim);
     return t;
 }
 
@@ -3453,8 +3488,10 @@ static ssl_tensor *ssl__record_n(ssl_tensor *y, ssl_op_fn back, int n, ssl_tenso
 {
     ssl_ctx *c = y->ctx;
     int i;
-    if (c->status || c->no_grad) return y;
-    for (i = 0; i < n; i++) if (in[i] && in[i]->needs_grad) y->needs_grad = 1;
+    for (i = 0; i < n; i++)
+        if (in[i] && in[i]->ctx != c) return ssl__fail(c, SSL_E_ARG, y->at, "%s: its inputs belong to two contexts", y->op);
+    if (c->status) return &c->nil;
+    for (i = 0; i < n && !c->no_grad; i++) if (in[i] && in[i]->needs_grad) y->needs_grad = 1;
     if (!y->needs_grad) return y;
     y->in = (ssl_tensor **)ssl__aux(c, y->at, sizeof *y->in * (size_t)n);
     if (!y->in) return &c->nil;
@@ -3514,7 +3551,10 @@ static void ssl__grad_pass(ssl_tensor *y, ssl_tensor *x)
 {
     if (!x || !x->needs_grad) return;
     if (!x->g && !y->keep_grad && !x->keep_grad) { x->g = y->g; y->g = NULL; }
-    else x->ctx->k->axpy(x->ctx, ssl_numel(x), 1.0f, y->g, ssl_grad_of(x));
+    else {
+        float *dx = ssl_grad_of(x);
+        if (dx) x->ctx->k->axpy(x->ctx, ssl_numel(x), 1.0f, y->g, dx);
+    }
 }
 
 static int ssl__has_nan(const ssl_tensor *t) /* host check of a float tensor by bits: NaN or infinity */
@@ -3554,6 +3594,7 @@ SSL_API void ssl_backward_at(const char *at, ssl_tensor *loss)
     if (ssl__has_nan(loss)) { ssl__blame_nan(at, loss); return; }
     c->k->fill(c, 1, 1.0f, ssl_grad_of(loss));
     for (t = c->tape; t && !c->status; t = t->prev) { /* newest first = reverse order */
+        c->at = t->at;
         if (t->g && t->back) t->back(t);
         ssl__grad_drop(t);
     }
@@ -3614,8 +3655,7 @@ SSL_API ssl_tensor *ssl_custom_op_at(const char *at, ssl_ctx *c, const char *nam
     y->in = (ssl_tensor **)ssl__aux(c, at, sizeof *y->in * (size_t)SSL__MAX(n_in, 1));
     if (c->status) return &c->nil;
     if (n) memcpy(y->aux, params, n);
-    memcpy(y->in, in, sizeof *in * (size_t)n_in);
-    y->n_in = n_in;
+    for (y->n_in = 0; y->n_in < n_in; y->n_in++) y->in[y->n_in] = in[y->n_in];
     forward(y);
     return ssl__record_n(y, backward, n_in, in);
 }
@@ -3790,6 +3830,14 @@ SSL_API int ssl_param_group(ssl_ctx *c, const char *pattern, float lr_scale, flo
 SSL_API void ssl_zero_grad(ssl_ctx *c) { if (!c->status && c->n_flat) c->k->fill(c, c->n_flat, 0.0f, c->grads); }
 
 /* ==== >>op ==== every block: shape rule, forward, record; above it the backward ========================= */
+static int ssl__is(ssl_ctx *c, const char *at, const char *op, const char *name, const ssl_tensor *t, ssl_dtype want)
+{
+    static const char *const kind[] = { "float", "int32", "uint8" };
+    char s[96];
+    if (t->dtype == want) return 1;
+    ssl__fail(c, SSL_E_ARG, at, "%s: %s%s holds %s values: %s values are needed", op, name, ssl__shape(t, s), kind[t->dtype], kind[want]);
+    return 0;
+}
 static int ssl__last(const ssl_tensor *t) { return t->ndim ? t->dim[t->ndim - 1] : 0; }
 static int ssl__rows(const ssl_tensor *t) { const int d = ssl__last(t); return d ? (int)(ssl_numel(t) / d) : 0; }
 
@@ -3799,7 +3847,7 @@ typedef void (*ssl__unary_f)(ssl_ctx *c, int64_t n, float p, const float *x, flo
 static ssl_tensor *ssl__unary(const char *at, const char *op, ssl_tensor *x, float p, ssl__unary_f f, ssl_op_fn back)
 {
     ssl_ctx *c = x->ctx;
-    ssl_tensor *y = c->status ? &c->nil : ssl__like(at, op, x);
+    ssl_tensor *y = !ssl__is(c, at, op, "x", x, SSL_F32) ? &c->nil : ssl__like(at, op, x);
     ssl__unary_aux *aux = (ssl__unary_aux *)ssl__aux(c, at, sizeof *aux);
     if (c->status) return &c->nil;
     aux->p = p;
@@ -3811,10 +3859,11 @@ static ssl_tensor *ssl__unary(const char *at, const char *op, ssl_tensor *x, flo
     static void ssl__##name##_back(ssl_tensor *y)                                                              \
     {                                                                                                          \
         ssl_tensor *x = y->in[0];                                                                              \
-        x->ctx->k->name##_b(x->ctx, ssl_numel(x), ((ssl__unary_aux *)y->aux)->p, x->x, y->x, y->g, ssl_grad_of(x)); \
+        float *dx = ssl_grad_of(x);                                                                            \
+        if (dx) x->ctx->k->name##_b(x->ctx, ssl_numel(x), ((ssl__unary_aux *)y->aux)->p, x->x, y->x, y->g, dx); \
     }                                                                                                          \
     static ssl_tensor *ssl__##name##_op(const char *at, ssl_tensor *x, float p)                                \
-    { return ssl__unary(at, "ssl_" #name, x, p, x->ctx->k->name##_f, ssl__##name##_back); }
+    { return x->ctx->status ? &x->ctx->nil : ssl__unary(at, "ssl_" #name, x, p, x->ctx->k->name##_f, ssl__##name##_back); }
 SSL__UNARY(SSL__UNARY_OP)
 #undef SSL__UNARY_OP
 SSL_API ssl_tensor *ssl_relu_at(const char *at, ssl_tensor *x) { return ssl__relu_op(at, x, 0.0f); }
@@ -3899,7 +3948,7 @@ SSL_API ssl_tensor *ssl_linear_fused_at(const char *at, ssl_tensor *x, ssl_tenso
     ssl_tensor *y, *in[4];
     int dim[SSL_DIMS], n, m, k;
     char s1[96], s2[96], s3[96];
-    if (c->status) return &c->nil;
+    if (c->status || !ssl__is(c, at, "ssl_linear", "x", x, SSL_F32)) return &c->nil;
     if (w->ndim != 2 || ssl__last(x) != w->dim[1])
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_linear: x%s w%s: the last axis of x must equal axis 1 of w [out,in]", ssl__shape(x, s1), ssl__shape(w, s2));
     if (b && (b->ndim != 1 || b->dim[0] != w->dim[0]))
@@ -3957,7 +4006,7 @@ SSL_API ssl_tensor *ssl_matmul_t_at(const char *at, ssl_tensor *a, ssl_tensor *b
     ssl_tensor *y;
     int dim[SSL_DIMS], i, same = 1;
     char s1[96], s2[96];
-    if (c->status) return &c->nil;
+    if (c->status || !ssl__is(c, at, "ssl_matmul", "a", a, SSL_F32) || !ssl__is(c, at, "ssl_matmul", "b", b, SSL_F32)) return &c->nil;
     memset(&q, 0, sizeof q);
     if (a->ndim >= 2 && b->ndim >= 2) {
         const int *da = a->dim + a->ndim - 2, *db = b->dim + b->ndim - 2;
@@ -3989,13 +4038,14 @@ SSL_API ssl_tensor *ssl_matmul_t_at(const char *at, ssl_tensor *a, ssl_tensor *b
 static void ssl__sum_back(ssl_tensor *y)
 {
     ssl_tensor *x = y->in[0];
-    x->ctx->k->spread(x->ctx, ssl_numel(x), ((ssl__unary_aux *)y->aux)->p, y->g, ssl_grad_of(x));
+    float *dx = ssl_grad_of(x);
+    if (dx) x->ctx->k->spread(x->ctx, ssl_numel(x), ((ssl__unary_aux *)y->aux)->p, y->g, dx);
 }
 static ssl_tensor *ssl__sum_scaled(const char *at, const char *op, ssl_tensor *x, float scale)
 {
     const int one = 1;
     ssl_ctx *c = x->ctx;
-    ssl_tensor *y = c->status ? &c->nil : ssl__new(c, at, op, SSL_F32, 1, &one);
+    ssl_tensor *y = c->status || !ssl__is(c, at, op, "x", x, SSL_F32) ? &c->nil : ssl__new(c, at, op, SSL_F32, 1, &one);
     ssl__unary_aux *aux = (ssl__unary_aux *)ssl__aux(c, at, sizeof *aux);
     if (c->status) return &c->nil;
     aux->p = scale;
@@ -4627,15 +4677,6 @@ SSL_API ssl_tensor *ssl_random_uniform_at(const char *at, ssl_ctx *c, int ndim, 
 }
 
 /* ==== >>norm ==== layer norm, softmax, l2 normalize ================================================== */
-static int ssl__is(ssl_ctx *c, const char *at, const char *op, const char *name, const ssl_tensor *t, ssl_dtype want)
-{
-    static const char *const kind[] = { "float", "int32", "uint8" };
-    char s[96];
-    if (t->dtype == want) return 1;
-    ssl__fail(c, SSL_E_ARG, at, "%s: %s%s holds %s values: %s values are needed", op, name, ssl__shape(t, s), kind[t->dtype], kind[want]);
-    return 0;
-}
-
 typedef struct ssl__row_aux { float p; int log; float *stat; } ssl__row_aux;
 /* The result of an op over the rows of x, and its aux with n floats of statistics; the nil tensor after an error. */
 static ssl_tensor *ssl__row_op(const char *at, const char *op, ssl_tensor *x, size_t n)
