@@ -3474,6 +3474,17 @@ static ssl_tensor *ssl__new(ssl_ctx *c, const char *at, const char *op, ssl_dtyp
 }
 static ssl_tensor *ssl__like(const char *at, const char *op, const ssl_tensor *x) { return ssl__new(x->ctx, at, op, SSL_F32, x->ndim, x->dim); }
 
+static const char *ssl__dtype_name(ssl_dtype t) { return t == SSL_F32 ? "F32" : t == SSL_I32 ? "I32" : "U8"; }
+/* 1 if t holds values of this type and no error happened so far; else 0 and an error. */
+static int ssl__need(const char *at, const char *op, const char *name, const ssl_tensor *t, ssl_dtype dtype)
+{
+    char s[96];
+    if (t->ctx->status) return 0;
+    if (t->dtype == dtype) return 1;
+    ssl__fail(t->ctx, SSL_E_ARG, at, "%s: %s%s holds %s values: %s is needed", op, name, ssl__shape(t, s), ssl__dtype_name(t->dtype), ssl__dtype_name(dtype));
+    return 0;
+}
+
 /* Step memory for an op's own use: on the device, or zeroed on the host (aux structs, lists). NULL after an error. */
 static SSL__UNUSED void *ssl__temp(ssl_ctx *c, const char *at, size_t bytes) { return c->status ? NULL : ssl__arena_alloc(c, &c->data, at, bytes); }
 static void *ssl__aux(ssl_ctx *c, const char *at, size_t bytes)
@@ -3830,14 +3841,6 @@ SSL_API int ssl_param_group(ssl_ctx *c, const char *pattern, float lr_scale, flo
 SSL_API void ssl_zero_grad(ssl_ctx *c) { if (!c->status && c->n_flat) c->k->fill(c, c->n_flat, 0.0f, c->grads); }
 
 /* ==== >>op ==== every block: shape rule, forward, record; above it the backward ========================= */
-static int ssl__is(ssl_ctx *c, const char *at, const char *op, const char *name, const ssl_tensor *t, ssl_dtype want)
-{
-    static const char *const kind[] = { "float", "int32", "uint8" };
-    char s[96];
-    if (t->dtype == want) return 1;
-    ssl__fail(c, SSL_E_ARG, at, "%s: %s%s holds %s values: %s values are needed", op, name, ssl__shape(t, s), kind[t->dtype], kind[want]);
-    return 0;
-}
 static int ssl__last(const ssl_tensor *t) { return t->ndim ? t->dim[t->ndim - 1] : 0; }
 static int ssl__rows(const ssl_tensor *t) { const int d = ssl__last(t); return d ? (int)(ssl_numel(t) / d) : 0; }
 
@@ -3847,7 +3850,7 @@ typedef void (*ssl__unary_f)(ssl_ctx *c, int64_t n, float p, const float *x, flo
 static ssl_tensor *ssl__unary(const char *at, const char *op, ssl_tensor *x, float p, ssl__unary_f f, ssl_op_fn back)
 {
     ssl_ctx *c = x->ctx;
-    ssl_tensor *y = !ssl__is(c, at, op, "x", x, SSL_F32) ? &c->nil : ssl__like(at, op, x);
+    ssl_tensor *y = !ssl__need(at, op, "x", x, SSL_F32) ? &c->nil : ssl__like(at, op, x);
     ssl__unary_aux *aux = (ssl__unary_aux *)ssl__aux(c, at, sizeof *aux);
     if (c->status) return &c->nil;
     aux->p = p;
@@ -3948,7 +3951,7 @@ SSL_API ssl_tensor *ssl_linear_fused_at(const char *at, ssl_tensor *x, ssl_tenso
     ssl_tensor *y, *in[4];
     int dim[SSL_DIMS], n, m, k;
     char s1[96], s2[96], s3[96];
-    if (c->status || !ssl__is(c, at, "ssl_linear", "x", x, SSL_F32)) return &c->nil;
+    if (c->status || !ssl__need(at, "ssl_linear", "x", x, SSL_F32)) return &c->nil;
     if (w->ndim != 2 || ssl__last(x) != w->dim[1])
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_linear: x%s w%s: the last axis of x must equal axis 1 of w [out,in]", ssl__shape(x, s1), ssl__shape(w, s2));
     if (b && (b->ndim != 1 || b->dim[0] != w->dim[0]))
@@ -4006,7 +4009,7 @@ SSL_API ssl_tensor *ssl_matmul_t_at(const char *at, ssl_tensor *a, ssl_tensor *b
     ssl_tensor *y;
     int dim[SSL_DIMS], i, same = 1;
     char s1[96], s2[96];
-    if (c->status || !ssl__is(c, at, "ssl_matmul", "a", a, SSL_F32) || !ssl__is(c, at, "ssl_matmul", "b", b, SSL_F32)) return &c->nil;
+    if (c->status || !ssl__need(at, "ssl_matmul", "a", a, SSL_F32) || !ssl__need(at, "ssl_matmul", "b", b, SSL_F32)) return &c->nil;
     memset(&q, 0, sizeof q);
     if (a->ndim >= 2 && b->ndim >= 2) {
         const int *da = a->dim + a->ndim - 2, *db = b->dim + b->ndim - 2;
@@ -4045,7 +4048,7 @@ static ssl_tensor *ssl__sum_scaled(const char *at, const char *op, ssl_tensor *x
 {
     const int one = 1;
     ssl_ctx *c = x->ctx;
-    ssl_tensor *y = c->status || !ssl__is(c, at, op, "x", x, SSL_F32) ? &c->nil : ssl__new(c, at, op, SSL_F32, 1, &one);
+    ssl_tensor *y = c->status || !ssl__need(at, op, "x", x, SSL_F32) ? &c->nil : ssl__new(c, at, op, SSL_F32, 1, &one);
     ssl__unary_aux *aux = (ssl__unary_aux *)ssl__aux(c, at, sizeof *aux);
     if (c->status) return &c->nil;
     aux->p = scale;
@@ -4057,16 +4060,6 @@ SSL_API ssl_tensor *ssl_sum_at(const char *at, ssl_tensor *x) { return ssl__sum_
 SSL_API ssl_tensor *ssl_mean_at(const char *at, ssl_tensor *x) { return ssl__sum_scaled(at, "ssl_mean", x, 1.0f / (float)SSL__MAX(ssl_numel(x), 1)); }
 
 /* ==== >>broadcast ==== a + b and friends with NumPy broadcasting ===================================== */
-static const char *ssl__dtype_name(ssl_dtype t) { return t == SSL_F32 ? "F32" : t == SSL_I32 ? "I32" : "U8"; }
-static int ssl__need(const char *at, const char *op, const char *name, const ssl_tensor *t, ssl_dtype dtype) /* 0 and an error if t has another type */
-{
-    char s[96];
-    if (t->ctx->status) return 0;
-    if (t->dtype == dtype) return 1;
-    ssl__fail(t->ctx, SSL_E_ARG, at, "%s: %s%s holds %s values: %s is needed", op, name, ssl__shape(t, s), ssl__dtype_name(t->dtype), ssl__dtype_name(dtype));
-    return 0;
-}
-
 /* ---- loop nests ---- */
 static ssl__nest ssl__nest_make(int ndim, const int *dim)
 {
@@ -4684,7 +4677,7 @@ static ssl_tensor *ssl__row_op(const char *at, const char *op, ssl_tensor *x, si
     ssl_ctx *c = x->ctx;
     ssl_tensor *y;
     ssl__row_aux *aux;
-    if (c->status || !ssl__is(c, at, op, "x", x, SSL_F32)) return &c->nil;
+    if (c->status || !ssl__need(at, op, "x", x, SSL_F32)) return &c->nil;
     y = ssl__like(at, op, x);
     aux = (ssl__row_aux *)ssl__aux(c, at, sizeof *aux);
     if (!c->status && n) aux->stat = (float *)ssl__temp(c, at, sizeof(float) * n);
@@ -4761,7 +4754,7 @@ static int ssl__targets_ok(ssl_ctx *c, const char *at, const ssl_tensor *x, cons
     const int rows = ssl__rows(x), n = ssl__last(x);
     char s1[96], s2[96];
     int i, same = target->ndim == x->ndim - 1 || (x->ndim == 1 && ssl_numel(target) == 1);
-    if (!ssl__is(c, at, "ssl_cross_entropy", "logits", x, SSL_F32) || !ssl__is(c, at, "ssl_cross_entropy", "target", target, SSL_I32)) return 0;
+    if (!ssl__need(at, "ssl_cross_entropy", "logits", x, SSL_F32) || !ssl__need(at, "ssl_cross_entropy", "target", target, SSL_I32)) return 0;
     for (i = 0; same && i < x->ndim - 1; i++) same = target->dim[i] == x->dim[i];
     if (!same) {
         ssl__fail(c, SSL_E_SHAPE, at, "ssl_cross_entropy: logits%s target%s: target must have the axes of logits without the last", ssl__shape(x, s1), ssl__shape(target, s2));
@@ -4808,7 +4801,7 @@ static ssl_tensor *ssl__huber_loss(const char *at, const char *op, ssl_tensor *a
     ssl__huber_aux *aux;
     ssl_tensor *y;
     char s1[96], s2[96];
-    if (c->status || !ssl__is(c, at, op, "a", a, SSL_F32) || !ssl__is(c, at, op, "b", b, SSL_F32)) return &c->nil;
+    if (c->status || !ssl__need(at, op, "a", a, SSL_F32) || !ssl__need(at, op, "b", b, SSL_F32)) return &c->nil;
     if (!ssl__same_shape(a, b)) return ssl__fail(c, SSL_E_SHAPE, at, "%s: a%s b%s: both must have the same shape", op, ssl__shape(a, s1), ssl__shape(b, s2));
     y = ssl__new(c, at, op, SSL_F32, 1, &one);
     aux = (ssl__huber_aux *)ssl__aux(c, at, sizeof *aux);
