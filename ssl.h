@@ -308,6 +308,11 @@ SSL_API ssl_tensor *ssl_l1_at(const char *at, ssl_tensor *a, ssl_tensor *b);
 SSL_API ssl_tensor *ssl_smooth_l1_at(const char *at, ssl_tensor *a, ssl_tensor *b, float beta);
 
 /* ==== >>dropout ====================================================================================== */
+#define ssl_dropout(...)   ssl_dropout_at(SSL_HERE, __VA_ARGS__)     /* each element 0 with probability p, else x / (1 - p) */
+#define ssl_drop_path(...) ssl_drop_path_at(SSL_HERE, __VA_ARGS__)   /* each sample (axis 0) as a whole: stochastic depth */
+/* 0 <= p < 1; both return x itself where p is 0 or after ssl_train(ctx, 0). */
+SSL_API ssl_tensor *ssl_dropout_at(const char *at, ssl_tensor *x, float p);
+SSL_API ssl_tensor *ssl_drop_path_at(const char *at, ssl_tensor *x, float p);
 
 /* ==== >>attention ==================================================================================== */
 
@@ -871,7 +876,9 @@ typedef struct ssl__nest { int n, n_keep; int64_t dim[SSL_DIMS], st[4][SSL_DIMS]
     SSL__KERNEL(scatter_base_b, (ssl_ctx *c, int B, int L, int K, int D, const int32_t *index, const float *dy, float *dbase)) /* dbase += dy but at index */ \
     SSL__KERNEL(argsort, (ssl_ctx *c, int rows, int n, const float *x, int32_t *y))                            \
     SSL__KERNEL(i32_to_f32, (ssl_ctx *c, int64_t n, const int32_t *x, float *y))                               \
-    SSL__KERNEL(uniform, (ssl_ctx *c, int64_t n, uint64_t seed, uint64_t stream, float *y)) /* y[i] = draw i in [0,1) */
+    SSL__KERNEL(uniform, (ssl_ctx *c, int64_t n, uint64_t seed, uint64_t stream, float *y)) /* y[i] = draw i in [0,1) */ \
+    /* y = beta y + x keep / (1 - p); element i is dropped where draw i / group of the stream is below p */    \
+    SSL__KERNEL(dropout, (ssl_ctx *c, int64_t n, int64_t group, float p, uint64_t seed, uint64_t stream, float beta, const float *x, float *y))
 #define SSL__KERNELS_NORM /* rows of cols; statistics saved by _f are read by _b; beta 0: dx is written, 1: added to */   \
     /* stat [rows,2]: mean, 1 / sqrt(var + eps). Any of w, b, dx, dw, db may be NULL */                        \
     SSL__KERNEL(layer_norm_f, (ssl_ctx *c, int rows, int cols, float eps, const float *x, const float *w, const float *b, \
@@ -2568,17 +2575,36 @@ static void SSL__K(i32_to_f32)(ssl_ctx *c, int64_t n, const int32_t *x, float *y
     for (i = 0; i < n; i++) y[i] = (float)x[i];
 }
 
+/* Draws 128 block .. 128 block + 127 of a stream: 32 counters side by side, as ssl__philox does one. */
+static void SSL__K(draw128)(uint64_t seed, uint64_t stream, uint64_t block, float *u)
+{
+    uint32_t c0[32], c1[32], c2[32], c3[32], k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    int r, i;
+    for (i = 0; i < 32; i++) {
+        const uint64_t index = block * 32 + (uint64_t)i;
+        c0[i] = (uint32_t)index; c1[i] = (uint32_t)(index >> 32); c2[i] = (uint32_t)stream; c3[i] = (uint32_t)(stream >> 32);
+    }
+    for (r = 0; r < 10; r++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
+        for (i = 0; i < 32; i++) {
+            const uint64_t a = (uint64_t)0xD2511F53u * c0[i], b = (uint64_t)0xCD9E8D57u * c2[i];
+            c0[i] = (uint32_t)(b >> 32) ^ c1[i] ^ k0;
+            c1[i] = (uint32_t)b;
+            c2[i] = (uint32_t)(a >> 32) ^ c3[i] ^ k1;
+            c3[i] = (uint32_t)a;
+        }
+    for (i = 0; i < 32; i++) { u[4 * i] = ssl__unit(c0[i]); u[4 * i + 1] = ssl__unit(c1[i]); u[4 * i + 2] = ssl__unit(c2[i]); u[4 * i + 3] = ssl__unit(c3[i]); }
+}
 typedef struct SSL__K(draws) { int64_t n; uint64_t seed, stream; float *y; } SSL__K(draws);
 static void SSL__K(uniform_chunk)(void *arg, int chunk, int thread)
 {
     const SSL__K(draws) *e = (const SSL__K(draws) *)arg;
     const int64_t end = SSL__MIN(((int64_t)chunk + 1) * SSL__GRAIN, e->n);
-    int64_t i, j;
-    uint32_t u[4];
+    int64_t i;
+    float u[128];
     (void)thread;
-    for (i = (int64_t)chunk * SSL__GRAIN; i < end; i += 4) {
-        ssl__philox(e->seed, e->stream, (uint64_t)i / 4, u);
-        for (j = i; j < i + 4 && j < end; j++) e->y[j] = ssl__unit(u[j - i]);
+    for (i = (int64_t)chunk * SSL__GRAIN; i < end; i += 128) {
+        SSL__K(draw128)(e->seed, e->stream, (uint64_t)i / 128, u);
+        memcpy(e->y + i, u, sizeof(float) * (size_t)SSL__MIN(128, end - i));
     }
 }
 static void SSL__K(uniform)(ssl_ctx *c, int64_t n, uint64_t seed, uint64_t stream, float *y)
@@ -2947,6 +2973,41 @@ static void SSL__K(huber_b)(ssl_ctx *c, int64_t n, float lim, float h, const flo
 }
 
 /* ==== >>dropout ==== kernels ========================================================================= */
+typedef struct SSL__K(drop) { int64_t n, group; float p, beta; uint64_t seed, stream; const float *x; float *y; } SSL__K(drop);
+static void SSL__K(dropout_row)(const SSL__K(drop) *e, int64_t i, int n, const float *u) /* element i + j takes draw u[j] */
+{
+    const float p = e->p, keep = 1.0f / (1.0f - p), *SSL_RESTRICT x = e->x + i;
+    float *SSL_RESTRICT y = e->y + i;
+    int j;
+    if (e->beta != 0.0f) for (j = 0; j < n; j++) y[j] += (u[j] < p ? 0.0f : keep) * x[j];
+    else for (j = 0; j < n; j++) y[j] = (u[j] < p ? 0.0f : keep) * x[j];
+}
+static void SSL__K(dropout_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(drop) *e = (const SSL__K(drop) *)arg;
+    const int64_t end = SSL__MIN(((int64_t)chunk + 1) * SSL__GRAIN, e->n);
+    int64_t i, n;
+    float u[128];
+    (void)thread;
+    for (i = (int64_t)chunk * SSL__GRAIN; i < end; i += n) {
+        n = SSL__MIN(128, end - i);
+        if (e->group == 1) SSL__K(draw128)(e->seed, e->stream, (uint64_t)i / 128, u);
+        else { /* the elements of a group share the draw of its number */
+            const int64_t g = i / e->group;
+            uint32_t d[4];
+            int j;
+            n = SSL__MIN(n, (g + 1) * e->group - i);
+            ssl__philox(e->seed, e->stream, (uint64_t)g / 4, d);
+            for (j = 0; j < 128; j++) u[j] = ssl__unit(d[g % 4]);
+        }
+        SSL__K(dropout_row)(e, i, (int)n, u);
+    }
+}
+static void SSL__K(dropout)(ssl_ctx *c, int64_t n, int64_t group, float p, uint64_t seed, uint64_t stream, float beta, const float *x, float *y)
+{
+    SSL__K(drop) e = { n, group, p, beta, seed, stream, x, y };
+    ssl__parallel(c, (int)((n + SSL__GRAIN - 1) / SSL__GRAIN), SSL__K(dropout_chunk), &e);
+}
 
 /* ==== >>attention ==== kernels ======================================================================= */
 
@@ -4821,6 +4882,40 @@ SSL_API ssl_tensor *ssl_smooth_l1_at(const char *at, ssl_tensor *a, ssl_tensor *
 }
 
 /* ==== >>dropout ====================================================================================== */
+/* y = x keep / (1 - p), keep = 1 with probability 1 - p; dx += dy keep / (1 - p), keep drawn again from (seed, stream, index) */
+typedef struct ssl__dropout_aux { float p; uint64_t stream; } ssl__dropout_aux;
+static void ssl__dropout_run(const ssl_tensor *y, int per_sample, float beta, const float *x, float *out)
+{
+    const ssl__dropout_aux *aux = (const ssl__dropout_aux *)y->aux;
+    const int64_t n = ssl_numel(y);
+    y->ctx->k->dropout(y->ctx, n, per_sample ? n / y->dim[0] : 1, aux->p, y->ctx->seed, aux->stream, beta, x, out);
+}
+static void ssl__dropout_grad(ssl_tensor *y, int per_sample)
+{
+    float beta, *dx = ssl__grad_beta(y->in[0], &beta);
+    if (dx) ssl__dropout_run(y, per_sample, beta, y->g, dx);
+}
+static void ssl__dropout_back(ssl_tensor *y) { ssl__dropout_grad(y, 0); }
+static void ssl__drop_path_back(ssl_tensor *y) { ssl__dropout_grad(y, 1); }
+static ssl_tensor *ssl__dropout(const char *at, const char *op, ssl_tensor *x, float p, int per_sample)
+{
+    ssl_ctx *c = x->ctx;
+    ssl__dropout_aux *aux;
+    ssl_tensor *y;
+    if (!ssl__need(at, op, "x", x, SSL_F32)) return &c->nil;
+    if (!(p >= 0.0f && p < 1.0f)) return ssl__fail(c, SSL_E_ARG, at, "%s: p is %g: 0 <= p < 1 is needed", op, (double)p);
+    if (p == 0.0f || !c->training) return x;
+    y = ssl__like(at, op, x);
+    aux = (ssl__dropout_aux *)ssl__aux(c, at, sizeof *aux);
+    if (c->status) return &c->nil;
+    aux->p = p;
+    aux->stream = ssl_rng_stream(c);
+    y->aux = aux;
+    ssl__dropout_run(y, per_sample, 0.0f, x->x, y->x);
+    return ssl__record(y, per_sample ? ssl__drop_path_back : ssl__dropout_back, x, NULL, NULL);
+}
+SSL_API ssl_tensor *ssl_dropout_at(const char *at, ssl_tensor *x, float p) { return ssl__dropout(at, "ssl_dropout", x, p, 0); }
+SSL_API ssl_tensor *ssl_drop_path_at(const char *at, ssl_tensor *x, float p) { return ssl__dropout(at, "ssl_drop_path", x, p, 1); }
 
 /* ==== >>attention ==================================================================================== */
 
