@@ -306,6 +306,9 @@ SSL_API ssl_tensor *ssl_cross_entropy_at(const char *at, ssl_tensor *logits, ssl
 SSL_API ssl_tensor *ssl_mse_at(const char *at, ssl_tensor *a, ssl_tensor *b);
 SSL_API ssl_tensor *ssl_l1_at(const char *at, ssl_tensor *a, ssl_tensor *b);
 SSL_API ssl_tensor *ssl_smooth_l1_at(const char *at, ssl_tensor *a, ssl_tensor *b, float beta);
+/* y = a.b / (max(|a|, eps) max(|b|, eps)) over the last axis, eps 1e-8.  a, b [..., C] -> [...] */
+#define ssl_cosine_similarity(...) ssl_cosine_similarity_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_cosine_similarity_at(const char *at, ssl_tensor *a, ssl_tensor *b);
 
 /* ==== >>dropout ====================================================================================== */
 #define ssl_dropout(...)   ssl_dropout_at(SSL_HERE, __VA_ARGS__)     /* each element 0 with probability p, else x / (1 - p) */
@@ -314,7 +317,18 @@ SSL_API ssl_tensor *ssl_smooth_l1_at(const char *at, ssl_tensor *a, ssl_tensor *
 SSL_API ssl_tensor *ssl_dropout_at(const char *at, ssl_tensor *x, float p);
 SSL_API ssl_tensor *ssl_drop_path_at(const char *at, ssl_tensor *x, float p);
 
-/* ==== >>attention ==================================================================================== */
+/* ==== >>attention ==== y = softmax(scale q k^T + mask) v for each head ================================== */
+/* q [B,Tq,D], k, v [B,Tk,D] -> [B,Tq,D]; head h owns the columns h D/heads .. of each. scale 0 means 1 / sqrt(D / heads).
+   mask: NULL, U8 [Tq,Tk] or U8 [B,Tq,Tk] with 1 = blocked, or F32 [Tq,Tk] added to the scaled scores (it gets a gradient).
+   causal 1 also blocks key j > query i. A query with every key blocked gets zeros. Memory grows with Tq + Tk, never Tq Tk. */
+#define ssl_attention(...)         ssl_attention_at(SSL_HERE, __VA_ARGS__)         /* (q, k, v, heads, scale, mask, causal) */
+#define ssl_attention_packed(...)  ssl_attention_packed_at(SSL_HERE, __VA_ARGS__)  /* qkv [B,T,3D]: q, k, v side by side */
+#define ssl_attention_kv(...)      ssl_attention_kv_at(SSL_HERE, __VA_ARGS__)      /* q [B,Tq,D], kv [B,Tk,2D]: cross attention */
+#define ssl_attention_weights(...) ssl_attention_weights_at(SSL_HERE, __VA_ARGS__) /* the softmax itself [B,heads,Tq,Tk], for pictures: no gradient */
+SSL_API ssl_tensor *ssl_attention_at(const char *at, ssl_tensor *q, ssl_tensor *k, ssl_tensor *v, int heads, float scale, ssl_tensor *mask, int causal);
+SSL_API ssl_tensor *ssl_attention_packed_at(const char *at, ssl_tensor *qkv, int heads, float scale, ssl_tensor *mask, int causal);
+SSL_API ssl_tensor *ssl_attention_kv_at(const char *at, ssl_tensor *q, ssl_tensor *kv, int heads, float scale, ssl_tensor *mask, int causal);
+SSL_API ssl_tensor *ssl_attention_weights_at(const char *at, ssl_tensor *q, ssl_tensor *k, int heads, float scale, ssl_tensor *mask, int causal);
 
 /* ==== >>conv ==== convolution, pooling, interpolation ================================================ */
 typedef enum ssl_pad_mode { SSL_PAD_DEFAULT = 0, SSL_PAD_ZERO, SSL_PAD_CONSTANT, SSL_PAD_REFLECT } ssl_pad_mode;
@@ -900,7 +914,21 @@ typedef struct ssl__nest { int n, n_keep; int64_t dim[SSL_DIMS], st[4][SSL_DIMS]
     SSL__KERNEL(huber_f, (ssl_ctx *c, int64_t n, float lim, float h, const float *a, const float *b, float *loss)) \
     SSL__KERNEL(huber_b, (ssl_ctx *c, int64_t n, float lim, float h, const float *a, const float *b, const float *dloss, \
                           float *da, float *db))
-#define SSL__KERNELS_ATTENTION
+typedef enum ssl__mask { SSL__MASK_NONE = 0, SSL__MASK_SHARED, SSL__MASK_BATCH, SSL__MASK_ADD } ssl__mask; /* U8 [Tq,Tk], U8 [B,Tq,Tk], F32 [Tq,Tk] */
+typedef struct ssl__attn { /* element (b, t, h, j) of q is q[(b Tq + t) sq + h d + j]; k, v likewise with Tk; y, dy as q with H d */
+    int B, H, Tq, Tk, d, sq, sk, sv, causal;
+    float scale;
+    const float *q, *k, *v;
+    ssl__mask kind;
+    const void *mask;
+} ssl__attn;
+#define SSL__KERNELS_ATTENTION                                                                                 \
+    SSL__KERNEL(attn_f, (ssl_ctx *c, const ssl__attn *a, float *y, float *lse)) /* lse [B,H,Tq]: ln sum exp, for attn_b */ \
+    SSL__KERNEL(attn_p, (ssl_ctx *c, const ssl__attn *a, float *p)) /* the weights [B,H,Tq,Tk] */              \
+    /* d = beta d + gradient, laid out as q, k, v, in the order dq, dk, dv, so that they may be one buffer.    \
+       dmask [Tq,Tk] is added to. Each may be NULL. */                                                         \
+    SSL__KERNEL(attn_b, (ssl_ctx *c, const ssl__attn *a, const float *y, const float *lse, const float *dy, const float beta[3], \
+                         float *dq, float *dk, float *dv, float *dmask))
 typedef struct ssl__window { /* a kh x kw window sliding over x [n,ci,h,w], giving y [n,co,oh,ow]; strides s, padding p, dilation d */
     int n, ci, h, w, co, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups;
 } ssl__window;
@@ -3009,7 +3037,321 @@ static void SSL__K(dropout)(ssl_ctx *c, int64_t n, int64_t group, float p, uint6
     ssl__parallel(c, (int)((n + SSL__GRAIN - 1) / SSL__GRAIN), SSL__K(dropout_chunk), &e);
 }
 
-/* ==== >>attention ==== kernels ======================================================================= */
+/* ==== >>attention ==== kernels: one (batch, head) at a time, its queries in tiles of at most SSL__QUERIES ==
+   After Rabe and Staats (2021), Dao et al. (2022). A tile's scores against all keys are tile x Tk floats of scratch:
+     scores = scale q k^T + mask;  p = exp(scores - lse);  y = p v
+     ds = p (dy v^T - sum dy y);   dq = scale ds k;  dk = scale ds^T q;  dv = p^T dy;  dmask = sum of ds over batch and heads
+   One thread owns a (batch, head), so gradients are summed in a fixed order. */
+#define SSL__QUERIES 64
+#if SSL__PASS == 2 || SSL__PASS == 3
+#  define SSL__NV 4 /* 6 x 4 sums of 32 registers */
+#else
+#  define SSL__NV 2 /* 6 x 2 of 16 */
+#endif
+/* c[mr, nv vectors] = or += a[mr,k] b[k, nv vectors]; a[r ars + p acs] is broadcast. mr and nv are constants where this is inlined. */
+static SSL__INLINE void SSL__K(mm_tile)(const int mr, const int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb,
+                                        float *c, int64_t ldc, int add)
+{
+    SSL__V s[6][SSL__NV], bv[SSL__NV];
+    int p, r, v;
+    SSL__UNROLL for (r = 0; r < mr; r++)
+        SSL__UNROLL for (v = 0; v < nv; v++) {
+            s[r][v] = SSL__VZERO();
+            if (add) s[r][v] = SSL__VLOAD(c + r * ldc + v * SSL__W);
+        }
+    for (p = 0; p < k; p++, a += acs, b += ldb) {
+        SSL__UNROLL for (v = 0; v < nv; v++) bv[v] = SSL__VLOAD(b + v * SSL__W);
+        SSL__UNROLL for (r = 0; r < mr; r++) {
+            const SSL__V av = SSL__VSET1(a[r * ars]);
+            SSL__UNROLL for (v = 0; v < nv; v++) s[r][v] = SSL__VFMA(av, bv[v], s[r][v]);
+        }
+    }
+    SSL__UNROLL for (r = 0; r < mr; r++)
+        SSL__UNROLL for (v = 0; v < nv; v++) SSL__VSTORE(c + r * ldc + v * SSL__W, s[r][v]);
+}
+static void SSL__K(mm_block)(int mr, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add)
+{
+#define SSL__MM(m, n) case 8 * m + n: SSL__K(mm_tile)(m, n, k, a, ars, acs, b, ldb, c, ldc, add); break;
+#define SSL__MM6(n) SSL__MM(1, n) SSL__MM(2, n) SSL__MM(3, n) SSL__MM(4, n) SSL__MM(5, n) SSL__MM(6, n)
+    switch (8 * mr + nv) {
+    SSL__MM6(1) SSL__MM6(2)
+#if SSL__NV == 4
+    SSL__MM6(3) SSL__MM6(4)
+#endif
+    default: break;
+    }
+#undef SSL__MM6
+#undef SSL__MM
+}
+/* c[m, n vectors] = or += a[m,k] b[k, n vectors], rows and columns cut evenly, k so that a panel of b stays in L1 */
+static void SSL__K(mm)(int m, int n, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add)
+{
+    int i, j, p, mr, nv;
+    for (p = 0; p < k; p += 128, add = 1)
+        for (j = 0; j < n; j += nv) {
+            nv = ssl__ceil_div(n - j, ssl__ceil_div(n - j, SSL__NV));
+            for (i = 0; i < m; i += mr) {
+                mr = ssl__ceil_div(m - i, ssl__ceil_div(m - i, 6));
+                SSL__K(mm_block)(mr, nv, SSL__MIN(k - p, 128), a + i * ars + p * acs, ars, acs, b + p * ldb + j * SSL__W, ldb,
+                                 c + i * ldc + j * SSL__W, ldc, add);
+            }
+        }
+}
+
+typedef struct SSL__K(attn_job) {
+    ssl_ctx *c;
+    const ssl__attn *a;
+    int per_chunk, ldk, dp; /* (batch, head) pairs of a chunk; length of a row of scores and of a padded row of d */
+    float *y, *lse;         /* forward; y is the weights in attn_p */
+    const float *dy, *beta; /* backward */
+    float *dq, *dk, *dv, *dmask;
+} SSL__K(attn_job);
+typedef struct SSL__K(attn_item) { int b, h; const float *q, *k, *v; } SSL__K(attn_item);
+
+static SSL__K(attn_item) SSL__K(attn_at)(const ssl__attn *a, int i)
+{
+    SSL__K(attn_item) t;
+    t.b = i / a->H;
+    t.h = i % a->H;
+    t.q = a->q + (int64_t)t.b * a->Tq * a->sq + t.h * a->d;
+    t.k = a->k + (int64_t)t.b * a->Tk * a->sk + t.h * a->d;
+    t.v = a->v ? a->v + (int64_t)t.b * a->Tk * a->sv + t.h * a->d : NULL;
+    return t;
+}
+static int SSL__K(attn_tile)(const ssl__attn *a, int i0) /* the end of the tile of queries that begins at i0 */
+{ return i0 + ssl__ceil_div(a->Tq - i0, ssl__ceil_div(a->Tq - i0, SSL__QUERIES)); }
+static int SSL__K(attn_keys)(const ssl__attn *a, int i1) { return a->causal ? SSL__MIN(a->Tk, i1) : a->Tk; } /* that queries < i1 may see */
+
+/* dst [d, ld] = transpose of src [n, d]; columns past n, up to a whole vector, are zero */
+static void SSL__K(attn_transpose)(int n, int d, const float *src, int64_t stride, float *dst, int64_t ld)
+{
+    int i, j = 0;
+    for (; j + 4 <= n; j += 4) {
+        for (i = 0; i + 4 <= d; i += 4) ssl__transpose4(src + j * stride + i, stride, dst + i * ld + j, ld);
+        for (; i < d; i++) { float *o = dst + i * ld + j; const float *s = src + j * stride + i; o[0] = s[0]; o[1] = s[stride]; o[2] = s[2 * stride]; o[3] = s[3 * stride]; }
+    }
+    for (; j < ssl__round_up(n, SSL__W); j++)
+        for (i = 0; i < d; i++) dst[i * ld + j] = j < n ? src[j * stride + i] : 0.0f;
+}
+/* Rows that mm can read as whole vectors: src itself if d is a number of vectors, else a copy with rows of dp. */
+static const float *SSL__K(attn_rows)(const SSL__K(attn_job) *e, int n, const float *src, int64_t stride, float *copy, int64_t *ld)
+{
+    const int d = e->a->d;
+    int i, j;
+    *ld = stride;
+    if (d == e->dp) return src;
+    *ld = e->dp;
+    for (i = 0; i < n; i++)
+        for (j = 0; j < d; j += SSL__W) SSL__VSTORE(copy + i * e->dp + j, SSL__K(ld)(src + i * stride + j, d - j, SSL__VZERO()));
+    return copy;
+}
+/* s[m, n] = rows [m, d] times the n columns of xt [d, ldk], the transpose of x [n, d]. One key more than a number of vectors is
+   common (a class token), so a few left over are done as dot products. */
+static void SSL__K(attn_dots)(const SSL__K(attn_job) *e, int m, int n, const float *rows, int64_t rs, const float *x, int64_t xs, const float *xt, float *s)
+{
+    const int few = n % SSL__W <= SSL__W / 8, whole = few ? n - n % SSL__W : n;
+    int i, j;
+    SSL__K(mm)(m, ssl__ceil_div(whole, SSL__W), e->a->d, rows, rs, 1, xt, e->ldk, s, e->ldk, 0);
+    for (j = whole; j < n; j++)
+        for (i = 0; i < m; i++) s[(int64_t)i * e->ldk + j] = SSL__K(row_dot)(e->a->d, rows + i * rs, x + j * xs);
+}
+/* Products of query i with n keys become scores: scaled, masked with -inf. Returns how many keys are open to it (causal); the
+   rest is set to 0, the weight it has. */
+static int SSL__K(attn_scores)(const ssl__attn *a, int b, int i, int n, float *s)
+{
+    const int open = a->causal ? SSL__MIN(n, i + 1) : n;
+    int j;
+    if (a->kind == SSL__MASK_ADD) {
+        const float *m = (const float *)a->mask + (int64_t)i * a->Tk;
+        for (j = 0; j < open; j++) s[j] = s[j] * a->scale + m[j];
+    } else SSL__K(row_affine)(open, s, a->scale, 0.0f, s);
+    if (a->kind == SSL__MASK_SHARED || a->kind == SSL__MASK_BATCH) {
+        const uint8_t *m = (const uint8_t *)a->mask + ((a->kind == SSL__MASK_BATCH ? (int64_t)b * a->Tq : 0) + i) * a->Tk;
+        for (j = 0; j < open; j++) s[j] = m[j] ? -INFINITY : s[j];
+    }
+    for (j = open; j < n; j++) s[j] = 0.0f;
+    return open;
+}
+/* s = exp(scores - max) of query i; returns 1 / sum and ln sum exp. With every key blocked: zeros, 0 and 0. */
+static float SSL__K(attn_softmax)(const ssl__attn *a, int b, int i, int n, float *s, float *lse)
+{
+    const int open = SSL__K(attn_scores)(a, b, i, n, s);
+    const float top = SSL__K(row_max)(open, s), sum = SSL__K(row_exp)(open, s, top == -INFINITY ? 0.0f : top, s);
+    *lse = sum == 0.0f ? 0.0f : top + logf(sum);
+    return sum == 0.0f ? 0.0f : 1.0f / sum;
+}
+
+/* Scratch of a thread: the first floats of size n0, then n1, ...; returns pointers into it. */
+static void SSL__K(attn_scratch)(const SSL__K(attn_job) *e, int thread, int n, const int64_t *size, float **p)
+{
+    int64_t total = 0;
+    int i;
+    for (i = 0; i < n; i++) total += size[i];
+    p[0] = (float *)ssl__scratch(e->c, thread, sizeof(float) * (size_t)total);
+    for (i = 1; i < n; i++) p[i] = p[i - 1] + size[i - 1];
+}
+static void SSL__K(attn_run)(SSL__K(attn_job) *e, ssl_ctx *c, const ssl__attn *a, int per_chunk, ssl__chunk_fn fn)
+{
+    const int vectors = ssl__ceil_div(a->Tk, SSL__W);
+    e->c = c;
+    e->a = a;
+    e->per_chunk = per_chunk;
+    e->ldk = (vectors | 1) * SSL__W; /* an odd number of vectors: columns do not meet in one cache set */
+    e->dp = ssl__round_up(a->d, SSL__W);
+    ssl__parallel(c, ssl__ceil_div(a->B * a->H, per_chunk), fn, e);
+}
+static int SSL__K(attn_grain)(const ssl__attn *a) /* pairs of a chunk: about 2^19 multiply-adds of one product */
+{ return (int)SSL__MAX(1, 524288 / ((int64_t)a->Tq * a->Tk * a->d)); }
+
+static void SSL__K(attn_f_item)(const SSL__K(attn_job) *e, int item, float *kt, float *vp, float *s, float *o)
+{
+    const ssl__attn *a = e->a;
+    const SSL__K(attn_item) t = SSL__K(attn_at)(a, item);
+    const int sy = a->H * a->d;
+    const float *v;
+    int64_t ldv;
+    int i, i0, i1, n;
+    SSL__K(attn_transpose)(a->Tk, a->d, t.k, a->sk, kt, e->ldk);
+    v = SSL__K(attn_rows)(e, a->Tk, t.v, a->sv, vp, &ldv);
+    for (i0 = 0; i0 < a->Tq; i0 = i1) {
+        float inv[SSL__QUERIES];
+        i1 = SSL__K(attn_tile)(a, i0);
+        n = SSL__K(attn_keys)(a, i1);
+        SSL__K(attn_dots)(e, i1 - i0, n, t.q + (int64_t)i0 * a->sq, a->sq, t.k, a->sk, kt, s);
+        for (i = i0; i < i1; i++)
+            inv[i - i0] = SSL__K(attn_softmax)(a, t.b, i, n, s + (int64_t)(i - i0) * e->ldk, e->lse + (int64_t)item * a->Tq + i);
+        SSL__K(mm)(i1 - i0, e->dp / SSL__W, n, s, e->ldk, 1, v, ldv, o, e->dp, 0);
+        for (i = i0; i < i1; i++)
+            SSL__K(row_affine)(a->d, o + (i - i0) * e->dp, inv[i - i0], 0.0f, e->y + ((int64_t)t.b * a->Tq + i) * sy + t.h * a->d);
+    }
+}
+static void SSL__K(attn_f_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(attn_job) *e = (const SSL__K(attn_job) *)arg;
+    const int end = SSL__MIN(e->a->B * e->a->H, (chunk + 1) * e->per_chunk), rows = SSL__MIN(e->a->Tq, SSL__QUERIES);
+    const int64_t size[4] = { (int64_t)e->a->d * e->ldk, (int64_t)e->a->Tk * e->dp, (int64_t)rows * e->ldk, (int64_t)rows * e->dp };
+    float *p[4];
+    int i;
+    SSL__K(attn_scratch)(e, thread, 4, size, p);
+    for (i = chunk * e->per_chunk; i < end; i++) SSL__K(attn_f_item)(e, i, p[0], p[1], p[2], p[3]);
+}
+static void SSL__K(attn_f)(ssl_ctx *c, const ssl__attn *a, float *y, float *lse)
+{
+    SSL__K(attn_job) e;
+    memset(&e, 0, sizeof e);
+    e.y = y; e.lse = lse;
+    SSL__K(attn_run)(&e, c, a, SSL__K(attn_grain)(a), SSL__K(attn_f_chunk));
+}
+
+static void SSL__K(attn_p_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(attn_job) *e = (const SSL__K(attn_job) *)arg;
+    const ssl__attn *a = e->a;
+    const SSL__K(attn_item) t = SSL__K(attn_at)(a, chunk);
+    const int64_t size[2] = { (int64_t)a->d * e->ldk, e->ldk };
+    float *p[2], lse;
+    int i;
+    SSL__K(attn_scratch)(e, thread, 2, size, p);
+    SSL__K(attn_transpose)(a->Tk, a->d, t.k, a->sk, p[0], e->ldk);
+    for (i = 0; i < a->Tq; i++) {
+        SSL__K(attn_dots)(e, 1, a->Tk, t.q + (int64_t)i * a->sq, a->sq, t.k, a->sk, p[0], p[1]);
+        SSL__K(row_affine)(a->Tk, p[1], SSL__K(attn_softmax)(a, t.b, i, a->Tk, p[1], &lse), 0.0f, e->y + ((int64_t)chunk * a->Tq + i) * a->Tk);
+    }
+}
+static void SSL__K(attn_p)(ssl_ctx *c, const ssl__attn *a, float *p)
+{
+    SSL__K(attn_job) e;
+    memset(&e, 0, sizeof e);
+    e.y = p;
+    SSL__K(attn_run)(&e, c, a, 1, SSL__K(attn_p_chunk));
+}
+
+/* ds = p (dp - sum), added to dmask; what is left in ds is scaled */
+static void SSL__K(attn_ds)(int n, const float *p, float sum, float scale, float *dmask, float *ds)
+{
+    const SSL__V sv = SSL__VSET1(sum), kv = SSL__VSET1(scale), zero = SSL__VZERO();
+    int j;
+    for (j = 0; j < n; j += SSL__W) {
+        const SSL__V v = SSL__VMUL(SSL__K(ld)(p + j, n - j, zero), SSL__VSUB(SSL__K(ld)(ds + j, n - j, zero), sv));
+        if (dmask) SSL__K(st)(dmask + j, n - j, SSL__VADD(v, SSL__K(ld)(dmask + j, n - j, zero)));
+        SSL__K(st)(ds + j, n - j, SSL__VMUL(v, kv));
+    }
+}
+static void SSL__K(attn_put)(const SSL__K(attn_job) *e, int n, const float *x, float beta, float *y, int64_t stride) /* y[n,d] = beta y + x[n,dp] */
+{
+    const int d = e->a->d;
+    int i, j;
+    for (i = 0; i < n; i++, x += e->dp, y += stride)
+        for (j = 0; j < d; j += SSL__W) {
+            SSL__V v = SSL__K(ld)(x + j, d - j, SSL__VZERO());
+            if (beta != 0.0f) v = SSL__VADD(v, SSL__K(ld)(y + j, d - j, SSL__VZERO()));
+            SSL__K(st)(y + j, d - j, v);
+        }
+}
+enum { SSL__K(KT), SSL__K(VT), SSL__K(KP), SSL__K(QP), SSL__K(DYP), SSL__K(S), SSL__K(DS), SSL__K(DQ), SSL__K(DK), SSL__K(DV), SSL__K(N_BUF) };
+static void SSL__K(attn_b_item)(const SSL__K(attn_job) *e, int item, float *dmask, float *const *w)
+{
+    const ssl__attn *a = e->a;
+    const SSL__K(attn_item) t = SSL__K(attn_at)(a, item);
+    const int sy = a->H * a->d, nd = e->dp / SSL__W;
+    const int64_t ldk = e->ldk, y0 = (int64_t)t.b * a->Tq * sy + t.h * a->d;
+    float *s = w[SSL__K(S)], *ds = w[SSL__K(DS)];
+    const float *k;
+    int64_t lk;
+    int i, i0, i1;
+    SSL__K(attn_transpose)(a->Tk, a->d, t.k, a->sk, w[SSL__K(KT)], ldk);
+    SSL__K(attn_transpose)(a->Tk, a->d, t.v, a->sv, w[SSL__K(VT)], ldk);
+    k = SSL__K(attn_rows)(e, a->Tk, t.k, a->sk, w[SSL__K(KP)], &lk);
+    if (a->causal) memset(w[SSL__K(DK)], 0, sizeof(float) * 2 * (size_t)a->Tk * (size_t)e->dp); /* tiles reach different keys */
+    for (i0 = 0; i0 < a->Tq; i0 = i1) {
+        const int m = SSL__K(attn_tile)(a, i0) - i0, n = SSL__K(attn_keys)(a, i0 + m), add = i0 > 0 || a->causal;
+        const float *q = t.q + (int64_t)i0 * a->sq, *dy = e->dy + y0 + (int64_t)i0 * sy, *y = e->y + y0 + (int64_t)i0 * sy;
+        int64_t lq, ldy;
+        i1 = i0 + m;
+        SSL__K(attn_dots)(e, m, n, q, a->sq, t.k, a->sk, w[SSL__K(KT)], s);
+        SSL__K(attn_dots)(e, m, n, dy, sy, t.v, a->sv, w[SSL__K(VT)], ds);
+        for (i = 0; i < m; i++) {
+            const int open = SSL__K(attn_scores)(a, t.b, i0 + i, n, s + i * ldk);
+            SSL__K(row_exp)(open, s + i * ldk, e->lse[(int64_t)item * a->Tq + i0 + i], s + i * ldk);
+            SSL__K(attn_ds)(n, s + i * ldk, SSL__K(row_dot)(a->d, dy + (int64_t)i * sy, y + (int64_t)i * sy), a->scale,
+                            dmask ? dmask + (int64_t)(i0 + i) * a->Tk : NULL, ds + i * ldk);
+        }
+        SSL__K(mm)(m, nd, n, ds, ldk, 1, k, lk, w[SSL__K(DQ)], e->dp, 0);
+        if (e->dq) SSL__K(attn_put)(e, m, w[SSL__K(DQ)], e->beta[0], e->dq + (t.q - a->q) + (int64_t)i0 * a->sq, a->sq);
+        q = SSL__K(attn_rows)(e, m, q, a->sq, w[SSL__K(QP)], &lq);
+        SSL__K(mm)(n, nd, m, ds, 1, ldk, q, lq, w[SSL__K(DK)], e->dp, add);
+        dy = SSL__K(attn_rows)(e, m, dy, sy, w[SSL__K(DYP)], &ldy);
+        SSL__K(mm)(n, nd, m, s, 1, ldk, dy, ldy, w[SSL__K(DV)], e->dp, add);
+    }
+    if (e->dk) SSL__K(attn_put)(e, a->Tk, w[SSL__K(DK)], e->beta[1], e->dk + (t.k - a->k), a->sk);
+    if (e->dv) SSL__K(attn_put)(e, a->Tk, w[SSL__K(DV)], e->beta[2], e->dv + (t.v - a->v), a->sv);
+}
+static void SSL__K(attn_b_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(attn_job) *e = (const SSL__K(attn_job) *)arg;
+    const ssl__attn *a = e->a;
+    const int end = SSL__MIN(a->B * a->H, (chunk + 1) * e->per_chunk), rows = SSL__MIN(a->Tq, SSL__QUERIES);
+    const int64_t kt = (int64_t)a->d * e->ldk, kp = (int64_t)a->Tk * e->dp, qp = (int64_t)rows * e->dp, s = (int64_t)rows * e->ldk;
+    const int64_t size[SSL__K(N_BUF)] = { kt, kt, kp, qp, qp, s, s, qp, kp, kp };
+    float *w[SSL__K(N_BUF)], *dmask = e->dmask ? e->dmask + (int64_t)chunk * a->Tq * a->Tk : NULL;
+    int i;
+    SSL__K(attn_scratch)(e, thread, SSL__K(N_BUF), size, w);
+    if (dmask) memset(dmask, 0, sizeof(float) * (size_t)a->Tq * (size_t)a->Tk);
+    for (i = chunk * e->per_chunk; i < end; i++) SSL__K(attn_b_item)(e, i, dmask, w);
+}
+static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const float *lse, const float *dy, const float beta[3],
+                           float *dq, float *dk, float *dv, float *dmask)
+{
+    const int pairs = a->B * a->H, per = dmask ? ssl__ceil_div(pairs, 16) : SSL__K(attn_grain)(a), chunks = ssl__ceil_div(pairs, per);
+    SSL__K(attn_job) e;
+    memset(&e, 0, sizeof e);
+    e.y = (float *)(uintptr_t)y; e.lse = (float *)(uintptr_t)lse; e.dy = dy; e.beta = beta; e.dq = dq; e.dk = dk; e.dv = dv;
+    if (dmask) e.dmask = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)chunks * (size_t)a->Tq * (size_t)a->Tk); /* one sum per chunk */
+    SSL__K(attn_run)(&e, c, a, per, SSL__K(attn_b_chunk));
+    if (dmask) SSL__K(colsum)(c, chunks, a->Tq * a->Tk, e.dmask, dmask);
+}
+#undef SSL__QUERIES
+#undef SSL__NV
 
 /* ==== >>batchnorm ==== kernels ======================================================================= */
 static inline void SSL__K(lane_sum)(int64_t n, const float *SSL_RESTRICT x, double *SSL_RESTRICT total) /* total[16] += sums of every 16th */
@@ -4880,6 +5222,15 @@ SSL_API ssl_tensor *ssl_smooth_l1_at(const char *at, ssl_tensor *a, ssl_tensor *
     if (!(beta >= 0.0f)) return ssl__fail(a->ctx, SSL_E_ARG, at, "ssl_smooth_l1: beta %g: it must not be negative", (double)beta);
     return ssl__huber_loss(at, "ssl_smooth_l1", a, b, beta, beta > 0.0f ? 0.5f / beta : 0.0f);
 }
+SSL_API ssl_tensor *ssl_cosine_similarity_at(const char *at, ssl_tensor *a, ssl_tensor *b)
+{
+    char s1[96], s2[96];
+    if (!ssl__need(at, "ssl_cosine_similarity", "a", a, SSL_F32) || !ssl__need(at, "ssl_cosine_similarity", "b", b, SSL_F32)) return &a->ctx->nil;
+    if (!ssl__same_shape(a, b))
+        return ssl__fail(a->ctx, SSL_E_SHAPE, at, "ssl_cosine_similarity: a%s b%s: both must have the same shape", ssl__shape(a, s1), ssl__shape(b, s2));
+    a = ssl_mul_at(at, ssl_l2_normalize_at(at, a, 1e-8f), ssl_l2_normalize_at(at, b, 1e-8f));
+    return ssl_sum_axes_at(at, a, SSL_AXIS(a->ndim - 1), 0);
+}
 
 /* ==== >>dropout ====================================================================================== */
 /* y = x keep / (1 - p), keep = 1 with probability 1 - p; dx += dy keep / (1 - p), keep drawn again from (seed, stream, index) */
@@ -4918,6 +5269,96 @@ SSL_API ssl_tensor *ssl_dropout_at(const char *at, ssl_tensor *x, float p) { ret
 SSL_API ssl_tensor *ssl_drop_path_at(const char *at, ssl_tensor *x, float p) { return ssl__dropout(at, "ssl_drop_path", x, p, 1); }
 
 /* ==== >>attention ==================================================================================== */
+typedef enum ssl__attn_form { SSL__ATTN_PLAIN = 0, SSL__ATTN_PACKED, SSL__ATTN_KV, SSL__ATTN_WEIGHTS } ssl__attn_form;
+static const struct { const char *op, *need; int row[3], offset[3]; } ssl__attn_forms[] = { /* rows and offsets of q, k, v in units of D */
+    { "ssl_attention", "q must be [B,Tq,D], k and v [B,Tk,D]", { 1, 1, 1 }, { 0, 0, 0 } },
+    { "ssl_attention_packed", "qkv must be [B,T,3D]", { 3, 3, 3 }, { 0, 1, 2 } },
+    { "ssl_attention_kv", "q must be [B,Tq,D], kv [B,Tk,2D]", { 1, 2, 2 }, { 0, 0, 1 } },
+    { "ssl_attention_weights", "q must be [B,Tq,D], k [B,Tk,D]", { 1, 1, 1 }, { 0, 0, 0 } }
+};
+typedef struct ssl__attn_aux { ssl__attn a; ssl__attn_form form; float *lse; } ssl__attn_aux;
+static void ssl__attention_back(ssl_tensor *y)
+{
+    const ssl__attn_aux *aux = (const ssl__attn_aux *)y->aux;
+    const int *offset = ssl__attn_forms[aux->form].offset;
+    float beta[3], *g[3];
+    int i;
+    for (i = 0; i < 3; i++) {
+        g[i] = ssl__grad_beta(y->in[i], &beta[i]);
+        if (i && y->in[i] == y->in[i - 1] && offset[i] != offset[i - 1]) beta[i] = beta[i - 1]; /* other columns of the same rows */
+        if (g[i]) g[i] += offset[i] * aux->a.H * aux->a.d;
+    }
+    y->ctx->k->attn_b(y->ctx, &aux->a, y->x, aux->lse, y->g, beta, g[0], g[1], g[2], ssl_grad_of(y->in[3]));
+}
+static int ssl__attn_mask(ssl_ctx *c, const char *at, const char *op, const ssl_tensor *mask, ssl__attn *a)
+{
+    const int n = mask ? mask->ndim : 0, u8 = mask && mask->dtype == SSL_U8;
+    char s[96];
+    if (!mask) return 1;
+    if ((n == 2 || (n == 3 && u8 && mask->dim[0] == a->B)) && mask->dtype != SSL_I32 && mask->dim[n - 2] == a->Tq && mask->dim[n - 1] == a->Tk) {
+        a->kind = !u8 ? SSL__MASK_ADD : n == 2 ? SSL__MASK_SHARED : SSL__MASK_BATCH;
+        a->mask = ssl__data(mask);
+        return 1;
+    }
+    ssl__fail(c, SSL_E_SHAPE, at, "%s: mask%s of %s values: it must be U8 [%d,%d] or [%d,%d,%d], or F32 [%d,%d] (queries, keys)", op,
+              ssl__shape(mask, s), ssl__dtype_name(mask->dtype), a->Tq, a->Tk, a->B, a->Tq, a->Tk, a->Tq, a->Tk);
+    return 0;
+}
+/* Fill a from in[] = q, k, v, mask; 0 and an error if they do not fit. */
+static int ssl__attn_check(const char *at, ssl__attn_form form, ssl_tensor *const *in, int heads, float scale, int causal, ssl__attn *a)
+{
+    const char *op = ssl__attn_forms[form].op;
+    const int *row = ssl__attn_forms[form].row, *offset = ssl__attn_forms[form].offset, width = ssl__last(in[0]) / row[0];
+    ssl_ctx *c = in[0]->ctx;
+    char s1[96], s2[96], s3[96];
+    int i, fit = in[1]->dim[1] == in[2]->dim[1] && width > 0;
+    for (i = 0; i < 3; i++) {
+        if (!ssl__need(at, op, "input ", in[i], SSL_F32)) return 0;
+        fit = fit && in[i]->ndim == 3 && in[i]->dim[0] == in[0]->dim[0] && in[i]->dim[2] == row[i] * width;
+    }
+    if (!fit) {
+        ssl__fail(c, SSL_E_SHAPE, at, "%s: given %s, %s, %s: %s", op, ssl__shape(in[0], s1), ssl__shape(in[1], s2), ssl__shape(in[2], s3), ssl__attn_forms[form].need);
+        return 0;
+    }
+    if (heads < 1 || width % heads) {
+        ssl__fail(c, SSL_E_SHAPE, at, "%s: q%s with %d heads: the number of heads must divide the width %d", op, ssl__shape(in[0], s1), heads, width);
+        return 0;
+    }
+    memset(a, 0, sizeof *a);
+    a->B = in[0]->dim[0]; a->H = heads; a->Tq = in[0]->dim[1]; a->Tk = in[1]->dim[1]; a->d = width / heads;
+    a->sq = row[0] * width; a->sk = row[1] * width; a->sv = row[2] * width;
+    a->q = in[0]->x + offset[0] * width; a->k = in[1]->x + offset[1] * width; a->v = in[2]->x + offset[2] * width;
+    a->scale = scale != 0.0f ? scale : 1.0f / sqrtf((float)a->d);
+    a->causal = causal != 0;
+    return ssl__attn_mask(c, at, op, in[3], a);
+}
+static ssl_tensor *ssl__attention(const char *at, ssl__attn_form form, ssl_tensor *q, ssl_tensor *k, ssl_tensor *v, int heads, float scale, ssl_tensor *mask, int causal)
+{
+    ssl_ctx *c = q->ctx;
+    ssl__attn_aux *aux = (ssl__attn_aux *)ssl__aux(c, at, sizeof *aux);
+    ssl_tensor *in[4], *y;
+    int dim[4];
+    in[0] = q; in[1] = k; in[2] = v; in[3] = mask;
+    if (!aux || !ssl__attn_check(at, form, in, heads, scale, causal, &aux->a)) return &c->nil;
+    dim[0] = aux->a.B; dim[1] = aux->a.Tq; dim[2] = heads * aux->a.d;
+    if (form == SSL__ATTN_WEIGHTS) { dim[1] = heads; dim[2] = aux->a.Tq; dim[3] = aux->a.Tk; }
+    y = ssl__new(c, at, ssl__attn_forms[form].op, SSL_F32, form == SSL__ATTN_WEIGHTS ? 4 : 3, dim);
+    aux->form = form;
+    aux->lse = (float *)ssl__temp(c, at, sizeof(float) * (size_t)aux->a.B * (size_t)heads * (size_t)aux->a.Tq);
+    if (c->status) return &c->nil;
+    y->aux = aux;
+    if (form == SSL__ATTN_WEIGHTS) { c->k->attn_p(c, &aux->a, y->x); return y; }
+    c->k->attn_f(c, &aux->a, y->x, aux->lse);
+    return ssl__record_n(y, ssl__attention_back, 4, in);
+}
+SSL_API ssl_tensor *ssl_attention_at(const char *at, ssl_tensor *q, ssl_tensor *k, ssl_tensor *v, int heads, float scale, ssl_tensor *mask, int causal)
+{ return ssl__attention(at, SSL__ATTN_PLAIN, q, k, v, heads, scale, mask, causal); }
+SSL_API ssl_tensor *ssl_attention_packed_at(const char *at, ssl_tensor *qkv, int heads, float scale, ssl_tensor *mask, int causal)
+{ return ssl__attention(at, SSL__ATTN_PACKED, qkv, qkv, qkv, heads, scale, mask, causal); }
+SSL_API ssl_tensor *ssl_attention_kv_at(const char *at, ssl_tensor *q, ssl_tensor *kv, int heads, float scale, ssl_tensor *mask, int causal)
+{ return ssl__attention(at, SSL__ATTN_KV, q, kv, kv, heads, scale, mask, causal); }
+SSL_API ssl_tensor *ssl_attention_weights_at(const char *at, ssl_tensor *q, ssl_tensor *k, int heads, float scale, ssl_tensor *mask, int causal)
+{ return ssl__attention(at, SSL__ATTN_WEIGHTS, q, k, k, heads, scale, mask, causal); }
 
 /* ==== >>conv ==== convolution, pooling, interpolation ================================================ */
 SSL_API int ssl_conv_desc_resolve(const ssl_conv_desc *in, ssl_conv_desc *out)
