@@ -727,6 +727,61 @@ SSL_API void ssl_canvas_heat(ssl_canvas *canvas, int x, int y, int scale, const 
 SSL_API void ssl_canvas_plot(ssl_canvas *canvas, int x, int y, int w, int h, const char *title, const char *x_label, const ssl_series *series, int n);
 
 /* ==== >>checkpoint ==== safetensors ================================================================== */
+/* Reader and writer of .safetensors files, usable on their own; files and data are little-endian. */
+#define SSL_FILE_DIMS 8
+typedef struct ssl_file_tensor {
+    const char *name, *dtype;      /* dtype: F64 F32 F16 BF16 I64 I32 I16 I8 U64 U32 U16 U8 BOOL; others can be listed, not converted */
+    int ndim;                      /* 0: a single number */
+    int64_t dim[SSL_FILE_DIMS], n; /* n: the number of elements */
+    const void *data;              /* may lie at any address: copy or convert it */
+    size_t bytes;
+} ssl_file_tensor;
+typedef struct ssl_note { const char *key, *value; } ssl_note;
+typedef struct ssl_safetensors {   /* fields are for reading */
+    ssl_ctx *ctx;
+    char *path;
+    int n_tensors, n_notes;
+    ssl_file_tensor *tensor;       /* sorted by name */
+    ssl_note *note;                /* the strings of __metadata__, in the file's order */
+    void *memory;
+} ssl_safetensors;
+
+/* The whole file in memory, every length and offset checked; NULL (and the context's error) if it is not well-formed. */
+#define ssl_safetensors_open(...) ssl_safetensors_open_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_safetensors *ssl_safetensors_open_at(const char *at, ssl_ctx *ctx, const char *path);
+SSL_API void ssl_safetensors_close(ssl_safetensors *f);                                              /* NULL is fine */
+SSL_API const ssl_file_tensor *ssl_safetensors_find(const ssl_safetensors *f, const char *name);     /* NULL if there is none */
+SSL_API const char *ssl_safetensors_note(const ssl_safetensors *f, const char *key);                 /* NULL if there is none */
+SSL_API int ssl_file_tensor_to_f32(const ssl_file_tensor *t, float *dst);   /* n values; 0 if the type is unknown */
+SSL_API int ssl_file_tensor_to_i64(const ssl_file_tensor *t, int64_t *dst); /* fractions are cut off */
+/* Written to PATH.tmp, flushed to the disk, then renamed: PATH is the old file or the whole new one. 1 on success.
+   Of a tensor to write: name, dtype, ndim, dim and data. */
+#define ssl_safetensors_write(...) ssl_safetensors_write_at(SSL_HERE, __VA_ARGS__)
+SSL_API int ssl_safetensors_write_at(const char *at, ssl_ctx *ctx, const char *path, int n_tensors, const ssl_file_tensor *tensor,
+                                     int n_notes, const ssl_note *note);
+
+/* Checkpoints: every parameter by name, the optimizer's moments (optim.m.NAME, optim.v.NAME), step count, seed and RNG
+   position, and the context's notes. A run that continues from one gives the same bits as one that never stopped. */
+#define ssl_save(...) ssl_save_at(SSL_HERE, __VA_ARGS__)
+#define ssl_load(...) ssl_load_at(SSL_HERE, __VA_ARGS__)
+SSL_API int ssl_save_at(const char *at, ssl_ctx *ctx, const char *path); /* 1 on success */
+
+typedef struct ssl_load_desc {
+    uint32_t _start_canary;
+    int weights_only;        /* 1: values only; moments, step count, RNG and notes stay as they are */
+    int partial;             /* 1: a parameter that the file lacks keeps its value, what the network lacks is passed over */
+    const char *only;        /* only the parameters named ONLY.rest; implies weights_only */
+    const char *file_prefix; /* they are named FILE_PREFIX.rest in the file ("": rest); default: as in the network */
+    uint32_t _end_canary;
+} ssl_load_desc;
+/* Fill the context's parameters, which must have been made before. desc NULL: everything, as saved. If names or shapes
+   differ, one error says which and nothing is changed. Returns how many parameters were filled. */
+SSL_API int ssl_load_at(const char *at, ssl_ctx *ctx, const char *path, const ssl_load_desc *desc);
+
+/* Notes: strings that travel with the context's checkpoints (method, settings, epoch): ssl_note_put(ctx, "epoch", "%d", 3). */
+#define ssl_note_put(...) ssl_note_put_at(SSL_HERE, __VA_ARGS__)
+SSL_API void ssl_note_put_at(const char *at, ssl_ctx *ctx, const char *key, const char *fmt, ...) SSL__PRINTF(4, 5);
+SSL_API const char *ssl_note_find(const ssl_ctx *ctx, const char *key); /* NULL if there is none */
 
 #ifdef __cplusplus
 }
@@ -739,6 +794,7 @@ SSL_API void ssl_canvas_plot(ssl_canvas *canvas, int x, int y, int w, int h, con
 #if defined(SSL_IMPLEMENTATION) && !defined(SSL__PART)
 #define SSL__PART 1
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -1031,6 +1087,8 @@ struct ssl_ctx {
     int64_t n_flat, cap_flat, opt_step;
     ssl__owned *owned;  /* data sets, loaders: newest first */
     ssl__slot *scratch; /* n_threads private slots, then the shared one */
+    ssl_note *notes;    /* saved with checkpoints */
+    int n_notes, cap_notes;
 };
 
 /* What ssl_open returns when not even a context fits: every call on it is a quiet no-op, and nothing writes it. */
@@ -3759,6 +3817,8 @@ SSL_API int ssl_close(ssl_ctx *c)
     }
     for (i = 0; i < c->n_params; i++) { ssl__release(c->param[i]->name); ssl__release(c->param[i]); }
     ssl__release(c->param);
+    for (i = 0; i < c->n_notes; i++) { ssl__release((void *)(uintptr_t)c->notes[i].key); ssl__release((void *)(uintptr_t)c->notes[i].value); }
+    ssl__release(c->notes);
     if (c->values) c->dev->release(c->values);
     ssl__arena_free(c, &c->data);
     ssl__arena_free(c, &c->host);
@@ -8129,7 +8189,711 @@ SSL_API int ssl_canvas_save_at(const char *at, const ssl_canvas *p, const char *
 }
 #endif
 
-/* ==== >>checkpoint ==== safetensors ================================================================== */
+/* ==== >>checkpoint ==== safetensors: u64 header length, JSON header, data =============================== */
+static float ssl__half(uint16_t h) /* IEEE half precision: 1 sign, 5 exponent, 10 fraction bits */
+{
+    const uint32_t sign = (uint32_t)(h & 0x8000u) << 16, rest = h & 0x7fffu;
+    const float tiny = (float)rest * (1.0f / 16777216.0f);
+    if (rest >= 0x7c00u) return ssl__bits(sign | 0x7f800000u | (rest & 0x3ffu) << 13); /* infinity, NaN */
+    if (rest >= 0x400u) return ssl__bits(sign | ((rest << 13) + (112u << 23)));
+    return sign ? -tiny : tiny;                                                        /* subnormal: rest 2^-24 */
+}
+/* D(name in the file, C type, its value, whether it is whole) */
+#define SSL__DTYPES(D)                                                                                         \
+    D("F32", float, v, 0)        D("F64", double, v, 0)      D("F16", uint16_t, ssl__half(v), 0)               \
+    D("BF16", uint16_t, ssl__bits((uint32_t)v << 16), 0)     D("I64", int64_t, v, 1)     D("U64", uint64_t, v, 1) \
+    D("I32", int32_t, v, 1)      D("U32", uint32_t, v, 1)    D("I16", int16_t, v, 1)     D("U16", uint16_t, v, 1) \
+    D("I8", int8_t, v, 1)        D("U8", uint8_t, v, 1)      D("BOOL", uint8_t, v, 1)
+
+static size_t ssl__dtype_size(const char *dtype) /* 0: unknown */
+{
+#define SSL__DTYPE_SIZE(name, type, value, whole) if (!strcmp(dtype, name)) return sizeof(type);
+    SSL__DTYPES(SSL__DTYPE_SIZE)
+#undef SSL__DTYPE_SIZE
+    return 0;
+}
+/* One loop for each type; memcpy because the file's data may be unaligned. */
+#define SSL__DTYPE_CONVERT(name, type, value, whole)                                                           \
+    if (SSL__WANTED(whole) && !strcmp(t->dtype, name)) {                                                       \
+        for (i = 0; i < t->n; i++) { type v; memcpy(&v, p + (size_t)i * sizeof v, sizeof v); dst[i] = SSL__TO(value); } \
+        return 1;                                                                                              \
+    }
+#define SSL__WANTED(whole) 1
+#define SSL__TO(value)     (float)(value)
+SSL_API int ssl_file_tensor_to_f32(const ssl_file_tensor *t, float *dst)
+{
+    const char *p = (const char *)t->data;
+    int64_t i;
+    SSL__DTYPES(SSL__DTYPE_CONVERT)
+    return 0;
+}
+#undef SSL__WANTED
+#undef SSL__TO
+#define SSL__WANTED(whole) whole
+#define SSL__TO(value)     (int64_t)(value)
+SSL_API int ssl_file_tensor_to_i64(const ssl_file_tensor *t, int64_t *dst)
+{
+    const char *p = (const char *)t->data;
+    int64_t i;
+    SSL__DTYPES(SSL__DTYPE_CONVERT)
+    return 0;
+}
+#undef SSL__WANTED
+#undef SSL__TO
+#undef SSL__DTYPE_CONVERT
+#undef SSL__DTYPES
+
+/* ---- the header: the small part of JSON that the format allows, decoded in place; every function returns 0 on bad input */
+typedef struct ssl__json { char *p, *begin; const char *want; } ssl__json; /* the text ends with a 0 byte; want: what was missing */
+
+static int ssl__json_bad(ssl__json *j, const char *want) { if (!j->want) j->want = want; return 0; }
+static char ssl__json_peek(ssl__json *j)
+{
+    while (*j->p == ' ' || *j->p == '\n' || *j->p == '\t' || *j->p == '\r') j->p++;
+    return *j->p;
+}
+static int ssl__json_take(ssl__json *j, char c, const char *want) { return ssl__json_peek(j) == c ? (j->p++, 1) : ssl__json_bad(j, want); }
+/* After an element of a list or object: 1 if another follows, 0 at its end (or on bad input). */
+static int ssl__json_more(ssl__json *j, char close)
+{
+    if (ssl__json_peek(j) == ',') { j->p++; return 1; }
+    ssl__json_take(j, close, "a comma or a closing bracket");
+    return 0;
+}
+
+static int ssl__json_hex4(ssl__json *j, uint32_t *v)
+{
+    int i;
+    for (i = 0, *v = 0; i < 4; i++, j->p++) {
+        const char c = *j->p;
+        const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        if (digit < 0) return ssl__json_bad(j, "four hexadecimal digits");
+        *v = *v * 16 + (uint32_t)digit;
+    }
+    return 1;
+}
+static char *ssl__utf8(char *out, uint32_t u)
+{
+    if (u < 0x80) *out++ = (char)u;
+    else if (u < 0x800) { *out++ = (char)(0xc0 | u >> 6); *out++ = (char)(0x80 | (u & 63)); }
+    else if (u < 0x10000) { *out++ = (char)(0xe0 | u >> 12); *out++ = (char)(0x80 | (u >> 6 & 63)); *out++ = (char)(0x80 | (u & 63)); }
+    else { *out++ = (char)(0xf0 | u >> 18); *out++ = (char)(0x80 | (u >> 12 & 63)); *out++ = (char)(0x80 | (u >> 6 & 63)); *out++ = (char)(0x80 | (u & 63)); }
+    return out;
+}
+static int ssl__json_escape(ssl__json *j, char **out) /* j->p is behind the backslash */
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    const char *f = *j->p ? strchr(from, *j->p) : NULL;
+    uint32_t u, low;
+    if (f) { j->p++; *(*out)++ = to[f - from]; return 1; }
+    if (*j->p++ != 'u' || !ssl__json_hex4(j, &u) || !u) return ssl__json_bad(j, "a known escape");
+    if (u >= 0xd800 && u < 0xdc00) { /* a surrogate pair */
+        if (j->p[0] != '\\' || j->p[1] != 'u') return ssl__json_bad(j, "a surrogate pair");
+        j->p += 2;
+        if (!ssl__json_hex4(j, &low) || low < 0xdc00 || low > 0xdfff) return ssl__json_bad(j, "a surrogate pair");
+        u = 0x10000 + ((u - 0xd800) << 10) + (low - 0xdc00);
+    }
+    *out = ssl__utf8(*out, u); /* never longer than the escape */
+    return 1;
+}
+static char *ssl__json_string(ssl__json *j)
+{
+    char *begin, *out;
+    if (!ssl__json_take(j, '"', "a string")) return NULL;
+    for (begin = out = j->p; *j->p != '"';) {
+        if ((unsigned char)*j->p < 32) { ssl__json_bad(j, "a closing quote"); return NULL; }
+        if (*j->p == '\\') { j->p++; if (!ssl__json_escape(j, &out)) return NULL; }
+        else *out++ = *j->p++;
+    }
+    j->p++;
+    *out = 0;
+    return begin;
+}
+static char *ssl__json_key(ssl__json *j)
+{
+    char *key = ssl__json_string(j);
+    return key && ssl__json_take(j, ':', "a colon") ? key : NULL;
+}
+static int ssl__json_uint(ssl__json *j, uint64_t *v)
+{
+    char c = ssl__json_peek(j);
+    if (c < '0' || c > '9') return ssl__json_bad(j, "a whole number");
+    for (*v = 0; (c = *j->p) >= '0' && c <= '9'; j->p++) {
+        if (*v > (UINT64_C(1) << 60) / 10) return ssl__json_bad(j, "a smaller number");
+        *v = *v * 10 + (uint64_t)(c - '0');
+    }
+    return 1;
+}
+static int ssl__json_uints(ssl__json *j, uint64_t *v, int cap, int *n)
+{
+    *n = 0;
+    if (!ssl__json_take(j, '[', "a list")) return 0;
+    if (ssl__json_peek(j) == ']') { j->p++; return 1; }
+    do {
+        if (*n == cap) return ssl__json_bad(j, "a shorter list");
+        if (!ssl__json_uint(j, &v[(*n)++])) return 0;
+    } while (ssl__json_more(j, ']'));
+    return !j->want;
+}
+
+/* ---- reading ---- */
+typedef struct ssl__extent { uint64_t begin, end; } ssl__extent; /* while reading: kept in the tensor's data and bytes */
+
+static int ssl__st_tensor(ssl__json *j, ssl_file_tensor *t, ssl__extent *x) /* {"dtype":"F32","shape":[2,3],"data_offsets":[0,24]} */
+{
+    uint64_t dim[SSL_FILE_DIMS], offset[2];
+    int n = 0, i, seen = 0;
+    if (!ssl__json_take(j, '{', "a tensor's description")) return 0;
+    do {
+        const char *key = ssl__json_key(j);
+        if (!key) return 0;
+        if (!strcmp(key, "dtype")) { seen |= 1; if ((t->dtype = ssl__json_string(j)) == NULL) return 0; }
+        else if (!strcmp(key, "shape")) { seen |= 2; if (!ssl__json_uints(j, dim, SSL_FILE_DIMS, &t->ndim)) return 0; }
+        else if (!strcmp(key, "data_offsets")) { seen |= 4; if (!ssl__json_uints(j, offset, 2, &n)) return 0; }
+        else return ssl__json_bad(j, "only dtype, shape and data_offsets");
+    } while (ssl__json_more(j, '}'));
+    if (seen != 7 || n != 2) return ssl__json_bad(j, "dtype, shape and two data_offsets");
+    x->begin = offset[0];
+    x->end = offset[1];
+    for (i = 0; i < t->ndim; i++) t->dim[i] = (int64_t)dim[i];
+    return !j->want;
+}
+static int ssl__st_notes(const char *at, ssl_safetensors *f, ssl__json *j, int *cap)
+{
+    if (f->n_notes) return ssl__json_bad(j, "__metadata__ once only");
+    if (!ssl__json_take(j, '{', "an object of strings")) return 0;
+    if (ssl__json_peek(j) == '}') { j->p++; return 1; }
+    do {
+        ssl_note m;
+        if ((m.key = ssl__json_key(j)) == NULL || (m.value = ssl__json_string(j)) == NULL) return 0;
+        if (!ssl__grow(f->ctx, at, (void **)&f->note, cap, f->n_notes + 1, sizeof m)) return 0;
+        f->note[f->n_notes++] = m;
+    } while (ssl__json_more(j, '}'));
+    return !j->want;
+}
+
+typedef struct ssl__st_entry { ssl_file_tensor t; ssl__extent x; } ssl__st_entry;
+static int ssl__by_offset(const void *a, const void *b)
+{
+    const ssl__extent *x = &((const ssl__st_entry *)a)->x, *y = &((const ssl__st_entry *)b)->x;
+    return x->begin != y->begin ? (x->begin < y->begin ? -1 : 1) : x->end < y->end ? -1 : x->end > y->end;
+}
+static int ssl__by_name(const void *a, const void *b) { return strcmp(((const ssl_file_tensor *)a)->name, ((const ssl_file_tensor *)b)->name); }
+
+/* Elements of a shape, if they are `bytes` long in that type; -1 if not. No product can overflow. */
+static int64_t ssl__st_count(const ssl_file_tensor *t, uint64_t bytes)
+{
+    const uint64_t size = ssl__dtype_size(t->dtype);
+    uint64_t n = 1;
+    int i, empty = 0;
+    for (i = 0; i < t->ndim; i++) empty |= t->dim[i] == 0;
+    for (i = 0; i < t->ndim && !empty; i++) {
+        if (n > (UINT64_C(1) << 60) / (uint64_t)t->dim[i]) return -1;
+        n *= (uint64_t)t->dim[i];
+    }
+    if (empty) n = 0;
+    return size == 0 || (n <= bytes && n * size == bytes) ? (int64_t)n : -1;
+}
+
+static int ssl__st_fail(const char *at, const ssl_safetensors *f, const char *fmt, const char *what)
+{
+    char text[400];
+    snprintf(text, sizeof text, fmt, what);
+    ssl__fail(f->ctx, SSL_E_IO, at, "%s is not a well-formed safetensors file: %s", f->path, text);
+    return 0;
+}
+
+/* Put the tensors in place: extents must follow each other without hole or overlap from 0 to the end of the data. */
+static int ssl__st_place(const char *at, ssl_safetensors *f, ssl__st_entry *e, const char *data, uint64_t size)
+{
+    uint64_t end = 0;
+    int i;
+    if (f->n_tensors) qsort(e, (size_t)f->n_tensors, sizeof *e, ssl__by_offset);
+    for (i = 0; i < f->n_tensors; end = e[i++].x.end) {
+        ssl_file_tensor *t = &e[i].t;
+        if (e[i].x.begin != end || e[i].x.end < end) return ssl__st_fail(at, f, "the data of %s overlaps or leaves a hole", t->name);
+        if (e[i].x.end > size) return ssl__st_fail(at, f, "the data of %s goes beyond the end of the file, which may be truncated", t->name);
+        t->bytes = (size_t)(e[i].x.end - e[i].x.begin);
+        t->data = data + e[i].x.begin;
+        if ((t->n = ssl__st_count(t, t->bytes)) < 0) return ssl__st_fail(at, f, "the shape of %s does not fit its number of bytes", t->name);
+        f->tensor[i] = *t;
+    }
+    if (end != size) return ssl__st_fail(at, f, "%s after the last tensor", "there is more data");
+    qsort(f->tensor, (size_t)f->n_tensors, sizeof *f->tensor, ssl__by_name);
+    for (i = 1; i < f->n_tensors; i++)
+        if (!strcmp(f->tensor[i - 1].name, f->tensor[i].name)) return ssl__st_fail(at, f, "the name %s occurs twice", f->tensor[i].name);
+    return 1;
+}
+
+static int ssl__st_entries(const char *at, ssl_safetensors *f, ssl__json *j, ssl__st_entry **entry)
+{
+    int cap = 0, cap_notes = 0;
+    int more = ssl__json_take(j, '{', "an object");
+    if (more && ssl__json_peek(j) == '}') { j->p++; more = 0; }
+    for (; more; more = ssl__json_more(j, '}')) {
+        const char *key = ssl__json_key(j);
+        if (!key) return 0;
+        if (!strcmp(key, "__metadata__")) {
+            if (!ssl__st_notes(at, f, j, &cap_notes)) return 0;
+        } else {
+            if (!ssl__grow(f->ctx, at, (void **)entry, &cap, f->n_tensors + 1, sizeof **entry)) return 0;
+            (*entry)[f->n_tensors].t.name = key;
+            if (!ssl__st_tensor(j, &(*entry)[f->n_tensors].t, &(*entry)[f->n_tensors].x)) return 0;
+            f->n_tensors++;
+        }
+    }
+    return !j->want && (ssl__json_peek(j) == 0 || ssl__json_bad(j, "the end of the header"));
+}
+
+static int ssl__st_parse(const char *at, ssl_safetensors *f, char *header, const char *data, uint64_t data_size)
+{
+    ssl__st_entry *entry = NULL;
+    ssl__json j;
+    int ok;
+    j.p = j.begin = header;
+    j.want = NULL;
+    ok = ssl__st_entries(at, f, &j, &entry);
+    if (!ok && !f->ctx->status) {
+        char where[120];
+        snprintf(where, sizeof where, "at byte %ld of its header %s is expected", (long)(j.p - j.begin), j.want);
+        ssl__st_fail(at, f, "%s", where);
+    }
+    if (ok) ok = (f->tensor = (ssl_file_tensor *)ssl__alloc(f->ctx, at, sizeof *f->tensor * (size_t)(f->n_tensors + 1))) != NULL;
+    if (ok) ok = ssl__st_place(at, f, entry, data, data_size);
+    ssl__release(entry);
+    return ok;
+}
+
+/* Header, a 0 byte, and at the next multiple of 64 the data. */
+static int ssl__st_read(const char *at, ssl_safetensors *f, FILE *in)
+{
+    unsigned char head[8];
+    uint64_t n = 0, size;
+    size_t start;
+    long end;
+    char *p;
+    int i;
+    if (fread(head, 1, 8, in) != 8 || fseek(in, 0, SEEK_END) || (end = ftell(in)) < 8 || fseek(in, 8, SEEK_SET))
+        return ssl__st_fail(at, f, "%s", "it is shorter than 8 bytes, or no regular file");
+    for (i = 7; i >= 0; i--) n = n << 8 | head[i];
+    size = (uint64_t)end - 8;
+    if (n > size || n > 100000000) return ssl__st_fail(at, f, "%s", "the header is longer than the file, which may be truncated");
+    start = ((size_t)n + 64) & ~(size_t)63;
+    size -= n;
+    p = (char *)ssl__alloc(f->ctx, at, start + (size_t)size);
+    if (!p) return 0;
+    f->memory = p;
+    if (fread(p, 1, (size_t)n, in) != n || fread(p + start, 1, (size_t)size, in) != size) return ssl__st_fail(at, f, "%s", "it could not be read to its end");
+    return ssl__st_parse(at, f, p, p + start, size);
+}
+
+SSL_API ssl_safetensors *ssl_safetensors_open_at(const char *at, ssl_ctx *c, const char *path)
+{
+    ssl_safetensors *f;
+    FILE *in;
+    int ok;
+    if (c->status) return NULL;
+    if ((in = fopen(path, "rb")) == NULL) { ssl__fail(c, SSL_E_IO, at, "cannot open %s: %s", path, strerror(errno)); return NULL; }
+    f = (ssl_safetensors *)ssl__alloc(c, at, sizeof *f);
+    ok = f && (f->path = (char *)ssl__alloc(c, at, strlen(path) + 1)) != NULL;
+    if (ok) {
+        f->ctx = c;
+        strcpy(f->path, path);
+        ok = ssl__st_read(at, f, in);
+    }
+    fclose(in);
+    if (ok) return f;
+    ssl_safetensors_close(f);
+    return NULL;
+}
+
+SSL_API void ssl_safetensors_close(ssl_safetensors *f)
+{
+    if (!f) return;
+    ssl__release(f->path);
+    ssl__release(f->tensor);
+    ssl__release(f->note);
+    ssl__release(f->memory);
+    ssl__release(f);
+}
+
+SSL_API const ssl_file_tensor *ssl_safetensors_find(const ssl_safetensors *f, const char *name)
+{
+    ssl_file_tensor key;
+    key.name = name;
+    return f && f->n_tensors ? (const ssl_file_tensor *)bsearch(&key, f->tensor, (size_t)f->n_tensors, sizeof key, ssl__by_name) : NULL;
+}
+SSL_API const char *ssl_safetensors_note(const ssl_safetensors *f, const char *key)
+{
+    int i;
+    for (i = 0; f && i < f->n_notes; i++) if (!strcmp(f->note[i].key, key)) return f->note[i].value;
+    return NULL;
+}
+
+/* ---- writing ---- */
+typedef struct ssl__text { char *p; int n, cap; } ssl__text; /* a growing string; a failure shows in the context */
+static void ssl__text_put(ssl_ctx *c, const char *at, ssl__text *t, const char *s, size_t n)
+{
+    if (!ssl__grow(c, at, (void **)&t->p, &t->cap, t->n + (int)n + 1, 1)) return;
+    memcpy(t->p + t->n, s, n);
+    t->p[t->n += (int)n] = 0;
+}
+static void ssl__text_json(ssl_ctx *c, const char *at, ssl__text *t, const char *s) /* "quoted" */
+{
+    char u[8];
+    ssl__text_put(c, at, t, "\"", 1);
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\') ssl__text_put(c, at, t, "\\", 1);
+        if ((unsigned char)*s < 32) ssl__text_put(c, at, t, u, (size_t)snprintf(u, sizeof u, "\\u%04x", *s));
+        else ssl__text_put(c, at, t, s, 1);
+    }
+    ssl__text_put(c, at, t, "\"", 1);
+}
+static void ssl__text_uints(ssl_ctx *c, const char *at, ssl__text *t, const char *key, const int64_t *v, int n) /* ,"key":[1,2] */
+{
+    char u[40];
+    int i;
+    ssl__text_put(c, at, t, u, (size_t)snprintf(u, sizeof u, ",\"%s\":[", key));
+    for (i = 0; i < n; i++) ssl__text_put(c, at, t, u, (size_t)snprintf(u, sizeof u, i ? ",%lld" : "%lld", (long long)v[i]));
+    ssl__text_put(c, at, t, "]", 1);
+}
+static int64_t ssl__st_bytes(const ssl_file_tensor *t)
+{
+    int64_t n = (int64_t)ssl__dtype_size(t->dtype);
+    int i;
+    for (i = 0; i < t->ndim; i++) n *= t->dim[i];
+    return n;
+}
+
+/* The order in the file: wide types first, so that every tensor is naturally aligned. -1 at the end. */
+static int ssl__st_next(const ssl_file_tensor *t, int n, size_t *size, int i)
+{
+    for (; *size; *size /= 2, i = -1)
+        for (i++; i < n; i++) if (ssl__dtype_size(t[i].dtype) == *size) return i;
+    return -1;
+}
+static void ssl__st_header(ssl_ctx *c, const char *at, ssl__text *h, int n, const ssl_file_tensor *t, int n_notes, const ssl_note *note)
+{
+    int64_t extent[2] = { 0, 0 };
+    size_t size = 8;
+    int i;
+    ssl__text_put(c, at, h, "{\"__metadata__\":{", 17);
+    for (i = 0; i < n_notes; i++) {
+        if (i) ssl__text_put(c, at, h, ",", 1);
+        ssl__text_json(c, at, h, note[i].key);
+        ssl__text_put(c, at, h, ":", 1);
+        ssl__text_json(c, at, h, note[i].value);
+    }
+    ssl__text_put(c, at, h, "}", 1);
+    for (i = ssl__st_next(t, n, &size, -1); i >= 0; i = ssl__st_next(t, n, &size, i)) {
+        extent[0] = extent[1];
+        extent[1] += ssl__st_bytes(&t[i]);
+        ssl__text_put(c, at, h, ",", 1);
+        ssl__text_json(c, at, h, t[i].name);
+        ssl__text_put(c, at, h, ":{\"dtype\":", 10);
+        ssl__text_json(c, at, h, t[i].dtype);
+        ssl__text_uints(c, at, h, "shape", t[i].dim, t[i].ndim);
+        ssl__text_uints(c, at, h, "data_offsets", extent, 2);
+        ssl__text_put(c, at, h, "}", 1);
+    }
+    ssl__text_put(c, at, h, "}       ", 1 + (size_t)(7 - h->n % 8)); /* data starts at a multiple of 8 */
+}
+
+static int ssl__write_all(int fd, const void *data, size_t n)
+{
+    const char *p = (const char *)data;
+    while (n) {
+        const ssize_t done = write(fd, p, n);
+        if (done < 0 && errno == EINTR) continue;
+        if (done <= 0) return 0;
+        p += done;
+        n -= (size_t)done;
+    }
+    return 1;
+}
+typedef int (*ssl__get_fn)(void *dst, const void *src, size_t n); /* from where the tensors' data is: host or device */
+static int ssl__st_write_fd(int fd, const ssl__text *header, int n, const ssl_file_tensor *t, ssl__get_fn get)
+{
+    static const size_t piece = 1 << 16;
+    unsigned char length[8], part[1 << 16];
+    size_t size = 8, done;
+    int i;
+    for (i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)header->n >> (8 * i));
+    if (!ssl__write_all(fd, length, 8) || !ssl__write_all(fd, header->p, (size_t)header->n)) return 0;
+    for (i = ssl__st_next(t, n, &size, -1); i >= 0; i = ssl__st_next(t, n, &size, i)) {
+        const size_t bytes = (size_t)ssl__st_bytes(&t[i]);
+        for (done = 0; done < bytes; done += piece) {
+            const size_t m = SSL__MIN(piece, bytes - done);
+            if (!get(part, (const char *)t[i].data + done, m) || !ssl__write_all(fd, part, m)) return 0;
+        }
+    }
+    return fsync(fd) == 0;
+}
+static int ssl__st_write(const char *at, ssl_ctx *c, const char *path, int n, const ssl_file_tensor *t, int n_notes, const ssl_note *note, ssl__get_fn get)
+{
+    const size_t len = strlen(path);
+    char *tmp = (char *)ssl__alloc(c, at, len + 5);
+    ssl__text header = { NULL, 0, 0 };
+    struct stat st;
+    int fd = -1, ok;
+    ssl__st_header(c, at, &header, n, t, n_notes, note);
+    if (c->status) { ssl__release(tmp); ssl__release(header.p); return 0; }
+    memcpy(tmp, path, len);
+    memcpy(tmp + len, ".tmp", 5);
+    errno = 0;
+    ok = stat(path, &st) != 0 || S_ISREG(st.st_mode) || (errno = EEXIST, 0); /* never replace a device or a folder */
+    ok = ok && (fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC, 0666)) >= 0 && ssl__st_write_fd(fd, &header, n, t, get);
+    if (fd >= 0 && close(fd)) ok = 0;
+    ok = ok && rename(tmp, path) == 0;
+    if (!ok) {
+        ssl__fail(c, SSL_E_IO, at, "cannot write %s: %s; a file of that name is as it was", path, errno == EEXIST ? "it is not a regular file" : strerror(errno));
+        if (fd >= 0) unlink(tmp);
+    }
+    ssl__release(tmp);
+    ssl__release(header.p);
+    return ok;
+}
+SSL_API int ssl_safetensors_write_at(const char *at, ssl_ctx *c, const char *path, int n, const ssl_file_tensor *t, int n_notes, const ssl_note *note)
+{
+    int i;
+    if (c->status) return 0;
+    for (i = 0; i < n; i++)
+        if (!ssl__dtype_size(t[i].dtype)) { ssl__fail(c, SSL_E_ARG, at, "ssl_safetensors_write: %s has the unknown type %s", t[i].name, t[i].dtype); return 0; }
+    return ssl__st_write(at, c, path, n, t, n_notes, note, ssl__cpu_copy);
+}
+
+/* ---- notes ---- */
+SSL_API const char *ssl_note_find(const ssl_ctx *c, const char *key)
+{
+    int i;
+    for (i = 0; i < c->n_notes; i++) if (!strcmp(c->notes[i].key, key)) return c->notes[i].value;
+    return NULL;
+}
+static char *ssl__copy_string(ssl_ctx *c, const char *at, const char *s)
+{
+    const size_t n = strlen(s) + 1;
+    char *p = (char *)ssl__alloc(c, at, n);
+    if (p) memcpy(p, s, n);
+    return p;
+}
+static void ssl__note(const char *at, ssl_ctx *c, const char *key, const char *value)
+{
+    char *copy;
+    int i;
+    for (i = 0; i < c->n_notes && strcmp(c->notes[i].key, key); i++) { }
+    if (!ssl__grow(c, at, (void **)&c->notes, &c->cap_notes, i + 1, sizeof *c->notes)) return;
+    if ((copy = ssl__copy_string(c, at, value)) == NULL) return;
+    if (i == c->n_notes) {
+        if ((c->notes[i].key = ssl__copy_string(c, at, key)) == NULL) { ssl__release(copy); return; }
+        c->n_notes++;
+    } else ssl__release((void *)(uintptr_t)c->notes[i].value);
+    c->notes[i].value = copy;
+}
+SSL_API void ssl_note_put_at(const char *at, ssl_ctx *c, const char *key, const char *fmt, ...)
+{
+    va_list ap;
+    char *value;
+    int n;
+    if (c->status) return;
+    va_start(ap, fmt);
+    n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if ((value = (char *)ssl__alloc(c, at, (size_t)SSL__MAX(n, 0) + 1)) == NULL) return;
+    va_start(ap, fmt);
+    vsnprintf(value, (size_t)SSL__MAX(n, 0) + 1, fmt, ap);
+    va_end(ap);
+    ssl__note(at, c, key, value);
+    ssl__release(value);
+}
+
+/* ---- checkpoints ---- */
+static const char *const ssl__moment_prefix[2] = { "optim.m.", "optim.v." };
+
+static const char *ssl__join(ssl_ctx *c, const char *at, const char *a, const char *b) /* in step memory */
+{
+    char *p = (char *)ssl__aux(c, at, strlen(a) + strlen(b) + 1);
+    return p ? strcat(strcpy(p, a), b) : "";
+}
+static void ssl__describe(ssl_file_tensor *f, const char *name, const ssl_tensor *t, const float *data)
+{
+    int i;
+    f->name = name;
+    f->dtype = "F32";
+    f->ndim = t->ndim;
+    for (i = 0; i < t->ndim; i++) f->dim[i] = t->dim[i];
+    f->data = data;
+}
+
+SSL_API int ssl_save_at(const char *at, ssl_ctx *c, const char *path)
+{
+    ssl_file_tensor *t = (ssl_file_tensor *)ssl__aux(c, at, sizeof *t * 3 * (size_t)(c->n_params + 1));
+    ssl_note *note = (ssl_note *)ssl__aux(c, at, sizeof *note * (size_t)(c->n_notes + 3));
+    char *number = (char *)ssl__aux(c, at, 3 * 24);
+    int i, k, n = 0;
+    if (c->status) return 0;
+    for (i = 0; i < c->n_params; i++) {
+        const ssl__param *p = c->param[i];
+        ssl__describe(&t[n++], p->name, &p->t, p->t.x);
+        for (k = 0; k < 2 && c->opt_step && !p->frozen; k++)
+            ssl__describe(&t[n++], ssl__join(c, at, ssl__moment_prefix[k], p->name), &p->t, (k ? c->moment2 : c->moment1) + p->offset);
+    }
+    note[0].key = "ssl.opt_step";
+    note[1].key = "ssl.rng_position";
+    note[2].key = "ssl.seed";
+    for (i = 0; i < 3; i++) {
+        snprintf(number + 24 * i, 24, "%llu", (unsigned long long)(i == 0 ? (uint64_t)c->opt_step : i == 1 ? c->rng_position : c->seed));
+        note[i].value = number + 24 * i;
+    }
+    if (c->n_notes) memcpy(note + 3, c->notes, sizeof *note * (size_t)c->n_notes);
+    return !c->status && ssl__st_write(at, c, path, n, t, c->n_notes + 3, note, c->dev->get);
+}
+
+typedef struct ssl__names { int n; char text[200]; } ssl__names; /* the first three of a list, and how many there are */
+static void ssl__names_add(ssl__names *l, const char *fmt, const char *a, const char *b, const char *d)
+{
+    const size_t used = strlen(l->text);
+    if (l->n++ > 3 || used + 8 > sizeof l->text) return;
+    if (l->n > 3) { snprintf(l->text + used, sizeof l->text - used, ", ..."); return; }
+    snprintf(l->text + used, sizeof l->text - used, "%s", l->n > 1 ? ", " : "");
+    snprintf(l->text + strlen(l->text), sizeof l->text - strlen(l->text) - 6, fmt, a, b, d);
+}
+
+/* FROM.rest -> TO.rest in step memory; NULL if the name is not under `from`. */
+static const char *ssl__renamed(ssl_ctx *c, const char *at, const char *name, const char *from, const char *to)
+{
+    const char *rest = ssl__under(name, from);
+    if (!rest) return NULL;
+    if (*rest == '.') rest++;
+    return ssl__join(c, at, *to && *rest ? ssl__join(c, at, to, ".") : to, rest);
+}
+static const char *ssl__file_shape(const ssl_file_tensor *t, char buf[96])
+{
+    ssl_tensor s;
+    int i;
+    s.ndim = SSL__MIN(t->ndim, SSL_DIMS);
+    for (i = 0; i < s.ndim; i++) s.dim[i] = (int)SSL__MIN(t->dim[i], 0x7fffffff);
+    return ssl__shape(&s, buf);
+}
+static int ssl__shape_fits(const ssl_file_tensor *f, const ssl_tensor *t)
+{
+    int i, same = f->ndim == t->ndim;
+    for (i = 0; i < f->ndim && same; i++) same = f->dim[i] == t->dim[i];
+    return same;
+}
+
+typedef struct ssl__load {
+    const char *at, *only, *file_prefix;
+    ssl_ctx *c;
+    ssl_safetensors *f;
+    const ssl_file_tensor **from[3]; /* for each parameter: values, moments; NULL: leave it */
+    ssl__names missing, extra, shape;
+    int n;
+} ssl__load;
+
+static void ssl__load_match(ssl__load *l, int i, int k, const char *name)
+{
+    const ssl__param *p = l->c->param[i];
+    const ssl_file_tensor *t = ssl_safetensors_find(l->f, name);
+    char a[96], b[96];
+    if (!t) ssl__names_add(&l->missing, "%s", name, "", "");
+    else if (!ssl__shape_fits(t, &p->t)) ssl__names_add(&l->shape, "%s is %s in the file and %s here", name, ssl__file_shape(t, a), ssl__shape(&p->t, b));
+    else if (!ssl__dtype_size(t->dtype)) ssl__names_add(&l->shape, "%s has the unknown type %s", name, t->dtype, "");
+    else l->from[k][i] = t;
+}
+/* Find the file's tensor for every parameter and note what differs; nothing is changed yet. */
+static void ssl__load_plan(ssl__load *l, const ssl_load_desc *d, int with_moments)
+{
+    ssl_ctx *c = l->c;
+    int i, k;
+    for (i = 0; i < c->n_params && !c->status; i++) {
+        const ssl__param *p = c->param[i];
+        const char *name = ssl__renamed(c, l->at, p->name, l->only, l->file_prefix);
+        if (!name) continue;
+        ssl__load_match(l, i, 0, name);
+        if (l->from[0][i]) l->n++;
+        for (k = 0; k < 2 && with_moments && !p->frozen; k++) ssl__load_match(l, i, k + 1, ssl__join(c, l->at, ssl__moment_prefix[k], name));
+    }
+    for (i = 0; i < l->f->n_tensors && !d->partial && !c->status; i++) {
+        const char *name = l->f->tensor[i].name, *here = ssl__renamed(c, l->at, name, l->file_prefix, l->only);
+        if (here && strncmp(name, "optim.", 6) && !ssl_param_find(c, here)) ssl__names_add(&l->extra, "%s", name, "", "");
+    }
+}
+static const char *ssl__names_say(const ssl__names *l, const char *what, char buf[280]) /* "; 2 missing in the file (a, b)" */
+{
+    buf[0] = 0;
+    if (l->n) snprintf(buf, 280, "; %d %s (%s)", l->n, what, l->text);
+    return buf;
+}
+static int ssl__load_fits(ssl__load *l, const ssl_load_desc *d)
+{
+    char missing[280], extra[280], shape[280];
+    if (d->partial) l->missing.n = 0;
+    if (l->c->status) return 0;
+    if (!l->missing.n && !l->extra.n && !l->shape.n && l->n) return 1;
+    ssl__fail(l->c, SSL_E_SHAPE, l->at, "ssl_load: the parameters of %s are not those of the network%s%s%s%s: build the network as it was saved%s", l->f->path,
+              l->n ? "" : "; no name agrees", ssl__names_say(&l->missing, "missing in the file", missing),
+              ssl__names_say(&l->extra, "in the file but not in the network", extra), ssl__names_say(&l->shape, "of another shape", shape),
+              d->partial ? "" : ", or set partial or weights_only in ssl_load_desc");
+    return 0;
+}
+static void ssl__load_fill(ssl__load *l)
+{
+    ssl_ctx *c = l->c;
+    float *host, *const flat[3] = { c->values, c->moment1, c->moment2 };
+    int64_t most = 1;
+    int i, k;
+    for (i = 0; i < c->n_params; i++) most = SSL__MAX(most, ssl_numel(&c->param[i]->t));
+    if ((host = (float *)ssl__alloc(c, l->at, sizeof(float) * (size_t)most)) == NULL) return;
+    for (k = 0; k < 3; k++)
+        for (i = 0; i < c->n_params; i++)
+            if (l->from[k][i]) {
+                ssl_file_tensor_to_f32(l->from[k][i], host);
+                c->dev->put(flat[k] + c->param[i]->offset, host, sizeof(float) * (size_t)l->from[k][i]->n);
+            }
+    ssl__release(host);
+}
+
+static uint64_t ssl__note_u64(const ssl_safetensors *f, const char *key) /* 0 if it is missing or no number */
+{
+    const char *s = ssl_safetensors_note(f, key);
+    uint64_t v = 0;
+    for (; s && *s >= '0' && *s <= '9'; s++) v = v * 10 + (uint64_t)(*s - '0');
+    return v;
+}
+static void ssl__load_state(ssl__load *l) /* what else a resumed run needs */
+{
+    int i;
+    l->c->opt_step = (int64_t)(ssl__note_u64(l->f, "ssl.opt_step") & INT64_MAX);
+    l->c->rng_position = ssl__note_u64(l->f, "ssl.rng_position");
+    l->c->seed = ssl__note_u64(l->f, "ssl.seed");
+    for (i = 0; i < l->f->n_notes; i++)
+        if (strncmp(l->f->note[i].key, "ssl.", 4)) ssl__note(l->at, l->c, l->f->note[i].key, l->f->note[i].value);
+}
+
+SSL_API int ssl_load_at(const char *at, ssl_ctx *c, const char *path, const ssl_load_desc *desc)
+{
+    ssl_load_desc d = SSL_ZERO;
+    ssl__load l;
+    int k, all;
+    if (c->status) return 0;
+    if (desc) d = *desc;
+    if (d._start_canary || d._end_canary) { ssl__fail(c, SSL_E_ARG, at, "ssl_load: the ssl_load_desc is not initialized: write `ssl_load_desc d = SSL_ZERO;`"); return 0; }
+    memset(&l, 0, sizeof l);
+    l.at = at;
+    l.c = c;
+    l.only = d.only ? d.only : "";
+    l.file_prefix = d.file_prefix ? d.file_prefix : l.only;
+    all = !d.weights_only && !d.only;
+    for (k = 0; k < 3; k++) l.from[k] = (const ssl_file_tensor **)ssl__aux(c, at, sizeof **l.from * (size_t)(c->n_params + 1));
+    if ((l.f = ssl_safetensors_open_at(at, c, path)) == NULL) return 0;
+    ssl__load_plan(&l, &d, all && ssl__note_u64(l.f, "ssl.opt_step") > 0);
+    if (ssl__load_fits(&l, &d)) {
+        ssl__load_fill(&l);
+        if (all) ssl__load_state(&l);
+    }
+    ssl_safetensors_close(l.f);
+    return c->status ? 0 : l.n;
+}
 
 #ifdef __cplusplus
 }

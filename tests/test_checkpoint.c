@@ -1,0 +1,386 @@
+/* cc -O2 -fopenmp -I. tests/test_checkpoint.c -lm : safetensors and checkpoints: round trips, hostile files, full disks, resuming. */
+#ifndef _GNU_SOURCE
+#  define _GNU_SOURCE /* mkdtemp, symlink */
+#endif
+#define SSL_IMPLEMENTATION
+#include "ssl.h"
+#include <signal.h>
+#include <sys/resource.h>
+
+static int n_passed, n_failed, n_skipped;
+static char dir[64], path[100], temporary[120], other[100];
+
+static void check(int ok, const char *what)
+{
+    if (ok) n_passed++;
+    else n_failed++;
+    if (!ok) printf("FAIL %s\n", what);
+}
+static void quiet(ssl_status code, const char *message, void *user) { (void)code; (void)message; (void)user; }
+static ssl_ctx *open_quiet(uint64_t seed)
+{
+    ssl_desc d = SSL_ZERO;
+    d.on_error = quiet;
+    d.seed = seed;
+    d.threads = 2;
+    return ssl_open(&d);
+}
+static void check_error(ssl_ctx *c, ssl_status code, const char *words, const char *what)
+{
+    const int ok = ssl_error(c) == code && strstr(ssl_error_message(c), words) && strstr(ssl_error_message(c), "test_checkpoint.c:");
+    check(ok, what);
+    if (!ok) printf("     status %d, message: %s\n", (int)ssl_error(c), ssl_error_message(c));
+    ssl_error_clear(c);
+}
+static void write_file(const char *name, const void *data, size_t n)
+{
+    FILE *f;
+    unlink(name); /* some file systems wait for the disk when a file is overwritten */
+    f = fopen(name, "wb");
+    if (!f || fwrite(data, 1, n, f) != n || fclose(f)) { printf("cannot write %s\n", name); exit(1); }
+}
+static size_t read_file(const char *name, unsigned char *data, size_t cap)
+{
+    FILE *f = fopen(name, "rb");
+    const size_t n = f ? fread(data, 1, cap, f) : 0;
+    if (f) fclose(f);
+    return n;
+}
+static int exists(const char *name) { return access(name, F_OK) == 0; }
+
+/* ---- a small network whose steps draw random numbers ---- */
+static void build(ssl_ctx *c)
+{
+    ssl_param(c, ssl_init_make(SSL_INIT_TORCH, 0.0f), "net.fc1.weight", 2, 13, 7);
+    ssl_param(c, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "net.fc1.bias", 1, 13);
+    ssl_param(c, ssl_init_make(SSL_INIT_TORCH, 0.0f), "head.weight", 2, 5, 13);
+    ssl_param(c, ssl_init_make(SSL_INIT_NORMAL, 1.0f), "net.statistics", 1, 3);
+    ssl_param_group(c, "*statistics", 1.0f, 1.0f, 1);
+}
+static ssl_ctx *network(uint64_t seed)
+{
+    ssl_ctx *c = open_quiet(seed);
+    build(c);
+    return c;
+}
+static void train(ssl_ctx *c, int steps)
+{
+    float x[4 * 7];
+    int i;
+    for (; steps > 0 && ssl_ok(c); steps--) {
+        ssl_rng r = ssl_rng_make(c->seed, ssl_rng_stream(c));
+        ssl_tensor *h;
+        for (i = 0; i < 4 * 7; i++) x[i] = ssl_rng_normal(&r);
+        h = ssl_gelu(ssl_linear(ssl_input(c, x, 2, 4, 7), ssl_param_find(c, "net.fc1.weight"), ssl_param_find(c, "net.fc1.bias")));
+        ssl_backward(ssl_mean(ssl_square(ssl_add_scalar(ssl_linear(h, ssl_param_find(c, "head.weight"), NULL), -1.0f))));
+        ssl_adamw_step(c, 1e-2f);
+        ssl_step_end(c);
+    }
+}
+static int same_state(const ssl_ctx *a, const ssl_ctx *b)
+{
+    const size_t n = sizeof(float) * (size_t)a->n_flat;
+    return a->n_flat == b->n_flat && a->opt_step == b->opt_step && a->rng_position == b->rng_position && a->seed == b->seed &&
+           !memcmp(a->values, b->values, n) && !memcmp(a->moment1, b->moment1, n) && !memcmp(a->moment2, b->moment2, n);
+}
+
+static void test_resume(void)
+{
+    ssl_ctx *a = network(5), *b = network(5), *c = network(99);
+    ssl_load_desc weights = SSL_ZERO;
+    train(a, 20);
+    train(b, 9);
+    ssl_note_put(b, "epoch", "%d", 3);
+    ssl_note_put(b, "epoch", "%d of %d", 4, 10);
+    ssl_note_put(b, "method", "a \"quoted\"\nname \\ \xc3\xa9");
+    check(ssl_save(b, path) == 1, "save");
+    check(!exists(temporary), "the temporary file is gone");
+    check(ssl_load(c, path, NULL) == 4, "load fills four parameters");
+    check(same_state(b, c), "the loaded context is the saved one");
+    check(ssl_note_find(c, "epoch") && !strcmp(ssl_note_find(c, "epoch"), "4 of 10"), "a note, overwritten once");
+    check(!strcmp(ssl_note_find(c, "method"), "a \"quoted\"\nname \\ \xc3\xa9"), "a note with quotes, lines and UTF-8");
+    check(!ssl_note_find(c, "ssl.seed") && !ssl_note_find(c, "nothing"), "no other notes");
+    train(c, 11);
+    check(same_state(a, c), "9 steps, saved, loaded, 11 steps: the same bits as 20 steps");
+    check(ssl_close(c) == 0, "resume");
+    c = network(7);
+    weights.weights_only = 1;
+    check(ssl_load(c, path, &weights) == 4 && !memcmp(b->values, c->values, sizeof(float) * (size_t)b->n_flat), "weights only: the values");
+    check(c->opt_step == 0 && c->seed == 7 && c->moment1[0] == 0.0f && !ssl_note_find(c, "epoch"), "weights only: nothing else");
+    check(ssl_close(a) == 0 && ssl_close(b) == 0 && ssl_close(c) == 0, "resume");
+}
+
+static void test_differences(void)
+{
+    ssl_ctx *c = network(1), *d = open_quiet(2);
+    ssl_load_desc l = SSL_ZERO;
+    float before;
+    train(c, 1);
+    ssl_save(c, path);
+    ssl_param(d, ssl_init_make(SSL_INIT_NORMAL, 1.0f), "net.fc1.weight", 2, 13, 7);
+    ssl_param(d, ssl_init_make(SSL_INIT_NORMAL, 1.0f), "net.fc1.bias", 1, 13);
+    ssl_param(d, ssl_init_make(SSL_INIT_NORMAL, 1.0f), "head.weight", 2, 6, 13);
+    ssl_param(d, ssl_init_make(SSL_INIT_NORMAL, 1.0f), "head.bias", 1, 6);
+    before = d->values[0];
+    ssl_load(d, path, NULL);
+    check(strstr(ssl_error_message(d), "head.weight is [5,13] in the file and [6,13] here") != NULL, "the shapes that differ");
+    check(strstr(ssl_error_message(d), "1 in the file but not in the network (net.statistics)") != NULL, "the names that are too many");
+    check_error(d, SSL_E_SHAPE, "missing in the file (head.bias, optim.m.head.bias, optim.v.head.bias)", "the names that are missing");
+    check(d->values[0] == before && d->opt_step == 0, "and nothing was changed");
+    l.partial = 1;
+    ssl_load(d, path, &l);
+    check_error(d, SSL_E_SHAPE, "of another shape", "partial does not hide another shape");
+    l.only = "net";
+    check(ssl_load(d, path, &l) == 2 && !memcmp(d->values, c->values, sizeof(float) * 91), "only one part of the network");
+    l.only = "nothing";
+    ssl_load(d, path, &l);
+    check_error(d, SSL_E_SHAPE, "no name agrees", "a prefix that does not exist");
+    memset(&l, 0xcc, sizeof l);
+    ssl_load(d, path, &l);
+    check_error(d, SSL_E_ARG, "SSL_ZERO", "an uninitialized desc");
+    check(ssl_close(c) == 0 && ssl_close(d) == 0, "differences");
+}
+
+static void test_prefix(void)
+{
+    ssl_ctx *c = network(1), *d = open_quiet(2);
+    ssl_load_desc l = SSL_ZERO;
+    ssl_save(c, path);
+    ssl_param(d, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "probe.encoder.fc1.weight", 2, 13, 7);
+    ssl_param(d, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "probe.encoder.fc1.bias", 1, 13);
+    ssl_param(d, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "probe.head.weight", 2, 10, 13);
+    l.only = "probe.encoder";
+    l.file_prefix = "net";
+    ssl_load(d, path, &l);
+    check_error(d, SSL_E_SHAPE, "net.statistics", "renamed, strict: what is in the file but not here");
+    l.partial = 1;
+    check(ssl_load(d, path, &l) == 2 && !memcmp(d->values, c->values, sizeof(float) * 91), "net.* loaded into probe.encoder.*");
+    check(ssl_close(d) == 0, "prefix");
+    d = open_quiet(2);
+    ssl_param(d, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "fc1.weight", 2, 13, 7);
+    memset(&l, 0, sizeof l);
+    l.weights_only = l.partial = 1;
+    l.file_prefix = "net";
+    check(ssl_load(d, path, &l) == 1 && !memcmp(d->values, c->values, sizeof(float) * 91), "net.* loaded into *");
+    check(ssl_close(d) == 0, "prefix");
+    d = open_quiet(2);
+    ssl_param(d, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "vit.net.fc1.weight", 2, 13, 7);
+    l.only = "vit";
+    l.file_prefix = "";
+    check(ssl_load(d, path, &l) == 1 && !memcmp(d->values, c->values, sizeof(float) * 91), "* loaded into vit.*");
+    check(ssl_close(c) == 0 && ssl_close(d) == 0, "prefix");
+}
+
+/* ---- the file format ---- */
+static ssl_file_tensor describe(const char *name, const char *dtype, int n, const void *data)
+{
+    ssl_file_tensor t = SSL_ZERO;
+    t.name = name;
+    t.dtype = dtype;
+    t.ndim = 1;
+    t.dim[0] = n;
+    t.data = data;
+    return t;
+}
+static void test_types(void)
+{
+    static const float want[4] = { 1.0f, -2.0f, 0.0f, 3.0f };
+    static const double f64[4] = { 1.0, -2.0, 0.0, 3.0 };
+    static const uint16_t f16[4] = { 0x3c00, 0xc000, 0x0000, 0x4200 }, bf16[4] = { 0x3f80, 0xc000, 0x0000, 0x4040 };
+    static const uint16_t odd[4] = { 0x0001, 0x8400, 0x7bff, 0xfc00 }; /* smallest, -smallest normal, largest, -infinity */
+    static const int64_t i64[4] = { 1, -2, 0, 3 };
+    static const int32_t i32[4] = { 1, -2, 0, 3 };
+    static const uint8_t u8[3] = { 1, 0, 1 };
+    ssl_ctx *c = open_quiet(0);
+    ssl_file_tensor t[9];
+    ssl_safetensors *f;
+    float x[4];
+    int64_t whole[4];
+    int i;
+    t[0] = describe("z.u8", "U8", 3, u8);
+    t[1] = describe("f32", "F32", 4, want);
+    t[2] = describe("f16", "F16", 4, f16);
+    t[3] = describe("bf16", "BF16", 4, bf16);
+    t[4] = describe("f64", "F64", 4, f64);
+    t[5] = describe("i32", "I32", 4, i32);
+    t[6] = describe("i64", "I64", 4, i64);
+    t[7] = describe("odd \"name\"\t", "F16", 4, odd);
+    t[8] = describe("single", "BOOL", 1, u8);
+    t[8].ndim = 0;
+    check(ssl_safetensors_write(c, path, 9, t, 0, NULL) == 1, "write nine types");
+    f = ssl_safetensors_open(c, path);
+    check(f && f->n_tensors == 9 && f->n_notes == 0, "open them");
+    for (i = 1; i < 7 && f; i++) {
+        const ssl_file_tensor *r = ssl_safetensors_find(f, t[i].name);
+        check(r && !strcmp(r->dtype, t[i].dtype) && ssl_file_tensor_to_f32(r, x) && !memcmp(x, want, sizeof x), t[i].name);
+        check(r && (uintptr_t)r->data % (r->bytes / 4) == 0, "data is naturally aligned");
+    }
+    check(f && ssl_safetensors_find(f, "single")->n == 1 && ssl_safetensors_find(f, "z.u8")->bytes == 3, "a single number, three bytes");
+    check(f && ssl_file_tensor_to_i64(ssl_safetensors_find(f, "i32"), whole) && whole[1] == -2, "whole numbers");
+    check(f && !ssl_file_tensor_to_i64(ssl_safetensors_find(f, "f32"), whole), "fractions are not whole numbers");
+    check(f && ssl_file_tensor_to_f32(ssl_safetensors_find(f, "odd \"name\"\t"), x) && x[0] == ldexpf(1.0f, -24) && x[1] == -ldexpf(1.0f, -14) &&
+          x[2] == 65504.0f && x[3] < -3.4e38f, "extreme halves");
+    check(f && !ssl_safetensors_find(f, "f3") && !ssl_safetensors_note(f, "x"), "what is not there");
+    ssl_safetensors_close(f);
+    t[0].dtype = "F7";
+    ssl_safetensors_write(c, path, 1, t, 0, NULL);
+    check_error(c, SSL_E_ARG, "unknown type F7", "an unknown type cannot be written");
+    check(ssl_close(c) == 0, "types");
+}
+
+static size_t compose(unsigned char *out, const char *header, size_t n_data) /* a file with this header and n_data zero bytes */
+{
+    const size_t n = strlen(header);
+    int i;
+    for (i = 0; i < 8; i++) out[i] = (unsigned char)((uint64_t)n >> (8 * i));
+    memcpy(out + 8, header, n);
+    memset(out + 8 + n, 0, n_data);
+    return 8 + n + n_data;
+}
+static void test_hostile_headers(void)
+{
+    static const struct { const char *header; size_t n_data; const char *message; } file[] = {
+        { "", 0, "an object is expected" },
+        { "{", 0, "a string is expected" },
+        { "[]", 0, "an object is expected" },
+        { "{}x", 0, "the end of the header" },
+        { "{} ", 4, "more data" },
+        { "{\"a", 0, "a closing quote" },
+        { "{\"a\"}", 0, "a colon" },
+        { "{\"a\":1}", 0, "a tensor's description" },
+        { "{\"a\":{}}", 0, "a string is expected" },
+        { "{\"\\u00zz\":1}", 0, "four hexadecimal digits" },
+        { "{\"\\u0000\":1}", 0, "a known escape" },
+        { "{\"\\ud800x\":1}", 0, "a surrogate pair" },
+        { "{\"__metadata__\":{\"a\":1}}", 0, "a string is expected" },
+        { "{\"__metadata__\":{\"a\":\"b\"},\"__metadata__\":{\"a\":\"b\"}}", 0, "once only" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":[[[[[[[[]]]]]]]]}}", 4, "only dtype, shape and data_offsets" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[[[[[[1]]]]]],\"data_offsets\":[0,4]}}", 4, "a whole number" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "dtype, shape and two data_offsets" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, "dtype, shape and two data_offsets" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4,8]}}", 4, "a shorter list" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4, "a shorter list" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, "a whole number" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1.5],\"data_offsets\":[0,4]}}", 4, "a comma or a closing bracket" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,4]}}", 4, "a smaller number" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, "the shape of a does not fit" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1073741824,1073741824,1073741824,1073741824],\"data_offsets\":[0,0]}}", 0, "the shape of a does not fit" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387905],\"data_offsets\":[0,4]}}", 4, "a smaller number" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4, "overlaps or leaves a hole" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "overlaps or leaves a hole" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "overlaps" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "overlaps" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "occurs twice" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 4, "beyond the end" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1152921504606846976],\"data_offsets\":[0,1152921504606846976]}}", 4, "beyond the end" },
+        { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 12, "more data" },
+    };
+    ssl_ctx *c = open_quiet(0);
+    unsigned char bytes[512];
+    size_t i;
+    for (i = 0; i < sizeof file / sizeof *file; i++) {
+        write_file(path, bytes, compose(bytes, file[i].header, file[i].n_data));
+        check(ssl_safetensors_open(c, path) == NULL, file[i].header);
+        check_error(c, SSL_E_IO, file[i].message, file[i].header);
+    }
+    for (i = 0; i < 8; i++) bytes[i] = 0xff;
+    write_file(path, bytes, 8);
+    ssl_safetensors_open(c, path);
+    check_error(c, SSL_E_IO, "longer than the file", "a header of 2^64 bytes");
+    write_file(path, bytes, 5);
+    ssl_safetensors_open(c, path);
+    check_error(c, SSL_E_IO, "shorter than 8 bytes", "five bytes");
+    ssl_safetensors_open(c, dir);
+    check_error(c, SSL_E_IO, "no regular file", "a folder");
+    ssl_safetensors_open(c, other);
+    check_error(c, SSL_E_IO, "cannot open", "a file that does not exist");
+    write_file(path, bytes, compose(bytes, "{\"\":{\"dtype\":\"X9\",\"shape\":[7],\"data_offsets\":[0,3]}}", 3));
+    ssl_safetensors_close(ssl_safetensors_open(c, path));
+    check(ssl_close(c) == 0, "an unknown type and an empty name are legal");
+}
+
+/* Cut a good file at every length and change every byte of its header: an error or a sound file, never a crash. */
+static void test_damage(void)
+{
+    static unsigned char good[8192], bad[8192];
+    ssl_ctx *c = network(1);
+    size_t n, i, header, opened = 0;
+    train(c, 1);
+    ssl_save(c, path);
+    n = read_file(path, good, sizeof good);
+    header = 8 + good[0] + 256u * good[1];
+    check(n > header && n < sizeof good, "a good file to damage");
+    for (i = 0; i < n; i++) {
+        write_file(other, good, i);
+        opened += ssl_safetensors_open(c, other) != NULL;
+        ssl_error_clear(c);
+    }
+    check(opened == 0, "no truncated file can be opened");
+    for (i = 0; i < header; i++) {
+        memcpy(bad, good, n);
+        bad[i] ^= (unsigned char)(1 << i % 7);
+        write_file(other, bad, n);
+        ssl_load(c, other, NULL);
+        ssl_error_clear(c);
+    }
+    check(ssl_load(c, path, NULL) == 4, "the good file still loads");
+    unlink(other);
+    check(ssl_close(c) == 0, "damage");
+}
+
+/* ---- disks and folders that refuse ---- */
+static void check_refused(ssl_ctx *c, const unsigned char *old, size_t n_old, const char *words, const char *what)
+{
+    static unsigned char now[8192];
+    check(ssl_save(c, path) == 0, what);
+    check_error(c, SSL_E_IO, words, what);
+    check(!exists(temporary), "the temporary file is removed");
+    check(read_file(path, now, sizeof now) == n_old && !memcmp(now, old, n_old), "the old checkpoint is untouched");
+}
+static void test_full_disk(void)
+{
+    static unsigned char old[8192];
+    struct rlimit all, little;
+    ssl_ctx *c = network(1);
+    size_t n;
+    ssl_save(c, path);
+    n = read_file(path, old, sizeof old);
+    train(c, 1);
+    if (exists("/dev/full") && symlink("/dev/full", temporary) == 0) check_refused(c, old, n, "No space left", "a full disk");
+    else { n_skipped++; printf("skip full disk: no /dev/full\n"); }
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &all);
+    little = all;
+    little.rlim_cur = 1000;
+    setrlimit(RLIMIT_FSIZE, &little);
+    check_refused(c, old, n, "File too large", "a file size limit in the middle of the data");
+    setrlimit(RLIMIT_FSIZE, &all);
+    check(ssl_save(c, path) == 1 && ssl_load(c, path, NULL) == 4, "saving works again");
+    check(ssl_save(c, dir) == 0, "a folder");
+    check_error(c, SSL_E_IO, "not a regular file", "a folder is not replaced");
+    check(ssl_save(c, "/dev/null") == 0, "a device");
+    check_error(c, SSL_E_IO, "not a regular file", "a device is not replaced");
+    check(ssl_save(c, "no/such/folder/x.safetensors") == 0, "no folder");
+    check_error(c, SSL_E_IO, "No such file or directory", "a folder that does not exist");
+    check(ssl_close(c) == 0, "full disk");
+}
+
+int main(void)
+{
+    strcpy(dir, "/tmp/test_checkpoint.XXXXXX");
+    if (!mkdtemp(dir)) return 1;
+    snprintf(path, sizeof path, "%s/run.safetensors", dir);
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    snprintf(other, sizeof other, "%s/other.safetensors", dir);
+    test_resume();
+    test_differences();
+    test_prefix();
+    test_types();
+    test_hostile_headers();
+    test_damage();
+    test_full_disk();
+    unlink(path);
+    rmdir(dir);
+    printf("%d passed, %d failed, %d skipped\n", n_passed, n_failed, n_skipped);
+    return n_failed != 0;
+}
