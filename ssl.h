@@ -4372,7 +4372,12 @@ SSL_API ssl_tensor *ssl_reshape_at(const char *at, ssl_tensor *x, int ndim, ...)
         else rest *= dim[i];
     }
     va_end(ap);
-    if (infer >= 0) dim[infer] = rest > 0 && ssl_numel(x) % rest == 0 ? (int)(ssl_numel(x) / rest) : 0;
+    if (infer >= 0 && !x->ctx->status) {
+        char s[96];
+        if (rest <= 0 || ssl_numel(x) % rest)
+            return ssl__fail(x->ctx, SSL_E_SHAPE, at, "ssl_reshape: %s: its elements do not divide by %lld, the product of the axes that are given", ssl__shape(x, s), (long long)rest);
+        dim[infer] = (int)(ssl_numel(x) / rest);
+    }
     return ssl__reshape(at, x, ndim, dim);
 }
 SSL_API ssl_tensor *ssl_detach_at(const char *at, ssl_tensor *x)
@@ -4414,7 +4419,8 @@ SSL_API ssl_tensor *ssl_linear_fused_at(const char *at, ssl_tensor *x, ssl_tenso
     ssl_tensor *y, *in[4];
     int dim[SSL_DIMS], n, m, k;
     char s1[96], s2[96], s3[96];
-    if (c->status || !ssl__need(at, "ssl_linear", "x", x, SSL_F32)) return &c->nil;
+    if (!ssl__need(at, "ssl_linear", "x", x, SSL_F32) || !ssl__need(at, "ssl_linear", "w", w, SSL_F32) ||
+        (b && !ssl__need(at, "ssl_linear", "b", b, SSL_F32)) || (r && !ssl__need(at, "ssl_linear", "residual", r, SSL_F32))) return &c->nil;
     if (w->ndim != 2 || ssl__last(x) != w->dim[1])
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_linear: x%s w%s: the last axis of x must equal axis 1 of w [out,in]", ssl__shape(x, s1), ssl__shape(w, s2));
     if (b && (b->ndim != 1 || b->dim[0] != w->dim[0]))

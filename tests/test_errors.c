@@ -1,0 +1,187 @@
+/* Every misuse yields exactly one message, which names this file and line, the call, and the shapes that met; the result is
+   the nil tensor; and any calls after it are quiet no-ops.   ./build/test_errors [NAME] */
+#define SSL_IMPLEMENTATION
+#include "ssl.h"
+#include "check.h"
+
+static ssl_ctx *ctx;
+static int n_messages;
+static char message[1024];
+static void on_error(ssl_status code, const char *text, void *user)
+{
+    (void)code;
+    n_messages++;
+    CHECK(user == &n_messages);
+    snprintf(message, sizeof message, "%s", text);
+}
+static void begin(void)
+{
+    ssl_desc d = SSL_ZERO;
+    d.on_error = on_error;
+    d.on_error_user = &n_messages;
+    n_messages = 0;
+    message[0] = 0;
+    ctx = ssl_open(&d);
+}
+
+static ssl_tensor *f1(int a) { return ssl_requires_grad(ssl_input(ctx, NULL, 1, a)); }
+static ssl_tensor *f2(int a, int b) { return ssl_requires_grad(ssl_input(ctx, NULL, 2, a, b)); }
+static ssl_tensor *f3(int a, int b, int c) { return ssl_requires_grad(ssl_input(ctx, NULL, 3, a, b, c)); }
+static ssl_tensor *f4(int a, int b, int c, int d) { return ssl_requires_grad(ssl_input(ctx, NULL, 4, a, b, c, d)); }
+static ssl_tensor *i1(int a, int value) { ssl_tensor *t = ssl_input_i32(ctx, NULL, 1, a); if (t->i) t->i[a - 1] = value; return t; }
+static ssl_tensor *i2(int a, int b, int value) { ssl_tensor *t = ssl_input_i32(ctx, NULL, 2, a, b); if (t->i) t->i[a * b - 1] = value; return t; }
+
+static void twenty_more(ssl_tensor *t)
+{
+    ssl_tensor *x = f3(2, 3, 4), *list[2];
+    list[0] = t; list[1] = x;
+    ssl_gelu(t); ssl_scale(x, 2.0f); ssl_linear(t, x, t); ssl_matmul(x, t); ssl_add(t, x);
+    ssl_sum(t); ssl_mean(x); ssl_sum_axes(t, SSL_AXIS(1), 0); ssl_reshape(t, 2, 1, -1); ssl_detach(t);
+    ssl_permute(t, 0, 1, 2); ssl_concat(1, 2, list); ssl_slice(t, 0, 0, 1); ssl_gather_tokens(t, x); ssl_softmax(t);
+    ssl_layer_norm(t, x, t, 1e-5f); ssl_cross_entropy(t, x, 0.0f); ssl_mse(t, x); ssl_backward(t); ssl_param(ctx, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "p", 1, 4);
+    ssl_zero_grad(ctx); ssl_adamw_step(ctx, 1e-3f); ssl_step_end(ctx);
+}
+
+static void misuse(ssl_tensor *result, int line, const char *call, const char *part1, const char *part2)
+{
+    char want[64];
+    const int at_fault = check_failed;
+    snprintf(want, sizeof want, "test_errors.c:%d: error: %s: ", line, call);
+    CHECK(n_messages == 1 && strstr(message, want) && strstr(message, part1) && strstr(message, part2));
+    CHECK(result == &ctx->nil && !ssl_ok(ctx));
+    twenty_more(result);
+    CHECK(n_messages == 1 && !strcmp(message, ssl_error_message(ctx)));
+    if (check_failed != at_fault) printf("line %d: %d messages, the last: %s\n", line, n_messages, message);
+    ssl_close(ctx);
+}
+/* The call, and three texts of its message: op, and two shapes or values. */
+#define MISUSE(call, op, part1, part2)                                                                         \
+    do {                                                                                                       \
+        begin();                                                                                               \
+        misuse(call, __LINE__, op, part1, part2);                                                              \
+    } while (0)
+#define MISUSE_VOID(call, op, part1, part2) MISUSE((call, &ctx->nil), op, part1, part2)
+
+static void test_engine(void)
+{
+    int two = 2;
+    ssl_tensor *const none = NULL;
+    MISUSE(ssl_input(ctx, NULL, 0), "ssl_input", "0 axes", "1 to 6");
+    MISUSE(ssl_input(ctx, NULL, 2, 3, 0), "ssl_input", "axis 1", "0 elements");
+    MISUSE(ssl_input_u8(ctx, NULL, 1, -5), "ssl_input_u8", "-5", "at least 1");
+    MISUSE_VOID(ssl_backward(f2(3, 1)), "ssl_backward", "[3,1]", "one element");
+    MISUSE_VOID(ssl_backward(ssl_input(ctx, NULL, 1, 1)), "ssl_backward", "no parameter", "ssl_input");
+    MISUSE(ssl_param(ctx, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "w", 2, 3, -1), "ssl_param", "\"w\"", "-1");
+    MISUSE(ssl_param(ctx, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "w", 7, 1, 1, 1, 1, 1, 1, 1), "ssl_param", "\"w\"", "7 axes");
+    MISUSE((ssl_gelu(f1(2)), ssl_param(ctx, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "w", 1, 2)), "ssl_param", "\"w\"", "before");
+    MISUSE(ssl_custom_op(ctx, "mine", NULL, NULL, NULL, 0, 0, &none, 9, &two), "mine", "9 axes", "");
+}
+static void test_elementwise(void)
+{
+    MISUSE(ssl_relu(i1(3, 0)), "ssl_relu", "x[3]", "I32");
+    MISUSE(ssl_gelu(i2(3, 4, 0)), "ssl_gelu", "x[3,4]", "F32 is needed");
+    MISUSE(ssl_scale(ssl_input_u8(ctx, NULL, 1, 5), 2.0f), "ssl_scale", "x[5]", "U8");
+    MISUSE(ssl_add(f3(2, 3, 4), f2(2, 4)), "ssl_add", "a[2,3,4]", "b[2,4]");
+    MISUSE(ssl_mul(f1(4), i1(4, 0)), "ssl_mul", "b[4]", "I32");
+    MISUSE(ssl_sum(i1(4, 0)), "ssl_sum", "x[4]", "I32");
+    MISUSE(ssl_mean_axes(f2(3, 4), SSL_AXIS(2), 0), "ssl_mean_axes", "x[3,4]", "0 to 1");
+    MISUSE(ssl_sum_axes(f2(3, 4), 0, 0), "ssl_sum_axes", "x[3,4]", "SSL_AXIS");
+}
+static void test_products(void)
+{
+    MISUSE(ssl_linear(f3(64, 197, 192), f2(384, 193), NULL), "ssl_linear", "x[64,197,192]", "w[384,193]");
+    MISUSE(ssl_linear(f2(5, 3), f2(4, 3), f1(5)), "ssl_linear", "w[4,3]", "b[5]");
+    MISUSE(ssl_linear(i2(5, 3, 0), f2(4, 3), NULL), "ssl_linear", "x[5,3]", "I32");
+    MISUSE(ssl_linear(f2(5, 3), i2(4, 3, 0), NULL), "ssl_linear", "w[4,3]", "I32");
+    MISUSE(ssl_linear(f2(5, 3), f2(4, 3), i1(4, 0)), "ssl_linear", "b[4]", "I32");
+    MISUSE(ssl_linear_fused(f2(5, 3), f2(4, 3), NULL, SSL_ACT_RELU, f2(4, 4)), "ssl_linear", "x[5,3]", "residual[4,4]");
+    MISUSE(ssl_matmul(f3(64, 197, 192), f2(384, 192)), "ssl_matmul", "a[64,197,192]", "b[384,192]");
+    MISUSE(ssl_matmul(f3(2, 3, 4), f3(3, 4, 5)), "ssl_matmul", "a[2,3,4]", "b[3,4,5]");
+    MISUSE(ssl_matmul_t(f2(3, 4), f2(4, 3), 1, 0), "ssl_matmul", "a[3,4]^T", "b[4,3]");
+    MISUSE(ssl_matmul(f1(3), f2(3, 3)), "ssl_matmul", "a[3]", "b[3,3]");
+    MISUSE(ssl_matmul(f2(3, 3), i2(3, 3, 0)), "ssl_matmul", "b[3,3]", "I32");
+}
+static void test_shapes(void)
+{
+    ssl_tensor *list[2];
+    MISUSE(ssl_reshape(f2(3, 4), 2, 5, -1), "ssl_reshape", "[3,4]", "by 5");
+    MISUSE(ssl_reshape(f2(3, 4), 1, 13), "ssl_reshape", "[3,4]", "[13]");
+    MISUSE(ssl_reshape(f2(3, 4), 9, 1, 1, 1, 1, 1, 1, 1, 1, 12), "ssl_reshape", "9 axes", "");
+    MISUSE(ssl_expand(f2(3, 4), 2, 6, 4), "ssl_expand", "x[3,4]", "[6,4]");
+    MISUSE(ssl_permute(f2(3, 4), 0, 0), "ssl_permute", "x[3,4]", "once");
+    MISUSE(ssl_permute(f2(3, 4), 0, 7), "ssl_permute", "x[3,4]", "0 to 1");
+    MISUSE((list[0] = f2(3, 4), list[1] = f2(2, 5), ssl_concat(0, 2, list)), "ssl_concat", "[3,4]", "[2,5]");
+    MISUSE((list[0] = f2(3, 4), list[1] = i2(3, 4, 0), ssl_concat(0, 2, list)), "ssl_concat", "F32[3,4]", "I32[3,4]");
+    MISUSE((list[0] = f2(3, 4), ssl_concat(2, 1, list)), "ssl_concat", "axis 2", "[3,4]");
+    MISUSE(ssl_slice(f2(3, 4), 1, 2, 5), "ssl_slice", "2 to 5", "x[3,4]");
+    MISUSE(ssl_slice(f2(3, 4), 1, 2, 2), "ssl_slice", "2 to 2", "x[3,4]");
+    MISUSE(ssl_slice(f2(3, 4), 4, 0, 1), "ssl_slice", "axis 4", "x[3,4]");
+}
+static void test_tokens(void)
+{
+    MISUSE(ssl_gather_tokens(f3(2, 5, 4), i2(3, 2, 0)), "ssl_gather_tokens", "x[2,5,4]", "index[3,2]");
+    MISUSE(ssl_gather_tokens(f3(2, 5, 4), i2(2, 2, 5)), "ssl_gather_tokens", "holds 5", "x[2,5,4]");
+    MISUSE(ssl_gather_tokens(f3(2, 5, 4), i2(2, 2, -1)), "ssl_gather_tokens", "holds -1", "x[2,5,4]");
+    MISUSE(ssl_gather_tokens(f3(2, 5, 4), f2(2, 2)), "ssl_gather_tokens", "index[2,2]", "I32 is needed");
+    MISUSE(ssl_index_select(f3(2, 5, 4), i1(3, 9)), "ssl_index_select", "holds 9", "x[2,5,4]");
+    MISUSE(ssl_index_select(f2(5, 4), i1(3, 0)), "ssl_index_select", "x[5,4]", "index[3]");
+    MISUSE(ssl_unshuffle_tokens(f3(2, 5, 4), i2(2, 4, 0)), "ssl_unshuffle_tokens", "x[2,5,4]", "index[2,4]");
+    MISUSE(ssl_scatter_tokens(f3(2, 5, 4), f3(2, 3, 3), i2(2, 3, 0)), "ssl_scatter_tokens", "base[2,5,4]", "x[2,3,3]");
+    MISUSE(ssl_patchify(f4(2, 3, 33, 32), 4, SSL_PATCH_ROW_COL_CHANNEL), "ssl_patchify", "images[2,3,33,32]", "patch 4");
+    MISUSE(ssl_patchify(f4(2, 3, 32, 32), 0, SSL_PATCH_ROW_COL_CHANNEL), "ssl_patchify", "images[2,3,32,32]", "patch 0");
+    MISUSE(ssl_unpatchify(f3(2, 9, 48), 4, 3, 16, 16, SSL_PATCH_ROW_COL_CHANNEL), "ssl_unpatchify", "x[2,9,48]", "patch 4");
+    MISUSE(ssl_patchify_segments(f4(2, 3, 16, 16), 4, 3, i2(2, 4, 0)), "ssl_patchify_segments", "[2,3,16,16]", "ids_shuffle[2,4]");
+    MISUSE(ssl_unpatchify_segments(f2(4, 4), i2(2, 4, 0), 4, 2, 3, 16, 16), "ssl_unpatchify_segments", "[4,4]", "ids_shuffle[2,4]");
+    MISUSE(ssl_argsort(ssl_input_u8(ctx, NULL, 1, 5)), "ssl_argsort", "x[5]", "U8");
+    MISUSE(ssl_random_uniform(ctx, 2, 3, 0), "ssl_random_uniform", "axis 1", "0 elements");
+}
+static void test_norms_and_losses(void)
+{
+    MISUSE(ssl_layer_norm(f3(2, 3, 8), f1(7), NULL, 1e-5f), "ssl_layer_norm", "x[2,3,8]", "weight[7]");
+    MISUSE(ssl_layer_norm(f3(2, 3, 8), f1(8), f2(1, 8), 1e-5f), "ssl_layer_norm", "x[2,3,8]", "bias[1,8]");
+    MISUSE(ssl_softmax(i2(2, 3, 0)), "ssl_softmax", "x[2,3]", "I32");
+    MISUSE(ssl_l2_normalize(i2(2, 3, 0), 1e-8f), "ssl_l2_normalize", "x[2,3]", "I32");
+    MISUSE(ssl_cross_entropy(f2(4, 10), i1(5, 0), 0.0f), "ssl_cross_entropy", "logits[4,10]", "target[5]");
+    MISUSE(ssl_cross_entropy(f2(4, 10), i1(4, 10), 0.0f), "ssl_cross_entropy", "target 10", "0 to 9");
+    MISUSE(ssl_cross_entropy(f2(4, 10), f1(4), 0.0f), "ssl_cross_entropy", "target[4]", "I32");
+    MISUSE(ssl_cross_entropy(f2(4, 10), i1(4, 0), 1.5f), "ssl_cross_entropy", "smoothing 1.5", "");
+    MISUSE(ssl_mse(f2(4, 10), f2(4, 9)), "ssl_mse", "a[4,10]", "b[4,9]");
+    MISUSE(ssl_l1(f2(4, 10), i2(4, 10, 0)), "ssl_l1", "b[4,10]", "I32");
+    MISUSE(ssl_smooth_l1(f1(4), f1(4), -1.0f), "ssl_smooth_l1", "beta -1", "");
+}
+static void test_images(void)
+{
+    ssl_conv_desc d = SSL_ZERO;
+    MISUSE(ssl_conv2d(f3(3, 32, 32), f4(8, 3, 3, 3), NULL, NULL), "ssl_conv2d", "x[3,32,32]", "");
+    MISUSE(ssl_conv2d(f4(2, 3, 32, 32), f4(8, 4, 3, 3), NULL, NULL), "ssl_conv2d", "x[2,3,32,32]", "w[8,4,3,3]");
+    MISUSE(ssl_conv2d(f4(2, 3, 2, 2), f4(8, 3, 3, 3), NULL, NULL), "ssl_conv2d", "x[2,3,2,2]", "3x3");
+    MISUSE(ssl_conv2d(f4(2, 3, 9, 9), f4(8, 3, 3, 3), f1(7), NULL), "ssl_conv2d", "w[8,3,3,3]", "bias[7]");
+    d.padding = -2;
+    MISUSE(ssl_conv2d(f4(2, 3, 9, 9), f4(8, 3, 3, 3), NULL, &d), "ssl_conv2d", "padding -2", "");
+    d._end_canary = 1;
+    MISUSE(ssl_conv2d(f4(2, 3, 9, 9), f4(8, 3, 3, 3), NULL, &d), "ssl_conv2d", "not initialized", "SSL_ZERO");
+    MISUSE(ssl_pad2d(f3(2, 3, 9), 1, 1, 1, 1, SSL_PAD_ZERO, 0.0f), "ssl_pad2d", "x[2,3,9]", "");
+    MISUSE(ssl_pad2d(f4(2, 3, 2, 2), 2, 0, 0, 0, SSL_PAD_REFLECT, 0.0f), "ssl_pad2d", "x[2,3,2,2]", "reflected");
+    MISUSE(ssl_max_pool2d(f4(2, 3, 8, 8), 3, 2, 2), "ssl_max_pool2d", "padding 2", "kernel 3");
+    MISUSE(ssl_avg_pool2d(f4(2, 3, 2, 2), 3, 1, 0), "ssl_avg_pool2d", "x[2,3,2,2]", "3x3");
+    MISUSE(ssl_interpolate(f2(3, 3), 2, 2, SSL_INTERPOLATE_DEFAULT), "ssl_interpolate", "x[3,3]", "");
+    MISUSE(ssl_interpolate(f4(2, 3, 8, 8), 0, 2, SSL_INTERPOLATE_DEFAULT), "ssl_interpolate", "0", "");
+    MISUSE(ssl_global_avg_pool(f2(2, 3)), "ssl_global_avg_pool", "x[2,3]", "");
+    MISUSE(ssl_batch_norm(f4(2, 3, 4, 4), f1(4), NULL, NULL, NULL, 0.1f, 1e-5f), "ssl_batch_norm", "x[2,3,4,4]", "[4]");
+    MISUSE(ssl_batch_norm(f2(1, 3), f1(3), NULL, NULL, NULL, 0.1f, 1e-5f), "ssl_batch_norm", "x[1,3]", "variance");
+    MISUSE(ssl_batch_norm(f2(2, 3), NULL, NULL, f1(3), NULL, 0.1f, 1e-5f), "ssl_batch_norm", "running_mean", "running_var");
+    MISUSE(ssl_group_norm(f4(2, 6, 4, 4), 4, NULL, NULL, 1e-5f), "ssl_group_norm", "x[2,6,4,4]", "4 groups");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1) check_filter = argv[1];
+    TEST(engine);
+    TEST(elementwise);
+    TEST(products);
+    TEST(shapes);
+    TEST(tokens);
+    TEST(norms_and_losses);
+    TEST(images);
+    return check_done();
+}
