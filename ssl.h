@@ -811,6 +811,7 @@ SSL_API const char *ssl_note_find(const ssl_ctx *ctx, const char *key); /* NULL 
 #  include <pthread.h>
 #endif
 #if defined(__x86_64__) && defined(__GNUC__)
+#  include <cpuid.h>
 #  include <immintrin.h>
 #elif defined(__aarch64__)
 #  include <arm_neon.h>
@@ -1076,6 +1077,7 @@ struct ssl_ctx {
     ssl_device device;
     ssl_precision precision;
     int n_threads, training, no_grad;
+    int amx; /* tiles of bf16 may be used */
     uint64_t seed, rng_position, n_allocs;
     ssl__arena host, data; /* tensor structs and lists; tensor values */
     ssl__free *free_grads;
@@ -1443,7 +1445,7 @@ typedef struct ssl__gemm_job {
     char *shared_b;             /* op(b) packed beforehand: [blocks_k][panel], or NULL */
 } ssl__gemm_job;
 
-static int ssl__ceil_div(int a, int b) { return (a - 1) / b + 1; }
+static int ssl__ceil_div(int a, int b) { return (a + b - 1) / b; }
 static int ssl__round_up(int a, int b) { return ssl__ceil_div(a, b) * b; }
 static int ssl__gemm_depth(const ssl__gemm_job *g, int kb) { return SSL__MIN(g->kc, g->k - kb * g->kc); }
 static size_t ssl__gemm_bytes(const ssl__gemm_job *g, int width) { return (size_t)width * (size_t)g->kc * (size_t)g->kind->elem; }
@@ -1967,6 +1969,9 @@ static void ssl__cpu_batch_norm_running(ssl_ctx *c, int ch, float momentum, floa
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__CUDACC__) && !defined(SSL_PORTABLE)
 #  define SSL__X86_PASSES 1
+#  if defined(__linux__) && (__GNUC__ >= 11 || (defined(__clang__) && __clang_major__ >= 12))
+#    define SSL__AMX 1
+#  endif
 #  define SSL__PASS 1
 #  define SSL__SUFFIX _avx2
 #  define SSL__ISA_NAME "avx2"
@@ -2306,10 +2311,161 @@ static const ssl__gemm_kind SSL__K(gemm_f32) = { SSL__MR, SSL__NR, 1, 256, 4, 16
 static const ssl__gemm_kind SSL__K(gemm_bf16) = { SSL__MR, SSL__NR, 1, 256, 4, 24.0f, SSL__K(gemm_round_a), SSL__K(gemm_round_b),
                                                   SSL__K(gemm_tile), NULL, NULL, SSL__K(gemm_finish) };
 
+#if SSL__PASS == 2 && defined(SSL__AMX)
+/* ---- AMX: tiles of 16 rows x 64 bytes, 2 x 2 of them at a time; 16 x 16 x 32 multiply-adds of bf16 in 16 cycles.
+   A panel is a run of blocks, 32 rows (or columns) x 32 of k, each 2 tiles of bf16 pairs along k: [row][pair] for op(a),
+   [pair][column] for op(b). At precision `high` x = hi + lo, hi = bf16(x), lo = bf16(x - hi), a block holds 2 tiles of hi and
+   2 of lo, and a b = hi hi + hi lo + lo hi; what is left out is below 2^-16 |a| |b|. */
+#define SSL__AMX_FN __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,amx-tile,amx-bf16"))) static
+#define SSL__AMX_KR 32
+
+/* Palette 1, eight tiles of 16 rows x 64 bytes: bytes 16.. row lengths (16 bits each), 48.. rows. */
+static const uint8_t ssl__amx_config[64] = { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0,
+                                             0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 16, 16, 16, 16, 16, 16, 16 };
+SSL__AMX_FN void ssl__amx_begin(void) { _tile_loadconfig(ssl__amx_config); }
+SSL__AMX_FN void ssl__amx_end(void) { _tile_release(); }
+
+SSL__AMX_FN void ssl__amx_load_y(const float *y, int64_t ldy, int add) /* tiles 0..3 = y[32,32] or 0 */
+{
+    const size_t row = (size_t)ldy * sizeof(float);
+    if (!add) { _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3); return; }
+    _tile_loadd(0, y, row);
+    _tile_loadd(1, y + 16, row);
+    _tile_loadd(2, y + 16 * ldy, row);
+    _tile_loadd(3, y + 16 * ldy + 16, row);
+}
+SSL__AMX_FN void ssl__amx_store_y(float *y, int64_t ldy)
+{
+    const size_t row = (size_t)ldy * sizeof(float);
+    _tile_stored(0, y, row);
+    _tile_stored(1, y + 16, row);
+    _tile_stored(2, y + 16 * ldy, row);
+    _tile_stored(3, y + 16 * ldy + 16, row);
+}
+#define SSL__AMX_LOAD(t, u, p) do { _tile_loadd(t, p, 64); _tile_loadd(u, (p) + 1024, 64); } while (0)
+#define SSL__AMX_MULTIPLY()    do { _tile_dpbf16ps(0, 4, 6); _tile_dpbf16ps(1, 4, 7); _tile_dpbf16ps(2, 5, 6); _tile_dpbf16ps(3, 5, 7); } while (0)
+
+SSL__AMX_FN void ssl__amx_tile_bf16(int kc, const void *pa, const void *pb, float *y, int64_t ldy, int add)
+{
+    const char *a = (const char *)pa, *b = (const char *)pb;
+    ssl__amx_load_y(y, ldy, add);
+    for (; kc > 0; kc -= SSL__AMX_KR, a += 2048, b += 2048) {
+        SSL__AMX_LOAD(4, 5, a);
+        SSL__AMX_LOAD(6, 7, b);
+        SSL__AMX_MULTIPLY();
+    }
+    ssl__amx_store_y(y, ldy);
+}
+
+SSL__AMX_FN void ssl__amx_tile_high(int kc, const void *pa, const void *pb, float *y, int64_t ldy, int add)
+{
+    const char *a = (const char *)pa, *b = (const char *)pb; /* hi at 0, lo at 2048 */
+    ssl__amx_load_y(y, ldy, add);
+    for (; kc > 0; kc -= SSL__AMX_KR, a += 4096, b += 4096) {
+        SSL__AMX_LOAD(4, 5, a);
+        SSL__AMX_LOAD(6, 7, b + 2048);
+        SSL__AMX_MULTIPLY();
+        SSL__AMX_LOAD(6, 7, b);
+        SSL__AMX_MULTIPLY();
+        SSL__AMX_LOAD(4, 5, a + 2048);
+        SSL__AMX_MULTIPLY();
+    }
+    ssl__amx_store_y(y, ldy);
+}
+
+SSL__AMX_FN SSL__INLINE void ssl__amx_transpose(__m512i *r) /* 16 x 16 of 32 bits: within 128-bit lanes, then across */
+{
+    __m512i t[16];
+    int i;
+    SSL__UNROLL for (i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+    }
+    SSL__UNROLL for (i = 0; i < 16; i += 4) {
+        r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+        r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+        r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+        r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+    }
+    SSL__UNROLL for (i = 0; i < 4; i++) {
+        t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
+        t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
+        t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
+        t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
+    }
+    SSL__UNROLL for (i = 0; i < 8; i++) {
+        r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+        r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+    }
+}
+
+/* bf16 of x0 in the lower and of x1 in the upper half; lo: the same of what rounding took away */
+SSL__AMX_FN SSL__INLINE __m512i ssl__amx_split(__m512 x0, __m512 x1, int split, __m512i *lo)
+{
+    const __m512i hi = (__m512i)_mm512_cvtne2ps_pbh(x1, x0);
+    if (split) {
+        const __m512i h0 = _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(hi)), 16);
+        const __m512i h1 = _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(hi, 1)), 16);
+        *lo = (__m512i)_mm512_cvtne2ps_pbh(_mm512_sub_ps(x1, _mm512_castsi512_ps(h1)), _mm512_sub_ps(x0, _mm512_castsi512_ps(h0)));
+    }
+    return hi;
+}
+
+/* One tile, 16 r x 32 p of src[r rs + p ps], as [r][pair] (pairs_first 0) or [pair][r] (1). Vectors come along the stride 1;
+   if that is not the order asked for, the tile is transposed. rows, kc: how many exist from here on, the rest is zero. */
+SSL__AMX_FN SSL__INLINE void ssl__amx_pack_tile(int pairs_first, int split, int rows, int kc, const float *src, int64_t rs, int64_t ps, char *dst)
+{
+    const __m512i zip = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
+                                         18, 2, 17, 1, 16, 0);
+    const int along_k = ps == 1, wide = along_k ? kc : rows, high = along_k ? rows : kc;
+    const uint32_t mask = wide <= 0 ? 0 : wide >= 32 ? ~0u : (1u << wide) - 1;
+    __m512i hi[16], lo[16];
+    int i;
+    for (i = 0; i < 16; i++) {
+        const float *s = along_k ? src + i * rs : src + 2 * i * ps, *next = along_k ? s + 16 : s + ps;
+        const __mmask16 m0 = (along_k ? i : 2 * i) < high ? (__mmask16)mask : (__mmask16)0;
+        const __mmask16 m1 = along_k ? (i < high ? (__mmask16)(mask >> 16) : (__mmask16)0) : 2 * i + 1 < high ? (__mmask16)mask : (__mmask16)0;
+        hi[i] = ssl__amx_split(_mm512_maskz_loadu_ps(m0, s), _mm512_maskz_loadu_ps(m1, next), split, &lo[i]);
+        if (along_k) continue;
+        hi[i] = _mm512_permutexvar_epi16(zip, hi[i]);
+        if (split) lo[i] = _mm512_permutexvar_epi16(zip, lo[i]);
+    }
+    if (along_k == pairs_first) {
+        ssl__amx_transpose(hi);
+        if (split) ssl__amx_transpose(lo);
+    }
+    for (i = 0; i < 16; i++) {
+        _mm512_store_si512(dst + 64 * i, hi[i]);
+        if (split) _mm512_store_si512(dst + 2048 + 64 * i, lo[i]);
+    }
+}
+SSL__AMX_FN SSL__INLINE void ssl__amx_pack(int pairs_first, int split, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)
+{
+    char *d = (char *)dst;
+    for (; kc > 0; kc -= 32, src += 32 * ps, d += split ? 4096 : 2048) {
+        ssl__amx_pack_tile(pairs_first, split, rows, kc, src, rs, ps, d);
+        ssl__amx_pack_tile(pairs_first, split, rows - 16, kc, src + 16 * rs, rs, ps, d + 1024);
+    }
+}
+SSL__AMX_FN void ssl__amx_pack_a_bf16(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst) { ssl__amx_pack(0, 0, rows, kc, src, rs, ps, dst); }
+SSL__AMX_FN void ssl__amx_pack_b_bf16(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst) { ssl__amx_pack(1, 0, cols, kc, src, cs, ps, dst); }
+SSL__AMX_FN void ssl__amx_pack_a_high(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst) { ssl__amx_pack(0, 1, rows, kc, src, rs, ps, dst); }
+SSL__AMX_FN void ssl__amx_pack_b_high(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst) { ssl__amx_pack(1, 1, cols, kc, src, cs, ps, dst); }
+
+static const ssl__gemm_kind ssl__amx_bf16 = { 32, 32, SSL__AMX_KR, 512, 2, 256.0f, ssl__amx_pack_a_bf16, ssl__amx_pack_b_bf16,
+                                              ssl__amx_tile_bf16, ssl__amx_begin, ssl__amx_end, SSL__K(gemm_finish) };
+static const ssl__gemm_kind ssl__amx_high = { 32, 32, SSL__AMX_KR, 256, 4, 128.0f, ssl__amx_pack_a_high, ssl__amx_pack_b_high,
+                                              ssl__amx_tile_high, ssl__amx_begin, ssl__amx_end, SSL__K(gemm_finish) };
+#endif
+
 static void SSL__K(gemm)(ssl_ctx *c, int ta, int tb, int batch, int m, int n, int k, const float *a, int lda, int64_t sa,
                          const float *b, int ldb, int64_t sb, float beta, float *y, int ldy, int64_t sy, const ssl__epilogue *ep)
 {
     const ssl__gemm_kind *kind = c->precision == SSL_PRECISION_BF16 ? &SSL__K(gemm_bf16) : &SSL__K(gemm_f32);
+#if SSL__PASS == 2 && defined(SSL__AMX)
+    if (c->amx && c->precision == SSL_PRECISION_BF16) kind = &ssl__amx_bf16;
+    if (c->amx && c->precision == SSL_PRECISION_HIGH) kind = &ssl__amx_high;
+#endif
     ssl__gemm_run(c, kind, ta, tb, batch, m, n, k, a, lda, sa, b, ldb, sb, beta, y, ldy, sy, ep);
 }
 #undef SSL__MR
@@ -3746,7 +3902,7 @@ static const ssl__kernels *ssl__cpu_kernels(void) /* the best table this machine
     const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     const int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                        __builtin_cpu_supports("avx512vl");
-    if (avx512 && (!want || !strcmp(want, "avx512"))) return &ssl__cpu_table_avx512;
+    if (avx512 && (!want || !strcmp(want, "avx512") || !strcmp(want, "amx"))) return &ssl__cpu_table_avx512;
     if (avx2 && (!want || !strcmp(want, "avx2"))) return &ssl__cpu_table_avx2;
 #endif
 #ifdef SSL__NEON_PASS
@@ -3754,6 +3910,25 @@ static const ssl__kernels *ssl__cpu_kernels(void) /* the best table this machine
 #endif
     (void)want;
     return &ssl__cpu_table_portable;
+}
+
+/* AMX with bf16: CPUID leaf 7, and the kernel's permission for the tile registers, given to the process once. SSL_ISA=avx512
+   does without. */
+static int ssl__amx_open(const ssl__kernels *k)
+{
+#ifdef SSL__AMX
+    const char *want = getenv("SSL_ISA");
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    long failed = 158, request = 0x1023, feature = 18; /* arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA) */
+    if (k != &ssl__cpu_table_avx512 || (want && strcmp(want, "amx"))) return 0;
+    if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a >> 5 & 1)) return 0;                    /* avx512_bf16 */
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1) || !(d >> 24 & 1)) return 0; /* amx-bf16, amx-tile */
+    __asm__ volatile("syscall" : "+a"(failed) : "D"(request), "S"(feature) : "rcx", "r11", "memory");
+    return !failed;
+#else
+    (void)k;
+    return 0;
+#endif
 }
 
 static int ssl__max_threads(void)
@@ -3793,6 +3968,7 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     c->n_threads = threads;
     c->dev = &ssl__cpu_backend;
     c->k = ssl__cpu_kernels();
+    c->amx = ssl__amx_open(c->k);
     c->data.on_device = 1;
     if (!initialized) ssl__fail(c, SSL_E_ARG, at, "ssl_open: the ssl_desc is not initialized: write `ssl_desc d = SSL_ZERO;`");
 #ifdef __CUDACC__

@@ -1,8 +1,8 @@
 /* Measurements: every number next to what the machine can do.
  *
  *     cc -O3 -fopenmp -I. bench/bench.c -o build/bench -lm
- *     build/bench ceilings                                  what the arithmetic units reach in a loop of independent operations
- *     build/bench gemm [--json FILE] [--threads N] [--precision highest|high|bf16]
+ *     build/bench ceilings [--json FILE] [--threads N]      what the arithmetic units reach in a loop of independent operations
+ *     build/bench gemm [--json FILE] [--threads N] [--precision highest|high|bf16] [--only TEXT]
  *
  * SSL_ISA=portable|avx2|avx512 in the environment restricts the library and the ceiling to that instruction set.
  * A product is checked against double precision on sampled entries before it is timed. Product and ceiling are measured in
@@ -13,7 +13,7 @@
 #include <time.h>
 
 typedef struct options {
-    const char *json;
+    const char *json, *only;
     int threads;
     ssl_precision precision;
 } options;
@@ -56,6 +56,17 @@ CEILING(neon, , float32x4_t, 4, 16, vdupq_n_f32, NEON_FMA, vst1q_f32)
 CEILING(portable, , float, 1, 16, PLAIN_SET1, PLAIN_FMA, PLAIN_STORE)
 #endif
 
+#ifdef SSL__AMX
+SSL__AMX_FN double ceiling_amx(void) /* four independent tiles of sums; 16 x 16 x 32 multiply-adds each time */
+{
+    int r;
+    ssl__amx_begin();
+    for (r = 0; r < CEILING_ROUNDS; r++) SSL__AMX_MULTIPLY();
+    ssl__amx_end();
+    return 2.0 * 16 * 16 * 32 * 4 * CEILING_ROUNDS;
+}
+#endif
+
 typedef struct ceiling {
     const char *isa;
     double (*run)(void);
@@ -65,17 +76,21 @@ static const ceiling ceilings[] = {
 #ifdef SSL__X86_PASSES
     { "avx2", ceiling_avx2 },
     { "avx512", ceiling_avx512 },
+#  ifdef SSL__AMX
+    { "amx", ceiling_amx },
+#  endif
 #elif defined(SSL__NEON_PASS)
     { "neon", ceiling_neon },
 #endif
 };
+#define N_CEILINGS ((int)(sizeof ceilings / sizeof *ceilings))
 
-static const ceiling *ceiling_of(const char *isa)
+/* the last row that the library uses at the context's precision */
+static int ceiling_best(const ssl_ctx *c, int products)
 {
-    size_t i;
-    for (i = 0; i < sizeof ceilings / sizeof *ceilings; i++)
-        if (!strcmp(ceilings[i].isa, isa)) return &ceilings[i];
-    return &ceilings[0];
+    int i;
+    for (i = 0; strcmp(ceilings[i].isa, ssl_isa(c)); i++) {}
+    return c->amx && (!products || c->precision != SSL_PRECISION_HIGHEST) ? N_CEILINGS - 1 : i;
 }
 
 static void ceiling_chunk(void *arg, int chunk, int thread)
@@ -93,24 +108,24 @@ static double ceiling_measure(ssl_ctx *c, const ceiling *k)
     return 4e-9 * c->n_threads * work / (seconds() - start);
 }
 
-/* the fastest instruction set at or below the one in use comes last in the table */
 static int bench_ceilings(ssl_ctx *c, const options *o)
 {
-    size_t i;
-    int r;
+    const int last = ceiling_best(c, 0);
+    int i, r;
     FILE *f = o->json ? fopen(o->json, "w") : NULL;
-    for (i = 0; i < sizeof ceilings / sizeof *ceilings; i++) {
+    if (o->json && !f) { fprintf(stderr, "bench: cannot write %s\n", o->json); return 1; }
+    for (i = 0; i <= last; i++) {
         double best = 0;
         for (r = 0; r < 50; r++) best = SSL__MAX(best, ceiling_measure(c, &ceilings[i]));
         printf("%-10s %2d threads %9.1f GFLOP/s\n", ceilings[i].isa, c->n_threads, best);
         if (f) fprintf(f, "%s{\"name\": \"ceiling\", \"isa\": \"%s\", \"threads\": %d, \"gflops\": %.1f}", i ? ",\n " : "[", ceilings[i].isa, c->n_threads, best);
-        if (!strcmp(ceilings[i].isa, ssl_isa(c))) break;
     }
     if (f) { fprintf(f, "]\n"); fclose(f); }
     return 0;
 }
 
-/* ==== gemm ==== layers of the workloads: y[rows,out] = x[rows,in] w[out,in]^T, dx = dy w, dw = dy^T x */
+/* ==== gemm ==== layers of the workloads: y[rows,out] = x[rows,in] w[out,in]^T, dx = dy w, dw = dy^T x.
+   The ceiling of precision `high` on AMX is a third of the bf16 ceiling: three products for one. */
 typedef struct layer { const char *name; int rows, in, out; } layer;
 static const layer layers[] = {
     { "W1 encoder qkv", 4352, 192, 576 },  { "W1 encoder fc1", 4352, 192, 768 },  { "W1 encoder fc2", 4352, 768, 192 },
@@ -151,8 +166,8 @@ static const double tolerance[] = { 0, 1e-6, 2e-5, 4e-3 };
 
 static int product_bench(ssl_ctx *c, const char *name, const product *q, FILE *f, int *rows)
 {
-    const ceiling *k = ceiling_of(ssl_isa(c));
-    const double work = 2e-9 * q->m * q->n * q->k;
+    const ceiling *k = &ceilings[ceiling_best(c, 1)];
+    const double work = 2e-9 * q->m * q->n * q->k, per_product = c->amx && c->precision == SSL_PRECISION_HIGH ? 3.0 : 1.0;
     double best = 0, top = 0, e, start;
     int r;
     product_run(c, q);
@@ -161,11 +176,11 @@ static int product_bench(ssl_ctx *c, const char *name, const product *q, FILE *f
         printf("%s %d x %d x %d: wrong, relative error %.2g (tolerance %.2g)\n", name, q->m, q->n, q->k, e, tolerance[c->precision]);
         return 1;
     }
-    for (r = 0; r < 10 || (r < 200 && r * work < 20); r++) {
+    for (r = 0; r < 6 || (r < 100 && r * work < 6); r++) {
         start = seconds();
         product_run(c, q);
         best = SSL__MAX(best, work / (seconds() - start));
-        top = SSL__MAX(top, ceiling_measure(c, k));
+        top = SSL__MAX(top, ceiling_measure(c, k) / per_product);
     }
     printf("%-26s %6d %5d %5d  %-8s %-8s %2d %9.1f %9.1f %6.1f%%\n", name, q->m, q->n, q->k, precision_name[c->precision], k->isa,
            c->n_threads, best, top, 100 * best / top);
@@ -192,21 +207,20 @@ static int bench_gemm(ssl_ctx *c, const options *o)
     const product square = { 0, 0, 1024, 1024, 1024, a, b, y };
     FILE *f = o->json ? fopen(o->json, "w") : NULL;
     size_t i;
-    int bad = !a || !b || !y, rows = 0;
+    int bad = !a || !b || !y, rows = 0, v;
     char name[64];
     if (o->json && !f) { fprintf(stderr, "bench: cannot write %s\n", o->json); return 1; }
     printf("%-26s %6s %5s %5s  %-8s %-8s %2s %9s %9s %7s\n", "product", "m", "n", "k", "precision", "isa", "th", "GFLOP/s", "ceiling", "percent");
-    bad = bad || product_bench(c, "square", &square, f, &rows);
+    if (!bad && (!o->only || strstr("square", o->only))) bad = product_bench(c, "square", &square, f, &rows);
     for (i = 0; !bad && i < sizeof layers / sizeof *layers; i++) {
         const layer *l = &layers[i];
         const product forward = { 0, 1, l->rows, l->out, l->in, a, b, y }, dx = { 0, 0, l->rows, l->in, l->out, a, b, y };
         const product dw = { 1, 0, l->out, l->in, l->rows, a, b, y };
-        snprintf(name, sizeof name, "%s forward", l->name);
-        bad = product_bench(c, name, &forward, f, &rows);
-        snprintf(name, sizeof name, "%s dx", l->name);
-        bad = bad || product_bench(c, name, &dx, f, &rows);
-        snprintf(name, sizeof name, "%s dw", l->name);
-        bad = bad || product_bench(c, name, &dw, f, &rows);
+        const product q[3] = { forward, dx, dw };
+        for (v = 0; !bad && v < 3; v++) {
+            snprintf(name, sizeof name, "%s %s", l->name, v == 0 ? "forward" : v == 1 ? "dx" : "dw");
+            if (!o->only || strstr(name, o->only)) bad = product_bench(c, name, &q[v], f, &rows);
+        }
     }
     if (f) { fprintf(f, "]\n"); fclose(f); }
     SSL_FREE(a);
@@ -230,7 +244,7 @@ static int usage(const char *wrong)
 {
     size_t i;
     if (wrong) fprintf(stderr, "bench: unknown argument '%s'\n", wrong);
-    fprintf(stderr, "usage: bench COMMAND [--json FILE] [--threads N] [--precision highest|high|bf16]\n");
+    fprintf(stderr, "usage: bench COMMAND [--json FILE] [--threads N] [--precision highest|high|bf16] [--only TEXT]\n");
     for (i = 0; i < sizeof commands / sizeof *commands; i++) fprintf(stderr, "  %-10s %s\n", commands[i].name, commands[i].help);
     return 1;
 }
@@ -249,6 +263,7 @@ int main(int argc, char **argv)
     for (i = 2; i < argc; i += 2) {
         if (i + 1 >= argc) return usage(argv[i]);
         if (!strcmp(argv[i], "--json")) o.json = argv[i + 1];
+        else if (!strcmp(argv[i], "--only")) o.only = argv[i + 1];
         else if (!strcmp(argv[i], "--threads")) o.threads = atoi(argv[i + 1]);
         else if (!strcmp(argv[i], "--precision")) {
             for (p = 1; p <= 3; p++)
