@@ -812,7 +812,15 @@ SSL_API const char *ssl_note_find(const ssl_ctx *ctx, const char *key); /* NULL 
 #endif
 #if defined(__x86_64__) && defined(__GNUC__)
 #  include <cpuid.h>
-#  include <immintrin.h>
+#  if defined(__cplusplus) && !defined(__clang__) && __GNUC__ < 13 /* its AVX-512 intrinsics start from an uninitialized register */
+#    pragma GCC diagnostic push
+#    pragma GCC diagnostic ignored "-Wuninitialized"
+#    pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#    include <immintrin.h>
+#    pragma GCC diagnostic pop
+#  else
+#    include <immintrin.h>
+#  endif
 #elif defined(__aarch64__)
 #  include <arm_neon.h>
 #endif
