@@ -683,14 +683,14 @@ SSL_API void ssl_progress_step(ssl_progress *p, int64_t done, int images, float 
 SSL_API void ssl_progress_end(ssl_progress *p, int64_t done);                          /* the last line, and a newline */
 SSL_API double ssl_seconds(void);                                                      /* a clock, for differences */
 
-/* A table as text: ssl_csv *log = ssl_csv_open(ctx, "log.csv", "step,loss", -1); ssl_csv_row(log, 2, 1.0, 0.5); every row is on
+/* A table as text: ssl_csv *log = ssl_csv_open(ctx, "log.csv", "step,loss", -1); ssl_csv_row(log, 2, values); every row is on
    disk when the call returns. keep -1: a new file; keep s >= 0: go on with an old one after its rows whose first column
    is <= s (a resumed run drops what was logged after its checkpoint). NULL after an error, which the others accept. */
 typedef struct ssl_csv ssl_csv;
 #define ssl_csv_open(...) ssl_csv_open_at(SSL_HERE, __VA_ARGS__)
 #define ssl_csv_row(...)  ssl_csv_row_at(SSL_HERE, __VA_ARGS__)
 SSL_API ssl_csv *ssl_csv_open_at(const char *at, ssl_ctx *ctx, const char *path, const char *columns, int64_t keep);
-SSL_API void ssl_csv_row_at(const char *at, ssl_csv *csv, int n, ...); /* n doubles, one for each column */
+SSL_API void ssl_csv_row_at(const char *at, ssl_csv *csv, int n, const double *values); /* one for each column */
 SSL_API void ssl_csv_close(ssl_csv *csv);
 
 /* JSON text, indented: ssl_json j = SSL_ZERO; j.ctx = ctx; ssl_json_begin(&j, NULL, '{'); ssl_json_number(&j, "lr", 0.1);
@@ -8068,15 +8068,12 @@ SSL_API ssl_csv *ssl_csv_open_at(const char *at, ssl_ctx *c, const char *path, c
     if (c->status) { ssl_csv_close(csv); return NULL; }
     return csv;
 }
-SSL_API void ssl_csv_row_at(const char *at, ssl_csv *csv, int n, ...)
+SSL_API void ssl_csv_row_at(const char *at, ssl_csv *csv, int n, const double *values)
 {
-    va_list ap;
     int i;
     if (!csv || csv->ctx->status) return;
     if (n != csv->columns) { ssl__fail(csv->ctx, SSL_E_ARG, at, "ssl_csv_row: %d values: \"%s\" has %d columns", n, csv->path, csv->columns); return; }
-    va_start(ap, n);
-    for (i = 0; i < n; i++) fprintf(csv->file, i ? ",%.9g" : "%.9g", va_arg(ap, double));
-    va_end(ap);
+    for (i = 0; i < n; i++) fprintf(csv->file, i ? ",%.9g" : "%.9g", values[i]);
     fputc('\n', csv->file);
     if (fflush(csv->file)) ssl__fail(csv->ctx, SSL_E_IO, at, "ssl_csv_row: cannot write \"%s\": %s", csv->path, strerror(errno));
 }

@@ -290,34 +290,42 @@ static char *slurp(const char *path, long *n)
     text[*n > 0 ? *n : 0] = 0;
     return text;
 }
+static void row2(ssl_csv *log, double a, double b)
+{
+    double v[2];
+    v[0] = a;
+    v[1] = b;
+    ssl_csv_row(log, 2, v);
+}
 static void test_csv(void)
 {
+    static const double three[3] = { 1.0, 2.0, 3.0 };
     ssl_ctx *c = open_quiet(1);
     ssl_csv *log = ssl_csv_open(c, "build/test_eval.csv", "step,loss", -1);
     long n = 0;
-    ssl_csv_row(log, 2, 1.0, 0.1 + 0.2);
-    ssl_csv_row(log, 2, 2.0, (double)0.1f);
-    ssl_csv_row(log, 2, 3.0, 7.0);
+    row2(log, 1.0, 0.1 + 0.2);
+    row2(log, 2.0, (double)0.1f);
+    row2(log, 3.0, 7.0);
     ssl_csv_close(log);
     check(!strcmp(slurp("build/test_eval.csv", &n), "step,loss\n1,0.3\n2,0.100000001\n3,7\n"), "csv rows", (double)n);
     log = ssl_csv_open(c, "build/test_eval.csv", "step,loss", 2);
-    ssl_csv_row(log, 2, 3.0, 8.0);
+    row2(log, 3.0, 8.0);
     ssl_csv_close(log);
     check(!strcmp(slurp("build/test_eval.csv", &n), "step,loss\n1,0.3\n2,0.100000001\n3,8\n"), "csv continued after row 2", (double)n);
     log = ssl_csv_open(c, "build/test_eval.csv", "step,loss", -1);
-    ssl_csv_row(log, 3, 1.0, 2.0, 3.0);
-    ssl_csv_row(log, 2, 1.0, 2.0);
+    ssl_csv_row(log, 3, three);
+    row2(log, 1.0, 2.0);
     ssl_csv_close(log);
     check_error(c, "csv with a value too many", "3 values", "2 columns");
     c = open_quiet(1);
     check(ssl_csv_open(c, "build/no/such/dir/log.csv", "a", -1) == NULL, "csv in no directory", 0);
-    ssl_csv_row(NULL, 1, 0.0);
+    ssl_csv_row(NULL, 1, three);
     check_error(c, "csv in no directory", "no/such/dir", "No such file");
     c = open_quiet(1);
     log = ssl_csv_open(c, "build/test_eval.csv", "a", -1);
     fclose(log->file);
     log->file = fopen("/dev/full", "w"); /* a disk without room */
-    ssl_csv_row(log, 1, 1.0);
+    ssl_csv_row(log, 1, three);
     ssl_csv_close(log);
     check_error(c, "csv on a full disk", "cannot write", "No space");
     remove("build/test_eval.csv");
