@@ -1253,11 +1253,25 @@ static void *ssl__device_alloc(ssl_ctx *c, const char *at, size_t bytes)
     return p;
 }
 
-static void *ssl__arena_alloc(ssl_ctx *c, ssl__arena *a, const char *at, size_t bytes)
+#define SSL__PAD(n) (((n) + 63) & ~(size_t)63)
+#ifdef SSL_GUARD /* for tests: 64 known bytes before and after every buffer of the CPU, which itself starts as NaN */
+#  define SSL__GUARDED(n) (SSL__PAD(n) + 128)
+static char *ssl__guard(char *p, size_t bytes)
 {
+    memset(p, 0xA5, SSL__GUARDED(bytes));
+    memcpy(p, &bytes, sizeof bytes);
+    memset(p + 64, 0xFF, bytes);
+    return p + 64;
+}
+#else
+#  define SSL__GUARDED(n)  SSL__PAD(n)
+#  define ssl__guard(p, n) (p)
+#endif
+static void *ssl__arena_alloc(ssl_ctx *c, ssl__arena *a, const char *at, size_t n)
+{
+    const size_t bytes = SSL__GUARDED(n);
     ssl__chunk *k = a->now;
     char *p;
-    bytes = (bytes + 63) & ~(size_t)63;
     if (!k || k->used + bytes > k->size) {
         size_t size = SSL__MAX(bytes, a->on_device ? (size_t)4 << 20 : (size_t)64 << 10);
         k = (ssl__chunk *)ssl__alloc(c, at, sizeof *k);
@@ -1273,7 +1287,7 @@ static void *ssl__arena_alloc(ssl_ctx *c, ssl__arena *a, const char *at, size_t 
     k->used += bytes;
     a->used += bytes;
     if (a->used > a->peak) a->peak = a->used;
-    return p;
+    return ssl__guard(p, n);
 }
 
 static void ssl__arena_free(ssl_ctx *c, ssl__arena *a)
@@ -2634,7 +2648,7 @@ static void SSL__K(nest_run)(ssl_ctx *c, SSL__K(nest_job) *e)
     e->sums = ssl__nest_steps(s, s->n_keep, last);
     *(sum_inner ? &e->sums : &e->units) *= e->blocks;
     e->slices = (int)((e->sums + SSL__SLICE - 1) / SSL__SLICE);
-    if (e->slices > 1) e->part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)e->slices * (size_t)e->out_n);
+    if (e->slices > 1 && !(e->part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)e->slices * (size_t)e->out_n))) return;
     work = SSL__MIN(s->dim[last], SSL__BLOCK) * SSL__MIN(e->sums, SSL__SLICE);
     e->group = (int)SSL__MAX(1, SSL__GRAIN / work);
     tasks = e->units * e->slices;
@@ -2805,6 +2819,7 @@ static void SSL__K(argsort_row)(void *arg, int row, int thread) /* merge sort, r
     const float *x = e->x + (int64_t)row * n;
     int32_t *y = e->y + (int64_t)row * n, *tmp = (int32_t *)ssl__scratch(e->c, thread, sizeof(int32_t) * (size_t)n);
     int run, i, j, k, o;
+    if (!tmp) return;
     for (i = 0; i < n; i++) y[i] = i;
     for (run = 1; run < n; run *= 2) {
         memcpy(tmp, y, sizeof(int32_t) * (size_t)n);
