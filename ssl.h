@@ -1030,6 +1030,7 @@ typedef struct ssl__update { /* one optimizer step over a stretch of the flat bu
     float scale, l2;    /* gradient = scale g + l2 w */
     float shrink;       /* w *= shrink, decoupled decay */
     float beta1, beta2; /* beta1 is SGD's momentum */
+    float rest1, rest2; /* 1 - beta1, 1 - beta2 */
     float eps, debias2; /* 1 / sqrt(1 - beta2^t) */
     int nesterov;
 } ssl__update;
@@ -3836,7 +3837,7 @@ static void SSL__K(adam_chunk)(void *arg, int chunk, int thread)
     const SSL__K(opt) *e = (const SSL__K(opt) *)arg;
     const ssl__update *u = e->u;
     const SSL__V rate = SSL__VSET1(-u->rate), scale = SSL__VSET1(u->scale), l2 = SSL__VSET1(u->l2), shrink = SSL__VSET1(u->shrink);
-    const SSL__V b1 = SSL__VSET1(u->beta1), a1 = SSL__VSET1(1.0f - u->beta1), b2 = SSL__VSET1(u->beta2), a2 = SSL__VSET1(1.0f - u->beta2);
+    const SSL__V b1 = SSL__VSET1(u->beta1), a1 = SSL__VSET1(u->rest1), b2 = SSL__VSET1(u->beta2), a2 = SSL__VSET1(u->rest2);
     const SSL__V debias2 = SSL__VSET1(u->debias2), eps = SSL__VSET1(u->eps);
     const int64_t begin = (int64_t)chunk * SSL__GRAIN, end = SSL__MIN(begin + SSL__GRAIN, e->n);
     int64_t i;
@@ -6037,10 +6038,13 @@ static float ssl__lars_scale(ssl_ctx *c, const char *at, const ssl__param *p, co
     return w2 > 0.0f && g2 > 0.0f ? d->trust_coefficient * sqrtf(w2) / sqrtf(g2) : 1.0f;
 }
 
+/* 0.999f is meant as 0.999: in float, 1 - 0.999f is already off by 1e-5 of itself. */
+static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7; }
+
 /* The step's constants for one stretch of equal parameters. */
 static ssl__update ssl__update_of(ssl_ctx *c, const char *at, const ssl__param *p, const ssl_optim_desc *d, float lr, float clip)
 {
-    const double t = (double)(c->opt_step + 1);
+    const double t = (double)(c->opt_step + 1), beta1 = ssl__decimal(d->beta1), beta2 = ssl__decimal(d->beta2);
     const int adam = d->kind == SSL_OPTIM_ADAMW || d->kind == SSL_OPTIM_ADAM;
     ssl__update u;
     u.rate = lr * p->lr_scale;
@@ -6049,12 +6053,14 @@ static ssl__update ssl__update_of(ssl_ctx *c, const char *at, const ssl__param *
     u.shrink = 1.0f;
     u.beta1 = adam ? d->beta1 : d->momentum;
     u.beta2 = d->beta2;
+    u.rest1 = (float)(1.0 - beta1);
+    u.rest2 = (float)(1.0 - beta2);
     u.eps = d->eps;
-    u.debias2 = (float)(1.0 / sqrt(1.0 - pow((double)d->beta2, t)));
+    u.debias2 = (float)(1.0 / sqrt(1.0 - pow(beta2, t)));
     u.nesterov = d->nesterov;
     if (d->kind == SSL_OPTIM_ADAMW) { u.shrink = 1.0f - u.rate * u.l2; u.l2 = 0.0f; }
     if (d->kind == SSL_OPTIM_LARS) { u.scale = ssl__lars_scale(c, at, p, d, clip); u.l2 = p->t.ndim < 2 ? u.l2 : 0.0f; u.nesterov = 0; }
-    if (adam) u.rate = (float)((double)u.rate / (1.0 - pow((double)d->beta1, t)));
+    if (adam) u.rate = (float)((double)u.rate / (1.0 - pow(beta1, t)));
     return u;
 }
 
