@@ -499,7 +499,7 @@ SSL_API int ssl_image_crop(const ssl_image *x, int top, int left, int reflect, c
 typedef struct ssl_dataset_desc {
     uint32_t _start_canary;
     const char *split;     /* "train", "test", "val" or "unlabeled"  default "train"                             */
-    int image_size;        /* side in pixels, at most 4096           default: as stored; synthetic 32; a folder's
+    int image_size;        /* side in pixels, 8 to 4096              default: as stored; synthetic 32; a folder's
                               first readable image decides, at most 224                                          */
     int limit_images;      /* a random choice of so many images      default 0: all                              */
     int labels_per_class;  /* a random choice of so many per class   default 0: all                              */
@@ -527,6 +527,11 @@ SSL_API ssl_dataset *ssl_dataset_open_at(const char *at, ssl_ctx *ctx, const cha
 SSL_API void ssl_dataset_close(ssl_dataset *data);
 SSL_API ssl_image ssl_dataset_image(const ssl_dataset *data, int i); /* view of image i; 0 <= i < n */
 SSL_API const char *ssl_dataset_class(const ssl_dataset *data, int label); /* its name, "-" for none */
+
+/* Any JPEG, PNG or BMP file as 8-bit [3,h,w]: pixels to be given to ssl_image_file_free, NULL if it cannot be read
+   (then why, if not NULL, says the reason). */
+SSL_API uint8_t *ssl_image_file_load(const char *path, int *h, int *w, const char **why);
+SSL_API void ssl_image_file_free(uint8_t *pixels);
 
 /* ==== >>augment ==== one random view of an image, as a description ===================================
    Order: crop, flips, colour jitter (brightness, contrast, saturation and hue in random order), grayscale, blur,
@@ -805,10 +810,49 @@ SSL_API const char *ssl_note_find(const ssl_ctx *ctx, const char *key); /* NULL 
 #ifdef _OPENMP
 #  include <omp.h>
 #endif
-#include <sys/stat.h>
 #include <dirent.h>
+#include <errno.h>
+#include <sys/stat.h>
 #ifndef SSL_NO_THREADS
 #  include <pthread.h>
+#endif
+/* stb_image: the user's copy where this file already includes it, else a private one where SSL_STB_IMAGE says its path
+   ("stb_image.h" or <stb/stb_image.h>), else none, and the readers of picture files say so. */
+#if defined(STBI_INCLUDE_STB_IMAGE_H)
+#  define SSL__HAS_STBI 1
+#elif defined(SSL_STB_IMAGE)
+#  define SSL__HAS_STBI 1
+#  define STB_IMAGE_STATIC
+#  define STB_IMAGE_IMPLEMENTATION
+#  define STBI_NO_STDIO
+#  define STBI_NO_PSD
+#  define STBI_NO_TGA
+#  define STBI_NO_HDR
+#  define STBI_NO_LINEAR
+#  define STBI_NO_PIC
+#  define STBI_NO_PNM
+#  define stbi__unpremultiply_on_load_thread stbi_set_unpremultiply_on_load_thread /* 2.27 defines it under a wrong name */
+#  ifdef __CUDACC__
+#    pragma nv_diagnostic push
+#    pragma nv_diag_suppress 177,550
+#  endif
+#  ifdef __GNUC__
+#    pragma GCC diagnostic push
+#    pragma GCC diagnostic ignored "-Wunused-function"
+#    pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
+#  endif
+#  include SSL_STB_IMAGE
+#  ifdef __GNUC__
+#    pragma GCC diagnostic pop
+#  endif
+#  ifdef __CUDACC__
+#    pragma nv_diagnostic pop
+#  endif
+#  undef stbi__unpremultiply_on_load_thread
+#  undef STB_IMAGE_IMPLEMENTATION
+#  undef STB_IMAGE_STATIC
+#else
+#  define SSL__HAS_STBI 0
 #endif
 #if defined(__x86_64__) && defined(__GNUC__)
 #  include <cpuid.h>
@@ -1030,7 +1074,6 @@ typedef struct ssl__update { /* one optimizer step over a stretch of the flat bu
     float scale, l2;    /* gradient = scale g + l2 w */
     float shrink;       /* w *= shrink, decoupled decay */
     float beta1, beta2; /* beta1 is SGD's momentum */
-    float rest1, rest2; /* 1 - beta1, 1 - beta2 */
     float eps, debias2; /* 1 / sqrt(1 - beta2^t) */
     int nesterov;
 } ssl__update;
@@ -1254,25 +1297,11 @@ static void *ssl__device_alloc(ssl_ctx *c, const char *at, size_t bytes)
     return p;
 }
 
-#define SSL__PAD(n) (((n) + 63) & ~(size_t)63)
-#ifdef SSL_GUARD /* for tests: 64 known bytes before and after every buffer of the CPU, which itself starts as NaN */
-#  define SSL__GUARDED(n) (SSL__PAD(n) + 128)
-static char *ssl__guard(char *p, size_t bytes)
+static void *ssl__arena_alloc(ssl_ctx *c, ssl__arena *a, const char *at, size_t bytes)
 {
-    memset(p, 0xA5, SSL__GUARDED(bytes));
-    memcpy(p, &bytes, sizeof bytes);
-    memset(p + 64, 0xFF, bytes);
-    return p + 64;
-}
-#else
-#  define SSL__GUARDED(n)  SSL__PAD(n)
-#  define ssl__guard(p, n) (p)
-#endif
-static void *ssl__arena_alloc(ssl_ctx *c, ssl__arena *a, const char *at, size_t n)
-{
-    const size_t bytes = SSL__GUARDED(n);
     ssl__chunk *k = a->now;
     char *p;
+    bytes = (bytes + 63) & ~(size_t)63;
     if (!k || k->used + bytes > k->size) {
         size_t size = SSL__MAX(bytes, a->on_device ? (size_t)4 << 20 : (size_t)64 << 10);
         k = (ssl__chunk *)ssl__alloc(c, at, sizeof *k);
@@ -1288,7 +1317,7 @@ static void *ssl__arena_alloc(ssl_ctx *c, ssl__arena *a, const char *at, size_t 
     k->used += bytes;
     a->used += bytes;
     if (a->used > a->peak) a->peak = a->used;
-    return ssl__guard(p, n);
+    return p;
 }
 
 static void ssl__arena_free(ssl_ctx *c, ssl__arena *a)
@@ -2649,7 +2678,7 @@ static void SSL__K(nest_run)(ssl_ctx *c, SSL__K(nest_job) *e)
     e->sums = ssl__nest_steps(s, s->n_keep, last);
     *(sum_inner ? &e->sums : &e->units) *= e->blocks;
     e->slices = (int)((e->sums + SSL__SLICE - 1) / SSL__SLICE);
-    if (e->slices > 1 && !(e->part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)e->slices * (size_t)e->out_n))) return;
+    if (e->slices > 1) e->part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)e->slices * (size_t)e->out_n);
     work = SSL__MIN(s->dim[last], SSL__BLOCK) * SSL__MIN(e->sums, SSL__SLICE);
     e->group = (int)SSL__MAX(1, SSL__GRAIN / work);
     tasks = e->units * e->slices;
@@ -2820,7 +2849,6 @@ static void SSL__K(argsort_row)(void *arg, int row, int thread) /* merge sort, r
     const float *x = e->x + (int64_t)row * n;
     int32_t *y = e->y + (int64_t)row * n, *tmp = (int32_t *)ssl__scratch(e->c, thread, sizeof(int32_t) * (size_t)n);
     int run, i, j, k, o;
-    if (!tmp) return;
     for (i = 0; i < n; i++) y[i] = i;
     for (run = 1; run < n; run *= 2) {
         memcpy(tmp, y, sizeof(int32_t) * (size_t)n);
@@ -3837,7 +3865,7 @@ static void SSL__K(adam_chunk)(void *arg, int chunk, int thread)
     const SSL__K(opt) *e = (const SSL__K(opt) *)arg;
     const ssl__update *u = e->u;
     const SSL__V rate = SSL__VSET1(-u->rate), scale = SSL__VSET1(u->scale), l2 = SSL__VSET1(u->l2), shrink = SSL__VSET1(u->shrink);
-    const SSL__V b1 = SSL__VSET1(u->beta1), a1 = SSL__VSET1(u->rest1), b2 = SSL__VSET1(u->beta2), a2 = SSL__VSET1(u->rest2);
+    const SSL__V b1 = SSL__VSET1(u->beta1), a1 = SSL__VSET1(1.0f - u->beta1), b2 = SSL__VSET1(u->beta2), a2 = SSL__VSET1(1.0f - u->beta2);
     const SSL__V debias2 = SSL__VSET1(u->debias2), eps = SSL__VSET1(u->eps);
     const int64_t begin = (int64_t)chunk * SSL__GRAIN, end = SSL__MIN(begin + SSL__GRAIN, e->n);
     int64_t i;
@@ -6038,13 +6066,10 @@ static float ssl__lars_scale(ssl_ctx *c, const char *at, const ssl__param *p, co
     return w2 > 0.0f && g2 > 0.0f ? d->trust_coefficient * sqrtf(w2) / sqrtf(g2) : 1.0f;
 }
 
-/* 0.999f is meant as 0.999: in float, 1 - 0.999f is already off by 1e-5 of itself. */
-static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7; }
-
 /* The step's constants for one stretch of equal parameters. */
 static ssl__update ssl__update_of(ssl_ctx *c, const char *at, const ssl__param *p, const ssl_optim_desc *d, float lr, float clip)
 {
-    const double t = (double)(c->opt_step + 1), beta1 = ssl__decimal(d->beta1), beta2 = ssl__decimal(d->beta2);
+    const double t = (double)(c->opt_step + 1);
     const int adam = d->kind == SSL_OPTIM_ADAMW || d->kind == SSL_OPTIM_ADAM;
     ssl__update u;
     u.rate = lr * p->lr_scale;
@@ -6053,14 +6078,12 @@ static ssl__update ssl__update_of(ssl_ctx *c, const char *at, const ssl__param *
     u.shrink = 1.0f;
     u.beta1 = adam ? d->beta1 : d->momentum;
     u.beta2 = d->beta2;
-    u.rest1 = (float)(1.0 - beta1);
-    u.rest2 = (float)(1.0 - beta2);
     u.eps = d->eps;
-    u.debias2 = (float)(1.0 / sqrt(1.0 - pow(beta2, t)));
+    u.debias2 = (float)(1.0 / sqrt(1.0 - pow((double)d->beta2, t)));
     u.nesterov = d->nesterov;
     if (d->kind == SSL_OPTIM_ADAMW) { u.shrink = 1.0f - u.rate * u.l2; u.l2 = 0.0f; }
     if (d->kind == SSL_OPTIM_LARS) { u.scale = ssl__lars_scale(c, at, p, d, clip); u.l2 = p->t.ndim < 2 ? u.l2 : 0.0f; u.nesterov = 0; }
-    if (adam) u.rate = (float)((double)u.rate / (1.0 - pow(beta1, t)));
+    if (adam) u.rate = (float)((double)u.rate / (1.0 - pow((double)d->beta1, t)));
     return u;
 }
 
@@ -6843,6 +6866,616 @@ static int ssl__open_synthetic(ssl__reader *r)
     return 1;
 }
 
+/* dir/name into out[SSL__PATH]; 0 when it does not fit. */
+static int ssl__path_join(char *out, const char *dir, const char *name)
+{
+    const int n = snprintf(out, SSL__PATH, "%s%s%s", dir, *name ? "/" : "", name);
+    return n > 0 && n < SSL__PATH;
+}
+
+static int ssl__is_file(const char *path) { struct stat s; return !stat(path, &s) && S_ISREG(s.st_mode); }
+
+/* Image i of the set from a picture of any size: short side to the side of the set, center part. 0 if it is more than 1000 times larger. */
+static int ssl__store_image(ssl_dataset *d, int i, const ssl_image *x)
+{
+    const ssl_image y = ssl_dataset_image(d, i);
+    const float s = SSL__MIN((float)x->h / (float)d->h, (float)x->w / (float)d->w); /* source pixels per pixel */
+    const int h = SSL__MAX(1, SSL__MIN(x->h, (int)((float)d->h * s + 0.5f))), w = SSL__MAX(1, SSL__MIN(x->w, (int)((float)d->w * s + 0.5f)));
+    const ssl_image part = ssl_image_view(x, (x->h - h) / 2, (x->w - w) / 2, h, w);
+    return h == d->h && w == d->w ? ssl_image_convert(&part, &y) : ssl_image_resize(&part, 1, &y);
+}
+
+/* Names from the lines of a text file (as CIFAR and STL-10 ship); their numbers if it is not there. */
+static int ssl__class_names_file(ssl__reader *r, const char *path, int n)
+{
+    char line[128][64];
+    const char *name[128];
+    FILE *f = fopen(path, "rb");
+    int i;
+    for (i = 0; i < n; i++) {
+        name[i] = line[i];
+        if (!f || !fgets(line[i], (int)sizeof line[i], f)) snprintf(line[i], sizeof line[i], "%d", i);
+        line[i][strcspn(line[i], "\r\n")] = 0;
+    }
+    if (f) fclose(f);
+    return ssl__class_names(r, n, name);
+}
+
+/* ---- files of fixed-size records: CIFAR, STL-10 and IDX ---- */
+typedef struct ssl__bin {
+    char path[SSL__PATH];
+    int64_t bytes;            /* size of the file                                   */
+    int head, record, n;      /* bytes before the records, bytes of one, their number */
+    int label_at, pixels_at;  /* place in a record; label_at < 0: labels are elsewhere */
+    int c, h, w, sideways;    /* sideways: columns lie one after the other, not rows */
+} ssl__bin;
+
+/* Find name in DIR or one of its usual subfolders (a list that ends with NULL). */
+static int ssl__bin_find(ssl__reader *r, ssl__bin *b, const char *const *subs, const char *name)
+{
+    char dir[SSL__PATH], packed[SSL__PATH + 8];
+    struct stat s;
+    int i;
+    for (i = 0; i == 0 || subs[i - 1]; i++) {
+        if (!ssl__path_join(dir, r->dir, i ? subs[i - 1] : "") || !ssl__path_join(b->path, dir, name)) return ssl__bad(r, SSL_E_ARG, "the path is longer than %d bytes", SSL__PATH - 1);
+        if (!stat(b->path, &s) && S_ISREG(s.st_mode)) { b->bytes = (int64_t)s.st_size; return 1; }
+        snprintf(packed, sizeof packed, "%s.gz", b->path);
+        if (ssl__is_file(packed)) return ssl__bad(r, SSL_E_IO, "'%.500s' is packed: unpack it with gunzip", packed);
+    }
+    return ssl__bad(r, SSL_E_IO, "there is no file %s in '%.500s'", name, r->dir);
+}
+
+/* Number of records from the size of the file, which must hold whole ones. */
+static int ssl__bin_count(ssl__reader *r, ssl__bin *b, const char *what)
+{
+    const int64_t n = (b->bytes - b->head) / b->record;
+    if (n < 1 || n > 0x7fffffff || n * b->record + b->head != b->bytes)
+        return ssl__bad(r, SSL_E_IO, "'%.500s' has %lld bytes, not a multiple of %d (%s): it is truncated or of another format",
+                        b->path, (long long)b->bytes, b->record, what);
+    b->n = (int)n;
+    return 1;
+}
+
+static FILE *ssl__bin_open(ssl__reader *r, const ssl__bin *b)
+{
+    FILE *f = fopen(b->path, "rb");
+    if (!f) ssl__bad(r, SSL_E_IO, "'%.500s' cannot be opened: %s", b->path, strerror(errno));
+    else if (b->head) fseek(f, b->head, SEEK_SET);
+    return f;
+}
+
+/* Labels of the records into label[n]; each must be below n_classes after `base` is taken off. */
+static int ssl__bin_labels(ssl__reader *r, const ssl__bin *b, int n_classes, int base, int32_t *label)
+{
+    uint8_t *record = (uint8_t *)ssl__alloc(r->c, r->at, (size_t)b->record);
+    FILE *f = record ? ssl__bin_open(r, b) : NULL;
+    int i, ok = f != NULL;
+    for (i = 0; ok && i < b->n; i++) {
+        if (fread(record, (size_t)b->record, 1, f) != 1) ok = ssl__bad(r, SSL_E_IO, "'%.500s' ends at record %d of %d", b->path, i, b->n);
+        else if ((label[i] = record[b->label_at] - base) < 0 || label[i] >= n_classes)
+            ok = ssl__bad(r, SSL_E_IO, "'%.500s' has label %d in record %d: %d..%d are possible", b->path, label[i] + base, i, base, base + n_classes - 1);
+    }
+    if (f) fclose(f);
+    ssl__release(record);
+    return ok;
+}
+
+/* The chosen ones of the records first .. first+n-1 of the source become images *next, *next + 1, ... of the set. */
+static int ssl__bin_images(ssl__reader *r, const ssl__bin *b, int first, int *next)
+{
+    uint8_t *record = (uint8_t *)ssl__alloc(r->c, r->at, 2 * (size_t)b->record), *turned = record ? record + b->record : NULL;
+    FILE *f = record ? ssl__bin_open(r, b) : NULL;
+    const size_t plane = (size_t)b->h * (size_t)b->w;
+    int i, skip = 0, ok = f != NULL;
+    for (i = 0; ok && i < b->n; i++) {
+        const uint8_t *p = record ? record + b->pixels_at : NULL;
+        size_t k, x, y;
+        ssl_image m;
+        if (!r->keep[first + i]) { skip++; continue; }
+        if (skip) fseek(f, (long)skip * b->record, SEEK_CUR);
+        skip = 0;
+        if (fread(record, (size_t)b->record, 1, f) != 1) { ok = ssl__bad(r, SSL_E_IO, "'%.500s' ends at record %d of %d", b->path, i, b->n); break; }
+        for (k = 0; b->sideways && k < (size_t)b->c; k++)
+            for (y = 0; y < (size_t)b->h; y++)
+                for (x = 0; x < (size_t)b->w; x++) turned[k * plane + y * (size_t)b->w + x] = p[k * plane + x * (size_t)b->h + y];
+        m = ssl_image_u8(b->sideways ? turned : p, b->c, b->h, b->w);
+        ssl__store_image(r->d, (*next)++, &m);
+    }
+    if (f) fclose(f);
+    ssl__release(record);
+    return ok;
+}
+
+static void ssl__bin_shape(ssl__bin *b, int c, int h, int w, int label_bytes)
+{
+    b->c = c;
+    b->h = h;
+    b->w = w;
+    b->head = 0;
+    b->label_at = label_bytes - 1;
+    b->pixels_at = label_bytes;
+    b->record = label_bytes + c * h * w;
+    b->sideways = 0;
+}
+
+static void ssl__set_shape(ssl__reader *r, int c, int h, int w)
+{
+    const int side = r->desc.image_size;
+    r->d->c = c;
+    r->d->h = side ? side : h;
+    r->d->w = side ? side : w;
+}
+
+static int ssl__only_splits(ssl__reader *r, int unlabeled)
+{
+    return unlabeled || !ssl__split_is(r, "unlabeled") || ssl__bad(r, SSL_E_ARG, "it has no split \"unlabeled\": use train or test");
+}
+
+static int ssl__cifar(ssl__reader *r, int n_files, const char *const *files, const char *sub, int label_bytes, int n_classes, const char *names)
+{
+    const char *subs[2];
+    ssl__bin b[5], meta;
+    int i, total = 0, at = 0, next = 0;
+    subs[0] = sub; subs[1] = NULL;
+    for (i = 0; i < n_files; i++) {
+        ssl__bin_shape(&b[i], 3, 32, 32, label_bytes);
+        if (!ssl__bin_find(r, &b[i], subs, files[i]) || !ssl__bin_count(r, &b[i], label_bytes == 1 ? "1 label and 3072 pixels" : "2 labels and 3072 pixels")) return 0;
+        total += b[i].n;
+    }
+    ssl__set_shape(r, 3, 32, 32);
+    snprintf(meta.path, sizeof meta.path, "%.*s%s", (int)(strlen(b[0].path) - strlen(files[0])), b[0].path, names);
+    if (!ssl__class_names_file(r, meta.path, n_classes) || !ssl__labels_alloc(r, total)) return 0;
+    for (i = 0; i < n_files; at += b[i++].n) if (!ssl__bin_labels(r, &b[i], n_classes, 0, r->label + at)) return 0;
+    if (!ssl__choose(r)) return 0;
+    for (i = 0, at = 0; i < n_files; at += b[i++].n) if (!ssl__bin_images(r, &b[i], at, &next)) return 0;
+    return 1;
+}
+
+static int ssl__open_cifar10(ssl__reader *r)
+{
+    static const char *const files[6] = { "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin" };
+    const int train = ssl__split_is(r, "train");
+    return ssl__only_splits(r, 0) && ssl__cifar(r, train ? 5 : 1, train ? files : files + 5, "cifar-10-batches-bin", 1, 10, "batches.meta.txt");
+}
+
+static int ssl__open_cifar100(ssl__reader *r)
+{
+    static const char *const files[2] = { "train.bin", "test.bin" };
+    return ssl__only_splits(r, 0) && ssl__cifar(r, 1, ssl__split_is(r, "train") ? files : files + 1, "cifar-100-binary", 2, 100, "fine_label_names.txt");
+}
+
+static int ssl__open_stl10(ssl__reader *r)
+{
+    static const char *const subs[2] = { "stl10_binary", NULL };
+    const char *split = ssl__split_is(r, "val") ? "test" : r->desc.split;
+    const int labelled = !ssl__split_is(r, "unlabeled");
+    char name[32], names[SSL__PATH];
+    ssl__bin x, y;
+    int i, next = 0;
+    snprintf(name, sizeof name, "%.9s_X.bin", split);
+    ssl__bin_shape(&x, 3, 96, 96, 0);
+    x.sideways = 1;
+    if (!ssl__bin_find(r, &x, subs, name) || !ssl__bin_count(r, &x, "27648 pixels") || !ssl__labels_alloc(r, x.n)) return 0;
+    ssl__set_shape(r, 3, 96, 96);
+    for (i = 0; i < x.n; i++) r->label[i] = -1;
+    if (labelled) {
+        snprintf(names, sizeof names, "%.*sclass_names.txt", (int)(strlen(x.path) - strlen(name)), x.path);
+        snprintf(name, sizeof name, "%.9s_y.bin", split);
+        ssl__bin_shape(&y, 1, 0, 0, 1);
+        if (!ssl__bin_find(r, &y, subs, name) || !ssl__bin_count(r, &y, "1 label")) return 0;
+        if (y.n != x.n) return ssl__bad(r, SSL_E_IO, "'%.500s' has %d labels for %d images", y.path, y.n, x.n);
+        if (!ssl__class_names_file(r, names, 10) || !ssl__bin_labels(r, &y, 10, 1, r->label)) return 0;
+    }
+    return ssl__choose(r) && ssl__bin_images(r, &x, 0, &next);
+}
+
+/* Header of an IDX file: 0 0 8 axes, then each axis as four bytes, the highest first. */
+static int ssl__idx_header(ssl__reader *r, ssl__bin *b, int axes, int64_t *dim)
+{
+    uint8_t h[16];
+    FILE *f = ssl__bin_open(r, b);
+    const size_t want = 4 + 4 * (size_t)axes, got = f ? fread(h, 1, want, f) : 0;
+    int64_t record = 1;
+    int i;
+    if (!f) return 0;
+    fclose(f);
+    if (got != want || h[0] || h[1] || h[2] != 8 || h[3] != axes) return ssl__bad(r, SSL_E_IO, "'%.500s' is not an IDX file of bytes with %d axes", b->path, axes);
+    for (i = 0; i < axes; i++) dim[i] = ((int64_t)h[4 + 4 * i] << 24) + (h[5 + 4 * i] << 16) + (h[6 + 4 * i] << 8) + h[7 + 4 * i];
+    for (i = 1; i < axes; i++) {
+        if (dim[i] < 1 || dim[i] > SSL__SIDE_MAX) return ssl__bad(r, SSL_E_IO, "'%.500s' claims images of %lld x %lld pixels: 1 to %d are possible", b->path, (long long)dim[1], (long long)dim[2], SSL__SIDE_MAX);
+        record *= dim[i];
+    }
+    if (dim[0] < 1 || dim[0] > 0x7fffffff || b->bytes != (int64_t)want + dim[0] * record)
+        return ssl__bad(r, SSL_E_IO, "'%.500s' has %lld bytes, its header promises %lld: it is truncated or damaged", b->path, (long long)b->bytes, (long long)((int64_t)want + dim[0] * record));
+    b->head = (int)want;
+    b->record = (int)record;
+    b->n = (int)dim[0];
+    return 1;
+}
+
+static int ssl__open_idx(ssl__reader *r)
+{
+    static const char *const subs[3] = { "raw", "MNIST/raw", NULL };
+    const int train = ssl__split_is(r, "train");
+    int64_t dim[3];
+    ssl__bin x, y;
+    int i, n_classes = 0, next = 0;
+    char text[256][4];
+    const char *names[256];
+    ssl__bin_shape(&x, 1, 0, 0, 0);
+    ssl__bin_shape(&y, 1, 0, 0, 1);
+    if (!ssl__only_splits(r, 0)) return 0;
+    if (!ssl__bin_find(r, &x, subs, train ? "train-images-idx3-ubyte" : "t10k-images-idx3-ubyte") || !ssl__idx_header(r, &x, 3, dim)) return 0;
+    x.h = (int)dim[1];
+    x.w = (int)dim[2];
+    if (!ssl__bin_find(r, &y, subs, train ? "train-labels-idx1-ubyte" : "t10k-labels-idx1-ubyte") || !ssl__idx_header(r, &y, 1, dim)) return 0;
+    if (y.n != x.n) return ssl__bad(r, SSL_E_IO, "'%.500s' has %d labels for %d images", y.path, y.n, x.n);
+    ssl__set_shape(r, 1, x.h, x.w);
+    if (!ssl__labels_alloc(r, x.n) || !ssl__bin_labels(r, &y, 256, 0, r->label)) return 0;
+    for (i = 0; i < x.n; i++) n_classes = SSL__MAX(n_classes, r->label[i] + 1);
+    for (i = 0; i < n_classes; i++) { snprintf(text[i], sizeof text[i], "%u", (unsigned)i & 255u); names[i] = text[i]; }
+    return ssl__class_names(r, n_classes, names) && ssl__choose(r) && ssl__bin_images(r, &x, 0, &next);
+}
+
+/* ---- picture files, through stb_image ---- */
+#if SSL__HAS_STBI
+/* stb_image fills the rest of a truncated JPEG or BMP with gray: look for the end ourselves. */
+static int ssl__cut_short(const uint8_t *p, size_t n)
+{
+    size_t i = 2;
+    if (n > 6 && p[0] == 'B' && p[1] == 'M') return ((size_t)p[5] << 24) + ((size_t)p[4] << 16) + ((size_t)p[3] << 8) + p[2] > n;
+    if (n < 4 || p[0] != 0xff || p[1] != 0xd8) return 0;
+    while (i + 3 < n && p[i] == 0xff && p[i + 1] != 0xda) i += 2 + ((size_t)p[i + 2] << 8) + p[i + 3]; /* segments before the scan */
+    for (; i + 1 < n; i++) if (p[i] == 0xff && p[i + 1] == 0xd9) return 0;                          /* end of image */
+    return 1;
+}
+
+/* The whole file, or NULL and the reason. */
+static uint8_t *ssl__slurp(const char *path, size_t *n, const char **why)
+{
+    FILE *f = fopen(path, "rb");
+    uint8_t *p = NULL;
+    long size = -1;
+    *why = "it cannot be opened";
+    if (!f) return NULL;
+    if (!fseek(f, 0, SEEK_END)) size = ftell(f);
+    rewind(f);
+    *why = size == 0 ? "it is empty" : size < 0 || size > 0x7ffffff0 ? "it is no ordinary file below 2 GB" : "out of memory";
+    if (size > 0 && size <= 0x7ffffff0 && (p = (uint8_t *)SSL_MALLOC((size_t)size)) != NULL && fread(p, 1, (size_t)size, f) != (size_t)size) {
+        *why = "it cannot be read";
+        SSL_FREE(p);
+        p = NULL;
+    }
+    fclose(f);
+    *n = (size_t)size;
+    return p;
+}
+
+SSL_API uint8_t *ssl_image_file_load(const char *path, int *h, int *w, const char **why)
+{
+    const char *reason;
+    size_t n, i, area;
+    uint8_t *file = ssl__slurp(path, &n, &reason), *pixels = NULL, *out = NULL;
+    int channels;
+    if (file) {
+        if (!stbi_info_from_memory(file, (int)n, w, h, &channels)) reason = stbi_failure_reason();
+        else if (*w < 1 || *h < 1 || *w > 32767 || *h > 32767 || *w > 0xfffffff / *h) reason = "it claims more than 2^28 pixels";
+        else if (ssl__cut_short(file, n)) reason = "it is truncated";
+        else if (!(pixels = stbi_load_from_memory(file, (int)n, w, h, &channels, 3))) reason = stbi_failure_reason();
+        SSL_FREE(file);
+    }
+    if (pixels) {
+        area = (size_t)*w * (size_t)*h;
+        reason = "out of memory";
+        out = (uint8_t *)SSL_MALLOC(3 * area);
+        for (i = 0; out && i < area; i++) {
+            out[i] = pixels[3 * i];
+            out[area + i] = pixels[3 * i + 1];
+            out[2 * area + i] = pixels[3 * i + 2];
+        }
+        stbi_image_free(pixels);
+    }
+    if (why) *why = out ? "" : reason ? reason : "it is no picture";
+    return out;
+}
+#else
+SSL_API uint8_t *ssl_image_file_load(const char *path, int *h, int *w, const char **why)
+{
+    (void)path;
+    *h = *w = 0;
+    if (why) *why = "the program was built without stb_image";
+    return NULL;
+}
+#endif
+SSL_API void ssl_image_file_free(uint8_t *pixels) { ssl__release(pixels); }
+
+/* ---- lists of names ---- */
+typedef struct ssl__list { /* offsets while it grows, pointers when it is done */
+    char *text;
+    int used, cap_text, *start, n, cap;
+    const char **name;
+} ssl__list;
+
+static int ssl__list_add(ssl__reader *r, ssl__list *l, const char *name)
+{
+    const int len = (int)strlen(name) + 1;
+    if (l->used > 0x3fffffff - len) return ssl__bad(r, SSL_E_ARG, "the names of its files fill more than a gigabyte");
+    if (!ssl__grow(r->c, r->at, (void **)&l->text, &l->cap_text, l->used + len, 1) || !ssl__grow(r->c, r->at, (void **)&l->start, &l->cap, l->n + 1, sizeof *l->start)) return 0;
+    memcpy(l->text + l->used, name, (size_t)len);
+    l->start[l->n++] = l->used;
+    l->used += len;
+    return 1;
+}
+
+static int ssl__name_order(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+static int ssl__list_done(ssl__reader *r, ssl__list *l, int sorted)
+{
+    int i;
+    l->name = (const char **)ssl__alloc(r->c, r->at, sizeof *l->name * (size_t)l->n);
+    if (!l->name) return 0;
+    for (i = 0; i < l->n; i++) l->name[i] = l->text + l->start[i];
+    if (sorted) qsort((void *)l->name, (size_t)l->n, sizeof *l->name, ssl__name_order);
+    return 1;
+}
+
+static int ssl__list_find(const ssl__list *l, const char *name) /* in a sorted list; -1 if it is not there */
+{
+    const char **p = (const char **)bsearch(&name, l->name, (size_t)l->n, sizeof *l->name, ssl__name_order);
+    return p ? (int)(p - l->name) : -1;
+}
+
+static void ssl__list_free(ssl__list *l)
+{
+    ssl__release(l->text);
+    ssl__release(l->start);
+    ssl__release((void *)l->name);
+}
+
+/* Entries of a folder in sorted order, without those that begin with a dot. */
+static int ssl__list_of_dir(ssl__reader *r, const char *dir, ssl__list *l)
+{
+    DIR *d = opendir(dir);
+    const struct dirent *e;
+    int ok = 1;
+    if (!d) return ssl__bad(r, SSL_E_IO, "'%.500s' cannot be listed: %s", dir, strerror(errno));
+    while (ok && (e = readdir(d)) != NULL) if (e->d_name[0] != '.') ok = ssl__list_add(r, l, e->d_name);
+    closedir(d);
+    return ok && ssl__list_done(r, l, 1);
+}
+
+/* ---- folders ---- */
+typedef struct ssl__files { ssl__list path; int32_t *label; int cap; } ssl__files;
+
+static int ssl__files_add(ssl__reader *r, ssl__files *f, const char *path, int label)
+{
+    if (!ssl__grow(r->c, r->at, (void **)&f->label, &f->cap, f->path.n + 1, sizeof *f->label)) return 0;
+    f->label[f->path.n] = label;
+    return ssl__list_add(r, &f->path, path);
+}
+
+static int ssl__is_picture(const char *name) /* by its ending */
+{
+    static const char *const endings[4] = { ".jpg", ".jpeg", ".png", ".bmp" };
+    const size_t n = strlen(name);
+    int i;
+    for (i = 0; i < 4; i++) {
+        const size_t m = strlen(endings[i]);
+        size_t k = 0;
+        while (k < m && n >= m && (name[n - m + k] | 32) == (endings[i][k] | 32)) k++;
+        if (k == m) return 1;
+    }
+    return 0;
+}
+
+/* All pictures below dir get the label. Links may form circles, so that depth has a limit. */
+static int ssl__scan(ssl__reader *r, ssl__files *f, const char *dir, int label, int depth)
+{
+    ssl__list l = SSL_ZERO;
+    char *path = (char *)ssl__alloc(r->c, r->at, SSL__PATH);
+    int i, ok = path && ssl__list_of_dir(r, dir, &l);
+    for (i = 0; ok && i < l.n; i++) {
+        if (!ssl__path_join(path, dir, l.name[i])) ssl__warn(r->c, "'%.200s...' was left out: its path is longer than %d bytes", dir, SSL__PATH - 1);
+        else if (ssl__is_picture(l.name[i])) ok = ssl__files_add(r, f, path, label);
+        else if (depth < 8 && ssl__is_dir(path)) ok = ssl__scan(r, f, path, label, depth + 1);
+    }
+    ssl__list_free(&l);
+    ssl__release(path);
+    return ok;
+}
+
+typedef struct ssl__decode_job { ssl_dataset *d; const char **path, **why; } ssl__decode_job; /* path, why: [n] of the chosen */
+
+static void ssl__decode_chunk(void *arg, int chunk, int thread)
+{
+    const ssl__decode_job *job = (const ssl__decode_job *)arg;
+    const int end = SSL__MIN((chunk + 1) * 16, job->d->n);
+    int i;
+    (void)thread;
+    for (i = chunk * 16; i < end; i++) {
+        int h, w;
+        uint8_t *p = ssl_image_file_load(job->path[i], &h, &w, &job->why[i]);
+        const ssl_image x = ssl_image_u8(p, 3, h, w);
+        if (p && !ssl__store_image(job->d, i, &x)) job->why[i] = "it is more than 1000 times larger than image_size";
+        ssl_image_file_free(p);
+    }
+}
+
+/* Decode the chosen files on all cores, then close the gaps that broken ones leave. */
+static int ssl__decode(ssl__reader *r, const ssl__files *f)
+{
+    ssl_dataset *d = r->d;
+    const size_t one = (size_t)d->c * (size_t)d->h * (size_t)d->w;
+    ssl__decode_job job;
+    int i, k = 0;
+    job.d = d;
+    job.path = (const char **)ssl__alloc(r->c, r->at, sizeof *job.path * 2 * (size_t)d->n);
+    if (!job.path) return 0;
+    job.why = job.path + d->n;
+    for (i = 0; i < r->total; i++) if (r->keep[i]) job.path[k++] = f->path.name[i];
+    ssl__parallel(r->c, (d->n + 15) / 16, ssl__decode_chunk, &job);
+    for (i = 0, k = 0; i < d->n; i++) {
+        if (*job.why[i]) { ssl__warn(r->c, "'%s' was left out: %s", job.path[i], job.why[i]); continue; }
+        if (k < i) memcpy(d->images + (size_t)k * one, d->images + (size_t)i * one, one);
+        d->labels[k++] = d->labels[i];
+    }
+    d->n_broken = d->n - k;
+    d->n = k;
+    ssl__release((void *)job.path);
+    return k > 0 || ssl__bad(r, SSL_E_IO, "none of its %d picture files can be read", d->n_broken);
+}
+
+/* Sides of the set from the first file that can be read, unless image_size says them. */
+static int ssl__folder_size(ssl__reader *r, const ssl__files *f)
+{
+    int i, h = 0, w = 0;
+    uint8_t *p = NULL;
+    const char *why = "";
+    for (i = 0; !r->desc.image_size && !p && i < f->path.n; i++) p = ssl_image_file_load(f->path.name[i], &h, &w, &why);
+    if (!p && !r->desc.image_size) return ssl__bad(r, SSL_E_IO, "none of its %d picture files can be read: the last is '%.500s': %s", f->path.n, f->path.name[f->path.n - 1], why);
+    ssl_image_file_free(p);
+    h = SSL__MIN(SSL__MIN(h, w), 224);
+    ssl__set_shape(r, 3, h, h);
+    return 1;
+}
+
+static int ssl__folder_read(ssl__reader *r, ssl__files *f)
+{
+    if (!SSL__HAS_STBI) return ssl__bad(r, SSL_E_ARG, "this program was built without stb_image: build with -DSSL_STB_IMAGE='<stb/stb_image.h>' (Debian: libstb-dev)");
+    if (!f->path.n) return ssl__bad(r, SSL_E_IO, "there is no .jpg, .jpeg, .png or .bmp file for split \"%s\": expected DIR/CLASS/NAME.jpg", r->desc.split);
+    if (!ssl__list_done(r, &f->path, 0) || !ssl__folder_size(r, f)) return 0;
+    r->total = f->path.n;
+    r->label = f->label;
+    f->label = NULL; /* r frees it */
+    return ssl__choose(r) && ssl__decode(r, f);
+}
+
+/* Folder of the split: DIR/train and so on where there are such folders, else DIR itself. */
+static int ssl__folder_root(ssl__reader *r, char *root)
+{
+    static const char *const splits[4] = { "train", "test", "val", "unlabeled" };
+    const char *other = ssl__split_is(r, "test") ? "val" : ssl__split_is(r, "val") ? "test" : r->desc.split;
+    int i, split = 0;
+    for (i = 0; i < 4; i++) split += ssl__path_join(root, r->dir, splits[i]) && ssl__is_dir(root);
+    if (ssl__path_join(root, r->dir, r->desc.split) && ssl__is_dir(root)) return 1;
+    if (ssl__path_join(root, r->dir, other) && ssl__is_dir(root)) return 1;
+    if (split) return ssl__bad(r, SSL_E_IO, "there is no folder '%.500s'", root);
+    return ssl__path_join(root, r->dir, "") || ssl__bad(r, SSL_E_ARG, "the path is longer than %d bytes", SSL__PATH - 1);
+}
+
+static int ssl__folder_scan(ssl__reader *r, ssl__files *f, const char *root, ssl__list *classes)
+{
+    ssl__list entries = SSL_ZERO;
+    char path[SSL__PATH];
+    int i, ok = ssl__list_of_dir(r, root, &entries);
+    for (i = 0; ok && i < entries.n; i++) {
+        if (!ssl__path_join(path, root, entries.name[i])) continue;
+        if (ssl__is_picture(entries.name[i])) ok = ssl__files_add(r, f, path, -1);
+        else if (ssl__is_dir(path)) ok = ssl__list_add(r, classes, entries.name[i]) && ssl__scan(r, f, path, classes->n - 1, 0);
+    }
+    ssl__list_free(&entries);
+    return ok && ssl__list_done(r, classes, 0);
+}
+
+static int ssl__open_folder(ssl__reader *r)
+{
+    char root[SSL__PATH];
+    ssl__files f = SSL_ZERO;
+    ssl__list classes = SSL_ZERO;
+    const int ok = ssl__folder_root(r, root) && ssl__folder_scan(r, &f, root, &classes) && ssl__class_names(r, classes.n, classes.name) && ssl__folder_read(r, &f);
+    ssl__list_free(&classes);
+    ssl__list_free(&f.path);
+    ssl__release(f.label);
+    return ok;
+}
+
+/* ---- Tiny-ImageNet ---- */
+/* First word of every line, up to a tab or the end: wnids.txt. */
+static int ssl__list_of_file(ssl__reader *r, const char *path, ssl__list *l)
+{
+    char line[1024];
+    FILE *f = fopen(path, "rb");
+    int ok = 1;
+    if (!f) return ssl__bad(r, SSL_E_IO, "'%.500s' cannot be opened: expected the layout of tiny-imagenet-200 (wnids.txt, train/, val/)", path);
+    while (ok && fgets(line, (int)sizeof line, f)) {
+        line[strcspn(line, " \t\r\n")] = 0;
+        if (*line) ok = ssl__list_add(r, l, line);
+    }
+    fclose(f);
+    return ok && ssl__list_done(r, l, 1);
+}
+
+/* Class names from words.txt ("wnid TAB name, other names"); the wnid where there is none. */
+static int ssl__tiny_words(ssl__reader *r, const ssl__list *wnids)
+{
+    char path[SSL__PATH], line[1024];
+    const char **name = (const char **)ssl__alloc(r->c, r->at, sizeof *name * (size_t)wnids->n);
+    char (*text)[64] = (char (*)[64])ssl__alloc(r->c, r->at, 64 * (size_t)wnids->n);
+    FILE *f = ssl__path_join(path, r->dir, "words.txt") ? fopen(path, "rb") : NULL;
+    int i, ok = name && text;
+    for (i = 0; ok && i < wnids->n; i++) name[i] = wnids->name[i];
+    while (ok && f && fgets(line, (int)sizeof line, f)) {
+        const size_t n = strcspn(line, "\t\r\n");
+        if (line[n] != '\t') continue;
+        line[n] = 0;
+        if ((i = ssl__list_find(wnids, line)) < 0) continue;
+        snprintf(text[i], 64, "%.*s", (int)SSL__MIN(strcspn(line + n + 1, ",\r\n"), 63), line + n + 1);
+        name[i] = text[i];
+    }
+    if (f) fclose(f);
+    ok = ok && ssl__class_names(r, wnids->n, name);
+    ssl__release((void *)name);
+    ssl__release(text);
+    return ok;
+}
+
+static int ssl__tiny_train(ssl__reader *r, ssl__files *f, const char *sub, const ssl__list *wnids)
+{
+    char root[SSL__PATH], path[SSL__PATH];
+    int i, ok = ssl__path_join(root, r->dir, sub);
+    for (i = 0; ok && i < wnids->n; i++)
+        if (ssl__path_join(path, root, wnids->name[i]) && ssl__is_dir(path)) ok = ssl__scan(r, f, path, i, 0);
+    return ok;
+}
+
+/* val/val_annotations.txt: file TAB wnid TAB box. */
+static int ssl__tiny_val(ssl__reader *r, ssl__files *f, const ssl__list *wnids)
+{
+    char list[SSL__PATH], images[SSL__PATH], path[SSL__PATH], line[1024];
+    FILE *in = ssl__path_join(list, r->dir, "val/val_annotations.txt") ? fopen(list, "rb") : NULL;
+    int ok = ssl__path_join(images, r->dir, "val/images"), n = 0;
+    if (!in) return ssl__tiny_train(r, f, "val", wnids); /* sorted into class folders, as some do */
+    while (ok && fgets(line, (int)sizeof line, in)) {
+        char *wnid = strchr(line, '\t');
+        int label = -1;
+        n++;
+        if (wnid) {
+            *wnid++ = 0;
+            wnid[strcspn(wnid, "\t\r\n")] = 0;
+            label = ssl__list_find(wnids, wnid);
+        }
+        if (label < 0) ok = ssl__bad(r, SSL_E_IO, "line %d of '%.500s' names no class of wnids.txt", n, list);
+        else if (strchr(line, '/') || !ssl__path_join(path, images, line)) ok = ssl__bad(r, SSL_E_IO, "line %d of val_annotations.txt has a path where a file name should be", n);
+        else ok = ssl__files_add(r, f, path, label);
+    }
+    fclose(in);
+    return ok;
+}
+
+static int ssl__open_tiny_imagenet(ssl__reader *r)
+{
+    char path[SSL__PATH];
+    ssl__files f = SSL_ZERO;
+    ssl__list wnids = SSL_ZERO;
+    int ok = ssl__only_splits(r, 0) && ssl__path_join(path, r->dir, "wnids.txt") && ssl__list_of_file(r, path, &wnids) && ssl__tiny_words(r, &wnids);
+    if (ok) ok = ssl__split_is(r, "train") ? ssl__tiny_train(r, &f, "train", &wnids) : ssl__tiny_val(r, &f, &wnids);
+    if (ok) ok = ssl__folder_read(r, &f);
+    ssl__list_free(&wnids);
+    ssl__list_free(&f.path);
+    ssl__release(f.label);
+    return ok;
+}
+
 /* ---- opening and closing ---- */
 typedef struct ssl__moment_job { const ssl_dataset *d; int per_chunk; uint64_t *part; } ssl__moment_job; /* part [chunk,c,2] */
 
@@ -6896,7 +7529,9 @@ static int ssl__moments(ssl__reader *r)
 
 typedef struct ssl__format { const char *name; int (*open)(ssl__reader *r); int needs_dir; } ssl__format;
 static const ssl__format ssl__formats[] = {
-    { "synthetic", ssl__open_synthetic, 0 }
+    { "synthetic", ssl__open_synthetic, 0 }, { "cifar10", ssl__open_cifar10, 1 }, { "cifar100", ssl__open_cifar100, 1 },
+    { "stl10", ssl__open_stl10, 1 }, { "idx", ssl__open_idx, 1 }, { "folder", ssl__open_folder, 1 },
+    { "tiny-imagenet", ssl__open_tiny_imagenet, 1 }
 };
 
 static const ssl__format *ssl__format_of(ssl__reader *r)
@@ -6923,7 +7558,7 @@ static int ssl__dataset_desc_ok(ssl__reader *r)
     if (!d->split) d->split = "train";
     if (!ssl__split_is(r, "train") && !ssl__split_is(r, "test") && !ssl__split_is(r, "val") && !ssl__split_is(r, "unlabeled"))
         return ssl__bad(r, SSL_E_ARG, "split \"%.40s\" must be train, test, val or unlabeled", d->split);
-    if (d->image_size < 0 || d->image_size > SSL__SIDE_MAX) return ssl__bad(r, SSL_E_ARG, "image_size %d must be 1 to %d, or 0 for the size as stored", d->image_size, SSL__SIDE_MAX);
+    if (d->image_size && (d->image_size < 8 || d->image_size > SSL__SIDE_MAX)) return ssl__bad(r, SSL_E_ARG, "image_size %d must be 8 to %d, or 0 for the size as stored", d->image_size, SSL__SIDE_MAX);
     if (d->limit_images < 0 || d->labels_per_class < 0) return ssl__bad(r, SSL_E_ARG, "limit_images %d and labels_per_class %d must not be negative", d->limit_images, d->labels_per_class);
     return 1;
 }
