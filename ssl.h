@@ -1074,6 +1074,7 @@ typedef struct ssl__update { /* one optimizer step over a stretch of the flat bu
     float scale, l2;    /* gradient = scale g + l2 w */
     float shrink;       /* w *= shrink, decoupled decay */
     float beta1, beta2; /* beta1 is SGD's momentum */
+    float rest1, rest2; /* 1 - beta1, 1 - beta2 */
     float eps, debias2; /* 1 / sqrt(1 - beta2^t) */
     int nesterov;
 } ssl__update;
@@ -1297,11 +1298,25 @@ static void *ssl__device_alloc(ssl_ctx *c, const char *at, size_t bytes)
     return p;
 }
 
-static void *ssl__arena_alloc(ssl_ctx *c, ssl__arena *a, const char *at, size_t bytes)
+#define SSL__PAD(n) (((n) + 63) & ~(size_t)63)
+#ifdef SSL_GUARD /* for tests: 64 known bytes before and after every buffer of the CPU, which itself starts as NaN */
+#  define SSL__GUARDED(n) (SSL__PAD(n) + 128)
+static char *ssl__guard(char *p, size_t bytes)
 {
+    memset(p, 0xA5, SSL__GUARDED(bytes));
+    memcpy(p, &bytes, sizeof bytes);
+    memset(p + 64, 0xFF, bytes);
+    return p + 64;
+}
+#else
+#  define SSL__GUARDED(n)  SSL__PAD(n)
+#  define ssl__guard(p, n) (p)
+#endif
+static void *ssl__arena_alloc(ssl_ctx *c, ssl__arena *a, const char *at, size_t n)
+{
+    const size_t bytes = SSL__GUARDED(n);
     ssl__chunk *k = a->now;
     char *p;
-    bytes = (bytes + 63) & ~(size_t)63;
     if (!k || k->used + bytes > k->size) {
         size_t size = SSL__MAX(bytes, a->on_device ? (size_t)4 << 20 : (size_t)64 << 10);
         k = (ssl__chunk *)ssl__alloc(c, at, sizeof *k);
@@ -1317,7 +1332,7 @@ static void *ssl__arena_alloc(ssl_ctx *c, ssl__arena *a, const char *at, size_t 
     k->used += bytes;
     a->used += bytes;
     if (a->used > a->peak) a->peak = a->used;
-    return p;
+    return ssl__guard(p, n);
 }
 
 static void ssl__arena_free(ssl_ctx *c, ssl__arena *a)
@@ -2678,7 +2693,7 @@ static void SSL__K(nest_run)(ssl_ctx *c, SSL__K(nest_job) *e)
     e->sums = ssl__nest_steps(s, s->n_keep, last);
     *(sum_inner ? &e->sums : &e->units) *= e->blocks;
     e->slices = (int)((e->sums + SSL__SLICE - 1) / SSL__SLICE);
-    if (e->slices > 1) e->part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)e->slices * (size_t)e->out_n);
+    if (e->slices > 1 && !(e->part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)e->slices * (size_t)e->out_n))) return;
     work = SSL__MIN(s->dim[last], SSL__BLOCK) * SSL__MIN(e->sums, SSL__SLICE);
     e->group = (int)SSL__MAX(1, SSL__GRAIN / work);
     tasks = e->units * e->slices;
@@ -2849,6 +2864,7 @@ static void SSL__K(argsort_row)(void *arg, int row, int thread) /* merge sort, r
     const float *x = e->x + (int64_t)row * n;
     int32_t *y = e->y + (int64_t)row * n, *tmp = (int32_t *)ssl__scratch(e->c, thread, sizeof(int32_t) * (size_t)n);
     int run, i, j, k, o;
+    if (!tmp) return;
     for (i = 0; i < n; i++) y[i] = i;
     for (run = 1; run < n; run *= 2) {
         memcpy(tmp, y, sizeof(int32_t) * (size_t)n);
@@ -3865,7 +3881,7 @@ static void SSL__K(adam_chunk)(void *arg, int chunk, int thread)
     const SSL__K(opt) *e = (const SSL__K(opt) *)arg;
     const ssl__update *u = e->u;
     const SSL__V rate = SSL__VSET1(-u->rate), scale = SSL__VSET1(u->scale), l2 = SSL__VSET1(u->l2), shrink = SSL__VSET1(u->shrink);
-    const SSL__V b1 = SSL__VSET1(u->beta1), a1 = SSL__VSET1(1.0f - u->beta1), b2 = SSL__VSET1(u->beta2), a2 = SSL__VSET1(1.0f - u->beta2);
+    const SSL__V b1 = SSL__VSET1(u->beta1), a1 = SSL__VSET1(u->rest1), b2 = SSL__VSET1(u->beta2), a2 = SSL__VSET1(u->rest2);
     const SSL__V debias2 = SSL__VSET1(u->debias2), eps = SSL__VSET1(u->eps);
     const int64_t begin = (int64_t)chunk * SSL__GRAIN, end = SSL__MIN(begin + SSL__GRAIN, e->n);
     int64_t i;
@@ -6066,10 +6082,13 @@ static float ssl__lars_scale(ssl_ctx *c, const char *at, const ssl__param *p, co
     return w2 > 0.0f && g2 > 0.0f ? d->trust_coefficient * sqrtf(w2) / sqrtf(g2) : 1.0f;
 }
 
+/* 0.999f is meant as 0.999: in float, 1 - 0.999f is already off by 1e-5 of itself. */
+static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7; }
+
 /* The step's constants for one stretch of equal parameters. */
 static ssl__update ssl__update_of(ssl_ctx *c, const char *at, const ssl__param *p, const ssl_optim_desc *d, float lr, float clip)
 {
-    const double t = (double)(c->opt_step + 1);
+    const double t = (double)(c->opt_step + 1), beta1 = ssl__decimal(d->beta1), beta2 = ssl__decimal(d->beta2);
     const int adam = d->kind == SSL_OPTIM_ADAMW || d->kind == SSL_OPTIM_ADAM;
     ssl__update u;
     u.rate = lr * p->lr_scale;
@@ -6078,12 +6097,14 @@ static ssl__update ssl__update_of(ssl_ctx *c, const char *at, const ssl__param *
     u.shrink = 1.0f;
     u.beta1 = adam ? d->beta1 : d->momentum;
     u.beta2 = d->beta2;
+    u.rest1 = (float)(1.0 - beta1);
+    u.rest2 = (float)(1.0 - beta2);
     u.eps = d->eps;
-    u.debias2 = (float)(1.0 / sqrt(1.0 - pow((double)d->beta2, t)));
+    u.debias2 = (float)(1.0 / sqrt(1.0 - pow(beta2, t)));
     u.nesterov = d->nesterov;
     if (d->kind == SSL_OPTIM_ADAMW) { u.shrink = 1.0f - u.rate * u.l2; u.l2 = 0.0f; }
     if (d->kind == SSL_OPTIM_LARS) { u.scale = ssl__lars_scale(c, at, p, d, clip); u.l2 = p->t.ndim < 2 ? u.l2 : 0.0f; u.nesterov = 0; }
-    if (adam) u.rate = (float)((double)u.rate / (1.0 - pow((double)d->beta1, t)));
+    if (adam) u.rate = (float)((double)u.rate / (1.0 - pow(beta1, t)));
     return u;
 }
 

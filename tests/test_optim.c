@@ -37,6 +37,7 @@ static float gradient(int p, int step, int i) { return 0.3f * sinf(1.3f * (float
 static void oracle_step(const ssl_optim_desc *d, int t, double lr)
 {
     const int adam = d->kind == SSL_OPTIM_ADAM || d->kind == SSL_OPTIM_ADAMW;
+    const double beta1 = 0.9, beta2 = 0.999; /* the defaults */
     int p, i;
     for (p = 0; p < N_PARAMS; p++) {
         const int n = rows[p] * cols[p];
@@ -53,9 +54,9 @@ static void oracle_step(const ssl_optim_desc *d, int t, double lr)
             if (d->kind == SSL_OPTIM_ADAMW) *w *= 1.0 - lr * wd;
             else g = q * (g + wd * *w);
             if (adam) {
-                *m = (double)d->beta1 * *m + (1.0 - (double)d->beta1) * g;
-                *v = (double)d->beta2 * *v + (1.0 - (double)d->beta2) * g * g;
-                *w -= lr * (*m / (1.0 - pow((double)d->beta1, t + 1))) / (sqrt(*v / (1.0 - pow((double)d->beta2, t + 1))) + (double)d->eps);
+                *m = beta1 * *m + (1.0 - beta1) * g;
+                *v = beta2 * *v + (1.0 - beta2) * g * g;
+                *w -= lr * (*m / (1.0 - pow(beta1, t + 1))) / (sqrt(*v / (1.0 - pow(beta2, t + 1))) + (double)d->eps);
             } else {
                 *m = (double)d->momentum * *m + g;
                 *w -= lr * (d->nesterov ? g + (double)d->momentum * *m : *m);

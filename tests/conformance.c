@@ -1,0 +1,812 @@
+/* conformance DIR [NAME...]: replay recorded cases through the public API.
+ *
+ * DIR holds NAME.safetensors files: inputs, parameters, settings, and the outputs and gradients that a public implementation
+ * gave for them. One line each, "ok|FAIL|skip NAME worst-error tolerance", then the counts; NAME may contain * and ?.
+ * Shapes and settings come from the file alone. A family of cases is one row of the table at the end and one function
+ * run_*, which says how the case is written with ssl.h. Every output, gradient and "after" tensor of a file must have been
+ * compared, or the case fails. */
+#ifndef _GNU_SOURCE
+#  define _GNU_SOURCE /* mkstemp */
+#endif
+#define SSL_IMPLEMENTATION
+#include "ssl.h"
+#include <dirent.h>
+#include <fnmatch.h>
+
+typedef struct leaf { ssl_tensor *t; const char *name; } leaf; /* something that is differentiated, and its name in the file */
+typedef struct mark { int compared; int64_t n_seen; double error2; } mark; /* of a tensor that is compared step by step */
+typedef struct fixture {
+    ssl_ctx *c;
+    ssl_safetensors *f;
+    const char *name;
+    double rtol_out, rtol_grad, loss_scale, grad_scale;
+    leaf leaves[1024];
+    int n_leaves;
+    mark *marks;              /* for each tensor of the file */
+    double error, tolerance;  /* of the comparison that came nearest to its limit, or farthest beyond */
+    const char *where;        /* the tensor of that comparison */
+    char skip[200];           /* why the case cannot be replayed; "" if it can */
+} fixture;
+
+/* ---- settings ---- */
+static const char *word(const fixture *t, const char *key, const char *otherwise)
+{
+    const char *s = ssl_safetensors_note(t->f, key);
+    return s ? s : otherwise;
+}
+static double number(const fixture *t, const char *key, double otherwise)
+{
+    const char *s = ssl_safetensors_note(t->f, key);
+    return s ? atof(s) : otherwise;
+}
+static float real(const fixture *t, const char *key, double otherwise) { return (float)number(t, key, otherwise); }
+static int whole(const fixture *t, const char *key, int otherwise) { return (int)number(t, key, otherwise); }
+static int numbers(const fixture *t, const char *key, double otherwise, double *v, int n) /* "2,1"; a single number fills all */
+{
+    const char *s = word(t, key, "");
+    int i, k = 0;
+    for (i = 0; i < n; i++) v[i] = otherwise;
+    for (; *s && k < n; s += strcspn(s, ","), s += *s == ',') v[k++] = atof(s);
+    for (i = k; i < n && k == 1; i++) v[i] = v[0];
+    return k;
+}
+static int has_word(const char *words, const char *w) /* words are separated by spaces or commas */
+{
+    const size_t n = strlen(w);
+    for (; *words; words += strcspn(words, " ,"), words += strspn(words, " ,"))
+        if (strcspn(words, " ,") == n && !strncmp(words, w, n)) return 1;
+    return 0;
+}
+static void skip(fixture *t, const char *why) { snprintf(t->skip, sizeof t->skip, "%s", why); }
+
+/* ---- tensors of the file ---- */
+static const ssl_file_tensor *find(const fixture *t, const char *prefix, const char *name)
+{
+    char full[512];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    return ssl_safetensors_find(t->f, full);
+}
+static void *must_alloc(size_t n)
+{
+    void *p = malloc(n ? n : 1);
+    if (!p) { fprintf(stderr, "out of memory\n"); exit(1); }
+    return p;
+}
+static float *floats(const ssl_file_tensor *w) /* to be freed */
+{
+    float *x = (float *)must_alloc(sizeof(float) * (size_t)w->n);
+    if (!ssl_file_tensor_to_f32(w, x)) memset(x, 0, sizeof(float) * (size_t)w->n);
+    return x;
+}
+/* A step tensor with the file's values (I64 becomes I32): elements [begin, begin + n) seen with the given shape. */
+static ssl_tensor *load_part(fixture *t, const ssl_file_tensor *w, int64_t begin, int ndim, const int64_t *dim)
+{
+    int d[SSL_DIMS] = { 1, 1, 1, 1, 1, 1 }, i;
+    int64_t n = 1;
+    ssl_tensor *y;
+    for (i = 0; i < ndim; i++) { d[i] = (int)dim[i]; n *= dim[i]; }
+    ndim = ndim ? ndim : 1;
+    if (!strcmp(w->dtype, "U8")) return ssl_input_u8(t->c, (const uint8_t *)w->data + begin, ndim, d[0], d[1], d[2], d[3], d[4], d[5]);
+    if (!strcmp(w->dtype, "I64")) {
+        const int64_t *from = (const int64_t *)w->data + begin;
+        int32_t *x = (int32_t *)must_alloc(sizeof *x * (size_t)n);
+        for (i = 0; i < (int)n; i++) x[i] = (int32_t)from[i];
+        y = ssl_input_i32(t->c, x, ndim, d[0], d[1], d[2], d[3], d[4], d[5]);
+        free(x);
+        return y;
+    }
+    return ssl_input(t->c, (const float *)w->data + begin, ndim, d[0], d[1], d[2], d[3], d[4], d[5]);
+}
+static ssl_tensor *load(fixture *t, const char *prefix, const char *name) /* the context's error if it is not in the file */
+{
+    const ssl_file_tensor *w = find(t, prefix, name);
+    ssl_tensor *x;
+    char text[256];
+    if (!w) {
+        snprintf(text, sizeof text, "the file has no %s%s", prefix, name);
+        ssl_raise(t->c, SSL_E_ARG, text);
+        return &t->c->nil;
+    }
+    x = load_part(t, w, 0, w->ndim, w->dim);
+    if (find(t, "grad.", w->name) || find(t, "grad_const_target.", w->name)) {
+        t->leaves[t->n_leaves].name = w->name;
+        t->leaves[t->n_leaves++].t = ssl_requires_grad(x);
+    }
+    return x;
+}
+static ssl_tensor *in(fixture *t, const char *name) { return load(t, "in.", name); }
+static ssl_tensor *param(fixture *t, const char *name) { return load(t, "param.", name); }
+static ssl_tensor *param_or_null(fixture *t, const char *name) { return find(t, "param.", name) ? param(t, name) : NULL; }
+static ssl_tensor *buffer(fixture *t, const char *name) { return load(t, "buf.", name); }
+
+/* ---- comparing ---- */
+static void judge(fixture *t, const ssl_file_tensor *want, double error, double tolerance)
+{
+    const double now = tolerance > 0.0 ? error / tolerance : error > 0.0 ? HUGE_VAL : 0.0;
+    const double worst = t->tolerance > 0.0 ? t->error / t->tolerance : t->error > 0.0 ? HUGE_VAL : 0.0;
+    t->marks[want - t->f->tensor].compared = 1;
+    if (t->where && now <= worst) return; /* a NaN is not */
+    t->error = error;
+    t->tolerance = tolerance;
+    t->where = want->name;
+}
+static double norm(const float *a, int64_t n)
+{
+    double s = 0.0;
+    int64_t i;
+    for (i = 0; i < n; i++) s += (double)a[i] * (double)a[i];
+    return sqrt(s);
+}
+static double distance(const float *a, const float *b, int64_t n)
+{
+    double s = 0.0;
+    int64_t i;
+    for (i = 0; i < n; i++) s += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+    return sqrt(s);
+}
+static void output_values(fixture *t, const ssl_file_tensor *want, const float *got, int64_t n)
+{
+    float *b = floats(want);
+    const double size = norm(b, want->n), scale = want->n == 1 && size < t->loss_scale ? t->loss_scale : size;
+    if (n != want->n) judge(t, want, HUGE_VAL, t->rtol_out);
+    else judge(t, want, scale > 0.0 ? distance(got, b, n) / scale : norm(got, n), t->rtol_out);
+    free(b);
+}
+static void output_indices(fixture *t, const ssl_file_tensor *want, const int32_t *got, int64_t n)
+{
+    int64_t *b = (int64_t *)must_alloc(sizeof *b * (size_t)want->n), i;
+    double wrong = n != want->n;
+    ssl_file_tensor_to_i64(want, b);
+    for (i = 0; i < n && n == want->n; i++) wrong += got[i] != b[i];
+    judge(t, want, wrong, 0.0);
+    free(b);
+}
+static void output_levels(fixture *t, const ssl_file_tensor *want, const uint8_t *got, double tolerance)
+{
+    double most = 0.0;
+    int64_t i;
+    for (i = 0; i < want->n; i++) {
+        const double d = abs((int)got[i] - (int)((const uint8_t *)want->data)[i]);
+        most = d > most ? d : most;
+    }
+    judge(t, want, most, tolerance);
+}
+static void compare(fixture *t, const ssl_file_tensor *want, const ssl_tensor *got)
+{
+    const int64_t n = ssl_numel(got);
+    void *host;
+    if (!want || !ssl_ok(t->c)) return;
+    host = must_alloc(4 * (size_t)n);
+    ssl_to_host(got, host);
+    if (got->dtype == SSL_F32) output_values(t, want, (const float *)host, n);
+    else if (got->dtype == SSL_I32) output_indices(t, want, (const int32_t *)host, n);
+    else if (n == want->n) output_levels(t, want, (const uint8_t *)host, 0.0);
+    free(host);
+}
+static void out(fixture *t, const char *name, const ssl_tensor *y) { compare(t, find(t, "out.", name), y); }
+static void out_values(fixture *t, const char *name, const float *x, int64_t n)
+{
+    const ssl_file_tensor *want = find(t, "out.", name);
+    if (want && ssl_ok(t->c)) output_values(t, want, x, n);
+}
+/* Step by step: the first axis of out.NAME counts the steps. settle compares what is complete. */
+static void out_step(fixture *t, const char *name, int step, const float *got, int64_t n)
+{
+    const ssl_file_tensor *w = find(t, "out.", name);
+    mark *m = w ? &t->marks[w - t->f->tensor] : NULL;
+    float *b;
+    double d;
+    if (!w || (step + 1) * n > w->n || !ssl_ok(t->c)) return;
+    b = floats(w);
+    d = distance(got, b + step * n, n);
+    m->error2 += d * d;
+    m->n_seen += n;
+    free(b);
+}
+static void settle(fixture *t)
+{
+    int i;
+    for (i = 0; i < t->f->n_tensors; i++) {
+        const ssl_file_tensor *w = &t->f->tensor[i];
+        float *b;
+        if (!t->marks[i].n_seen || t->marks[i].n_seen != w->n) continue;
+        b = floats(w);
+        judge(t, w, sqrt(t->marks[i].error2) / norm(b, w->n), t->rtol_out);
+        free(b);
+    }
+}
+/* State after the call: the file says after.buf.NAME, after.param.NAME or after.NAME. */
+static void after(fixture *t, const char *name, const ssl_tensor *y)
+{
+    const ssl_file_tensor *w = find(t, "after.buf.", name);
+    if (!w) w = find(t, "after.param.", name);
+    compare(t, w ? w : find(t, "after.", name), y);
+}
+
+/* ---- gradients ---- */
+static void gradient(fixture *t, const ssl_file_tensor *want, const ssl_tensor *leaf_tensor)
+{
+    const int zero = has_word(word(t, "zero_grads", ""), want->name);
+    const int64_t n = ssl_numel(leaf_tensor);
+    float *a = (float *)must_alloc(sizeof(float) * (size_t)n), *b = floats(want);
+    double size = norm(b, want->n);
+    if (size < 1e-3 * t->grad_scale) size = 1e-3 * t->grad_scale;
+    if (n != want->n || !ssl_grad_to_host(leaf_tensor, a)) judge(t, want, HUGE_VAL, t->rtol_grad);
+    else if (zero) judge(t, want, t->grad_scale > 0.0 ? norm(a, n) / t->grad_scale : norm(a, n), 1e-4);
+    else judge(t, want, size > 0.0 ? distance(a, b, n) / size : norm(a, n), t->rtol_grad);
+    free(a);
+    free(b);
+}
+static int gradients(fixture *t, const char *prefix)
+{
+    int i, found = 0;
+    for (i = 0; i < t->n_leaves && ssl_ok(t->c); i++) {
+        const ssl_file_tensor *want = find(t, prefix, t->leaves[i].name);
+        if (want) { gradient(t, want, t->leaves[i].t); found = 1; }
+    }
+    return found;
+}
+/* The end of every differentiated case: out.loss, backward, grad.*. */
+static void finish(fixture *t, ssl_tensor *loss)
+{
+    out(t, "loss", loss);
+    if (t->n_leaves) ssl_backward(loss);
+    gradients(t, "grad.");
+}
+/* Compares out.NAME; sum(y * in.probe) or sum(y * in.probe.NAME) is its part of the loss. */
+static ssl_tensor *probe(fixture *t, const char *name, ssl_tensor *y)
+{
+    char own[128];
+    snprintf(own, sizeof own, "probe.%s", name);
+    out(t, name, y);
+    return ssl_sum(ssl_mul(y, in(t, find(t, "in.", own) ? own : "probe")));
+}
+
+/* ==== operators ======================================================================================= */
+static void run_linear(fixture *t) { finish(t, probe(t, "y", ssl_linear(in(t, "x"), param(t, "weight"), param_or_null(t, "bias")))); }
+static void run_matmul(fixture *t) { finish(t, probe(t, "y", ssl_matmul_t(in(t, "a"), in(t, "b"), whole(t, "trans_a", 0), whole(t, "trans_b", 0)))); }
+static void run_add(fixture *t) { finish(t, probe(t, "y", ssl_add(in(t, "a"), in(t, "b")))); }
+static void run_mul(fixture *t) { finish(t, probe(t, "y", ssl_mul(in(t, "a"), in(t, "b")))); }
+static void run_gelu(fixture *t) { finish(t, probe(t, "y", ssl_gelu(in(t, "x")))); }
+static void run_gelu_tanh(fixture *t) { finish(t, probe(t, "y", ssl_gelu_tanh(in(t, "x")))); }
+static void run_relu(fixture *t) { finish(t, probe(t, "y", ssl_relu(in(t, "x")))); }
+static void run_sigmoid(fixture *t) { finish(t, probe(t, "y", ssl_sigmoid(in(t, "x")))); }
+static void run_tanh(fixture *t) { finish(t, probe(t, "y", ssl_tanh(in(t, "x")))); }
+static void run_tanh_clip(fixture *t) { finish(t, probe(t, "y", ssl_tanh_clip(in(t, "x"), real(t, "clip_val", 10.0)))); }
+static void run_softmax(fixture *t) { finish(t, probe(t, "y", ssl_softmax(in(t, "x")))); }
+static void run_log_softmax(fixture *t) { finish(t, probe(t, "y", ssl_log_softmax(in(t, "x")))); }
+static void run_l2_normalize(fixture *t) { finish(t, probe(t, "y", ssl_l2_normalize(in(t, "x"), real(t, "eps", 1e-12)))); }
+static void run_cosine_similarity(fixture *t) { finish(t, probe(t, "y", ssl_cosine_similarity(in(t, "a"), in(t, "b")))); }
+static void run_mse(fixture *t) { finish(t, ssl_mse(in(t, "a"), in(t, "b"))); }
+static void run_l1(fixture *t) { finish(t, ssl_l1(in(t, "a"), in(t, "b"))); }
+static void run_smooth_l1(fixture *t) { finish(t, ssl_smooth_l1(in(t, "a"), in(t, "b"), real(t, "beta", 1.0))); }
+static void run_layer_norm(fixture *t)
+{ finish(t, probe(t, "y", ssl_layer_norm(in(t, "x"), param_or_null(t, "weight"), param_or_null(t, "bias"), real(t, "eps", 1e-5)))); }
+static void run_cross_entropy(fixture *t)
+{
+    ssl_tensor *target = in(t, "target");
+    int64_t i;
+    for (i = 0; i < ssl_numel(target) && target->i; i++) if (target->i[i] == whole(t, "ignore_index", -100)) target->i[i] = -100;
+    finish(t, ssl_cross_entropy(in(t, "logits"), target, real(t, "label_smoothing", 0.0)));
+}
+
+/* The axes are those by which the shape of y differs from that of x; where several fit, axis 1, then 2 and 3, come first. */
+static int fits_axes(const ssl_tensor *x, const ssl_file_tensor *y, unsigned axes, int keep)
+{
+    int i, k = 0;
+    for (i = 0; i < x->ndim; i++) {
+        if (axes & SSL_AXIS(i)) { if (keep && (k >= y->ndim || y->dim[k++] != 1)) return 0; }
+        else if (k >= y->ndim || y->dim[k++] != x->dim[i]) return 0;
+    }
+    return k == y->ndim;
+}
+static void run_reduce(fixture *t, int mean)
+{
+    static const unsigned first[2] = { SSL_AXIS(1), SSL_AXIS(2) | SSL_AXIS(3) };
+    const ssl_file_tensor *y = find(t, "out.", "y");
+    ssl_tensor *x = in(t, "x");
+    unsigned i, all = SSL_AXIS(x->ndim) - 1;
+    int keep;
+    if (!y || !x->ndim) { skip(t, "no out.y"); return; }
+    if (y->n == 1) { finish(t, probe(t, "y", mean ? ssl_mean(x) : ssl_sum(x))); return; }
+    for (i = 0; i < 2 + all; i++) {
+        const unsigned axes = i < 2 ? first[i] : i - 1;
+        for (keep = 0; keep < 2; keep++)
+            if ((axes & all) == axes && fits_axes(x, y, axes, keep)) {
+                finish(t, probe(t, "y", mean ? ssl_mean_axes(x, axes, keep) : ssl_sum_axes(x, axes, keep)));
+                return;
+            }
+    }
+    skip(t, "out.y is no reduction of in.x");
+}
+static void run_mean(fixture *t) { run_reduce(t, 1); }
+static void run_sum(fixture *t) { run_reduce(t, 0); }
+
+static void run_gather_tokens(fixture *t) { finish(t, probe(t, "y", ssl_gather_tokens(in(t, "x"), in(t, "index")))); }
+static void run_index_select(fixture *t) { finish(t, probe(t, "y", ssl_index_select(in(t, "x"), in(t, "index")))); }
+static void run_scatter_tokens(fixture *t) { finish(t, probe(t, "y", ssl_scatter_tokens(in(t, "base"), in(t, "x"), in(t, "index")))); }
+static void run_unshuffle_tokens(fixture *t)
+{
+    ssl_tensor *ids_restore = ssl_argsort(in(t, "ids_shuffle"));
+    out(t, "ids_restore", ids_restore);
+    finish(t, probe(t, "y", ssl_unshuffle_tokens(in(t, "x"), ids_restore)));
+}
+static void run_concat(fixture *t)
+{
+    ssl_tensor *list[26];
+    char name[2] = "a";
+    int n = 0;
+    for (; n < 26 && find(t, "in.", name); name[0]++) list[n++] = in(t, name);
+    finish(t, probe(t, "y", ssl_concat(whole(t, "axis", -1), n, list)));
+}
+static void run_slice(fixture *t)
+{
+    ssl_tensor *x = ssl_slice(in(t, "x"), 1, whole(t, "t0", 0), whole(t, "t1", 0));
+    finish(t, probe(t, "y", ssl_slice(x, 2, whole(t, "c0", 0), whole(t, "c1", 0))));
+}
+static void run_permute(fixture *t)
+{
+    double p[SSL_DIMS];
+    numbers(t, "perm", 0.0, p, SSL_DIMS);
+    finish(t, probe(t, "y", ssl_permute(in(t, "x"), (int)p[0], (int)p[1], (int)p[2], (int)p[3], (int)p[4], (int)p[5])));
+}
+static void run_patchify_mae(fixture *t) { finish(t, probe(t, "y", ssl_patchify(in(t, "imgs"), whole(t, "patch_size", 0), SSL_PATCH_ROW_COL_CHANNEL))); }
+static void run_patchify_unfold(fixture *t) { finish(t, probe(t, "y", ssl_patchify(in(t, "imgs"), whole(t, "patch_size", 0), SSL_PATCH_CHANNEL_ROW_COL))); }
+static void run_unpatchify_mae(fixture *t)
+{
+    const ssl_tensor *like = in(t, "probe");
+    finish(t, probe(t, "y", ssl_unpatchify(in(t, "x"), whole(t, "patch_size", 0), like->dim[1], like->dim[2], like->dim[3], SSL_PATCH_ROW_COL_CHANNEL)));
+}
+static void run_patchify_randsac(fixture *t)
+{ finish(t, probe(t, "seq", ssl_patchify_segments(in(t, "imgs"), whole(t, "patch_size", 0), whole(t, "M", 0), in(t, "ids_shuffle")))); }
+static void run_unpatchify_randsac(fixture *t)
+{
+    const ssl_tensor *like = in(t, "probe");
+    finish(t, probe(t, "imgs", ssl_unpatchify_segments(in(t, "seq"), in(t, "ids_shuffle"), whole(t, "patch_size", 0), whole(t, "M", 0),
+                                                       like->dim[1], like->dim[2], like->dim[3])));
+}
+static void run_sincos2d(fixture *t)
+{
+    const int dim = whole(t, "embed_dim", 0), grid = whole(t, "grid_size", 0), cls = whole(t, "cls_token", 0);
+    const int64_t n = (int64_t)(grid * grid + cls) * dim;
+    float *pos = (float *)must_alloc(sizeof(float) * (size_t)n);
+    if (ssl_sincos2d(dim, grid, cls, pos)) out_values(t, "pos_embed", pos, n);
+    free(pos);
+}
+
+/* ==== convolution and friends ========================================================================= */
+static void run_conv2d(fixture *t)
+{
+    ssl_conv_desc d = SSL_ZERO;
+    double stride[2], padding[2], dilation[2];
+    numbers(t, "stride", 1.0, stride, 2);
+    numbers(t, "padding", 0.0, padding, 2);
+    numbers(t, "dilation", 1.0, dilation, 2);
+    d.stride = (int)stride[0];
+    d.stride_w = (int)stride[1];
+    d.padding = (int)padding[0];
+    d.padding_w = padding[1] > 0.0 ? (int)padding[1] : SSL_CONV_ZERO;
+    d.dilation = (int)dilation[0];
+    d.dilation_w = (int)dilation[1];
+    d.groups = whole(t, "groups", 1);
+    d.pad_mode = strcmp(word(t, "padding_mode", "zeros"), "reflect") ? SSL_PAD_ZERO : SSL_PAD_REFLECT;
+    finish(t, probe(t, "y", ssl_conv2d(in(t, "x"), param(t, "weight"), param_or_null(t, "bias"), &d)));
+}
+static void run_batch_norm(fixture *t)
+{
+    ssl_tensor *mean = buffer(t, "running_mean"), *var = buffer(t, "running_var"), *y;
+    ssl_train(t->c, whole(t, "train", 1));
+    y = ssl_batch_norm(in(t, "x"), param_or_null(t, "weight"), param_or_null(t, "bias"), mean, var, real(t, "momentum", 0.1), real(t, "eps", 1e-5));
+    finish(t, probe(t, "y", y));
+    after(t, "running_mean", mean);
+    after(t, "running_var", var);
+}
+static void run_group_norm(fixture *t)
+{ finish(t, probe(t, "y", ssl_group_norm(in(t, "x"), whole(t, "groups", 1), param_or_null(t, "weight"), param_or_null(t, "bias"), real(t, "eps", 1e-5)))); }
+static void run_max_pool2d(fixture *t)
+{ finish(t, probe(t, "y", ssl_max_pool2d(in(t, "x"), whole(t, "kernel", 2), whole(t, "stride", 0), whole(t, "padding", 0)))); }
+static void run_avg_pool2d(fixture *t)
+{ finish(t, probe(t, "y", ssl_avg_pool2d(in(t, "x"), whole(t, "kernel", 2), whole(t, "stride", 0), whole(t, "padding", 0)))); }
+static void run_global_avg_pool(fixture *t) { finish(t, probe(t, "y", ssl_global_avg_pool(in(t, "x")))); }
+static ssl_interpolation mode_of(const fixture *t) { return strcmp(word(t, "mode", ""), "nearest") ? SSL_INTERPOLATE_BILINEAR : SSL_INTERPOLATE_NEAREST; }
+static void run_interpolate(fixture *t) { finish(t, probe(t, "y", ssl_interpolate(in(t, "x"), whole(t, "out_h", 0), whole(t, "out_w", 0), mode_of(t)))); }
+
+/* ==== attention ======================================================================================= */
+/* nn.MultiheadAttention: one projection [3E,E] for q, k, v; attention; an output projection. */
+static void run_mha(fixture *t)
+{
+    const int heads = whole(t, "num_heads", 1), causal = !strcmp(word(t, "mask", ""), "causal");
+    ssl_tensor *mask = !causal && find(t, "in.", "attn_mask") ? in(t, "attn_mask") : NULL;
+    ssl_tensor *w = param(t, "in_proj_weight"), *b = param(t, "in_proj_bias"), *q, *k, *y;
+    const int e = w->dim[1];
+    if (find(t, "in.", "memory")) {
+        ssl_tensor *kv = ssl_linear(in(t, "memory"), ssl_slice(w, 0, e, 3 * e), ssl_slice(b, 0, e, 3 * e));
+        q = ssl_linear(in(t, "query"), ssl_slice(w, 0, 0, e), ssl_slice(b, 0, 0, e));
+        k = ssl_slice(kv, 2, 0, e);
+        y = ssl_attention_kv(q, kv, heads, 0.0f, mask, causal);
+    } else {
+        ssl_tensor *qkv = ssl_linear(in(t, "x"), w, b);
+        q = ssl_slice(qkv, 2, 0, e);
+        k = ssl_slice(qkv, 2, e, 2 * e);
+        y = ssl_attention_packed(qkv, heads, 0.0f, mask, causal);
+    }
+    out(t, "attn", ssl_attention_weights(q, k, heads, 0.0f, mask, causal));
+    finish(t, probe(t, "y", ssl_linear(y, param(t, "out_proj.weight"), param(t, "out_proj.bias"))));
+}
+
+/* ==== optimizers, schedules, updates ================================================================== */
+/* The i-th tensor of the file whose name begins with prefix; *name is the rest. */
+static const ssl_file_tensor *nth(const fixture *t, const char *prefix, int i, const char **name)
+{
+    const size_t n = strlen(prefix);
+    int k;
+    for (k = 0; k < t->f->n_tensors; k++)
+        if (!strncmp(t->f->tensor[k].name, prefix, n) && i-- == 0) { *name = t->f->tensor[k].name + n; return &t->f->tensor[k]; }
+    return NULL;
+}
+/* Parameters AS + NAME for all tensors PREFIX + NAME of the file, in its order; by_step: their first axis counts steps.
+   Returns how many. */
+static int make_params(fixture *t, const char *prefix, int by_step, const char *as)
+{
+    const ssl_file_tensor *w;
+    const char *name;
+    char full[256];
+    int n, i, d[SSL_DIMS] = { 1, 1, 1, 1, 1, 1 };
+    for (n = 0; (w = nth(t, prefix, n, &name)) != NULL; n++) {
+        for (i = by_step; i < w->ndim; i++) d[i - by_step] = (int)w->dim[i];
+        snprintf(full, sizeof full, "%s%s", as, name);
+        ssl_param(t->c, ssl_init_make(SSL_INIT_ZEROS, 0.0f), full, w->ndim - by_step, d[0], d[1], d[2], d[3], d[4], d[5]);
+    }
+    return n;
+}
+static ssl_tensor *nth_param(fixture *t, int i, const char **name) { return ssl_param_at_index(t->c, i, name); }
+/* One step's part of a file tensor, or all of it with step 0, into a parameter's values or gradient. */
+static void set(float *dst, const ssl_file_tensor *w, int step, int64_t n)
+{ if (w && (step + 1) * n <= w->n) memcpy(dst, (const float *)w->data + step * n, sizeof(float) * (size_t)n); }
+
+static ssl_optim_desc optimizer_of(const fixture *t)
+{
+    ssl_optim_desc d = SSL_ZERO;
+    const int adam = ssl_safetensors_note(t->f, "beta1") != NULL;
+    d.kind = adam ? (strstr(t->name, "adamw") ? SSL_OPTIM_ADAMW : SSL_OPTIM_ADAM) : ssl_safetensors_note(t->f, "trust_coefficient") ? SSL_OPTIM_LARS : SSL_OPTIM_SGD;
+    d.beta1 = real(t, "beta1", 0.0);
+    d.beta2 = real(t, "beta2", 0.0);
+    d.eps = real(t, "eps", 0.0);
+    d.momentum = real(t, "momentum", 0.0);
+    d.momentum = d.momentum > 0.0f ? d.momentum : SSL_EXPLICIT_ZERO;
+    d.weight_decay = real(t, "weight_decay", 0.0);
+    d.weight_decay = d.weight_decay > 0.0f ? d.weight_decay : SSL_EXPLICIT_ZERO;
+    d.trust_coefficient = real(t, "trust_coefficient", 0.0);
+    d.nesterov = whole(t, "nesterov", 0);
+    d.decay_1d = d.kind != SSL_OPTIM_LARS;
+    return d;
+}
+/* Moments are read from a checkpoint, where they are optim.m.NAME and optim.v.NAME. */
+static void compare_moments(fixture *t)
+{
+    static const char *const state[4] = { "after.exp_avg.", "after.momentum_buffer.", "after.mu.", "after.exp_avg_sq." };
+    char path[] = "/tmp/conformance.XXXXXX";
+    const ssl_file_tensor *want, *got;
+    ssl_safetensors *f = NULL;
+    const char *name;
+    int i, k;
+    const int fd = mkstemp(path);
+    if (fd < 0) return;
+    close(fd);
+    if (ssl_save(t->c, path)) f = ssl_safetensors_open(t->c, path);
+    for (k = 0; k < 4 && f; k++)
+        for (i = 0; (want = nth(t, state[k], i, &name)) != NULL; i++) {
+            char full[256];
+            snprintf(full, sizeof full, "optim.%c.%s", k == 3 ? 'v' : 'm', name);
+            if ((got = ssl_safetensors_find(f, full)) != NULL) output_values(t, want, (const float *)got->data, got->n);
+        }
+    ssl_safetensors_close(f);
+    unlink(path);
+}
+static void run_optimizer(fixture *t)
+{
+    const ssl_optim_desc d = optimizer_of(t);
+    const int n = make_params(t, "param.", 0, ""), steps = whole(t, "steps", 1);
+    const char *name;
+    char traj[256];
+    int i, step;
+    for (i = 0; i < n; i++) {
+        ssl_tensor *p = nth_param(t, i, &name);
+        set(p->x, find(t, "param.", name), 0, ssl_numel(p));
+        if (has_word(word(t, "no_decay", ""), name)) ssl_param_group(t->c, name, 1.0f, 0.0f, 0);
+    }
+    for (step = 0; step < steps && ssl_ok(t->c); step++) {
+        for (i = 0; i < n; i++) {
+            ssl_tensor *p = nth_param(t, i, &name);
+            set(p->g, find(t, "in.grads.", name), step, ssl_numel(p));
+        }
+        ssl_optim_step(t->c, &d, real(t, "lr", 0.0));
+        for (i = 0; i < n; i++) {
+            const ssl_tensor *p = nth_param(t, i, &name);
+            snprintf(traj, sizeof traj, "traj.%s", name);
+            out_step(t, traj, step, p->x, ssl_numel(p));
+        }
+    }
+    for (i = 0; i < n; i++) {
+        const ssl_tensor *p = nth_param(t, i, &name);
+        after(t, name, p);
+    }
+    compare_moments(t);
+}
+static void run_clip_grad_norm(fixture *t)
+{
+    const int n = make_params(t, "in.grad.", 0, "");
+    const ssl_file_tensor *want;
+    const char *name;
+    float total;
+    int i;
+    for (i = 0; i < n; i++) {
+        ssl_tensor *p = nth_param(t, i, &name);
+        set(p->g, find(t, "in.grad.", name), 0, ssl_numel(p));
+    }
+    total = ssl_clip_grad_norm(t->c, real(t, "max_norm", 1.0));
+    out_values(t, "total_norm", &total, 1);
+    for (i = 0; i < n; i++) {
+        const ssl_tensor *p = nth_param(t, i, &name);
+        if ((want = find(t, "out.clipped.", name)) != NULL) output_values(t, want, p->g, ssl_numel(p));
+    }
+}
+static void run_lr(fixture *t, int chained)
+{
+    const ssl_file_tensor *want = find(t, "out.", "lr"), *epoch = find(t, "in.", "epoch");
+    const int epochs = whole(t, "epochs", 1);
+    float *lr;
+    int i;
+    if (!want || (!chained && !epoch)) { skip(t, "no out.lr or in.epoch"); return; }
+    lr = (float *)must_alloc(sizeof(float) * (size_t)want->n);
+    for (i = 0; i < (int)want->n; i++)
+        lr[i] = chained ? ssl_lr_apl_chained(i, epochs, (int)(0.05 * epochs), real(t, "start_factor", 0.5), real(t, "eta_min_ratio", 0.1), real(t, "lr", 0.0))
+                        : ssl_lr_warmup_cosine(((const float *)epoch->data)[i], real(t, "warmup_epochs", 0.0), (float)epochs, real(t, "lr", 0.0), real(t, "min_lr", 0.0));
+    output_values(t, want, lr, want->n);
+    free(lr);
+}
+static void run_lr_warmup_cosine(fixture *t) { run_lr(t, 0); }
+static void run_lr_apl_chained(fixture *t) { run_lr(t, 1); }
+
+static void run_ema(fixture *t)
+{
+    const int n = make_params(t, "param.", 0, "target."), steps = whole(t, "steps", 1);
+    const char *name;
+    char traj[256];
+    int i, step;
+    if (make_params(t, "in.online.", 1, "online.") != n) { skip(t, "in.online and param differ"); return; }
+    for (i = 0; i < n; i++) {
+        ssl_tensor *p = nth_param(t, i, &name);
+        set(p->x, find(t, "param.", name + 7), 0, ssl_numel(p));
+    }
+    for (step = 0; step < steps && ssl_ok(t->c); step++) {
+        for (i = n; i < 2 * n; i++) {
+            ssl_tensor *p = nth_param(t, i, &name);
+            set(p->x, find(t, "in.online.", name + 7), step, ssl_numel(p));
+        }
+        ssl_ema_update(t->c, "target", "online", real(t, "beta", 0.0));
+        for (i = 0; i < n; i++) {
+            const ssl_tensor *p = nth_param(t, i, &name);
+            snprintf(traj, sizeof traj, "traj.%s", name + 7);
+            out_step(t, traj, step, p->x, ssl_numel(p));
+        }
+    }
+    for (i = 0; i < n; i++) {
+        const ssl_tensor *p = nth_param(t, i, &name);
+        after(t, name + 7, p);
+    }
+}
+
+/* ==== images ========================================================================================== */
+/* Both forms of the picture, in.u8 -> out.u8 within one level and in.f32 -> out.f32, through the same call. */
+typedef int (*image_fn)(fixture *t, const ssl_image *x, const ssl_image *y);
+static void run_image(fixture *t, image_fn fn)
+{
+    const ssl_file_tensor *x = find(t, "in.", "u8"), *y = find(t, "out.", "u8");
+    ssl_image from, to;
+    if (x && y && x->ndim == 3 && y->ndim == 3) {
+        uint8_t *got = (uint8_t *)must_alloc((size_t)y->n);
+        from = ssl_image_u8((const uint8_t *)x->data, (int)x->dim[0], (int)x->dim[1], (int)x->dim[2]);
+        to = ssl_image_u8(got, (int)y->dim[0], (int)y->dim[1], (int)y->dim[2]);
+        if (fn(t, &from, &to)) output_levels(t, y, got, 1.0);
+        free(got);
+    }
+    x = find(t, "in.", "f32");
+    y = find(t, "out.", "f32");
+    if (x && y && x->ndim == 3 && y->ndim == 3) {
+        float *got = (float *)must_alloc(sizeof(float) * (size_t)y->n);
+        from = ssl_image_f32((const float *)x->data, (int)x->dim[0], (int)x->dim[1], (int)x->dim[2]);
+        to = ssl_image_f32(got, (int)y->dim[0], (int)y->dim[1], (int)y->dim[2]);
+        if (fn(t, &from, &to)) output_values(t, y, got, y->n);
+        free(got);
+    }
+}
+static int image_brightness(fixture *t, const ssl_image *x, const ssl_image *y) { return ssl_image_brightness(x, real(t, "factor", 1.0), y); }
+static int image_contrast(fixture *t, const ssl_image *x, const ssl_image *y) { return ssl_image_contrast(x, real(t, "factor", 1.0), y); }
+static int image_saturation(fixture *t, const ssl_image *x, const ssl_image *y) { return ssl_image_saturation(x, real(t, "factor", 1.0), y); }
+static int image_hue(fixture *t, const ssl_image *x, const ssl_image *y) { return ssl_image_hue(x, real(t, "factor", 0.0), y); }
+static int image_grayscale(fixture *t, const ssl_image *x, const ssl_image *y) { (void)t; return ssl_image_grayscale(x, y); }
+static int image_hflip(fixture *t, const ssl_image *x, const ssl_image *y) { (void)t; return ssl_image_hflip(x, y); }
+static int image_solarize(fixture *t, const ssl_image *x, const ssl_image *y)
+{ return ssl_image_solarize(x, x->u8 ? real(t, "threshold", 128.0) : real(t, "threshold_f", 0.5), y); }
+static int image_blur(fixture *t, const ssl_image *x, const ssl_image *y)
+{
+    double kernel[2], sigma[2];
+    numbers(t, "kernel", 3.0, kernel, 2);
+    numbers(t, "sigma", 1.0, sigma, 2);
+    return ssl_image_blur(x, (int)kernel[0], (int)kernel[1], (float)sigma[0], (float)sigma[1], y);
+}
+static int image_normalize(fixture *t, const ssl_image *x, const ssl_image *y)
+{
+    double mean[3], dev[3];
+    float m[3], d[3];
+    int i;
+    numbers(t, "mean", 0.0, mean, 3);
+    numbers(t, "std", 1.0, dev, 3);
+    for (i = 0; i < 3; i++) { m[i] = (float)mean[i]; d[i] = (float)dev[i]; }
+    return ssl_image_normalize(x, m, d, y);
+}
+static int image_resized_crop(fixture *t, const ssl_image *x, const ssl_image *y)
+{
+    const ssl_image part = ssl_image_view(x, whole(t, "top", 0), whole(t, "left", 0), whole(t, "h", x->h), whole(t, "w", x->w));
+    return ssl_image_resize(&part, strstr(t->name, "antialias") != NULL, y);
+}
+
+/* ==== the table: a case belongs to the longest of these names that its own name begins with (or contains) ==== */
+static const struct family { const char *name; void (*run)(fixture *t); image_fn image; } families[] = {
+    { "op_linear", run_linear, NULL },
+    { "op_matmul", run_matmul, NULL },
+    { "op_add", run_add, NULL },
+    { "op_mul", run_mul, NULL },
+    { "op_layer_norm", run_layer_norm, NULL },
+    { "op_gelu", run_gelu, NULL },
+    { "op_gelu_tanh", run_gelu_tanh, NULL },
+    { "op_relu", run_relu, NULL },
+    { "op_sigmoid", run_sigmoid, NULL },
+    { "op_tanh", run_tanh, NULL },
+    { "op_softmax", run_softmax, NULL },
+    { "op_log_softmax", run_log_softmax, NULL },
+    { "op_cross_entropy", run_cross_entropy, NULL },
+    { "op_mse", run_mse, NULL },
+    { "op_l1", run_l1, NULL },
+    { "op_smooth_l1", run_smooth_l1, NULL },
+    { "op_cosine_similarity", run_cosine_similarity, NULL },
+    { "op_l2_normalize", run_l2_normalize, NULL },
+    { "op_gather_tokens", run_gather_tokens, NULL },
+    { "op_index_select_tokens", run_index_select, NULL },
+    { "op_scatter_tokens", run_scatter_tokens, NULL },
+    { "op_unshuffle_tokens", run_unshuffle_tokens, NULL },
+    { "op_concat", run_concat, NULL },
+    { "op_slice", run_slice, NULL },
+    { "op_permute", run_permute, NULL },
+    { "op_mean", run_mean, NULL },
+    { "op_sum", run_sum, NULL },
+    { "op_patchify_mae", run_patchify_mae, NULL },
+    { "op_unpatchify_mae", run_unpatchify_mae, NULL },
+    { "op_patchify_unfold", run_patchify_unfold, NULL },
+    { "op_patchify_randsac", run_patchify_randsac, NULL },
+    { "op_unpatchify_randsac", run_unpatchify_randsac, NULL },
+    { "op_sincos2d", run_sincos2d, NULL },
+    { "op_conv2d", run_conv2d, NULL },
+    { "op_batch_norm", run_batch_norm, NULL },
+    { "op_group_norm", run_group_norm, NULL },
+    { "op_max_pool2d", run_max_pool2d, NULL },
+    { "op_avg_pool2d", run_avg_pool2d, NULL },
+    { "op_global_avg_pool", run_global_avg_pool, NULL },
+    { "op_interpolate", run_interpolate, NULL },
+    { "op_mha", run_mha, NULL },
+    { "tanh_clip", run_tanh_clip, NULL },
+    { "opt_", run_optimizer, NULL },
+    { "clip_grad_norm", run_clip_grad_norm, NULL },
+    { "lr_warmup_cosine", run_lr_warmup_cosine, NULL },
+    { "lr_apl_chained", run_lr_apl_chained, NULL },
+    { "ema_update", run_ema, NULL },
+    { "img_adjust_brightness", NULL, image_brightness },
+    { "img_adjust_contrast", NULL, image_contrast },
+    { "img_adjust_saturation", NULL, image_saturation },
+    { "img_adjust_hue", NULL, image_hue },
+    { "img_rgb_to_grayscale", NULL, image_grayscale },
+    { "img_gaussian_blur", NULL, image_blur },
+    { "img_solarize", NULL, image_solarize },
+    { "img_normalize", NULL, image_normalize },
+    { "img_hflip", NULL, image_hflip },
+    { "img_resized_crop", NULL, image_resized_crop },
+};
+static const struct family *family_of(const char *name)
+{
+    const struct family *best = NULL;
+    size_t i, longest = 0;
+    int inside;
+    for (inside = 0; inside < 2 && !best; inside++)
+        for (i = 0; i < sizeof families / sizeof *families; i++) {
+            const size_t n = strlen(families[i].name);
+            if (n > longest && (inside ? strstr(name, families[i].name) != NULL : !strncmp(name, families[i].name, n))) { best = &families[i]; longest = n; }
+        }
+    return best;
+}
+
+/* ==== running ========================================================================================= */
+static int n_passed, n_failed, n_skipped;
+
+static const char *not_compared(const fixture *t)
+{
+    static const char *const result[4] = { "out.", "grad.", "grad_const_target.", "after." };
+    int i, k;
+    for (i = 0; i < t->f->n_tensors; i++)
+        for (k = 0; k < 4 && !t->marks[i].compared; k++)
+            if (!strncmp(t->f->tensor[i].name, result[k], strlen(result[k]))) return t->f->tensor[i].name;
+    return NULL;
+}
+static void report(const fixture *t)
+{
+    const char *left = not_compared(t);
+    if (t->skip[0]) { n_skipped++; printf("skip %s: %s\n", t->name, t->skip); return; }
+    if (ssl_ok(t->c) && !left && t->where && t->error <= t->tolerance) { n_passed++; printf("ok   %-32s %.1e %.0e\n", t->name, t->error, t->tolerance); return; }
+    n_failed++;
+    printf("FAIL %-32s %.1e %.0e ", t->name, t->error, t->tolerance);
+    if (!ssl_ok(t->c)) printf("%s\n", ssl_error_message(t->c));
+    else if (t->where && !(t->error <= t->tolerance)) printf("%s\n", t->where);
+    else printf("%s was not compared\n", left ? left : "anything");
+}
+static void quiet(ssl_status code, const char *message, void *user) { (void)code; (void)message; (void)user; }
+static void run(const char *path, const char *name)
+{
+    static fixture t;
+    const struct family *family;
+    ssl_desc d = SSL_ZERO;
+    d.on_error = quiet;
+    memset(&t, 0, sizeof t);
+    t.name = name;
+    t.c = ssl_open(&d);
+    t.f = ssl_safetensors_open(t.c, path);
+    if (!t.f) { n_failed++; printf("FAIL %s: %s\n", name, ssl_error_message(t.c)); ssl_close(t.c); return; }
+    t.name = word(&t, "fixture", name);
+    t.rtol_out = number(&t, "rtol_out", 1e-5);
+    t.rtol_grad = number(&t, "rtol_grad", 1e-4);
+    t.loss_scale = number(&t, "loss_scale", 0.0);
+    t.grad_scale = number(&t, "grad_scale", 0.0);
+    t.marks = (mark *)calloc((size_t)t.f->n_tensors + 1, sizeof *t.marks);
+    family = family_of(t.name);
+    if (!family || !t.marks) skip(&t, "no such family of cases");
+    else if (family->image) run_image(&t, family->image);
+    else family->run(&t);
+    settle(&t);
+    t.name = name;
+    report(&t);
+    free(t.marks);
+    ssl_safetensors_close(t.f);
+    ssl_close(t.c);
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int wanted(const char *name, int argc, char **argv)
+{
+    int i;
+    for (i = 2; i < argc; i++) if (!fnmatch(argv[i], name, 0)) return 1;
+    return argc <= 2;
+}
+int main(int argc, char **argv)
+{
+    char *names[4096], path[4096];
+    const struct dirent *e;
+    DIR *dir = argc > 1 ? opendir(argv[1]) : NULL;
+    int n = 0, i;
+    if (!dir) { fprintf(stderr, argc > 1 ? "conformance: cannot open %s\n" : "usage: conformance DIR [NAME...]\n", argc > 1 ? argv[1] : ""); return 2; }
+    while ((e = readdir(dir)) != NULL && n < 4096) {
+        const char *end = strstr(e->d_name, ".safetensors");
+        if (!end || end[12]) continue;
+        names[n] = (char *)must_alloc(strlen(e->d_name) + 1);
+        strcpy(names[n], e->d_name);
+        names[n++][end - e->d_name] = 0;
+    }
+    closedir(dir);
+    qsort(names, (size_t)n, sizeof *names, by_name);
+    for (i = 0; i < n; i++) {
+        snprintf(path, sizeof path, "%s/%s.safetensors", argv[1], names[i]);
+        if (wanted(names[i], argc, argv)) run(path, names[i]);
+        free(names[i]);
+    }
+    if (n_passed + n_failed + n_skipped == 0) { n_failed++; printf("FAIL no case of that name in %s\n", argv[1]); }
+    printf("%d passed, %d failed, %d skipped\n", n_passed, n_failed, n_skipped);
+    return n_failed > 0;
+}

@@ -1,0 +1,792 @@
+/* One row per op: value against a double-precision oracle, gradient against central differences of that oracle under random
+ * output weights, on every instruction set, with the same bits for any number of threads and guard bytes around every buffer.
+ *
+ *     cc -O2 -fopenmp -I. tests/test_ops.c -o build/test_ops -lm && build/test_ops [FILTER]
+ *
+ * A row is R(name, tolerance, "cases", op, oracle):
+ *   cases   separated by '|', the inputs of a case by spaces. An input is [kind:]shape, the shape as 3x65x257. Kinds:
+ *           none  uniform in [-2,2]           c   the same, a constant without gradient
+ *           p     uniform in [0.5,2.5]        k   0.3 to 2.3 and either sign, for ops with a kink at 0
+ *           d     different by at least 4/n   i7  I32 in 0..6          t7  the same, every third one -100
+ *           s7    I32 rows without repetition in 0..6                  m   U8 0 or 1, the first of a row 0
+ *   op      the result, made of in[0], in[1] ...
+ *   oracle  statements that give y its shape and its values from in[0], in[1] ..., in double precision
+ * Values and gradients may differ by tolerance x max(1, largest magnitude).
+ */
+#define _POSIX_C_SOURCE 200809L /* setenv */
+#define SSL_GUARD
+#define SSL_IMPLEMENTATION
+#include "ssl.h"
+#include "check.h"
+
+#define MAX_IN 8
+typedef struct array { int ndim, dim[SSL_DIMS]; int64_t n; double *x; char kind; } array;
+
+/* ---- oracles ---- */
+static void shape(array *y, int ndim, const int *dim)
+{
+    int i;
+    y->ndim = ndim;
+    y->n = 1;
+    for (i = 0; i < ndim; i++) y->n *= y->dim[i] = dim[i];
+    y->x = (double *)calloc((size_t)y->n, sizeof *y->x);
+}
+static void shape3(array *y, int a, int b, int c) /* up to 3 axes, 0 ends */
+{
+    int dim[3];
+    dim[0] = a; dim[1] = b; dim[2] = c;
+    shape(y, c ? 3 : b ? 2 : 1, dim);
+}
+static double at3(const array *a, int i, int j, int k) { return a->x[((int64_t)i * a->dim[1] + j) * a->dim[2] + k]; }
+#define MAP(value) /* y = value(x) */                                                                          \
+    do {                                                                                                       \
+        int64_t i;                                                                                             \
+        shape(y, in[0].ndim, in[0].dim);                                                                       \
+        for (i = 0; i < y->n; i++) { const double x = in[0].x[i]; y->x[i] = (value); }                         \
+    } while (0)
+
+/* Where element i of an array of shape y is in a, whose axes of size 1 repeat. */
+static int64_t repeated(const array *y, const array *a, int64_t i)
+{
+    int64_t place = 0, step = 1;
+    int d;
+    for (d = 1; d <= y->ndim; d++) {
+        const int n = y->dim[y->ndim - d];
+        if (d <= a->ndim) {
+            const int m = a->dim[a->ndim - d];
+            place += (m == 1 ? 0 : i % n) * step;
+            step *= m;
+        }
+        i /= n;
+    }
+    return place;
+}
+static void shape2(array *y, const array *a, const array *b) /* the shape of a + b */
+{
+    int dim[SSL_DIMS], n = a->ndim > b->ndim ? a->ndim : b->ndim, d;
+    for (d = 1; d <= n; d++) {
+        const int p = d <= a->ndim ? a->dim[a->ndim - d] : 1, q = d <= b->ndim ? b->dim[b->ndim - d] : 1;
+        dim[n - d] = p > q ? p : q;
+    }
+    shape(y, n, dim);
+}
+#define MAP2(value) /* y = value(a, b) with broadcasting */                                                    \
+    do {                                                                                                       \
+        int64_t i;                                                                                             \
+        shape2(y, &in[0], &in[1]);                                                                             \
+        for (i = 0; i < y->n; i++) {                                                                           \
+            const double a = in[0].x[repeated(y, &in[0], i)], b = in[1].x[repeated(y, &in[1], i)];             \
+            y->x[i] = (value);                                                                                 \
+        }                                                                                                      \
+    } while (0)
+
+static double gelu(double x) { return 0.5 * x * (1.0 + erf(x / sqrt(2.0))); }
+static double gelu_tanh(double x) { return 0.5 * x * (1.0 + tanh(sqrt(2.0 / 3.14159265358979323846) * (x + 0.044715 * x * x * x))); }
+static double activate(ssl_act act, double x)
+{ return act == SSL_ACT_RELU ? (x > 0.0 ? x : 0.0) : act == SSL_ACT_GELU ? gelu(x) : act == SSL_ACT_GELU_TANH ? gelu_tanh(x) : x; }
+
+static void linear(const array *x, const array *w, const array *b, ssl_act act, const array *r, array *y)
+{
+    const int I = w->dim[1], O = w->dim[0];
+    int dim[SSL_DIMS], p;
+    int64_t i;
+    memcpy(dim, x->dim, sizeof dim);
+    dim[x->ndim - 1] = O;
+    shape(y, x->ndim, dim);
+    for (i = 0; i < y->n; i++) {
+        double s = b ? b->x[i % O] : 0.0;
+        for (p = 0; p < I; p++) s += x->x[i / O * I + p] * w->x[i % O * I + p];
+        y->x[i] = activate(act, s) + (r ? r->x[i] : 0.0);
+    }
+}
+static void matmul(const array *a, const array *b, int ta, int tb, array *y)
+{
+    const int *da = a->dim + a->ndim - 2, *db = b->dim + b->ndim - 2;
+    const int m = da[ta], k = da[!ta], n = db[!tb];
+    int dim[SSL_DIMS], p;
+    int64_t i;
+    memcpy(dim, a->dim, sizeof dim);
+    dim[a->ndim - 2] = m;
+    dim[a->ndim - 1] = n;
+    shape(y, a->ndim, dim);
+    for (i = 0; i < y->n; i++) {
+        const int64_t batch = i / (m * n), r = i / n % m, c = i % n;
+        const double *as = a->x + batch * m * k, *bs = b->x + (b->ndim == 2 ? 0 : batch * k * n);
+        for (p = 0; p < k; p++) y->x[i] += as[ta ? p * m + r : r * k + p] * bs[tb ? c * k + p : p * n + c];
+    }
+}
+
+static void sum_axes(const array *x, unsigned axes, int keep, int mean, array *y)
+{
+    array kept;
+    int dim[SSL_DIMS], n = 0, d;
+    int64_t i;
+    memcpy(&kept, x, sizeof kept);
+    for (d = 0; d < x->ndim; d++) {
+        const int gone = axes >> d & 1;
+        if (gone) kept.dim[d] = 1;
+        if (keep || !gone) dim[n++] = kept.dim[d];
+    }
+    if (!n) dim[n++] = 1;
+    shape(y, n, dim);
+    for (i = 0; i < x->n; i++) y->x[repeated(x, &kept, i)] += x->x[i];
+    for (i = 0; mean && i < y->n; i++) y->x[i] *= (double)y->n / (double)x->n;
+}
+static void expand(const array *x, int a, int b, int c, array *y)
+{
+    int64_t i;
+    shape3(y, a, b, c);
+    for (i = 0; i < y->n; i++) y->x[i] = x->x[repeated(y, x, i)];
+}
+static void permute(const array *x, const int *p, array *y)
+{
+    int dim[SSL_DIMS], d;
+    int64_t i;
+    for (d = 0; d < x->ndim; d++) dim[d] = x->dim[p[d]];
+    shape(y, x->ndim, dim);
+    for (i = 0; i < y->n; i++) {
+        int64_t index[SSL_DIMS], rest = i, place = 0;
+        for (d = x->ndim - 1; d >= 0; d--) { index[p[d]] = rest % dim[d]; rest /= dim[d]; }
+        for (d = 0; d < x->ndim; d++) place = place * x->dim[d] + index[d];
+        y->x[i] = x->x[place];
+    }
+}
+static void permute4(const array *x, int p0, int p1, int p2, int p3, array *y)
+{
+    int p[4];
+    p[0] = p0; p[1] = p1; p[2] = p2; p[3] = p3;
+    permute(x, p, y);
+}
+/* Copy src into dst (or the other way) at element begin of an axis. */
+static void part(array *whole, const array *small, int axis, int begin, int into)
+{
+    int64_t inner = 1, i;
+    int d;
+    for (d = axis + 1; d < whole->ndim; d++) inner *= whole->dim[d];
+    for (i = 0; i < small->n; i++) {
+        const int64_t a = i / inner % small->dim[axis], outer = i / inner / small->dim[axis];
+        double *w = &whole->x[(outer * whole->dim[axis] + a + begin) * inner + i % inner];
+        if (into) *w = small->x[i];
+        else small->x[i] = *w;
+    }
+}
+static void concat(const array *in, int axis, int n, array *y)
+{
+    int dim[SSL_DIMS], i, begin = 0;
+    memcpy(dim, in[0].dim, sizeof dim);
+    for (i = 1; i < n; i++) dim[axis] += in[i].dim[axis];
+    shape(y, in[0].ndim, dim);
+    for (i = 0; i < n; i++) { part(y, &in[i], axis, begin, 1); begin += in[i].dim[axis]; }
+}
+static void slice(const array *x, int axis, int begin, int end, array *y)
+{
+    array whole = *x;
+    int dim[SSL_DIMS];
+    memcpy(dim, x->dim, sizeof dim);
+    dim[axis] = end - begin;
+    shape(y, x->ndim, dim);
+    part(&whole, y, axis, begin, 0);
+}
+
+static void gather(const array *x, const array *index, array *y)
+{
+    const int shared = index->ndim == 1, K = index->dim[index->ndim - 1], D = x->dim[2];
+    int b, k, j;
+    shape3(y, x->dim[0], K, D);
+    for (b = 0; b < x->dim[0]; b++)
+        for (k = 0; k < K; k++)
+            for (j = 0; j < D; j++) y->x[((int64_t)b * K + k) * D + j] = at3(x, b, (int)index->x[(shared ? 0 : b * K) + k], j);
+}
+static void scatter(const array *base, const array *x, const array *index, array *y)
+{
+    const int L = base->dim[1], K = x->dim[1], D = x->dim[2];
+    int b, k, j;
+    shape(y, 3, base->dim);
+    memcpy(y->x, base->x, sizeof *y->x * (size_t)y->n);
+    for (b = 0; b < x->dim[0]; b++)
+        for (k = 0; k < K; k++)
+            for (j = 0; j < D; j++) y->x[((int64_t)b * L + (int)index->x[b * K + k]) * D + j] = at3(x, b, k, j);
+}
+/* Pixel i of images [B,C,H,W] is element patch_place of their patches [B,L,P*P*C]. */
+static int64_t patch_place(const int *dim, int P, ssl_patch_order order, int64_t i)
+{
+    const int C = dim[1], H = dim[2], W = dim[3];
+    const int64_t w = i % W, h = i / W % H, c = i / W / H % C, b = i / W / H / C;
+    const int64_t patch = (b * (H / P) + h / P) * (W / P) + w / P, row = h % P, col = w % P;
+    return patch * P * P * C + (order == SSL_PATCH_CHANNEL_ROW_COL ? (c * P + row) * P + col : (row * P + col) * C + c);
+}
+static void patchify(const array *x, int P, ssl_patch_order order, array *y)
+{
+    int64_t i;
+    shape3(y, x->dim[0], x->dim[2] / P * (x->dim[3] / P), x->dim[1] * P * P);
+    for (i = 0; i < x->n; i++) y->x[patch_place(x->dim, P, order, i)] = x->x[i];
+}
+static void unpatchify(const array *x, int P, int C, int H, int W, ssl_patch_order order, array *y)
+{
+    int dim[4];
+    int64_t i;
+    dim[0] = x->dim[0]; dim[1] = C; dim[2] = H; dim[3] = W;
+    shape(y, 4, dim);
+    for (i = 0; i < y->n; i++) y->x[i] = x->x[patch_place(dim, P, order, i)];
+}
+/* Patch l of the row-major grid of sample b is step segment_step of the shuffled sequence. */
+static int segment_step(const array *ids, int b, int l, int width, int m)
+{
+    const int S = ids->dim[1], row = l / width, col = l % width, square = row / m * (width / m) + col / m;
+    int s = 0;
+    while ((int)ids->x[b * S + s] != square) s++;
+    return (s * m + row % m) * m + col % m;
+}
+static void segments(const array *patches, const array *ids, int width, int m, int back, array *y) /* [B,L,D] to [L,B,D], or back */
+{
+    const int B = ids->dim[0], L = ids->dim[1] * m * m, D = patches->dim[2];
+    int b, l, j;
+    if (back) shape3(y, B, L, D);
+    else shape3(y, L, B, D);
+    for (b = 0; b < B; b++)
+        for (l = 0; l < L; l++)
+            for (j = 0; j < D; j++) {
+                const int64_t p = ((int64_t)b * L + l) * D + j, q = ((int64_t)segment_step(ids, b, l, width, m) * B + b) * D + j;
+                y->x[back ? p : q] = patches->x[back ? q : p];
+            }
+}
+static void patchify_segments(const array *x, const array *ids, int P, int m, array *y)
+{
+    array patches;
+    patchify(x, P, SSL_PATCH_ROW_COL_CHANNEL, &patches);
+    segments(&patches, ids, x->dim[3] / P, m, 0, y);
+    free(patches.x);
+}
+static void unpatchify_segments(const array *x, const array *ids, int P, int m, int C, int H, int W, array *y)
+{
+    array patches;
+    segments(x, ids, W / P, m, 1, &patches);
+    unpatchify(&patches, P, C, H, W, SSL_PATCH_ROW_COL_CHANNEL, y);
+    free(patches.x);
+}
+
+/* ---- the table ---- */
+#define ELEMENTWISE(R)                                                                                         \
+    R(relu, 0, "k:1 | k:3x65 | k:257x65", ssl_relu(in[0]), MAP(x > 0.0 ? x : 0.0))                             \
+    R(gelu, 1e-6, "1 | 3x65 | 257x65", ssl_gelu(in[0]), MAP(gelu(x)))                                          \
+    R(gelu_tanh, 1e-6, "1 | 3x65 | 257x65", ssl_gelu_tanh(in[0]), MAP(gelu_tanh(x)))                           \
+    R(sigmoid, 1e-6, "1 | 3x65 | 257x65", ssl_sigmoid(in[0]), MAP(1.0 / (1.0 + exp(-x))))                      \
+    R(tanh, 1e-6, "1 | 3x65 | 257x65", ssl_tanh(in[0]), MAP(tanh(x)))                                          \
+    R(exp, 1e-6, "1 | 3x65 | 257x65", ssl_exp(in[0]), MAP(exp(x)))                                             \
+    R(log, 1e-6, "p:1 | p:3x65 | p:257x65", ssl_log(in[0]), MAP(log(x)))                                       \
+    R(sqrt, 1e-6, "p:1 | p:3x65 | p:257x65", ssl_sqrt(in[0]), MAP(sqrt(x)))                                    \
+    R(square, 1e-6, "1 | 3x65 | 257x65", ssl_square(in[0]), MAP(x * x))                                        \
+    R(abs, 0, "k:1 | k:3x65 | k:257x65", ssl_abs(in[0]), MAP(fabs(x)))                                         \
+    R(scale, 1e-6, "1 | 3x65 | 257x65", ssl_scale(in[0], -1.7f), MAP((double)-1.7f * x))                       \
+    R(add_scalar, 1e-6, "1 | 3x65 | 257x65", ssl_add_scalar(in[0], 0.3f), MAP(x + (double)0.3f))               \
+    R(pow, 1e-6, "p:1 | p:3x65 | p:257x65", ssl_pow(in[0], 1.5f), MAP(pow(x, 1.5)))                            \
+    R(clamp_min, 0, "k:1 | k:3x65 | k:257x65", ssl_clamp_min(in[0], 0.125f), MAP(x > 0.125 ? x : 0.125))       \
+    R(tanh_clip, 1e-6, "1 | 3x65 | 257x65", ssl_tanh_clip(in[0], 5.0f), MAP(5.0 * tanh(x / 5.0)))
+
+#define PRODUCTS(R)                                                                                            \
+    R(linear, 1e-5, "1 1x1 1 | 3x65 257x65 257 | 3x5x33 17x33 17", ssl_linear(in[0], in[1], in[2]), linear(&in[0], &in[1], &in[2], SSL_ACT_NONE, NULL, y)) \
+    R(linear_nobias, 1e-5, "65x3 1x3 | 5x257 65x257", ssl_linear(in[0], in[1], NULL), linear(&in[0], &in[1], NULL, SSL_ACT_NONE, NULL, y)) \
+    R(linear_relu, 1e-5, "65x33 17x33 17", ssl_linear_fused(in[0], in[1], in[2], SSL_ACT_RELU, NULL), linear(&in[0], &in[1], &in[2], SSL_ACT_RELU, NULL, y)) \
+    R(linear_gelu, 1e-5, "65x33 17x33 17", ssl_linear_fused(in[0], in[1], in[2], SSL_ACT_GELU, NULL), linear(&in[0], &in[1], &in[2], SSL_ACT_GELU, NULL, y)) \
+    R(linear_gelu_tanh, 1e-5, "3x9 5x9", ssl_linear_fused(in[0], in[1], NULL, SSL_ACT_GELU_TANH, NULL), linear(&in[0], &in[1], NULL, SSL_ACT_GELU_TANH, NULL, y)) \
+    R(linear_residual, 1e-5, "2x33x9 17x9 17 2x33x17", ssl_linear_fused(in[0], in[1], in[2], SSL_ACT_NONE, in[3]), linear(&in[0], &in[1], &in[2], SSL_ACT_NONE, &in[3], y)) \
+    R(linear_gelu_residual, 1e-5, "65x9 17x9 17 65x17", ssl_linear_fused(in[0], in[1], in[2], SSL_ACT_GELU, in[3]), linear(&in[0], &in[1], &in[2], SSL_ACT_GELU, &in[3], y)) \
+    R(matmul_nn, 1e-5, "1x1 1x1 | 65x33 33x257 | 2x3x5x7 2x3x7x9 | 3x5x7 7x9", ssl_matmul(in[0], in[1]), matmul(&in[0], &in[1], 0, 0, y)) \
+    R(matmul_nt, 1e-5, "65x33 257x33 | 2x3x5x7 2x3x9x7 | 3x5x7 9x7", ssl_matmul_t(in[0], in[1], 0, 1), matmul(&in[0], &in[1], 0, 1, y)) \
+    R(matmul_tn, 1e-5, "33x65 33x257 | 2x3x7x5 2x3x7x9 | 3x7x5 7x9", ssl_matmul_t(in[0], in[1], 1, 0), matmul(&in[0], &in[1], 1, 0, y)) \
+    R(matmul_tt, 1e-5, "33x65 257x33 | 2x3x7x5 2x3x9x7 | 3x7x5 9x7", ssl_matmul_t(in[0], in[1], 1, 1), matmul(&in[0], &in[1], 1, 1, y))
+
+#define PAIRS "1 1 | 3x65 3x65 | 3x65 65 | 65 3x65 | 3x1x65 1x257x1 | 300x33 33 | 1 3x5 | 2500 1 | 2x3x65x3 3x1x1 | 3x2500 3x1 | 2x1x3x1x2 5x1x7x1"
+#define POSITIVE "1 p:1 | 3x65 p:3x65 | 3x65 p:65 | 65 p:3x65 | 3x1x65 p:1x257x1 | 300x33 p:33 | 2500 p:1 | 3x2500 p:3x1"
+#define BROADCAST(R)                                                                                           \
+    R(add, 1e-6, PAIRS, ssl_add(in[0], in[1]), MAP2(a + b))                                                    \
+    R(sub, 1e-6, PAIRS, ssl_sub(in[0], in[1]), MAP2(a - b))                                                    \
+    R(mul, 1e-6, PAIRS, ssl_mul(in[0], in[1]), MAP2(a * b))                                                    \
+    R(div, 2e-6, POSITIVE, ssl_div(in[0], in[1]), MAP2(a / b))                                                 \
+    R(add_self, 1e-6, "3x65", ssl_add(in[0], in[0]), MAP(x + x))                                               \
+    R(mul_self, 1e-6, "3x65", ssl_mul(in[0], in[0]), MAP(x * x))                                               \
+    R(sub_self, 1e-6, "3x65", ssl_sub(in[0], ssl_scale(in[0], 2.0f)), MAP(x - 2.0 * x))
+
+#define REDUCE(R)                                                                                              \
+    R(sum, 1e-6, "1 | 3x65 | 257x257", ssl_sum(in[0]), sum_axes(&in[0], (1u << in[0].ndim) - 1u, 0, 0, y)) \
+    R(mean, 1e-6, "1 | 3x65 | 257x257", ssl_mean(in[0]), sum_axes(&in[0], (1u << in[0].ndim) - 1u, 0, 1, y)) \
+    R(sum_axes_0, 1e-6, "1 | 65x3 | 3x65x257 | 1000x17", ssl_sum_axes(in[0], SSL_AXIS(0), 0), sum_axes(&in[0], 1, 0, 0, y)) \
+    R(sum_axes_1, 1e-6, "65x3 | 3x65x257 | 3x1x5 | 2x700x3", ssl_sum_axes(in[0], SSL_AXIS(1), 0), sum_axes(&in[0], 2, 0, 0, y)) \
+    R(mean_axes_1, 1e-6, "65x3 | 3x65x257", ssl_mean_axes(in[0], SSL_AXIS(1), 0), sum_axes(&in[0], 2, 0, 1, y)) \
+    R(mean_axes_23, 1e-6, "3x5x7x9 | 2x3x65x33", ssl_mean_axes(in[0], SSL_AXIS(2) | SSL_AXIS(3), 1), sum_axes(&in[0], 12, 1, 1, y)) \
+    R(sum_axes_02, 1e-6, "3x5x65 | 65x3x257 | 3x17x5x7", ssl_sum_axes(in[0], SSL_AXIS(0) | SSL_AXIS(2), 1), sum_axes(&in[0], 5, 1, 0, y)) \
+    R(mean_axes_012, 1e-6, "3x5x65 | 9x65x257", ssl_mean_axes(in[0], 7u, 0), sum_axes(&in[0], 7, 0, 1, y))
+
+#define SHAPES(R)                                                                                              \
+    R(reshape, 0, "3x65x2", ssl_reshape(in[0], 2, -1, 13), { array t = in[0]; shape3(y, 30, 13, 0); memcpy(y->x, t.x, sizeof *t.x * (size_t)t.n); }) \
+    R(expand, 1e-6, "7 | 5x1 | 1x1 | 1x5x1 | 3x5x7 | 3x1x7", ssl_expand(in[0], 3, 3, 5, 7), expand(&in[0], 3, 5, 7, y)) \
+    R(permute_0213, 0, "1x1x1x1 | 2x3x5x65 | 3x65x2x17", ssl_permute(in[0], 0, 2, 1, 3), permute4(&in[0], 0, 2, 1, 3, y)) \
+    R(permute_0231, 0, "2x3x5x65 | 2x33x5x3", ssl_permute(in[0], 0, 2, 3, 1), permute4(&in[0], 0, 2, 3, 1, y)) \
+    R(permute_3210, 0, "2x3x5x65 | 65x3x1x257", ssl_permute(in[0], 3, 2, 1, 0), permute4(&in[0], 3, 2, 1, 0, y)) \
+    R(concat_0, 0, "3 1 65 | 3x65 1x65 2x65", ssl_concat(0, 3, in), concat(in, 0, 3, y))                       \
+    R(concat_1, 0, "2x1x65 2x257x65 2x3x65", ssl_concat(1, 3, in), concat(in, 1, 3, y))                        \
+    R(concat_last, 0, "3x65 3x1 | 2x3x5 2x3x65", ssl_concat(-1, 2, in), concat(in, in[0].ndim - 1, 2, y))      \
+    R(concat_self, 0, "3x5", ssl_concat(1, 2, (in[1] = in[0], in)), { array t[2]; t[0] = t[1] = in[0]; concat(t, 1, 2, y); }) \
+    R(slice_1, 0, "3x3 | 2x65x257 | 2x3x1", ssl_slice(in[0], 1, 1, 3), slice(&in[0], 1, 1, 3, y))              \
+    R(slice_last, 0, "5 | 3x65 | 2x3x257", ssl_slice(in[0], -1, 2, 5), slice(&in[0], in[0].ndim - 1, 2, 5, y))
+
+#define TOKENS(R)                                                                                              \
+    R(gather_tokens, 1e-6, "1x1x1 i1:1x1 | 3x7x65 i7:3x5 | 2x65x257 i65:2x257", ssl_gather_tokens(in[0], in[1]), gather(&in[0], &in[1], y)) \
+    R(index_select, 1e-6, "3x7x65 i7:9 | 2x65x257 i65:33", ssl_index_select(in[0], in[1]), gather(&in[0], &in[1], y)) \
+    R(scatter_tokens, 0, "1x1x1 1x1x1 i1:1x1 | 3x7x65 3x5x65 s7:3x5 | 2x65x257 2x33x257 s65:2x33", ssl_scatter_tokens(in[0], in[1], in[2]), scatter(&in[0], &in[1], &in[2], y)) \
+    R(unshuffle_tokens, 0, "3x7x65 s7:3x7 | 2x65x257 s65:2x65", ssl_unshuffle_tokens(in[0], in[1]), gather(&in[0], &in[1], y)) \
+    R(patchify, 0, "1x1x3x3 | 2x3x9x12 | 2x65x3x6", ssl_patchify(in[0], 3, SSL_PATCH_ROW_COL_CHANNEL), patchify(&in[0], 3, SSL_PATCH_ROW_COL_CHANNEL, y)) \
+    R(patchify_chw, 0, "1x1x3x3 | 2x3x9x12", ssl_patchify(in[0], 3, SSL_PATCH_CHANNEL_ROW_COL), patchify(&in[0], 3, SSL_PATCH_CHANNEL_ROW_COL, y)) \
+    R(unpatchify, 0, "2x12x27", ssl_unpatchify(in[0], 3, 3, 9, 12, SSL_PATCH_ROW_COL_CHANNEL), unpatchify(&in[0], 3, 3, 9, 12, SSL_PATCH_ROW_COL_CHANNEL, y)) \
+    R(unpatchify_chw, 0, "2x12x27", ssl_unpatchify(in[0], 3, 3, 9, 12, SSL_PATCH_CHANNEL_ROW_COL), unpatchify(&in[0], 3, 3, 9, 12, SSL_PATCH_CHANNEL_ROW_COL, y)) \
+    R(patchify_segments, 0, "3x2x8x12 s6:3x6", ssl_patchify_segments(in[0], 2, 2, in[1]), patchify_segments(&in[0], &in[1], 2, 2, y)) \
+    R(unpatchify_segments, 0, "24x3x8 s6:3x6", ssl_unpatchify_segments(in[0], in[1], 2, 2, 2, 8, 12), unpatchify_segments(&in[0], &in[1], 2, 2, 2, 8, 12, y))
+
+#define ROWS(R) ELEMENTWISE(R) PRODUCTS(R) BROADCAST(R) REDUCE(R) SHAPES(R) TOKENS(R)
+
+typedef struct row {
+    const char *name;
+    double tolerance;
+    const char *cases;
+    ssl_tensor *(*op)(ssl_tensor **in);
+    void (*oracle)(const array *in, array *y);
+} row;
+#define R(name, tolerance, cases, op, ...)                                                                     \
+    static ssl_tensor *op_##name(ssl_tensor **in) { return op; }                                               \
+    static void oracle_##name(const array *in, array *y) { __VA_ARGS__; }
+ROWS(R)
+#undef R
+#define R(name, tolerance, cases, op, ...) { #name, tolerance, cases, op_##name, oracle_##name },
+static const row rows[] = { ROWS(R) };
+#undef R
+
+/* ---- inputs of a case ---- */
+static void shuffle(double *x, int n, ssl_rng *r)
+{
+    int i;
+    for (i = n - 1; i > 0; i--) {
+        const int j = ssl_rng_below(r, i + 1);
+        const double t = x[i];
+        x[i] = x[j];
+        x[j] = t;
+    }
+}
+static void fill(array *a, ssl_rng *r, int limit)
+{
+    const int last = a->dim[a->ndim - 1];
+    double *all = (double *)calloc((size_t)limit + 1, sizeof *all);
+    int64_t i;
+    int j;
+    for (i = 0; i < a->n; i++) {
+        const double u = (double)ssl_rng_uniform(r);
+        double v = 4.0 * u - 2.0;
+        if (a->kind == 'p') v = 0.5 + 2.0 * u;
+        if (a->kind == 'k') v = (u < 0.5 ? -1.0 : 1.0) * (0.3 + 4.0 * fabs(u - 0.5));
+        if (a->kind == 'd') v = 4.0 * (double)i / (double)a->n - 2.0;
+        if (a->kind == 'i' || a->kind == 't') v = a->kind == 't' && i % 3 == 2 ? -100.0 : floor(u * limit);
+        if (a->kind == 'm') v = i % last != 0 && u < 0.3;
+        a->x[i] = (double)(float)v;
+    }
+    if (a->kind == 'd') shuffle(a->x, (int)a->n, r);
+    for (i = 0; a->kind == 's' && i < a->n; i += last) {
+        for (j = 0; j < limit; j++) all[j] = j;
+        shuffle(all, limit, r);
+        memcpy(a->x + i, all, sizeof *all * (size_t)last);
+    }
+    free(all);
+}
+/* Reads "[kind[limit]:]shape" from text and returns what follows it; NULL at the end of the case. */
+static const char *parse(const char *text, array *a, ssl_rng *r)
+{
+    int dim[SSL_DIMS], n = 0, limit = 0;
+    char *end;
+    while (*text == ' ') text++;
+    if (!*text || *text == '|') return NULL;
+    a->kind = ' ';
+    if (*text > '9') {
+        a->kind = *text++;
+        limit = (int)strtol(text, &end, 10);
+        text = end + 1;
+    }
+    for (;; text++) {
+        dim[n++] = (int)strtol(text, &end, 10);
+        text = end;
+        if (*text != 'x') break;
+    }
+    shape(a, n, dim);
+    fill(a, r, limit);
+    return text;
+}
+static ssl_dtype type_of(const array *a) { return a->kind == 'i' || a->kind == 't' || a->kind == 's' ? SSL_I32 : a->kind == 'm' ? SSL_U8 : SSL_F32; }
+static int wants_grad(const array *a) { return type_of(a) == SSL_F32 && a->kind != 'c'; }
+
+static void *values(const array *a) /* as the tensor holds them */
+{
+    const ssl_dtype type = type_of(a);
+    void *p = calloc((size_t)a->n, 4);
+    int64_t i;
+    for (i = 0; i < a->n; i++) {
+        if (type == SSL_F32) ((float *)p)[i] = (float)a->x[i];
+        else if (type == SSL_I32) ((int32_t *)p)[i] = (int32_t)a->x[i];
+        else ((uint8_t *)p)[i] = (uint8_t)a->x[i];
+    }
+    return p;
+}
+static ssl_tensor *input(ssl_ctx *c, const array *a)
+{
+    const int *d = a->dim;
+    void *p = values(a);
+    ssl_tensor *t = type_of(a) == SSL_F32 ? ssl_input(c, (float *)p, a->ndim, d[0], d[1], d[2], d[3], d[4], d[5])
+                  : type_of(a) == SSL_I32 ? ssl_input_i32(c, (int32_t *)p, a->ndim, d[0], d[1], d[2], d[3], d[4], d[5])
+                                          : ssl_input_u8(c, (uint8_t *)p, a->ndim, d[0], d[1], d[2], d[3], d[4], d[5]);
+    free(p);
+    return wants_grad(a) ? ssl_requires_grad(t) : t;
+}
+
+/* ---- one case ---- */
+typedef struct result { int64_t n; float *y, *g[MAX_IN]; } result;
+typedef struct job {
+    const row *row;
+    const char *text, *variant;
+    int n, len;
+    array in[MAX_IN], y, w, v[MAX_IN]; /* inputs, expected result, weights of the loss sum w y (+ sum v in) */
+    double *grad[MAX_IN];              /* expected gradient where it was computed, NAN elsewhere */
+    double slope[MAX_IN];              /* expected sum grad v */
+    const char *program;
+} job;
+
+static int fail(const job *j, const char *what, int input, int64_t place, double got, double want)
+{
+    printf("FAIL %s \"%.*s\" %s: %s %d [%ld] is %.9g, expected %.9g, tolerance %g\n     again: %s %s\n", j->row->name, j->len, j->text, j->variant, what, input, (long)place, got, want,
+           j->row->tolerance, j->program, j->row->name);
+    return 0;
+}
+
+static double loss_of(job *j)
+{
+    array y;
+    double s = 0.0;
+    int64_t i;
+    j->row->oracle(j->in, &y);
+    for (i = 0; i < y.n; i++) s += y.x[i] * j->w.x[i];
+    free(y.x);
+    return s;
+}
+/* Central differences: all elements of small inputs, 24 of others, and along one random direction. */
+static void differentiate(job *j, ssl_rng *r)
+{
+    const double h = 1e-5;
+    int64_t i, t;
+    int k;
+    for (k = 0; k < j->n; k++) {
+        array *a = &j->in[k];
+        double *x0 = (double *)calloc((size_t)a->n, sizeof *x0), up;
+        memcpy(x0, a->x, sizeof *x0 * (size_t)a->n);
+        j->grad[k] = (double *)calloc((size_t)a->n, sizeof *j->grad[k]);
+        for (i = 0; i < a->n; i++) j->grad[k][i] = (double)NAN;
+        for (t = 0; wants_grad(a) && t < (a->n < 24 ? a->n : 24); t++) {
+            i = a->n <= 24 ? t : ssl_rng_below(r, (int)a->n);
+            a->x[i] = x0[i] + h;
+            up = loss_of(j);
+            a->x[i] = x0[i] - h;
+            j->grad[k][i] = (up - loss_of(j)) / (2.0 * h);
+            a->x[i] = x0[i];
+        }
+        for (i = 0; i < a->n; i++) a->x[i] = x0[i] + h * j->v[k].x[i];
+        up = wants_grad(a) ? loss_of(j) : 0.0;
+        for (i = 0; i < a->n; i++) a->x[i] = x0[i] - h * j->v[k].x[i];
+        j->slope[k] = wants_grad(a) ? (up - loss_of(j)) / (2.0 * h) : 0.0;
+        memcpy(a->x, x0, sizeof *x0 * (size_t)a->n);
+        free(x0);
+    }
+}
+
+static int guards_hold(const ssl__arena *a)
+{
+    const ssl__chunk *k;
+    for (k = a->first; k; k = k->next) {
+        size_t o = 0, bytes, i;
+        while (o < k->used) {
+            const unsigned char *p = (const unsigned char *)k->p + o;
+            memcpy(&bytes, p, sizeof bytes);
+            for (i = sizeof bytes; i < 64; i++) if (p[i] != 0xA5) return 0;
+            for (i = 64 + bytes; i < SSL__GUARDED(bytes); i++) if (p[i] != 0xA5) return 0;
+            o += SSL__GUARDED(bytes);
+        }
+    }
+    return 1;
+}
+static int inputs_hold(const job *j, ssl_tensor **in)
+{
+    int k, same = 1;
+    for (k = 0; k < j->n; k++) {
+        const size_t bytes = (size_t)j->in[k].n * (type_of(&j->in[k]) == SSL_U8 ? 1 : 4);
+        void *p = values(&j->in[k]), *q = calloc(bytes, 1);
+        same = same && ssl_to_host(in[k], q) && !memcmp(p, q, bytes);
+        free(p);
+        free(q);
+    }
+    return same;
+}
+
+static int value_matches(const job *j, const ssl_tensor *y, const float *got)
+{
+    double scale = 1.0;
+    int64_t i;
+    int d;
+    if (y->ndim != j->y.ndim) return fail(j, "number of axes", 0, 0, y->ndim, j->y.ndim);
+    for (d = 0; d < y->ndim; d++) if (y->dim[d] != j->y.dim[d]) return fail(j, "axis", 0, d, y->dim[d], j->y.dim[d]);
+    for (i = 0; i < j->y.n; i++) if (fabs(j->y.x[i]) > scale) scale = fabs(j->y.x[i]);
+    for (i = 0; i < j->y.n; i++)
+        if (!(fabs((double)got[i] - j->y.x[i]) <= j->row->tolerance * scale)) return fail(j, "value", 0, i, (double)got[i], j->y.x[i]);
+    return 1;
+}
+static int gradient_matches(const job *j, int k, const float *got, int extra)
+{
+    const array *a = &j->in[k], *v = &j->v[k];
+    const double tolerance = j->row->tolerance + 1e-6;
+    double scale = 1.0, slope = 0.0, size = 1.0;
+    int64_t i;
+    for (i = 0; i < a->n; i++) if (fabs(j->grad[k][i]) > scale) scale = fabs(j->grad[k][i]);
+    for (i = 0; i < a->n; i++) {
+        const double g = (double)got[i] - (extra ? v->x[i] : 0.0);
+        slope += g * v->x[i];
+        size += fabs((double)got[i] * v->x[i]);
+        if (!isnan(j->grad[k][i]) && !(fabs(g - j->grad[k][i]) <= tolerance * scale)) return fail(j, extra ? "added gradient" : "gradient", k, i, g, j->grad[k][i]);
+    }
+    return fabs(slope - j->slope[k]) <= tolerance * size || fail(j, "slope along a random direction", k, 0, slope, j->slope[k]);
+}
+
+/* One step: build, compare, backward, compare. extra: a gradient of v is there before the op adds its own. */
+static int step(const job *j, ssl_ctx *c, int extra, result *out)
+{
+    ssl_tensor *in[MAX_IN], *y, *loss;
+    int k, ok;
+    memset(out, 0, sizeof *out);
+    for (k = 0; k < j->n; k++) in[k] = input(c, &j->in[k]);
+    y = j->row->op(in);
+    out->n = ssl_numel(y);
+    out->y = (float *)calloc((size_t)out->n + 1, sizeof(float));
+    ssl_to_host(y, out->y);
+    if (!ssl_ok(c) || !value_matches(j, y, out->y)) return 0;
+    loss = ssl_sum(ssl_mul(y, input(c, &j->w)));
+    for (k = 0; extra && k < j->n; k++) if (wants_grad(&j->in[k])) loss = ssl_add(loss, ssl_sum(ssl_mul(in[k], input(c, &j->v[k]))));
+    if (y->needs_grad) ssl_backward(loss);
+    for (k = 0, ok = ssl_ok(c); ok && y->needs_grad && k < j->n; k++) {
+        if (!wants_grad(&j->in[k])) continue;
+        out->g[k] = (float *)calloc((size_t)j->in[k].n, sizeof(float));
+        ssl_grad_to_host(in[k], out->g[k]);
+        ok = gradient_matches(j, k, out->g[k], extra);
+    }
+    if (ok && !(guards_hold(&c->data) && guards_hold(&c->host))) ok = fail(j, "bytes beside a buffer were written", 0, 0, 0, 0);
+    if (ok && !inputs_hold(j, in)) ok = fail(j, "an input was changed", 0, 0, 0, 0);
+    ssl_step_end(c);
+    return ok;
+}
+static void release(result *r)
+{
+    int k;
+    free(r->y);
+    for (k = 0; k < MAX_IN; k++) free(r->g[k]);
+}
+static int same_bits(const job *j, const result *a, const result *b)
+{
+    int k;
+    if (memcmp(a->y, b->y, sizeof(float) * (size_t)a->n)) return fail(j, "value bits for 1 and 3 threads", 0, 0, 0, 0);
+    for (k = 0; k < j->n; k++)
+        if (a->g[k] && memcmp(a->g[k], b->g[k], sizeof(float) * (size_t)j->in[k].n)) return fail(j, "gradient bits for 1 and 3 threads", k, 0, 0, 0);
+    return 1;
+}
+
+/* Two steps with 1 thread and two with 3, on one instruction set. */
+static int run_variant(job *j, const char *isa)
+{
+    ssl_desc d = SSL_ZERO;
+    result r[2][2];
+    int threads, extra, ok = 1;
+    memset(r, 0, sizeof r);
+    j->variant = isa;
+    setenv("SSL_ISA", isa, 1);
+    for (threads = 0; threads < 2 && ok; threads++) {
+        ssl_ctx *c;
+        d.threads = threads ? 3 : 1;
+        c = ssl_open(&d);
+        for (extra = 0; extra < 2 && ok; extra++) ok = step(j, c, extra, &r[threads][extra]);
+        ok = ssl_close(c) == 0 && ok;
+    }
+    ok = ok && same_bits(j, &r[0][0], &r[1][0]) && same_bits(j, &r[0][1], &r[1][1]);
+    for (threads = 0; threads < 2; threads++) for (extra = 0; extra < 2; extra++) release(&r[threads][extra]);
+    return ok;
+}
+
+static const char *const variants[] = { "portable", "avx2", "avx512", "neon" };
+static int here[4]; /* which of them this machine and build can run */
+static int run_case(job *j, ssl_rng *r)
+{
+    const char *p = j->text, *next;
+    int k, ok = 1;
+    for (j->n = 0; j->n < MAX_IN && (next = parse(p, &j->in[j->n], r)) != NULL; p = next) j->n++;
+    j->len = (int)(p - j->text);
+    j->row->oracle(j->in, &j->y);
+    j->w = j->y;
+    j->w.kind = 'c';
+    shape(&j->w, j->y.ndim, j->y.dim);
+    fill(&j->w, r, 0);
+    for (k = 0; k < j->n; k++) {
+        j->v[k].kind = 'c';
+        shape(&j->v[k], j->in[k].ndim, j->in[k].dim);
+        fill(&j->v[k], r, 0);
+    }
+    differentiate(j, r);
+    for (k = 0; k < 4; k++) {
+        if (!here[k]) continue;
+        if (run_variant(j, variants[k])) check_passed++;
+        else { check_failed++; ok = 0; }
+    }
+    for (k = 0; k < j->n; k++) { free(j->in[k].x); free(j->v[k].x); free(j->grad[k]); }
+    free(j->y.x);
+    free(j->w.x);
+    return ok;
+}
+static void run_row(const row *row, const char *program)
+{
+    ssl_rng r = ssl_rng_make(7, (uint64_t)strlen(row->name));
+    const char *text = row->cases;
+    int ok = 1;
+    for (; text; text = strchr(text, '|')) {
+        job j;
+        while (*text == '|' || *text == ' ') text++;
+        memset(&j, 0, sizeof j);
+        j.row = row;
+        j.text = text;
+        j.program = program;
+        ok = run_case(&j, &r) && ok;
+    }
+    printf("%s %s\n", ok ? "ok  " : "FAIL", row->name);
+}
+
+static void find_variants(void)
+{
+    int k;
+    for (k = 0; k < 4; k++) {
+        ssl_ctx *c;
+        setenv("SSL_ISA", variants[k], 1);
+        c = ssl_open(NULL);
+        here[k] = !strcmp(ssl_isa(c), variants[k]);
+        if (!here[k]) { check_skipped++; printf("skip %s: not on this machine or not in this build\n", variants[k]); }
+        ssl_close(c);
+    }
+    unsetenv("SSL_ISA");
+}
+
+/* ---- ops of chance and order, which have no oracle ---- */
+static ssl_tensor *ramp(ssl_ctx *c, int a, int b) /* 1, 2, 3 ... */
+{
+    float *x = (float *)calloc((size_t)a * (size_t)b, sizeof *x);
+    ssl_tensor *t;
+    int i;
+    for (i = 0; i < a * b; i++) x[i] = (float)(i + 1);
+    t = ssl_input(c, x, 2, a, b);
+    free(x);
+    return ssl_requires_grad(t);
+}
+/* y is 0 or x / (1 - p), decided per group of elements; the gradient is the same mask. Returns the share of zeros, -1 if wrong. */
+static double dropped(ssl_tensor *y, const ssl_tensor *x, int group, float p)
+{
+    const int n = (int)ssl_numel(x);
+    float *a = (float *)calloc((size_t)n * 2, sizeof *a), *g = a + n;
+    int i, zeros = 0, right = 1;
+    ssl_to_host(y, a);
+    ssl_backward(ssl_sum(y));
+    ssl_grad_to_host(x, g);
+    for (i = 0; i < n; i++) {
+        const float scale = a[i] == 0.0f ? 0.0f : 1.0f / (1.0f - p);
+        zeros += a[i] == 0.0f;
+        right = right && g[i] == scale && a[i] == scale * (float)(i + 1) && (a[i] == 0.0f) == (a[i / group * group] == 0.0f);
+    }
+    free(a);
+    return right ? (double)zeros / n : -1.0;
+}
+static void test_dropout(void)
+{
+    ssl_ctx *c = ssl_open(NULL);
+    ssl_tensor *x = ramp(c, 200, 257);
+    CHECK(fabs(dropped(ssl_dropout(x, 0.25f), x, 1, 0.25f) - 0.25) < 0.01);
+    x = ramp(c, 2000, 13);
+    CHECK(fabs(dropped(ssl_drop_path(x, 0.1f), x, 13, 0.1f) - 0.1) < 0.03);
+    CHECK(ssl_dropout(x, 0.0f) == x);
+    ssl_train(c, 0);
+    CHECK(ssl_drop_path(x, 0.5f) == x);
+    CHECK(ssl_close(c) == 0);
+}
+static void test_random_uniform(void)
+{
+    ssl_ctx *c = ssl_open(NULL);
+    float x[2][1001];
+    double sum = 0.0;
+    ssl_rng r = ssl_rng_make(0, 0);
+    int i, ordered = 1;
+    ssl_to_host(ssl_random_uniform(c, 2, 7, 143), x[0]);
+    ssl_to_host(ssl_random_uniform(c, 1, 1001), x[1]);
+    for (i = 0; i < 1001; i++) { ordered = ordered && x[0][i] == ssl_rng_uniform(&r); sum += (double)x[0][i]; }
+    CHECK(ordered); /* draw i of stream 0 */
+    CHECK(memcmp(x[0], x[1], sizeof x[0]) != 0);
+    CHECK(fabs(sum / 1001.0 - 0.5) < 0.05);
+    CHECK(ssl_close(c) == 0);
+}
+static void test_argsort(void)
+{
+    static const float keys[12] = { 3, 1, 2, 1, -5, 0, 0, 0, 0, 0, 0, -1 };
+    static const int32_t want[12] = { 4, 5, 1, 3, 2, 0, 5, 0, 1, 2, 3, 4 }, ids[5] = { 2, 0, 4, 1, 3 }, inverse[5] = { 1, 3, 0, 4, 2 };
+    ssl_ctx *c = ssl_open(NULL);
+    int32_t got[12], long_row[1000];
+    float x[1000];
+    int i, ascending = 1;
+    ssl_to_host(ssl_argsort(ssl_input(c, keys, 2, 2, 6)), got);
+    CHECK(!memcmp(got, want, sizeof want));
+    ssl_to_host(ssl_argsort(ssl_input_i32(c, ids, 1, 5)), got);
+    CHECK(!memcmp(got, inverse, sizeof inverse));
+    ssl_to_host(ssl_random_uniform(c, 1, 1000), x);
+    ssl_to_host(ssl_argsort(ssl_input(c, x, 1, 1000)), long_row);
+    for (i = 1; i < 1000; i++) ascending = ascending && x[long_row[i - 1]] <= x[long_row[i]];
+    CHECK(ascending);
+    CHECK(ssl_close(c) == 0);
+}
+static void test_integers(void) /* copies keep integers, also those that are no number as floats */
+{
+    static const int32_t x[6] = { 0, -100, 2139095041, 3, 1 << 30, -1 };
+    ssl_ctx *c = ssl_open(NULL);
+    ssl_tensor *t = ssl_input_i32(c, x, 2, 2, 3), *pair[2];
+    int32_t got[12];
+    pair[0] = t;
+    pair[1] = ssl_slice(t, 1, 2, 3);
+    ssl_to_host(ssl_permute(t, 1, 0), got);
+    CHECK(got[0] == x[0] && got[1] == x[3] && got[2] == x[1] && got[4] == x[2] && got[5] == x[5]);
+    ssl_to_host(ssl_concat(1, 2, pair), got);
+    CHECK(got[2] == x[2] && got[3] == x[2] && got[4] == x[3] && got[7] == x[5]);
+    CHECK(ssl_close(c) == 0);
+}
+static void test_sincos2d(void)
+{
+    float p[10][8];
+    CHECK(ssl_sincos2d(8, 3, 1, &p[0][0]));
+    CHECK(p[0][0] == 0.0f && p[0][7] == 0.0f);
+    CHECK(p[1][0] == 0.0f && p[1][2] == 1.0f && p[1][4] == 0.0f && p[1][6] == 1.0f);
+    CHECK(p[3][0] == (float)sin(2.0) && p[3][3] == (float)cos(0.02) && p[3][4] == 0.0f); /* row 0, column 2 */
+    CHECK(p[7][0] == 0.0f && p[7][5] == (float)sin(0.02));                                /* row 2, column 0 */
+    CHECK(!ssl_sincos2d(6, 3, 0, &p[0][0]));
+}
+
+int main(int argc, char **argv)
+{
+    size_t i;
+    if (argc > 1) check_filter = argv[1];
+    find_variants();
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) if (strstr(rows[i].name, check_filter)) run_row(&rows[i], argv[0]);
+    TEST(dropout);
+    TEST(random_uniform);
+    TEST(argsort);
+    TEST(integers);
+    TEST(sincos2d);
+    return check_done();
+}
