@@ -1,0 +1,536 @@
+"""python3 tests/golden.py: writes tests/golden/*.safetensors, small recorded cases for build/conformance.
+
+An oracle that shares nothing with ssl.h: every formula in plain loops over double-precision numbers that remember how they
+were made, so that gradients follow by the chain rule. Inputs are exact float32 values. No packages needed.
+"""
+import json, math, os, random, struct
+
+# ---- numbers that can be differentiated ----
+
+
+class V:
+    __slots__ = ("v", "g", "of")  # value, gradient, [(V, derivative by it)]
+
+    def __init__(self, v, of=()):
+        self.v, self.g, self.of = v, 0.0, of
+
+    def __add__(a, b):
+        b = num(b)
+        return V(a.v + b.v, ((a, 1.0), (b, 1.0)))
+
+    def __mul__(a, b):
+        b = num(b)
+        return V(a.v * b.v, ((a, b.v), (b, a.v)))
+
+    def __truediv__(a, b):
+        b = num(b)
+        return V(a.v / b.v, ((a, 1.0 / b.v), (b, -a.v / b.v**2)))
+
+    def __sub__(a, b):
+        return a + num(b) * -1.0
+
+    def __neg__(a):
+        return a * -1.0
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+def num(x):
+    return x if isinstance(x, V) else V(float(x))
+
+
+def fn(x, value, derivative):
+    return V(value, ((x, derivative),))
+
+
+def exp(x):
+    return fn(x, math.exp(x.v), math.exp(x.v))
+
+
+def log(x):
+    return fn(x, math.log(x.v), 1.0 / x.v)
+
+
+def sqrt(x):
+    return fn(x, math.sqrt(x.v), 0.5 / math.sqrt(x.v))
+
+
+def relu(x):
+    return fn(x, max(x.v, 0.0), 1.0 if x.v > 0 else 0.0)
+
+
+def gelu(x):
+    phi = 0.5 * (1.0 + math.erf(x.v / math.sqrt(2.0)))
+    return fn(x, x.v * phi, phi + x.v * math.exp(-0.5 * x.v**2) / math.sqrt(2.0 * math.pi))
+
+
+def total(values):
+    values = list(values)
+    return V(math.fsum(x.v for x in values), tuple((x, 1.0) for x in values))
+
+
+def dot(a, b):
+    return total(x * y for x, y in zip(a, b))
+
+
+def backward(loss):
+    order, stack, seen = [], [(loss, False)], set()
+    while stack:
+        x, done = stack.pop()
+        if done:
+            order.append(x)
+        elif id(x) not in seen:
+            seen.add(id(x))
+            stack.append((x, True))
+            stack.extend((p, False) for p, _ in x.of)
+    loss.g = 1.0
+    for x in reversed(order):
+        for p, d in x.of:
+            p.g += x.g * d
+
+
+# ---- arrays are nested lists ----
+
+
+def flat(x):
+    return [y for part in x for y in flat(part)] if isinstance(x, list) else [x]
+
+
+def shape(x):
+    return [len(x)] + shape(x[0]) if isinstance(x, list) else []
+
+
+def fold(values, dims):
+    if len(dims) <= 1:
+        return list(values)
+    n = len(values) // dims[0]
+    return [fold(values[i * n : (i + 1) * n], dims[1:]) for i in range(dims[0])]
+
+
+def each(f, x):
+    return [each(f, y) for y in x] if isinstance(x, list) else f(x)
+
+
+def f32(x):
+    return struct.unpack("<f", struct.pack("<f", x))[0]
+
+
+def normal(*dims, scale=1.0, shift=0.0):
+    return fold([V(f32(shift + scale * random.gauss(0, 1))) for _ in range(math.prod(dims))], dims)
+
+
+def constant(x):
+    return each(lambda y: V(y.v), x)
+
+
+# ---- files ----
+
+
+class Case:
+    """Collects tensors; `done` writes them with the gradients of the loss."""
+
+    def __init__(self, name, group="ops", **settings):
+        self.name, self.tensors, self.leaves = name, {}, []
+        self.notes = {"fixture": name, "group": group, "rtol_out": "1e-05", "rtol_grad": "0.0001"}
+        self.notes.update({k: str(v) for k, v in settings.items()})
+        random.seed(name)
+
+    def put(self, name, x, leaf=False):
+        self.tensors[name] = x
+        if leaf:
+            self.leaves.append(name)
+        return x
+
+    def x(self, name, *dims, **how):  # a random input
+        return self.put("in." + name, normal(*dims, **how), leaf=True)
+
+    def w(self, name, *dims, scale=0.4, **how):  # a random parameter
+        return self.put("param." + name, normal(*dims, scale=scale, **how), leaf=True)
+
+    def probe(self, name, y):  # y is an output; the loss is its product with random weights
+        self.put("out." + name, y)
+        p = self.put("in.probe", normal(*shape(y)))
+        self.notes["loss_scale"] = repr(math.fsum(abs(a.v * b.v) for a, b in zip(flat(y), flat(p))))
+        return total(a * b for a, b in zip(flat(y), constant(flat(p))))
+
+    def done(self, loss=None):
+        if loss is not None:
+            self.put("out.loss", [loss])
+            self.notes.setdefault("loss_scale", repr(abs(loss.v)))
+            backward(loss)
+            grads = {n: each(lambda y: y.g, self.tensors[n]) for n in self.leaves}
+            self.notes["grad_scale"] = repr(max(math.sqrt(sum(g * g for g in flat(x))) for x in grads.values()))
+            self.tensors.update({"grad." + n: x for n, x in grads.items()})
+        header, data = {"__metadata__": self.notes}, b""
+        for kind in (int, float, bool):
+            for name, x in sorted(self.tensors.items()):
+                values = [y.v if isinstance(y, V) else y for y in flat(x)]
+                if type(values[0]) is not kind:
+                    continue
+                dtype, code = {int: ("I64", "q"), float: ("F32", "f"), bool: ("U8", "B")}[kind]
+                raw = struct.pack("<%d%s" % (len(values), code), *values)
+                header[name] = {"dtype": dtype, "shape": shape(x), "data_offsets": [len(data), len(data) + len(raw)]}
+                data += raw
+        text = json.dumps(header, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)
+        with open(os.path.join(os.path.dirname(__file__), "golden", self.name + ".safetensors"), "wb") as f:
+            f.write(struct.pack("<Q", len(text)) + text + data)
+
+
+# ---- layers: x is a list of rows unless said otherwise ----
+
+
+def linear(x, w, b=None):
+    return [[dot(r, wr) + (b[i] if b else 0.0) for i, wr in enumerate(w)] for r in x]
+
+
+def layer_norm(x, w, b, eps=1e-5):
+    rows = []
+    for r in x:
+        mean = total(r) / len(r)
+        inv = V(1.0) / sqrt(total((v - mean) * (v - mean) for v in r) / len(r) + eps)
+        rows.append([(v - mean) * inv * w[i] + b[i] for i, v in enumerate(r)])
+    return rows
+
+
+def softmax(r):
+    top = max(v.v for v in r)
+    e = [exp(v - top) for v in r]
+    s = total(e)
+    return [v / s for v in e]
+
+
+def cross_entropy(rows, targets, smoothing=0.0):
+    losses = []
+    for r, t in zip(rows, targets):
+        if t == -100:
+            continue
+        logp = [log(p) for p in softmax(r)]
+        losses.append(logp[t] * (smoothing - 1.0) - total(logp) * (smoothing / len(r)))
+    return total(losses) / len(losses)
+
+
+def add(x, y):
+    return [add(a, b) for a, b in zip(x, y)] if isinstance(x, list) else x + y
+
+
+def attend(q, k, v, heads, blocked=None):
+    """One sample: q [Tq][E], k and v [Tk][E]; returns the rows and the weights [heads][Tq][Tk]."""
+    d = len(q[0]) // heads
+    y, weights = [[] for _ in q], []
+    for h in range(heads):
+        part = slice(h * d, h * d + d)
+        weights.append([])
+        for i, qi in enumerate(q):
+            scores = [dot(qi[part], kj[part]) / math.sqrt(d) + (-1e30 if blocked and blocked[i][j] else 0.0) for j, kj in enumerate(k)]
+            a = softmax(scores)
+            weights[h].append(a)
+            y[i] += [total(a[j] * v[j][h * d + c] for j in range(len(k))) for c in range(d)]
+    return y, weights
+
+
+def self_attention(x, w, b, heads, blocked=None):
+    e = len(x[0])
+    qkv = linear(x, w, b)
+    return attend([r[:e] for r in qkv], [r[e : 2 * e] for r in qkv], [r[2 * e :] for r in qkv], heads, blocked)
+
+
+TIMM = ("norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2")
+TORCH = ("norm1", "self_attn.in_proj_", "self_attn.out_proj", "norm2", "linear1", "linear2")
+
+
+def block_params(case, prefix, names, d, hidden):
+    p = []
+    for name, (o, i) in zip(names, ((d, 0), (3 * d, d), (d, d), (d, 0), (hidden, d), (d, hidden))):
+        dotted = prefix + name + ("" if name.endswith("_") else ".")
+        p += [case.w(dotted + "weight", o, i) if i else case.w(dotted + "weight", o, scale=0.1, shift=1.0), case.w(dotted + "bias", o, scale=0.2)]
+    return p
+
+
+def pre_norm(x, p, heads, act=gelu, eps=1e-6):
+    a = self_attention(layer_norm(x, p[0], p[1], eps), p[2], p[3], heads)[0]
+    x = add(x, linear(a, p[4], p[5]))
+    return add(x, linear(each(act, linear(layer_norm(x, p[6], p[7], eps), p[8], p[9])), p[10], p[11]))
+
+
+def post_norm(x, p, heads, act=relu, eps=1e-5):
+    a = self_attention(x, p[2], p[3], heads)[0]
+    x = layer_norm(add(x, linear(a, p[4], p[5])), p[0], p[1], eps)
+    return layer_norm(add(x, linear(each(act, linear(x, p[8], p[9])), p[10], p[11])), p[6], p[7], eps)
+
+
+def patches(image, p, channel_first):
+    """One image [C][H][W] -> rows of p p C values."""
+    c, h, w = shape(image)
+    rows = []
+    for y in range(0, h, p):
+        for x in range(0, w, p):
+            index = [(k, i, j) for k in range(c) for i in range(p) for j in range(p)]
+            if not channel_first:
+                index = [(k, i, j) for i in range(p) for j in range(p) for k in range(c)]
+            rows.append([image[k][y + i][x + j] for k, i, j in index])
+    return rows
+
+
+def sincos(dim, grid, cls):
+    rows = [[0.0] * dim] if cls else []
+    for y in range(grid):
+        for x in range(grid):
+            angles = [[pos / 10000 ** (k / (dim // 4)) for k in range(dim // 4)] for pos in (x, y)]
+            rows.append([f(a) for half in angles for f in (math.sin, math.cos) for a in half])
+    return rows
+
+
+# ---- operators ----
+
+
+def operators():
+    c = Case("op_linear")
+    x, w, b = c.x("x", 3, 2, 5), c.w("weight", 4, 5), c.w("bias", 4)
+    c.done(c.probe("y", [linear(r, w, b) for r in x]))
+
+    c = Case("op_matmul_tn", trans_a=1, trans_b=0)
+    a, b = c.x("a", 2, 4, 3), c.x("b", 2, 4, 5)
+    y = [[[dot([r[i] for r in m], [r[j] for r in n]) for j in range(5)] for i in range(3)] for m, n in zip(a, b)]
+    c.done(c.probe("y", y))
+
+    c = Case("op_mul_c", op="mul")
+    a, b = c.x("a", 3, 1, 4), c.x("b", 1, 2, 1)
+    c.done(c.probe("y", [[[v * t[0] for v in s[0]] for t in b[0]] for s in a]))
+
+    c = Case("op_layer_norm_b", eps=1e-6)
+    x, w, b = c.x("x", 2, 3, 7, shift=3.0), c.w("weight", 7), c.w("bias", 7)
+    c.done(c.probe("y", [layer_norm(r, w, b, 1e-6) for r in x]))
+
+    c = Case("op_gelu")
+    c.done(c.probe("y", each(gelu, c.x("x", 5, 9, scale=2.0))))
+
+    c = Case("op_softmax")
+    c.done(c.probe("y", [softmax(r) for r in c.x("x", 4, 11, scale=20.0)]))
+
+    c = Case("op_cross_entropy_d", label_smoothing=0.15, ignore_index=-100)
+    targets = c.put("in.target", [2, -100, 0, 6, 6, -100, 1])
+    c.done(cross_entropy(c.x("logits", 7, 7, scale=3.0), targets, 0.15))
+
+    c = Case("op_gather_tokens")
+    index, x = c.put("in.index", [[3, 0, 0], [4, 1, 3]]), c.x("x", 2, 5, 3)
+    c.done(c.probe("y", [[r[i] for i in k] for r, k in zip(x, index)]))
+
+    c = Case("op_unshuffle_tokens")
+    ids, x = c.put("in.ids_shuffle", [[2, 0, 3, 1], [3, 2, 1, 0]]), c.x("x", 2, 4, 3)
+    restore = c.put("out.ids_restore", [sorted(range(4), key=lambda j: r[j]) for r in ids])
+    c.done(c.probe("y", [[r[i] for i in k] for r, k in zip(x, restore)]))
+
+    for name, first in (("op_patchify_mae", False), ("op_patchify_unfold", True)):
+        c = Case(name, patch_size=2)
+        c.done(c.probe("y", [patches(i, 2, first) for i in c.x("imgs", 2, 3, 4, 6)]))
+
+    c = Case("op_sincos2d_b", embed_dim=12, grid_size=3, cls_token=1)
+    c.put("out.pos_embed", sincos(12, 3, 1))
+    c.done()
+
+    c = Case("op_mha_bool", embed_dim=8, num_heads=2, mask="bool")
+    blocked = c.put("in.attn_mask", [[j in (i + 1, (3 * i) % 5) and j != i for j in range(5)] for i in range(5)])
+    x, w, b = c.x("x", 2, 5, 8), c.w("in_proj_weight", 24, 8), c.w("in_proj_bias", 24)
+    wo, bo = c.w("out_proj.weight", 8, 8), c.w("out_proj.bias", 8)
+    both = [self_attention(s, w, b, 2, blocked) for s in x]
+    c.put("out.attn", [a for _, a in both])
+    c.done(c.probe("y", [linear(y, wo, bo) for y, _ in both]))
+
+    c = Case("op_timm_block_a", dim=8, num_heads=2, mlp_ratio=2, ln_eps=1e-6, activation="gelu_erf", norm="pre")
+    x, p = c.x("x", 2, 3, 8), block_params(c, "", TIMM, 8, 16)
+    c.done(c.probe("y", [pre_norm(s, p, 2) for s in x]))
+
+    c = Case("op_encoder_layer_post_relu", d_model=8, num_heads=4, ff_dim=12, ln_eps=1e-5, activation="relu", norm="post")
+    x, p = c.x("x", 2, 3, 8), block_params(c, "", TORCH, 8, 12)
+    c.done(c.probe("y", [post_norm(s, p, 4) for s in x]))
+
+
+def convolutions():
+    c = Case("op_conv2d_groups", kernel="3,2", stride="2,1", padding="1,0", dilation=1, groups=2)
+    x, w, b = c.x("x", 2, 4, 5, 4), c.w("weight", 6, 2, 3, 2), c.w("bias", 6)
+
+    def at(image, k, i, j):
+        return image[k][i][j] if 0 <= i < 5 and 0 <= j < 4 else V(0.0)
+
+    y = [[[[total(w[o][k][r][s] * at(n, o // 3 * 2 + k, 2 * i + r - 1, j + s) for k in range(2) for r in range(3) for s in range(2)) + b[o]
+            for j in range(3)] for i in range(3)] for o in range(6)] for n in x]
+    c.done(c.probe("y", y))
+
+    c = Case("op_batch_norm2d_train", train=1, eps=1e-5, momentum=0.3)
+    x, w, b = c.x("x", 3, 2, 2, 3, shift=1.0), c.w("weight", 2), c.w("bias", 2)
+    mean, var = c.put("buf.running_mean", normal(2)), c.put("buf.running_var", normal(2, scale=0.1, shift=1.0))
+    y, state = [[[], []] for _ in x], [[], []]
+    for k in range(2):
+        values = flat([n[k] for n in x])
+        m = total(values) / len(values)
+        v = total((a - m) * (a - m) for a in values) / len(values)
+        state[0].append(0.7 * mean[k].v + 0.3 * m.v)
+        state[1].append(0.7 * var[k].v + 0.3 * v.v * len(values) / (len(values) - 1))
+        for n in range(3):
+            y[n][k] = each(lambda a: (a - m) / sqrt(v + 1e-5) * w[k] + b[k], x[n][k])
+    c.put("after.buf.running_mean", state[0])
+    c.put("after.buf.running_var", state[1])
+    c.done(c.probe("y", y))
+
+
+# ---- optimizers ----
+
+
+def optimizers():
+    dims = {"w": (3, 5), "b": (7,)}
+    steps, lr = 6, 0.02
+    for name, settings in (("opt_adamw", dict(beta1=0.9, beta2=0.98, eps=1e-8, weight_decay=0.1)),
+                           ("opt_sgd_nesterov", dict(momentum=0.8, nesterov=1, weight_decay=0.05)),
+                           ("opt_lars", dict(momentum=0.9, trust_coefficient=0.03, weight_decay=0.02))):
+        c = Case(name, "optim", lr=lr, steps=steps, **settings)
+        s = {k: settings.get(k, 0.0) for k in ("beta1", "beta2", "eps", "weight_decay", "momentum", "trust_coefficient")}
+        for key, d in dims.items():
+            p = c.put("param." + key, normal(*d))
+            grads = c.put("in.grads." + key, normal(steps, *d, scale=0.3))
+            x, m, v, path = [a.v for a in flat(p)], [0.0] * math.prod(d), [0.0] * math.prod(d), []
+            for t in range(steps):
+                g = [a.v for a in flat(grads[t])]
+                if name == "opt_adamw":
+                    x = [a * (1 - lr * s["weight_decay"]) for a in x]
+                    m = [s["beta1"] * a + (1 - s["beta1"]) * b for a, b in zip(m, g)]
+                    v = [s["beta2"] * a + (1 - s["beta2"]) * b * b for a, b in zip(v, g)]
+                    x = [a - lr * (b / (1 - s["beta1"] ** (t + 1))) / (math.sqrt(e / (1 - s["beta2"] ** (t + 1))) + s["eps"]) for a, b, e in zip(x, m, v)]
+                else:
+                    lars = name == "opt_lars"
+                    if not lars or len(d) > 1:
+                        g = [a + s["weight_decay"] * b for a, b in zip(g, x)]
+                    if lars and len(d) > 1:
+                        q = s["trust_coefficient"] * math.hypot(*x) / math.hypot(*g)
+                        g = [q * a for a in g]
+                    m = [s["momentum"] * a + b for a, b in zip(m, g)]
+                    x = [a - lr * (e if lars else b + s["momentum"] * e) for a, b, e in zip(x, g, m)]
+                path += x
+            c.put("out.traj." + key, fold(path, (steps,) + d))
+            c.put("after.param." + key, fold(x, d))
+            c.put("after." + {"opt_adamw": "exp_avg", "opt_lars": "mu"}.get(name, "momentum_buffer") + "." + key, fold(m, d))
+        c.done()
+
+    c = Case("clip_grad_norm_a", "optim", max_norm=0.7)
+    g = {k: c.put("in.grad." + k, normal(*d)) for k, d in dims.items()}
+    norm = c.put("out.total_norm", [math.hypot(*[a.v for x in g.values() for a in flat(x)])])[0]
+    for k, x in g.items():
+        c.put("out.clipped." + k, each(lambda a: a.v * 0.7 / (norm + 1e-6), x))
+    c.done()
+
+    c = Case("lr_warmup_cosine", "optim", lr=0.3, min_lr=0.01, epochs=5, warmup_epochs=1.5)
+    epoch = c.put("in.epoch", [f32(i / 4) for i in range(20)])
+    c.put("out.lr", [0.3 * e / 1.5 if e < 1.5 else 0.01 + 0.29 * 0.5 * (1 + math.cos(math.pi * (e - 1.5) / 3.5)) for e in epoch])
+    c.done()
+
+    c = Case("lr_apl_chained", "optim", lr=0.01, epochs=45, start_factor=0.5, eta_min_ratio=0.1)
+    rates, warm = [0.005], int(0.05 * 45)
+    for t in range(1, 45):
+        r = rates[-1] * (1 + 0.5 / (warm * 0.5 + (t - 1) * 0.5) if t <= warm else 1)
+        rates.append((1 + math.cos(math.pi * t / 45)) / (1 + math.cos(math.pi * (t - 1) / 45)) * (r - 0.001) + 0.001)
+    c.put("out.lr", rates)
+    c.done()
+
+    c = Case("ema_update", "optim", beta=0.9, steps=3)
+    p, online = c.put("param.w", normal(2, 3)), c.put("in.online.w", normal(3, 2, 3))
+    x, path = [a.v for a in flat(p)], []
+    for t in range(3):
+        x = [0.9 * a + 0.1 * b.v for a, b in zip(x, flat(online[t]))]
+        path += x
+    c.put("out.traj.w", fold(path, (3, 2, 3)))
+    c.put("after.param.w", fold(x, (2, 3)))
+    c.done()
+
+
+# ---- objectives ----
+
+
+def objectives():
+    c = Case("nt_xent_standard", "objective", temperature=0.3, normalize_eps=1e-12)
+    a, b = c.x("a", 4, 6), c.x("b", 4, 6)
+    z = [[v / sqrt(dot(r, r)) for v in r] for r in a + b]
+    losses = []
+    for i in range(8):
+        others = [j for j in range(8) if j != i]
+        losses.append(-log(softmax([dot(z[i], z[j]) / 0.3 for j in others])[others.index((i + 4) % 8)]))
+    c.done(total(losses) / 8)
+
+    # APL: 2 x 2 grid of 6 x 6 patches cut to 4 x 4, a linear patch encoder, one pre-norm block, head to 4 places.
+    c = Case("apl_linear_encoder", "objective", G=2, K=1, K_meaning="pixels removed on every side of a patch", activation="gelu", channels=3, crop_left=1,
+             crop_top=1, cropped_size=4, d_model=8, ff_dim=12, final_norm=1, flatten_order="channel,row,column", image_size=12, ln_eps=1e-5, norm="pre",
+             num_heads=2, num_layers=1, patch_dim=48, patch_encoder="linear", patch_size=6)
+    images = c.x("images", 2, 3, 12, 12)
+    we, be = c.w("patch_embed.weight", 8, 48, scale=0.15), c.w("patch_embed.bias", 8)
+    p = block_params(c, "encoder.layers.0.", TORCH, 8, 12)
+    wn, bn = c.w("encoder.norm.weight", 8, scale=0.1, shift=1.0), c.w("encoder.norm.bias", 8)
+    wh, bh = c.w("head.weight", 4, 8), c.w("head.bias", 4)
+    cut = [[[v for v, k in zip(r, range(108)) if 1 <= k // 6 % 6 < 5 and 1 <= k % 6 < 5] for r in patches(i, 6, True)] for i in images]
+    c.put("out.patches", cut)
+    logits = c.put("out.logits", [linear(layer_norm(pre_norm(linear(r, we, be), p, 2, gelu, 1e-5), wn, bn), wh, bh) for r in cut])
+    c.put("out.target", [[0, 1, 2, 3]] * 2)
+    c.put("out.top1", [sum(max(range(4), key=lambda k: r[k].v) == t for x in logits for t, r in enumerate(x)) / 8])
+    c.done(cross_entropy(logits[0] + logits[1], [0, 1, 2, 3] * 2))
+
+    mae()
+
+
+def mae():
+    # MAE: 2 x 2 grid of 2 x 2 patches, 2 kept, widths 8 and 4, one block each, normalized targets.
+    c = Case("mae_b", "objective", activation="gelu_erf", decoder_depth=1, decoder_embed_dim=4, decoder_num_heads=1, depth=1, embed_dim=8, image_size=4,
+             ln_eps=1e-6, mask_ratio=0.5, mlp_ratio=2, norm="pre", norm_pix_eps=1e-6, norm_pix_loss=1, norm_pix_var="unbiased", num_heads=2, patch_size=2)
+    images = c.x("images", 2, 3, 4, 4)
+    noise = c.put("in.noise", normal(2, 4))
+    shuffle = c.put("in.ids_shuffle", [sorted(range(4), key=lambda j: r[j].v) for r in noise])
+    restore = c.put("out.ids_restore", [sorted(range(4), key=lambda j: r[j]) for r in shuffle])
+    we, be = c.w("patch_embed.proj.weight", 8, 3, 2, 2), c.w("patch_embed.proj.bias", 8)
+    cls, token = c.w("cls_token", 1, 1, 8), c.w("mask_token", 1, 1, 4)
+    pos = c.put("param.pos_embed", [each(V, each(f32, sincos(8, 2, 1)))])[0]
+    pos_d = c.put("param.decoder_pos_embed", [each(V, each(f32, sincos(4, 2, 1)))])[0]
+    p, p_d = block_params(c, "blocks.0.", TIMM, 8, 16), block_params(c, "decoder_blocks.0.", TIMM, 4, 8)
+    wn, bn = c.w("norm.weight", 8, scale=0.1, shift=1.0), c.w("norm.bias", 8)
+    wd, bd = c.w("decoder_embed.weight", 4, 8), c.w("decoder_embed.bias", 4)
+    wn_d, bn_d = c.w("decoder_norm.weight", 4, scale=0.1, shift=1.0), c.w("decoder_norm.bias", 4)
+    wp, bp = c.w("decoder_pred.weight", 12, 4), c.w("decoder_pred.bias", 12)
+    latent, pred, mask, losses, fixed = [], [], [], [], []
+    for n, image in enumerate(images):
+        tokens = add(linear(patches(image, 2, True), [flat(r) for r in we], be), pos[1:])
+        x = [add(cls[0][0], pos[0])] + [tokens[k] for k in shuffle[n][:2]]
+        latent.append(layer_norm(pre_norm(x, p, 2), wn, bn, 1e-6))
+        y = linear(latent[n], wd, bd)
+        y = [y[0]] + [(y[1:] + [token[0][0]] * 2)[k] for k in restore[n]]
+        pred.append(linear(layer_norm(pre_norm(add(y, pos_d), p_d, 1), wn_d, bn_d, 1e-6), wp, bp)[1:])
+        mask.append([1.0 if k >= 2 else 0.0 for k in restore[n]])
+        for rows, into in ((patches(image, 2, False), losses), (constant(patches(image, 2, False)), fixed)):
+            for l, r in enumerate(rows):
+                m = total(r) / 12
+                s = sqrt(total((v - m) * (v - m) for v in r) / 11 + 1e-6)
+                if mask[n][l]:
+                    into.append(total((a - (v - m) / s) * (a - (v - m) / s) for a, v in zip(pred[n][l], r)) / 12)
+    for name, x in (("latent", latent), ("pred", pred), ("mask", mask)):
+        c.put("out." + name, x)
+    backward(total(fixed) / 4)
+    c.put("grad_const_target.in.images", each(lambda v: v.g, images))
+    forget(total(fixed + losses))
+    c.done(total(losses) / 4)
+
+
+def forget(x):  # clear the gradients of everything below x
+    stack = [x]
+    while stack:
+        y = stack.pop()
+        if y.g is not None:
+            y.g = None
+            stack.extend(p for p, _ in y.of)
+    stack = [x]
+    while stack:
+        y = stack.pop()
+        if y.g is None:
+            y.g = 0.0
+            stack.extend(p for p, _ in y.of)
+
+
+if __name__ == "__main__":
+    operators()
+    convolutions()
+    optimizers()
+    objectives()
