@@ -1,21 +1,16 @@
-/* cc -O2 -fopenmp -I. tests/test_checkpoint.c -lm : safetensors and checkpoints: round trips, hostile files, full disks, resuming. */
+/* Safetensors and checkpoints: round trips, hostile files, full disks, resuming.   ./build/test_checkpoint [NAME] */
 #ifndef _GNU_SOURCE
 #  define _GNU_SOURCE /* mkdtemp, symlink */
 #endif
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
+#include "check.h"
 #include <signal.h>
 #include <sys/resource.h>
+#define EXPECT(condition, what) check((condition) != 0, what, __FILE__, __LINE__)
 
-static int n_passed, n_failed, n_skipped;
 static char dir[64], path[100], temporary[120], other[100];
 
-static void check(int ok, const char *what)
-{
-    if (ok) n_passed++;
-    else n_failed++;
-    if (!ok) printf("FAIL %s\n", what);
-}
 static void quiet(ssl_status code, const char *message, void *user) { (void)code; (void)message; (void)user; }
 static ssl_ctx *open_quiet(uint64_t seed)
 {
@@ -28,7 +23,7 @@ static ssl_ctx *open_quiet(uint64_t seed)
 static void check_error(ssl_ctx *c, ssl_status code, const char *words, const char *what)
 {
     const int ok = ssl_error(c) == code && strstr(ssl_error_message(c), words) && strstr(ssl_error_message(c), "test_checkpoint.c:");
-    check(ok, what);
+    EXPECT(ok, what);
     if (!ok) printf("     status %d, message: %s\n", (int)ssl_error(c), ssl_error_message(c));
     ssl_error_clear(c);
 }
@@ -93,21 +88,21 @@ static void test_resume(void)
     ssl_note_put(b, "epoch", "%d", 3);
     ssl_note_put(b, "epoch", "%d of %d", 4, 10);
     ssl_note_put(b, "method", "a \"quoted\"\nname \\ \xc3\xa9");
-    check(ssl_save(b, path) == 1, "save");
-    check(!exists(temporary), "the temporary file is gone");
-    check(ssl_load(c, path, NULL) == 4, "load fills four parameters");
-    check(same_state(b, c), "the loaded context is the saved one");
-    check(ssl_note_find(c, "epoch") && !strcmp(ssl_note_find(c, "epoch"), "4 of 10"), "a note, overwritten once");
-    check(!strcmp(ssl_note_find(c, "method"), "a \"quoted\"\nname \\ \xc3\xa9"), "a note with quotes, lines and UTF-8");
-    check(!ssl_note_find(c, "ssl.seed") && !ssl_note_find(c, "nothing"), "no other notes");
+    EXPECT(ssl_save(b, path) == 1, "save");
+    EXPECT(!exists(temporary), "the temporary file is gone");
+    EXPECT(ssl_load(c, path, NULL) == 4, "load fills four parameters");
+    EXPECT(same_state(b, c), "the loaded context is the saved one");
+    EXPECT(ssl_note_find(c, "epoch") && !strcmp(ssl_note_find(c, "epoch"), "4 of 10"), "a note, overwritten once");
+    EXPECT(!strcmp(ssl_note_find(c, "method"), "a \"quoted\"\nname \\ \xc3\xa9"), "a note with quotes, lines and UTF-8");
+    EXPECT(!ssl_note_find(c, "ssl.seed") && !ssl_note_find(c, "nothing"), "no other notes");
     train(c, 11);
-    check(same_state(a, c), "9 steps, saved, loaded, 11 steps: the same bits as 20 steps");
-    check(ssl_close(c) == 0, "resume");
+    EXPECT(same_state(a, c), "9 steps, saved, loaded, 11 steps: the same bits as 20 steps");
+    EXPECT(ssl_close(c) == 0, "resume");
     c = network(7);
     weights.weights_only = 1;
-    check(ssl_load(c, path, &weights) == 4 && !memcmp(b->values, c->values, sizeof(float) * (size_t)b->n_flat), "weights only: the values");
-    check(c->opt_step == 0 && c->seed == 7 && c->moment1[0] == 0.0f && !ssl_note_find(c, "epoch"), "weights only: nothing else");
-    check(ssl_close(a) == 0 && ssl_close(b) == 0 && ssl_close(c) == 0, "resume");
+    EXPECT(ssl_load(c, path, &weights) == 4 && !memcmp(b->values, c->values, sizeof(float) * (size_t)b->n_flat), "weights only: the values");
+    EXPECT(c->opt_step == 0 && c->seed == 7 && c->moment1[0] == 0.0f && !ssl_note_find(c, "epoch"), "weights only: nothing else");
+    EXPECT(ssl_close(a) == 0 && ssl_close(b) == 0 && ssl_close(c) == 0, "resume");
 }
 
 static void test_differences(void)
@@ -123,22 +118,22 @@ static void test_differences(void)
     ssl_param(d, ssl_init_make(SSL_INIT_NORMAL, 1.0f), "head.bias", 1, 6);
     before = d->values[0];
     ssl_load(d, path, NULL);
-    check(strstr(ssl_error_message(d), "head.weight is [5,13] in the file and [6,13] here") != NULL, "the shapes that differ");
-    check(strstr(ssl_error_message(d), "1 in the file but not in the network (net.statistics)") != NULL, "the names that are too many");
+    EXPECT(strstr(ssl_error_message(d), "head.weight is [5,13] in the file and [6,13] here") != NULL, "the shapes that differ");
+    EXPECT(strstr(ssl_error_message(d), "1 in the file but not in the network (net.statistics)") != NULL, "the names that are too many");
     check_error(d, SSL_E_SHAPE, "missing in the file (head.bias, optim.m.head.bias, optim.v.head.bias)", "the names that are missing");
-    check(d->values[0] == before && d->opt_step == 0, "and nothing was changed");
+    EXPECT(d->values[0] == before && d->opt_step == 0, "and nothing was changed");
     l.partial = 1;
     ssl_load(d, path, &l);
     check_error(d, SSL_E_SHAPE, "of another shape", "partial does not hide another shape");
     l.only = "net";
-    check(ssl_load(d, path, &l) == 2 && !memcmp(d->values, c->values, sizeof(float) * 91), "only one part of the network");
+    EXPECT(ssl_load(d, path, &l) == 2 && !memcmp(d->values, c->values, sizeof(float) * 91), "only one part of the network");
     l.only = "nothing";
     ssl_load(d, path, &l);
     check_error(d, SSL_E_SHAPE, "no name agrees", "a prefix that does not exist");
     memset(&l, 0xcc, sizeof l);
     ssl_load(d, path, &l);
     check_error(d, SSL_E_ARG, "SSL_ZERO", "an uninitialized desc");
-    check(ssl_close(c) == 0 && ssl_close(d) == 0, "differences");
+    EXPECT(ssl_close(c) == 0 && ssl_close(d) == 0, "differences");
 }
 
 static void test_prefix(void)
@@ -154,21 +149,21 @@ static void test_prefix(void)
     ssl_load(d, path, &l);
     check_error(d, SSL_E_SHAPE, "net.statistics", "renamed, strict: what is in the file but not here");
     l.partial = 1;
-    check(ssl_load(d, path, &l) == 2 && !memcmp(d->values, c->values, sizeof(float) * 91), "net.* loaded into probe.encoder.*");
-    check(ssl_close(d) == 0, "prefix");
+    EXPECT(ssl_load(d, path, &l) == 2 && !memcmp(d->values, c->values, sizeof(float) * 91), "net.* loaded into probe.encoder.*");
+    EXPECT(ssl_close(d) == 0, "prefix");
     d = open_quiet(2);
     ssl_param(d, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "fc1.weight", 2, 13, 7);
     memset(&l, 0, sizeof l);
     l.weights_only = l.partial = 1;
     l.file_prefix = "net";
-    check(ssl_load(d, path, &l) == 1 && !memcmp(d->values, c->values, sizeof(float) * 91), "net.* loaded into *");
-    check(ssl_close(d) == 0, "prefix");
+    EXPECT(ssl_load(d, path, &l) == 1 && !memcmp(d->values, c->values, sizeof(float) * 91), "net.* loaded into *");
+    EXPECT(ssl_close(d) == 0, "prefix");
     d = open_quiet(2);
     ssl_param(d, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "vit.net.fc1.weight", 2, 13, 7);
     l.only = "vit";
     l.file_prefix = "";
-    check(ssl_load(d, path, &l) == 1 && !memcmp(d->values, c->values, sizeof(float) * 91), "* loaded into vit.*");
-    check(ssl_close(c) == 0 && ssl_close(d) == 0, "prefix");
+    EXPECT(ssl_load(d, path, &l) == 1 && !memcmp(d->values, c->values, sizeof(float) * 91), "* loaded into vit.*");
+    EXPECT(ssl_close(c) == 0 && ssl_close(d) == 0, "prefix");
 }
 
 /* ---- the file format ---- */
@@ -207,25 +202,25 @@ static void test_types(void)
     t[7] = describe("odd \"name\"\t", "F16", 4, odd);
     t[8] = describe("single", "BOOL", 1, u8);
     t[8].ndim = 0;
-    check(ssl_safetensors_write(c, path, 9, t, 0, NULL) == 1, "write nine types");
+    EXPECT(ssl_safetensors_write(c, path, 9, t, 0, NULL) == 1, "write nine types");
     f = ssl_safetensors_open(c, path);
-    check(f && f->n_tensors == 9 && f->n_notes == 0, "open them");
+    EXPECT(f && f->n_tensors == 9 && f->n_notes == 0, "open them");
     for (i = 1; i < 7 && f; i++) {
         const ssl_file_tensor *r = ssl_safetensors_find(f, t[i].name);
-        check(r && !strcmp(r->dtype, t[i].dtype) && ssl_file_tensor_to_f32(r, x) && !memcmp(x, want, sizeof x), t[i].name);
-        check(r && (uintptr_t)r->data % (r->bytes / 4) == 0, "data is naturally aligned");
+        EXPECT(r && !strcmp(r->dtype, t[i].dtype) && ssl_file_tensor_to_f32(r, x) && !memcmp(x, want, sizeof x), t[i].name);
+        EXPECT(r && (uintptr_t)r->data % (r->bytes / 4) == 0, "data is naturally aligned");
     }
-    check(f && ssl_safetensors_find(f, "single")->n == 1 && ssl_safetensors_find(f, "z.u8")->bytes == 3, "a single number, three bytes");
-    check(f && ssl_file_tensor_to_i64(ssl_safetensors_find(f, "i32"), whole) && whole[1] == -2, "whole numbers");
-    check(f && !ssl_file_tensor_to_i64(ssl_safetensors_find(f, "f32"), whole), "fractions are not whole numbers");
-    check(f && ssl_file_tensor_to_f32(ssl_safetensors_find(f, "odd \"name\"\t"), x) && x[0] == ldexpf(1.0f, -24) && x[1] == -ldexpf(1.0f, -14) &&
+    EXPECT(f && ssl_safetensors_find(f, "single")->n == 1 && ssl_safetensors_find(f, "z.u8")->bytes == 3, "a single number, three bytes");
+    EXPECT(f && ssl_file_tensor_to_i64(ssl_safetensors_find(f, "i32"), whole) && whole[1] == -2, "whole numbers");
+    EXPECT(f && !ssl_file_tensor_to_i64(ssl_safetensors_find(f, "f32"), whole), "fractions are not whole numbers");
+    EXPECT(f && ssl_file_tensor_to_f32(ssl_safetensors_find(f, "odd \"name\"\t"), x) && x[0] == ldexpf(1.0f, -24) && x[1] == -ldexpf(1.0f, -14) &&
           x[2] == 65504.0f && x[3] < -3.4e38f, "extreme halves");
-    check(f && !ssl_safetensors_find(f, "f3") && !ssl_safetensors_note(f, "x"), "what is not there");
+    EXPECT(f && !ssl_safetensors_find(f, "f3") && !ssl_safetensors_note(f, "x"), "what is not there");
     ssl_safetensors_close(f);
     t[0].dtype = "F7";
     ssl_safetensors_write(c, path, 1, t, 0, NULL);
     check_error(c, SSL_E_ARG, "unknown type F7", "an unknown type cannot be written");
-    check(ssl_close(c) == 0, "types");
+    EXPECT(ssl_close(c) == 0, "types");
 }
 
 static size_t compose(unsigned char *out, const char *header, size_t n_data) /* a file with this header and n_data zero bytes */
@@ -280,7 +275,7 @@ static void test_hostile_headers(void)
     size_t i;
     for (i = 0; i < sizeof file / sizeof *file; i++) {
         write_file(path, bytes, compose(bytes, file[i].header, file[i].n_data));
-        check(ssl_safetensors_open(c, path) == NULL, file[i].header);
+        EXPECT(ssl_safetensors_open(c, path) == NULL, file[i].header);
         check_error(c, SSL_E_IO, file[i].message, file[i].header);
     }
     for (i = 0; i < 8; i++) bytes[i] = 0xff;
@@ -296,7 +291,7 @@ static void test_hostile_headers(void)
     check_error(c, SSL_E_IO, "cannot open", "a file that does not exist");
     write_file(path, bytes, compose(bytes, "{\"\":{\"dtype\":\"X9\",\"shape\":[7],\"data_offsets\":[0,3]}}", 3));
     ssl_safetensors_close(ssl_safetensors_open(c, path));
-    check(ssl_close(c) == 0, "an unknown type and an empty name are legal");
+    EXPECT(ssl_close(c) == 0, "an unknown type and an empty name are legal");
 }
 
 /* Cut a good file at every length and change every byte of its header: an error or a sound file, never a crash. */
@@ -309,13 +304,13 @@ static void test_damage(void)
     ssl_save(c, path);
     n = read_file(path, good, sizeof good);
     header = 8 + good[0] + 256u * good[1];
-    check(n > header && n < sizeof good, "a good file to damage");
+    EXPECT(n > header && n < sizeof good, "a good file to damage");
     for (i = 0; i < n; i++) {
         write_file(other, good, i);
         opened += ssl_safetensors_open(c, other) != NULL;
         ssl_error_clear(c);
     }
-    check(opened == 0, "no truncated file can be opened");
+    EXPECT(opened == 0, "no truncated file can be opened");
     for (i = 0; i < header; i++) {
         memcpy(bad, good, n);
         bad[i] ^= (unsigned char)(1 << i % 7);
@@ -323,19 +318,19 @@ static void test_damage(void)
         ssl_load(c, other, NULL);
         ssl_error_clear(c);
     }
-    check(ssl_load(c, path, NULL) == 4, "the good file still loads");
+    EXPECT(ssl_load(c, path, NULL) == 4, "the good file still loads");
     unlink(other);
-    check(ssl_close(c) == 0, "damage");
+    EXPECT(ssl_close(c) == 0, "damage");
 }
 
 /* ---- disks and folders that refuse ---- */
 static void check_refused(ssl_ctx *c, const unsigned char *old, size_t n_old, const char *words, const char *what)
 {
     static unsigned char now[8192];
-    check(ssl_save(c, path) == 0, what);
+    EXPECT(ssl_save(c, path) == 0, what);
     check_error(c, SSL_E_IO, words, what);
-    check(!exists(temporary), "the temporary file is removed");
-    check(read_file(path, now, sizeof now) == n_old && !memcmp(now, old, n_old), "the old checkpoint is untouched");
+    EXPECT(!exists(temporary), "the temporary file is removed");
+    EXPECT(read_file(path, now, sizeof now) == n_old && !memcmp(now, old, n_old), "the old checkpoint is untouched");
 }
 static void test_full_disk(void)
 {
@@ -347,7 +342,7 @@ static void test_full_disk(void)
     n = read_file(path, old, sizeof old);
     train(c, 1);
     if (exists("/dev/full") && symlink("/dev/full", temporary) == 0) check_refused(c, old, n, "No space left", "a full disk");
-    else { n_skipped++; printf("skip full disk: no /dev/full\n"); }
+    else { check_skipped++; printf("skip full disk: no /dev/full\n"); }
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &all);
     little = all;
@@ -355,32 +350,32 @@ static void test_full_disk(void)
     setrlimit(RLIMIT_FSIZE, &little);
     check_refused(c, old, n, "File too large", "a file size limit in the middle of the data");
     setrlimit(RLIMIT_FSIZE, &all);
-    check(ssl_save(c, path) == 1 && ssl_load(c, path, NULL) == 4, "saving works again");
-    check(ssl_save(c, dir) == 0, "a folder");
+    EXPECT(ssl_save(c, path) == 1 && ssl_load(c, path, NULL) == 4, "saving works again");
+    EXPECT(ssl_save(c, dir) == 0, "a folder");
     check_error(c, SSL_E_IO, "not a regular file", "a folder is not replaced");
-    check(ssl_save(c, "/dev/null") == 0, "a device");
+    EXPECT(ssl_save(c, "/dev/null") == 0, "a device");
     check_error(c, SSL_E_IO, "not a regular file", "a device is not replaced");
-    check(ssl_save(c, "no/such/folder/x.safetensors") == 0, "no folder");
+    EXPECT(ssl_save(c, "no/such/folder/x.safetensors") == 0, "no folder");
     check_error(c, SSL_E_IO, "No such file or directory", "a folder that does not exist");
-    check(ssl_close(c) == 0, "full disk");
+    EXPECT(ssl_close(c) == 0, "full disk");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1) check_filter = argv[1];
     strcpy(dir, "/tmp/test_checkpoint.XXXXXX");
     if (!mkdtemp(dir)) return 1;
     snprintf(path, sizeof path, "%s/run.safetensors", dir);
     snprintf(temporary, sizeof temporary, "%s.tmp", path);
     snprintf(other, sizeof other, "%s/other.safetensors", dir);
-    test_resume();
-    test_differences();
-    test_prefix();
-    test_types();
-    test_hostile_headers();
-    test_damage();
-    test_full_disk();
+    TEST(resume);
+    TEST(differences);
+    TEST(prefix);
+    TEST(types);
+    TEST(hostile_headers);
+    TEST(damage);
+    TEST(full_disk);
     unlink(path);
     rmdir(dir);
-    printf("%d passed, %d failed, %d skipped\n", n_passed, n_failed, n_skipped);
-    return n_failed != 0;
+    return check_done();
 }

@@ -1,18 +1,13 @@
-/* cc -O2 -fopenmp -I. tests/test_optim.c -lm : optimizers against double precision, groups, clipping, EMA, schedules. */
+/* Optimizers against double precision, groups, clipping, EMA, schedules.   ./build/test_optim [NAME] */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
+#include "check.h"
+#define EXPECT(condition, what) check((condition) != 0, what, __FILE__, __LINE__)
 
-static int n_passed, n_failed;
-static void check(int ok, const char *what)
-{
-    if (ok) n_passed++;
-    else n_failed++;
-    if (!ok) printf("FAIL %s\n", what);
-}
 static void check_near(double a, double b, double tol, const char *what)
 {
     const int ok = fabs(a - b) <= tol;
-    check(ok, what);
+    EXPECT(ok, what);
     if (!ok) printf("     got %.9g, want %.9g\n", a, b);
 }
 static void quiet(ssl_status code, const char *message, void *user) { (void)code; (void)message; (void)user; }
@@ -90,7 +85,7 @@ static void test_kind(const char *name, const ssl_optim_desc *desc, float lr)
     double error = 0.0, scale = 0.0;
     int p, i, t, same = 1, cleared = 1;
     memset(&want, 0, sizeof want);
-    check(ssl_optim_desc_resolve(desc, &d), name);
+    EXPECT(ssl_optim_desc_resolve(desc, &d), name);
     for (p = 0; p < N_PARAMS; p++)
         for (i = 0; i < rows[p] * cols[p]; i++) want.w[p][i] = (double)ssl_param_at_index(c, p, NULL)->x[i];
     for (t = 0; t < STEPS; t++) {
@@ -110,9 +105,9 @@ static void test_kind(const char *name, const ssl_optim_desc *desc, float lr)
             cleared = cleared && a->g[i] == 0.0f;
         }
     check_near(sqrt(error / scale), 0.0, 3e-6, name);
-    check(same, "one and two threads give the same bits");
-    check(cleared, "the step clears the gradients");
-    check(ssl_close(c) == 0 && ssl_close(one) == 0, name);
+    EXPECT(same, "one and two threads give the same bits");
+    EXPECT(cleared, "the step clears the gradients");
+    EXPECT(ssl_close(c) == 0 && ssl_close(one) == 0, name);
 }
 
 static void test_kinds(void)
@@ -146,16 +141,16 @@ static void test_groups(void)
     d.kind = SSL_OPTIM_SGD;
     d.momentum = SSL_EXPLICIT_ZERO;
     d.weight_decay = 0.1f;
-    check(ssl_param_group(c, "net.a.*", 0.5f, 0.0f, 0) == 2, "two parameters match net.a.*");
-    check(ssl_param_group(c, "net.b.*", 1.0f, 1.0f, 1) == 1, "one parameter matches net.b.*");
+    EXPECT(ssl_param_group(c, "net.a.*", 0.5f, 0.0f, 0) == 2, "two parameters match net.a.*");
+    EXPECT(ssl_param_group(c, "net.b.*", 1.0f, 1.0f, 1) == 1, "one parameter matches net.b.*");
     set_gradients(c, 0);
     for (p = 0; p < 3; p++) before[p] = ssl_param_at_index(c, p, NULL)->x[0];
     ssl_optim_step(c, &d, 0.2f);
     for (p = 0; p < 3; p++) after[p] = ssl_param_at_index(c, p, NULL)->x[0];
     check_near((double)after[0], (double)before[0] - 0.1 * (double)gradient(0, 0, 0), 1e-6, "lr_scale 0.5, decay_scale 0");
     check_near((double)after[1], (double)before[1] - 0.1 * (double)gradient(1, 0, 0), 1e-6, "lr_scale 0.5 on a bias");
-    check(before[2] == after[2], "a frozen parameter stays");
-    check(ssl_close(c) == 0, "groups");
+    EXPECT(before[2] == after[2], "a frozen parameter stays");
+    EXPECT(ssl_close(c) == 0, "groups");
 }
 
 static void test_clip(void)
@@ -170,13 +165,13 @@ static void test_clip(void)
     g0 = ssl_param_at_index(c, 0, NULL)->g[3];
     norm = ssl_clip_grad_norm(c, 0.0f);
     check_near((double)norm / sqrt(sum), 1.0, 1e-6, "the norm over all parameters");
-    check(ssl_param_at_index(c, 0, NULL)->g[3] == g0, "limit 0 only measures");
+    EXPECT(ssl_param_at_index(c, 0, NULL)->g[3] == g0, "limit 0 only measures");
     ssl_clip_grad_norm(c, norm * 2.0f);
-    check(ssl_param_at_index(c, 0, NULL)->g[3] == g0, "a norm below the limit changes nothing");
+    EXPECT(ssl_param_at_index(c, 0, NULL)->g[3] == g0, "a norm below the limit changes nothing");
     ssl_clip_grad_norm(c, 1.0f);
     check_near((double)ssl_param_at_index(c, 0, NULL)->g[3], (double)g0 / sqrt(sum), 1e-7, "clipped to norm 1");
     check_near((double)ssl_clip_grad_norm(c, 0.0f), 1.0, 1e-5, "the norm afterwards");
-    check(ssl_close(c) == 0, "clip");
+    EXPECT(ssl_close(c) == 0, "clip");
 }
 
 static void test_clip_in_step(void)
@@ -191,8 +186,8 @@ static void test_clip_in_step(void)
     ssl_optim_step(a, &d, 0.1f);
     d.clip_norm = 0.5f;
     ssl_optim_step(b, &d, 0.1f);
-    check(!memcmp(ssl_param_at_index(a, 2, NULL)->x, ssl_param_at_index(b, 2, NULL)->x, sizeof(float) * 40000), "clip_norm is ssl_clip_grad_norm before the step");
-    check(ssl_close(a) == 0 && ssl_close(b) == 0, "clip in step");
+    EXPECT(!memcmp(ssl_param_at_index(a, 2, NULL)->x, ssl_param_at_index(b, 2, NULL)->x, sizeof(float) * 40000), "clip_norm is ssl_clip_grad_norm before the step");
+    EXPECT(ssl_close(a) == 0 && ssl_close(b) == 0, "clip in step");
 }
 
 static void test_bad_gradients(void)
@@ -206,19 +201,19 @@ static void test_bad_gradients(void)
         set_gradients(c, 0);
         ssl_param_at_index(c, 1, NULL)->g[32] = bad[k];
         ssl_optim_step(c, NULL, 0.1f);
-        check(ssl_error(c) == SSL_E_NAN && strstr(ssl_error_message(c), "net.a.bias[33]") && strstr(ssl_error_message(c), "test_optim.c"), "a bad gradient names the parameter");
-        check(w->x[0] == before && w->g[0] != 0.0f, "and nothing is changed");
+        EXPECT(ssl_error(c) == SSL_E_NAN && strstr(ssl_error_message(c), "net.a.bias[33]") && strstr(ssl_error_message(c), "test_optim.c"), "a bad gradient names the parameter");
+        EXPECT(w->x[0] == before && w->g[0] != 0.0f, "and nothing is changed");
         ssl_optim_step(c, NULL, 0.1f);
         ssl_clip_grad_norm(c, 1.0f);
         ssl_ema_update(c, "x", "y", 0.5f);
-        check(ssl_close(c) == (int)SSL_E_NAN, "the first error stays");
+        EXPECT(ssl_close(c) == (int)SSL_E_NAN, "the first error stays");
     }
 }
 
 static void check_error(ssl_ctx *c, ssl_status code, const char *words, const char *what)
 {
     const int ok = ssl_error(c) == code && strstr(ssl_error_message(c), words) && strstr(ssl_error_message(c), "test_optim.c:");
-    check(ok, what);
+    EXPECT(ok, what);
     if (!ok) printf("     message: %s\n", ssl_error_message(c));
     ssl_error_clear(c);
 }
@@ -239,7 +234,7 @@ static void test_misuse(void)
     check_error(c, SSL_E_ARG, "from 0 to 1", "a momentum beyond 1");
     ssl_ema_copy(c, "net", "other");
     check_error(c, SSL_E_ARG, "there is no other.a.weight", "an online network that does not exist");
-    check(ssl_close(c) == 0, "cleared errors do not stay");
+    EXPECT(ssl_close(c) == 0, "cleared errors do not stay");
 }
 
 /* ---- EMA ---- */
@@ -255,11 +250,11 @@ static void test_ema(void)
     ssl_param_group(c, "online.mean", 1.0f, 1.0f, 1);
     ssl_ema_update(c, "target", "online", 0.75f);
     check_near((double)t->x[90], 0.75 * (double)t0 + 0.25 * (double)o->x[90], 1e-6, "ema of a weight");
-    check(other->x[90] == other0, "target2 is not under target");
-    check(ts->x[12] == s0, "frozen statistics are left alone");
+    EXPECT(other->x[90] == other0, "target2 is not under target");
+    EXPECT(ts->x[12] == s0, "frozen statistics are left alone");
     ssl_ema_copy(c, "target", "online");
-    check(!memcmp(t->x, o->x, sizeof(float) * 91) && !memcmp(ts->x, os->x, sizeof(float) * 13), "ema_copy copies everything");
-    check(ssl_close(c) == 0, "ema");
+    EXPECT(!memcmp(t->x, o->x, sizeof(float) * 91) && !memcmp(ts->x, os->x, sizeof(float) * 13), "ema_copy copies everything");
+    EXPECT(ssl_close(c) == 0, "ema");
 }
 
 /* ---- schedules ---- */
@@ -281,16 +276,16 @@ static void test_schedules(void)
     check_near((double)ssl_momentum_cosine(1.0f, 0.99f), 1.0, 1e-7, "momentum at the end");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    test_kinds();
-    test_groups();
-    test_clip();
-    test_clip_in_step();
-    test_bad_gradients();
-    test_misuse();
-    test_ema();
-    test_schedules();
-    printf("%d passed, %d failed, 0 skipped\n", n_passed, n_failed);
-    return n_failed != 0;
+    if (argc > 1) check_filter = argv[1];
+    TEST(kinds);
+    TEST(groups);
+    TEST(clip);
+    TEST(clip_in_step);
+    TEST(bad_gradients);
+    TEST(misuse);
+    TEST(ema);
+    TEST(schedules);
+    return check_done();
 }
