@@ -382,19 +382,399 @@ SSL_API ssl_tensor *ssl_batch_norm_relu_at(const char *at, ssl_tensor *x, ssl_te
 #define ssl_group_norm(...) ssl_group_norm_at(SSL_HERE, __VA_ARGS__)
 SSL_API ssl_tensor *ssl_group_norm_at(const char *at, ssl_tensor *x, int groups, ssl_tensor *weight, ssl_tensor *bias, float eps);
 
+/* ==== >>mask ==== index lists and masks ============================================================== */
+#define ssl_iota(...)          ssl_iota_at(SSL_HERE, __VA_ARGS__)          /* I32 [n]: ((start + i) / div) mod m */
+#define ssl_bernoulli(...)     ssl_bernoulli_at(SSL_HERE, __VA_ARGS__)     /* U8 [rows,cols]: 1 with probability p */
+#define ssl_random_ids(...)    ssl_random_ids_at(SSL_HERE, __VA_ARGS__)    /* I32 [rows,cols], uniform in 0..m-1 */
+#define ssl_slice_ids(...)     ssl_slice_ids_at(SSL_HERE, __VA_ARGS__)     /* I32 [B,L] -> [B,end-begin] */
+#define ssl_repeat_ids(...)    ssl_repeat_ids_at(SSL_HERE, __VA_ARGS__)    /* I32 [K] -> [rows,K] */
+#define ssl_ignore(...)        ssl_ignore_at(SSL_HERE, __VA_ARGS__)        /* target where drop is 0, else -100 */
+#define ssl_zero_rows(...)     ssl_zero_rows_at(SSL_HERE, __VA_ARGS__)     /* x [...,D] with the rows where drop is 1 set to 0 */
+#define ssl_mask_diagonal(...) ssl_mask_diagonal_at(SSL_HERE, __VA_ARGS__) /* x [N,N] with value on the diagonal */
+SSL_API ssl_tensor *ssl_iota_at(const char *at, ssl_ctx *ctx, int n, int start, int div, int m);
+SSL_API ssl_tensor *ssl_bernoulli_at(const char *at, ssl_ctx *ctx, int rows, int cols, float p);
+SSL_API ssl_tensor *ssl_random_ids_at(const char *at, ssl_ctx *ctx, int rows, int cols, int m);
+SSL_API ssl_tensor *ssl_slice_ids_at(const char *at, ssl_tensor *ids, int begin, int end);
+SSL_API ssl_tensor *ssl_repeat_ids_at(const char *at, ssl_tensor *ids, int rows);
+SSL_API ssl_tensor *ssl_ignore_at(const char *at, ssl_tensor *target, ssl_tensor *drop);
+SSL_API ssl_tensor *ssl_zero_rows_at(const char *at, ssl_tensor *x, ssl_tensor *drop);
+SSL_API ssl_tensor *ssl_mask_diagonal_at(const char *at, ssl_tensor *x, float value);
+/* Segments of patches (RandSAC). Squares: the order ids [B,S] of the M x M squares of a grid becomes the sequence of patches
+   [B,L]. Blobs: each patch goes to the likeliest of a few random Gaussians, rank [B,L] is the place of its segment (0 first).
+   A mask of ranks blocks later segments, strict also the own one: U8 [B,T,T]. */
+#define ssl_segment_tokens(...) ssl_segment_tokens_at(SSL_HERE, __VA_ARGS__)
+#define ssl_segment_mask(...)   ssl_segment_mask_at(SSL_HERE, __VA_ARGS__)
+#define ssl_first_segment(...)  ssl_first_segment_at(SSL_HERE, __VA_ARGS__) /* U8: 1 where rank is 0 */
+#define ssl_blob_segments(...)  ssl_blob_segments_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_segment_tokens_at(const char *at, ssl_tensor *ids, int grid, int M);
+SSL_API ssl_tensor *ssl_segment_mask_at(const char *at, ssl_tensor *rank, int strict);
+SSL_API ssl_tensor *ssl_first_segment_at(const char *at, ssl_tensor *rank);
+SSL_API ssl_tensor *ssl_blob_segments_at(const char *at, ssl_ctx *ctx, int B, int grid, int blobs, int groups);
+
 /* ==== >>layer ==== named groups of parameters ======================================================== */
+typedef struct ssl_linear_layer { ssl_tensor *weight, *bias; } ssl_linear_layer;         /* weight [O,I], bias [O] or NULL */
+typedef struct ssl_norm_layer { ssl_tensor *weight, *bias; float eps; } ssl_norm_layer;  /* weight, bias [D] */
+/* "PREFIX.weight" and "PREFIX.bias"; use with ssl_linear(x, l.weight, l.bias). Biases start at zero, except with
+   SSL_INIT_TORCH (nn.Linear's own: both uniform in +-1/sqrt(in)). */
+#define ssl_linear_new(...) ssl_linear_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_norm_new(...)   ssl_norm_new_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_linear_layer ssl_linear_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int in, int out, int no_bias, ssl_init init);
+SSL_API ssl_norm_layer ssl_norm_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int dim, float eps); /* ones, zeros */
+SSL_API int ssl_from_host(ssl_tensor *t, const void *src); /* overwrite all values, e.g. of a parameter; 1 on success */
 
 /* ==== >>block ==== transformer blocks ================================================================ */
+typedef enum ssl_block_style {
+    SSL_BLOCK_DEFAULT = 0,
+    SSL_BLOCK_TIMM,  /* names of timm: norm1 attn.qkv attn.proj norm2 mlp.fc1 mlp.fc2 */
+    SSL_BLOCK_TORCH, /* names of nn.TransformerEncoderLayer/DecoderLayer: self_attn.in_proj_weight ... linear1 linear2 norm1 norm2 */
+    SSL_BLOCK_APL    /* names and attention of the original APL: bias-free W_q W_k W_v, each output divided by D^(1/4) */
+} ssl_block_style;
+
+typedef struct ssl_block_desc {
+    uint32_t _start_canary;
+    int dim, heads;          /* width D and heads: required, D divisible by heads */
+    int hidden;              /* width of the MLP                  default 4 D */
+    ssl_act act;             /*                                   default SSL_ACT_GELU */
+    ssl_block_style style;   /*                                   default SSL_BLOCK_TIMM */
+    int post_norm;           /* 0: x += f(norm x);  1: x = norm(x + f(x)) */
+    int cross;               /* 1: a decoder layer, with cross attention between the two (style TORCH) */
+    float eps;               /* of the layer norms                default 1e-5 (TORCH, APL), 1e-6 (TIMM) */
+    float dropout;           /* after attention, in and after the MLP          default 0 */
+    float drop_path;         /* probability that a sample skips a branch       default 0 */
+    ssl_init init;           /* of the weight matrices            default xavier uniform (APL: nn.Linear's own) */
+    uint32_t _end_canary;
+} ssl_block_desc;
+
+typedef struct ssl_block {
+    ssl_block_desc d;
+    ssl_norm_layer norm1, norm2, norm3;
+    ssl_linear_layer qkv, q, k, v, proj;  /* qkv: packed [3D,D]; q, k, v: style APL */
+    ssl_linear_layer cross_qkv, cross_proj;
+    ssl_linear_layer fc1, fc2;
+} ssl_block;
+
+#define ssl_block_new(...)     ssl_block_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_block_forward(...) ssl_block_forward_at(SSL_HERE, __VA_ARGS__)
+#define ssl_block_decode(...)  ssl_block_decode_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_block ssl_block_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_block_desc *desc);
+/* x [B,T,D] -> [B,T,D]; mask as in ssl_attention, or NULL. */
+SSL_API ssl_tensor *ssl_block_forward_at(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *mask);
+/* A decoder layer: x [B,T,D] attends to itself and to memory [B,S,D]. */
+SSL_API ssl_tensor *ssl_block_decode_at(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *memory, ssl_tensor *mask, ssl_tensor *memory_mask);
 
 /* ==== >>vit ==== vision transformer ================================================================== */
+/* Dosovitskiy et al. 2021. Names follow timm: cls_token pos_embed patch_embed.proj blocks.I norm. */
+typedef enum ssl_pos { SSL_POS_DEFAULT = 0, SSL_POS_LEARNED, SSL_POS_SINCOS, SSL_POS_NONE } ssl_pos;
+
+typedef struct ssl_vit_desc {
+    uint32_t _start_canary;
+    int image_size, patch, channels; /* pixels; image_size divisible by patch   default 32, 4, 3 */
+    int dim, depth, heads;           /* ViT-Tiny                                default 192, 12, dim/64 (at least 1) */
+    int hidden;                      /* width of the MLP                        default 4 dim */
+    int no_class_token;              /* 1: ssl_vit_pool takes the mean of the tokens */
+    int mean_pool;                   /* 1: the mean of the patch tokens although there is a class token */
+    ssl_pos pos;                     /*                                         default SSL_POS_LEARNED */
+    float dropout, drop_path;        /* drop_path grows linearly with the depth up to this */
+    ssl_init init;                   /* of the weight matrices                  default SSL_INIT_TRUNC_NORMAL 0.02 */
+    uint32_t _end_canary;
+} ssl_vit_desc;
+
+typedef struct ssl_vit {
+    ssl_ctx *ctx;
+    ssl_vit_desc d;
+    int tokens;                      /* L = (image_size / patch)^2 */
+    ssl_tensor *cls, *pos;           /* [1,1,D], [1,(1+)L,D], or NULL */
+    ssl_linear_layer embed;          /* weight [D,C,P,P] */
+    ssl_block *block;                /* [depth] */
+    ssl_norm_layer norm;
+} ssl_vit;
+
+SSL_API int ssl_vit_desc_resolve(const ssl_vit_desc *in, ssl_vit_desc *out); /* every default filled in; 0 if in was not initialized */
+#define ssl_vit_new(...)     ssl_vit_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_vit_forward(...) ssl_vit_forward_at(SSL_HERE, __VA_ARGS__)
+#define ssl_vit_pool(...)    ssl_vit_pool_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_vit *ssl_vit_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_vit_desc *desc); /* desc may be NULL */
+SSL_API ssl_tensor *ssl_vit_forward_at(const char *at, const ssl_vit *vit, ssl_tensor *images); /* [B,C,H,W] -> [B,(1+)L,D], normed */
+SSL_API ssl_tensor *ssl_vit_pool_at(const char *at, const ssl_vit *vit, ssl_tensor *tokens);    /* [B,(1+)L,D] -> [B,D] */
 
 /* ==== >>resnet ======================================================================================= */
 
 /* ==== >>apl ==== puzzle: absolute position localization ============================================== */
+/* Idea      cut the image into G x G patches and tell from content alone where each one belongs
+   Input     images [B,C,H,W]; patches [B,T,C k k], T = G^2, each cropped so that its edges do not betray its neighbours
+   Encoder   a transformer without positions: it is permutation equivariant, so the label of patch t is t
+   Loss      mean over the patches of cross entropy(head(z_t), t)
+   Source    le0x99/self-supervised-vision-transformers (APL-G,K)
+   Collapse  impossible: equal tokens cannot get T different labels */
+typedef enum ssl_apl_encoder { SSL_APL_ENCODER_DEFAULT = 0, SSL_APL_FLATTEN, SSL_APL_LINEAR } ssl_apl_encoder;
+typedef enum ssl_apl_method {
+    SSL_APL_METHOD_DEFAULT = 0,
+    SSL_APL_PLAIN,   /* dropped patches become zero tokens and are asked for all the same */
+    SSL_APL_MASKED,  /* dropped patches become zero tokens and are left out of the loss (the original's masked method) */
+    SSL_APL_SUBSET   /* dropped patches are not encoded at all: round(T (1 - patch_dropout)) stay in every image */
+} ssl_apl_method;
+
+typedef struct ssl_apl_desc {
+    uint32_t _start_canary;
+    int image_size, channels;  /*                                                            default 32, 3 */
+    int grid;                  /* G; patch = image_size / G, pixels beyond G patch are left out    default 4 */
+    int crop;                  /* K pixels removed per axis in all, round-half-even(K/2) of them before    default 1, -1 for none */
+    ssl_apl_encoder encoder;   /* FLATTEN: the pixels are the token, dim = C k k; LINEAR: projected to dim    default FLATTEN */
+    int dim;                   /* width of the tokens with LINEAR                            default 192 */
+    int depth, heads;          /*                                                            default 4, 4 */
+    int hidden_mult;           /* MLP width / dim                                            default 3 */
+    ssl_act act;               /*                                                            default SSL_ACT_RELU */
+    int pre_norm;              /* 0: post-norm as the original; 1: pre-norm and a final norm */
+    int original_attention;    /* 1: SSL_BLOCK_APL, the original's scaling and bias-free q, k, v */
+    int mlp_head;              /* 1: head D -> 3D -> T, ReLU, dropout 0.1 */
+    ssl_apl_method method;     /*                                                            default MASKED */
+    float patch_dropout;       /* probability that a patch is dropped                        default 0 */
+    float dropout, embed_dropout; /* in the blocks; on the tokens                            default 0 */
+    uint32_t _end_canary;
+} ssl_apl_desc;
+
+typedef struct ssl_apl_trace {  /* what happened in one call; set a field before to force the random choice */
+    ssl_tensor *drop;           /* U8 [B,T], 1 = dropped (PLAIN, MASKED) */
+    ssl_tensor *ids_keep;       /* I32 [B,Tk] (SUBSET) */
+    ssl_tensor *patches;        /* out: [B,T,C k k] before dropping */
+    ssl_tensor *logits;         /* out: [B,Tk,T] */
+    ssl_tensor *target;         /* out: I32 [B,Tk], -100 where the loss does not count */
+} ssl_apl_trace;
+
+typedef struct ssl_apl {
+    ssl_ctx *ctx;
+    ssl_apl_desc d;
+    int patch, cropped, tokens, token_dim; /* P, k = P - K, T, D */
+    ssl_linear_layer embed, head, head2;
+    ssl_block *block;
+    ssl_norm_layer norm;
+} ssl_apl;
+
+SSL_API int ssl_apl_desc_resolve(const ssl_apl_desc *in, ssl_apl_desc *out);
+#define ssl_apl_new(...)      ssl_apl_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_apl_loss(...)     ssl_apl_loss_at(SSL_HERE, __VA_ARGS__)
+#define ssl_apl_features(...) ssl_apl_features_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_apl *ssl_apl_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_apl_desc *desc);
+SSL_API ssl_tensor *ssl_apl_loss_at(const char *at, const ssl_apl *m, ssl_tensor *images, ssl_apl_trace *trace); /* -> [1]; trace may be NULL */
+SSL_API ssl_tensor *ssl_apl_features_at(const char *at, const ssl_apl *m, ssl_tensor *images); /* [B,C,H,W] -> mean token [B,D] */
 
 /* ==== >>mae ==== masked autoencoder ================================================================== */
+/* Idea      hide most patches, encode the rest, paint the hidden ones from what is left
+   Input     images [B,C,H,W], H = W = image_size; L = (image_size / patch)^2 patches
+   Masking   per image a random permutation; the first int(L (1 - mask_ratio)) patches are seen
+   Loss      mean over the hidden patches and their pixels of (prediction - pixel)^2, pixels normalized per patch on request
+   Paper     He et al. 2022, Masked Autoencoders Are Scalable Vision Learners; facebookresearch/mae
+   Collapse  impossible: a constant picture does not rebuild the image */
+typedef struct ssl_mae_desc {
+    uint32_t _start_canary;
+    int image_size, patch, channels;                 /* default 32, 4, 3 */
+    int dim, depth, heads, hidden;                   /* encoder; default 192, 12, dim/64, 4 dim */
+    int decoder_dim, decoder_depth, decoder_heads, decoder_hidden; /* default 128, 4, decoder_dim/32, 4 decoder_dim */
+    float mask_ratio;                                /* in [0,1)   default 0.75; SSL_EXPLICIT_ZERO for 0 */
+    int norm_pix;                                    /* 1: target (p - mean) / sqrt(var + 1e-6), unbiased variance */
+    float drop_path;                                 /* of the encoder */
+    uint32_t _end_canary;
+} ssl_mae_desc;
+
+typedef struct ssl_mae_trace {   /* what happened in one call; set ids_shuffle before to force the masking */
+    ssl_tensor *ids_shuffle;     /* I32 [B,L]: the seen patches first */
+    ssl_tensor *latent;          /* out: [B,1+keep,D] */
+    ssl_tensor *pred;            /* out: [B,L,P P C] for every patch, for pictures: no gradient passes through it */
+} ssl_mae_trace;
+
+typedef struct ssl_mae {
+    ssl_ctx *ctx;
+    ssl_mae_desc d;
+    int tokens, keep;            /* L and how many patches are seen */
+    ssl_vit *vit;
+    ssl_linear_layer decoder_embed, decoder_pred;
+    ssl_tensor *mask_token, *decoder_pos;
+    ssl_block *block;
+    ssl_norm_layer decoder_norm;
+} ssl_mae;
+
+SSL_API int ssl_mae_desc_resolve(const ssl_mae_desc *in, ssl_mae_desc *out);
+#define ssl_mae_new(...)      ssl_mae_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_mae_loss(...)     ssl_mae_loss_at(SSL_HERE, __VA_ARGS__)
+#define ssl_mae_features(...) ssl_mae_features_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_mae *ssl_mae_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_mae_desc *desc);
+SSL_API ssl_tensor *ssl_mae_loss_at(const char *at, const ssl_mae *m, ssl_tensor *images, ssl_mae_trace *trace); /* -> [1] */
+SSL_API ssl_tensor *ssl_mae_features_at(const char *at, const ssl_mae *m, ssl_tensor *images); /* unmasked, mean of the patch tokens [B,D] */
+
+/* ==== >>mask-token-mae ==== mask tokens before the encoder =========================================== */
+/* MAE with mask tokens BEFORE the encoder (AaronHonjaya/Self-Supervised-ViT): hidden patches are replaced by learned tokens,
+   the encoder sees the full length L, no class token; loss = mean over hidden patches of (255 prediction - 255 pixel)^2. */
+typedef struct ssl_mask_token_mae_desc {
+    uint32_t _start_canary;
+    int image_size, patch, channels;                               /* default 32, 4, 3 */
+    int dim, depth, heads, hidden;                                 /* default 192, 12, dim/64, 4 dim */
+    int decoder_dim, decoder_depth, decoder_heads, decoder_hidden; /* default 128, 4 (-1: none), decoder_dim/32, 4 decoder_dim */
+    float mask_ratio;                                              /* hidden part, int(L ratio) patches    default 0.75 */
+    int mask_tokens;                                               /* how many learned tokens; each hidden place takes one at random    default 1 */
+    int per_image;                                                 /* 0: one mask for the whole batch (the original); 1: one per image */
+    float pixel_scale;                                             /* default 255 */
+    uint32_t _end_canary;
+} ssl_mask_token_mae_desc;
+
+typedef struct ssl_mask_token_mae_trace { /* what happened in one call; set the ids before to force them */
+    ssl_tensor *ids_shuffle;              /* I32 [1 or B, L]: hidden patches first */
+    ssl_tensor *token_index;              /* I32 [hidden]: which mask token stands in each hidden place */
+    ssl_tensor *patches, *pred;           /* out: [B,L,C P P] */
+} ssl_mask_token_mae_trace;
+
+typedef struct ssl_mask_token_mae {
+    ssl_ctx *ctx;
+    ssl_mask_token_mae_desc d;
+    int tokens, n_hidden;
+    ssl_tensor *mask_tokens, *enc_pos, *dec_pos;
+    ssl_linear_layer proj_enc, proj_dec, pred;
+    ssl_block *encoder, *decoder;
+    ssl_norm_layer norm;
+} ssl_mask_token_mae;
+
+SSL_API int ssl_mask_token_mae_desc_resolve(const ssl_mask_token_mae_desc *in, ssl_mask_token_mae_desc *out);
+#define ssl_mask_token_mae_new(...)      ssl_mask_token_mae_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_mask_token_mae_loss(...)     ssl_mask_token_mae_loss_at(SSL_HERE, __VA_ARGS__)
+#define ssl_mask_token_mae_features(...) ssl_mask_token_mae_features_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_mask_token_mae *ssl_mask_token_mae_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_mask_token_mae_desc *desc);
+SSL_API ssl_tensor *ssl_mask_token_mae_loss_at(const char *at, const ssl_mask_token_mae *m, ssl_tensor *images, ssl_mask_token_mae_trace *trace);
+SSL_API ssl_tensor *ssl_mask_token_mae_features_at(const char *at, const ssl_mask_token_mae *m, ssl_tensor *images); /* mean token [B,D] */
+/* 10 log10(255^2 / mean (s pred - s target)^2) in decibels. each_own_scale 0: s = 255 for both (pixels in [0,1]); 1: each is
+   multiplied by 255 only if its own maximum is <= 1, as the original's helper does. NaN after an error. */
+SSL_API float ssl_psnr(const ssl_tensor *pred, const ssl_tensor *target, int each_own_scale);
+
+/* ==== >>randsac ==== random segments, autoregressive ================================================= */
+/* Idea      group the patches into segments, put the segments in random order, predict each from the earlier ones
+   Input     images [B,C,H,W]; L patches in S segments: all patches of a segment at once, segment after segment
+   Encoder   reads patches + positions under a block-causal mask; the decoder's queries are positions only, its layer i
+             attends to a learned mixture of all encoder layers
+   Loss      mean over all segments but the first of (prediction - pixel)^2, pixels normalized per patch
+   Paper     Hua et al., ICLR 2023, Self-supervision through Random Segments with Autoregressive Coding (RandSAC)
+   Collapse  impossible: a constant picture does not rebuild the image */
+typedef enum ssl_segments { SSL_SEGMENTS_DEFAULT = 0, SSL_SEGMENTS_SQUARE, SSL_SEGMENTS_BLOB } ssl_segments;
+
+typedef struct ssl_randsac_desc {
+    uint32_t _start_canary;
+    int image_size, patch, channels; /*                                             default 32, 4, 3 */
+    ssl_segments segments;           /* squares, or the patches likeliest under each of a few random Gaussians    default SQUARE */
+    int segment;                     /* M: squares of M x M patches                 default 2 */
+    int blobs;                       /* number of Gaussians of an image             default 8 */
+    int groups;                      /* hierarchical order: squares come in groups of groups x groups, blobs in that many groups;
+                                        the groups are shuffled, then the segments inside each; 0 (default) or 1: flat */
+    int raster;                      /* 1: segments in row-major order (ablation, squares only) */
+    int dim, depth, heads, hidden, decoder_depth; /*                                default 192, 6, dim/64, 4 dim, 4 */
+    ssl_act act;                     /*                                             default SSL_ACT_GELU */
+    int no_skip;                     /* 1: every decoder layer reads the last encoder layer */
+    int raw_target;                  /* 1: pixels as they are */
+    float dropout;
+    uint32_t _end_canary;
+} ssl_randsac_desc;
+
+typedef struct ssl_randsac_trace { /* what happened in one call; set ids_shuffle before to force the order of the squares */
+    ssl_tensor *ids_shuffle;       /* I32 [B,S], squares */
+    ssl_tensor *order;             /* out, squares: I32 [B,L] patch at each place of the sequence */
+    ssl_tensor *rank;              /* out, blobs: I32 [B,L] segment of each patch, 0 first */
+    ssl_tensor *memory;            /* out: [decoder_depth,B,Q,D] */
+    ssl_tensor *pred, *target;     /* out: [B,Q,P P C]; squares: Q = (S-1) M M, blobs: Q = L */
+} ssl_randsac_trace;
+
+typedef struct ssl_randsac {
+    ssl_ctx *ctx;
+    ssl_randsac_desc d;
+    int grid, tokens, n_segments;
+    ssl_tensor *pos, *skip_w, *skip_b;
+    ssl_linear_layer in_proj, out_proj;
+    ssl_block *encoder, *decoder;
+    ssl_norm_layer encoder_norm, decoder_norm;
+} ssl_randsac;
+
+SSL_API int ssl_randsac_desc_resolve(const ssl_randsac_desc *in, ssl_randsac_desc *out);
+#define ssl_randsac_new(...)      ssl_randsac_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_randsac_loss(...)     ssl_randsac_loss_at(SSL_HERE, __VA_ARGS__)
+#define ssl_randsac_features(...) ssl_randsac_features_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_randsac *ssl_randsac_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_randsac_desc *desc);
+SSL_API ssl_tensor *ssl_randsac_loss_at(const char *at, const ssl_randsac *m, ssl_tensor *images, ssl_randsac_trace *trace); /* -> [1] */
+SSL_API ssl_tensor *ssl_randsac_features_at(const char *at, const ssl_randsac *m, ssl_tensor *images); /* mean token [B,D] */
 
 /* ==== >>contrast ==== NT-Xent and friends ============================================================ */
+/* NT-Xent (SimCLR, Chen et al. 2020). Two views a, b [N,D] of N images; the other view of the same image is the positive,
+   the 2N-2 views of the other images the negatives:  l_i = -log( exp(s_ip / t) / sum over j != i of exp(s_ij / t) ),
+   loss = mean over the 2N rows, s = cosine similarity. Without negatives it would collapse to a point. temperature > 0. */
+typedef enum ssl_nt_xent_kind {
+    SSL_NT_XENT_DEFAULT = 0,   /* rows are l2-normalized first (the paper, lightly) */
+    SSL_NT_XENT_BOLTS,         /* rows are taken as they are (lightning-bolts nt_xent_loss) */
+    SSL_NT_XENT_BOLTS_MODULE   /* as they are; the self term is removed as e^(1/t), then clamped at 1e-6 (bolts SimCLR module) */
+} ssl_nt_xent_kind;
+#define ssl_nt_xent(...) ssl_nt_xent_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_nt_xent_at(const char *at, ssl_tensor *a, ssl_tensor *b, float temperature, ssl_nt_xent_kind kind); /* -> [1] */
+
+/* SimCLR on a ViT: features h = pooled tokens [B,D], projector D -> hidden -> out with ReLU between, NT-Xent on the projections. */
+typedef struct ssl_simclr_desc {
+    uint32_t _start_canary;
+    ssl_vit_desc vit;
+    int projector_hidden, projector_out;  /* default vit.dim, 128 */
+    float temperature;                    /* default 0.2 */
+    uint32_t _end_canary;
+} ssl_simclr_desc;
+typedef struct ssl_simclr { ssl_ctx *ctx; ssl_simclr_desc d; ssl_vit *vit; ssl_linear_layer fc1, fc2; } ssl_simclr;
+SSL_API int ssl_simclr_desc_resolve(const ssl_simclr_desc *in, ssl_simclr_desc *out);
+#define ssl_simclr_new(...)      ssl_simclr_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_simclr_loss(...)     ssl_simclr_loss_at(SSL_HERE, __VA_ARGS__)
+#define ssl_simclr_features(...) ssl_simclr_features_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_simclr *ssl_simclr_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_simclr_desc *desc);
+SSL_API ssl_tensor *ssl_simclr_loss_at(const char *at, const ssl_simclr *m, ssl_tensor *view1, ssl_tensor *view2); /* [B,C,H,W] twice -> [1] */
+SSL_API ssl_tensor *ssl_simclr_features_at(const char *at, const ssl_simclr *m, ssl_tensor *images); /* -> [B,D], before the projector */
+
+/* ==== >>fmc ==== contrast of feature maps ============================================================ */
+/* Contrast of feature maps (AMDIM, Bachman et al. 2019; Lightning Bolts' FeatureMapContrastiveTask).
+   ssl_amdim_nce: src [B,D], trg [B,n,D]; s[b,b',j] = src_b . trg_b'j / sqrt(D); *reg = 0.05 mean s^2 (before clipping);
+   s = tclip tanh(s / tclip); loss = -mean over b, j of log( e^s[b,b,j] / (e^s[b,b,j] + sum over b' != b, j' of e^s[b,b',j']) ). */
+#define ssl_amdim_nce(...) ssl_amdim_nce_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_amdim_nce_at(const char *at, ssl_tensor *src, ssl_tensor *trg, float tclip, ssl_tensor **reg);
+
+typedef struct ssl_fmc_desc {
+    uint32_t _start_canary;
+    const char *comparisons; /* "ij, kl, ...": map i of one view against map j of the other, r = a random map    default "00" */
+    float tclip;             /* default 10 */
+    int one_direction;       /* 0: averaged with the two views swapped, at newly drawn locations */
+    uint32_t _end_canary;
+} ssl_fmc_desc;
+typedef struct ssl_fmc_trace {    /* what happened in one call; set before to force the random choices */
+    const int32_t *loc;           /* host [comparisons, directions, B]: source location, row * W + column */
+    const int32_t *maps_used;     /* host [comparisons, 2] */
+    ssl_tensor *losses[16];       /* out: one per comparison */
+    ssl_tensor *regularizer;      /* out */
+    int n_comparisons;            /* out */
+} ssl_fmc_trace;
+/* For each comparison the NCE between one random location of the source map and all locations of the target map;
+   loss = sum of the losses and of the regularizers. anchor, positive: n_maps maps [B,C,H,W] with one C. */
+#define ssl_fmc(...) ssl_fmc_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_fmc_at(const char *at, const ssl_fmc_desc *desc, int n_maps, ssl_tensor *const *anchor, ssl_tensor *const *positive, ssl_fmc_trace *trace);
+
+/* ==== >>pairs ==== losses on paired embeddings ======================================================= */
+/* Losses on paired embeddings [N,D] of two views. z (targets) get no gradient.
+   ssl_byol       mean(2 - 2 cos(p1,z2)) + mean(2 - 2 cos(p2,z1))              Grill et al. 2020; a momentum target avoids the collapse
+   ssl_simsiam    -(mean cos(p1,z2) + mean cos(p2,z1)) / 2                     Chen & He 2021; the stop-gradient avoids it
+   ssl_barlow     sum_i (c_ii - 1)^2 + lambda sum_{i != j} c_ij^2,             Zbontar et al. 2021; c = a^T b / N of columns
+                                                                               standardized with biased variance + 1e-5
+   ssl_vicreg     lambda mse(a,b) + mu (v(a) + v(b)) / 2 + nu (k(a) + k(b)),   Bardes et al. 2022; v = mean relu(1 - sqrt(var + 1e-4)),
+                                                                               k = off-diagonal covariances squared / D
+   ssl_dino       -mean over pairs of different views and the batch of         Caron et al. 2021; teacher [Vt,B,D], student [Vs,B,D]; then
+                  softmax((teacher - center) / Tt) . log softmax(student / Ts) center [1,1,D] <- m center + (1-m) mean(teacher)
+   ssl_moco       cross entropy of [q.k, q.queue^T] / t against 0, rows        He et al. 2020; queue [K,D]; the keys then replace rows
+                  l2-normalized                                                *ptr.. of the queue and *ptr advances (mod K) */
+#define ssl_byol(...)    ssl_byol_at(SSL_HERE, __VA_ARGS__)
+#define ssl_simsiam(...) ssl_simsiam_at(SSL_HERE, __VA_ARGS__)
+#define ssl_barlow(...)  ssl_barlow_at(SSL_HERE, __VA_ARGS__)
+#define ssl_vicreg(...)  ssl_vicreg_at(SSL_HERE, __VA_ARGS__)
+#define ssl_dino(...)    ssl_dino_at(SSL_HERE, __VA_ARGS__)
+#define ssl_moco(...)    ssl_moco_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_byol_at(const char *at, ssl_tensor *p1, ssl_tensor *p2, ssl_tensor *z1, ssl_tensor *z2);
+SSL_API ssl_tensor *ssl_simsiam_at(const char *at, ssl_tensor *p1, ssl_tensor *p2, ssl_tensor *z1, ssl_tensor *z2);
+SSL_API ssl_tensor *ssl_barlow_at(const char *at, ssl_tensor *a, ssl_tensor *b, float lambda, float eps);
+SSL_API ssl_tensor *ssl_vicreg_at(const char *at, ssl_tensor *a, ssl_tensor *b, float lambda, float mu, float nu, float eps);
+SSL_API ssl_tensor *ssl_dino_at(const char *at, ssl_tensor *student, ssl_tensor *teacher, ssl_tensor *center, float student_temp, float teacher_temp, float center_momentum);
+SSL_API ssl_tensor *ssl_moco_at(const char *at, ssl_tensor *q, ssl_tensor *k, ssl_tensor *queue, int *ptr, float temperature);
 
 /* ==== >>optim ==== optimizers, schedules, EMA ======================================================== */
 typedef enum ssl_optim_kind { SSL_OPTIM_DEFAULT = 0, SSL_OPTIM_ADAMW, SSL_OPTIM_ADAM, SSL_OPTIM_SGD, SSL_OPTIM_LARS } ssl_optim_kind;
@@ -1078,6 +1458,20 @@ typedef struct ssl__update { /* one optimizer step over a stretch of the flat bu
     float eps, debias2; /* 1 / sqrt(1 - beta2^t) */
     int nesterov;
 } ssl__update;
+#define SSL__KERNELS_MASK /* index lists and masks */                                                          \
+    SSL__KERNEL(iota, (ssl_ctx *c, int n, int start, int div, int m, int32_t *y)) /* y[i] = ((start + i) / div) mod m */ \
+    SSL__KERNEL(bernoulli, (ssl_ctx *c, int64_t n, float p, uint64_t seed, uint64_t stream, uint8_t *y))       \
+    SSL__KERNEL(slice_ids, (ssl_ctx *c, int rows, int x_rows, int cols, int begin, int end, const int32_t *x, int32_t *y)) /* row r from row r mod x_rows */ \
+    SSL__KERNEL(random_ids, (ssl_ctx *c, int n, int m, uint64_t seed, uint64_t stream, int32_t *y)) /* uniform in 0..m-1 */ \
+    SSL__KERNEL(segment_tokens, (ssl_ctx *c, int B, int grid, int M, const int32_t *ids, int32_t *y)) /* [B,S] -> [B,L] */ \
+    SSL__KERNEL(segment_mask, (ssl_ctx *c, int B, int T, int strict, const int32_t *rank, uint8_t *y)) /* [B,T] -> [B,T,T] */ \
+    SSL__KERNEL(first_segment, (ssl_ctx *c, int64_t n, const int32_t *rank, uint8_t *y)) /* rank == 0 */ \
+    SSL__KERNEL(blob_segments, (ssl_ctx *c, int B, int grid, int blobs, int groups, uint64_t seed, uint64_t stream, int32_t *rank)) \
+    SSL__KERNEL(ignore, (ssl_ctx *c, int64_t n, const int32_t *x, const uint8_t *drop, int32_t *y))            \
+    SSL__KERNEL(zero_rows_f, (ssl_ctx *c, int64_t rows, int d, const uint8_t *drop, const float *x, float *y)) \
+    SSL__KERNEL(zero_rows_b, (ssl_ctx *c, int64_t rows, int d, const uint8_t *drop, const float *dy, float *dx)) \
+    SSL__KERNEL(mask_diagonal_f, (ssl_ctx *c, int n, float value, const float *x, float *y))                   \
+    SSL__KERNEL(mask_diagonal_b, (ssl_ctx *c, int n, const float *dy, float *dx))
 #define SSL__KERNELS_OPTIM                                                                                     \
     SSL__KERNEL(sumsq, (ssl_ctx *c, int64_t n, const float *x, float *y)) /* y[0] = sum x^2 */                 \
     SSL__KERNEL(rescale, (ssl_ctx *c, int64_t n, float s, float *y)) /* y *= s */                              \
@@ -1086,7 +1480,7 @@ typedef struct ssl__update { /* one optimizer step over a stretch of the flat bu
     SSL__KERNEL(sgd, (ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m)) /* g = 0 */
 #define SSL__KERNELS                                                                                           \
     SSL__UNARY(SSL__UNARY_KERNELS) SSL__KERNELS_CORE SSL__KERNELS_BROADCAST SSL__KERNELS_NORM SSL__KERNELS_LOSS SSL__KERNELS_ATTENTION \
-    SSL__KERNELS_CONV SSL__KERNELS_OPTIM
+    SSL__KERNELS_CONV SSL__KERNELS_MASK SSL__KERNELS_OPTIM
 
 #define SSL__KERNEL(name, args) void (*name) args;
 typedef struct ssl__kernels {
@@ -1144,6 +1538,7 @@ struct ssl_ctx {
     ssl__slot *scratch; /* n_threads private slots, then the shared one */
     ssl_note *notes;    /* saved with checkpoints */
     int n_notes, cap_notes;
+    struct { ssl_ctx *ctx; char zero[2040]; } nil_model; /* what a failed ssl_x_new returns */
 };
 
 /* What ssl_open returns when not even a context fits: every call on it is a quiet no-op, and nothing writes it. */
@@ -2019,6 +2414,65 @@ static void ssl__cpu_batch_norm_running(ssl_ctx *c, int ch, float momentum, floa
         rm[j] += momentum * (mean[j] - rm[j]);
         rv[j] += momentum * (unbias * var[j] - rv[j]);
     }
+}
+
+SSL_HD static inline int32_t ssl__random_id(uint64_t seed, uint64_t stream, uint64_t i, int m)
+{
+    uint32_t r[4];
+    ssl__philox(seed, stream, i, r);
+    return (int32_t)(((uint64_t)r[0] * (uint64_t)m) >> 32);
+}
+
+/* One random Gaussian of blob segments: center uniform in the grid, deviations in [0.6, 0.6 + grid / 4], correlation in (-0.8, 0.8). */
+typedef struct ssl__blob { float x, y, sx, sy, rho; } ssl__blob;
+SSL_HD static inline ssl__blob ssl__blob_draw(uint64_t seed, uint64_t stream, uint64_t i, float grid)
+{
+    uint32_t r[4], q[4];
+    ssl__blob g;
+    ssl__philox(seed, stream, 2 * i, r);
+    ssl__philox(seed, stream, 2 * i + 1, q);
+    g.x = ssl__unit(r[0]) * grid;
+    g.y = ssl__unit(r[1]) * grid;
+    g.sx = 0.6f + ssl__unit(r[2]) * 0.25f * grid;
+    g.sy = 0.6f + ssl__unit(r[3]) * 0.25f * grid;
+    g.rho = 1.6f * ssl__unit(q[0]) - 0.8f;
+    return g;
+}
+SSL_HD static inline float ssl__blob_density(const ssl__blob *g, float x, float y)
+{
+    const float dx = (x - g->x) / g->sx, dy = (y - g->y) / g->sy, s = 1.0f - g->rho * g->rho;
+    return ssl__exp(-0.5f * (dx * dx - 2.0f * g->rho * dx * dy + dy * dy) / s) / (g->sx * g->sy * sqrtf(s));
+}
+/* Blob segments of image b: each patch goes to the largest of K <= 64 densities. The blobs are exchangeable, so their numbers
+   are a random order; with groups, blob k belongs to the nearest of the first blobs' centers and the groups come one after
+   another. Ranks of segments that got no patch are closed up. */
+SSL_HD static inline void ssl__blobs(int b, int grid, int K, int groups, uint64_t seed, uint64_t stream, int32_t *rank)
+{
+    ssl__blob blob[64];
+    int32_t place[64], group[64], used[64];
+    int i, k, j, n = 0;
+    for (k = 0; k < K; k++) {
+        blob[k] = ssl__blob_draw(seed, stream, (uint64_t)b * (uint64_t)K + (uint64_t)k, (float)grid);
+        used[k] = 0;
+        group[k] = 0;
+    }
+    for (k = 0; k < K; k++)
+        for (j = 1; j < groups; j++) {
+            const ssl__blob *p = &blob[group[k]], *q = &blob[j], *g = &blob[k];
+            if ((q->x - g->x) * (q->x - g->x) + (q->y - g->y) * (q->y - g->y) < (p->x - g->x) * (p->x - g->x) + (p->y - g->y) * (p->y - g->y)) group[k] = j;
+        }
+    for (i = 0; i < grid * grid; i++) {
+        float best = -1.0f;
+        for (k = 0; k < K; k++) {
+            const float d = ssl__blob_density(&blob[k], (float)(i % grid) + 0.5f, (float)(i / grid) + 0.5f);
+            if (d > best) { best = d; rank[i] = k; }
+        }
+        used[rank[i]] = 1;
+    }
+    for (j = 0; j < groups; j++)
+        for (k = 0; k < K; k++)
+            if (group[k] == j && used[k]) place[k] = n++;
+    for (i = 0; i < grid * grid; i++) rank[i] = place[rank[i]];
 }
 
 /* ==== the passes: the kernels below, compiled once per instruction set =================================== */
@@ -3802,6 +4256,95 @@ static void SSL__K(batch_norm_b)(ssl_ctx *c, const ssl__bn *b, const float *x, c
     SSL__K(bn_run)(c, &e, SSL__K(batch_norm_b_chunk));
 }
 
+/* ==== >>mask ==== kernels ============================================================================ */
+/* Small integer work: one thread, no vectors needed. */
+static void SSL__K(iota)(ssl_ctx *c, int n, int start, int div, int m, int32_t *y)
+{ int i; (void)c; for (i = 0; i < n; i++) y[i] = (int32_t)((start + i) / div % m); }
+static void SSL__K(bernoulli)(ssl_ctx *c, int64_t n, float p, uint64_t seed, uint64_t stream, uint8_t *y)
+{
+    int64_t i;
+    uint32_t r[4];
+    (void)c;
+    for (i = 0; i < n; i++) {
+        if (i % 4 == 0) ssl__philox(seed, stream, (uint64_t)i / 4, r);
+        y[i] = ssl__unit(r[i % 4]) < p;
+    }
+}
+static void SSL__K(slice_ids)(ssl_ctx *c, int rows, int x_rows, int cols, int begin, int end, const int32_t *x, int32_t *y)
+{
+    int i;
+    (void)c;
+    for (i = 0; i < rows; i++) memcpy(y + (int64_t)i * (end - begin), x + (int64_t)(i % x_rows) * cols + begin, sizeof *y * (size_t)(end - begin));
+}
+static void SSL__K(random_ids)(ssl_ctx *c, int n, int m, uint64_t seed, uint64_t stream, int32_t *y)
+{
+    int i;
+    (void)c;
+    for (i = 0; i < n; i++) y[i] = ssl__random_id(seed, stream, (uint64_t)i, m);
+}
+/* Sequence of patches when the M x M squares come in the order ids: row-major squares, row-major patches inside. */
+static void SSL__K(segment_tokens)(ssl_ctx *c, int B, int grid, int M, const int32_t *ids, int32_t *y)
+{
+    const int side = grid / M, S = side * side, L = grid * grid;
+    int b, i;
+    (void)c;
+    for (b = 0; b < B; b++)
+        for (i = 0; i < L; i++) {
+            const int s = ids[b * S + i / (M * M)], in = i % (M * M);
+            y[(int64_t)b * L + i] = (int32_t)((s / side * M + in / M) * grid + s % side * M + in % M);
+        }
+}
+static void SSL__K(segment_mask)(ssl_ctx *c, int B, int T, int strict, const int32_t *rank, uint8_t *y)
+{
+    int b, i, j;
+    (void)c;
+    for (b = 0; b < B; b++, rank += T)
+        for (i = 0; i < T; i++)
+            for (j = 0; j < T; j++) *y++ = (uint8_t)(strict ? rank[j] >= rank[i] : rank[j] > rank[i]);
+}
+static void SSL__K(first_segment)(ssl_ctx *c, int64_t n, const int32_t *rank, uint8_t *y)
+{ int64_t i; (void)c; for (i = 0; i < n; i++) y[i] = rank[i] == 0; }
+static void SSL__K(blob_segments)(ssl_ctx *c, int B, int grid, int blobs, int groups, uint64_t seed, uint64_t stream, int32_t *rank)
+{
+    int b;
+    (void)c;
+    for (b = 0; b < B; b++) ssl__blobs(b, grid, blobs, groups, seed, stream, rank + (int64_t)b * grid * grid);
+}
+static void SSL__K(ignore)(ssl_ctx *c, int64_t n, const int32_t *x, const uint8_t *drop, int32_t *y)
+{ int64_t i; (void)c; for (i = 0; i < n; i++) y[i] = drop[i] ? -100 : x[i]; }
+
+static void SSL__K(zero_rows_f)(ssl_ctx *c, int64_t rows, int d, const uint8_t *drop, const float *x, float *y)
+{
+    int64_t i;
+    (void)c;
+    for (i = 0; i < rows; i++)
+        if (drop[i]) memset(y + i * d, 0, sizeof *y * (size_t)d);
+        else memcpy(y + i * d, x + i * d, sizeof *y * (size_t)d);
+}
+static void SSL__K(zero_rows_b)(ssl_ctx *c, int64_t rows, int d, const uint8_t *drop, const float *dy, float *dx)
+{
+    int64_t i;
+    int j;
+    (void)c;
+    for (i = 0; i < rows; i++)
+        if (!drop[i]) for (j = 0; j < d; j++) dx[i * d + j] += dy[i * d + j];
+}
+static void SSL__K(mask_diagonal_f)(ssl_ctx *c, int n, float value, const float *x, float *y)
+{
+    int i;
+    (void)c;
+    memcpy(y, x, sizeof *y * (size_t)n * (size_t)n);
+    for (i = 0; i < n; i++) y[(int64_t)i * n + i] = value;
+}
+static void SSL__K(mask_diagonal_b)(ssl_ctx *c, int n, const float *dy, float *dx)
+{
+    int i, j;
+    (void)c;
+    for (i = 0; i < n; i++)
+        for (j = 0; j < n; j++)
+            if (i != j) dx[(int64_t)i * n + j] += dy[(int64_t)i * n + j];
+}
+
 /* ==== >>optim ==== kernels: each one pass over memory ================================================ */
 static void SSL__K(sumsq_chunk)(void *arg, int chunk, int thread)
 {
@@ -4070,6 +4613,16 @@ SSL_API int ssl_close(ssl_ctx *c)
     for (i = 0; i <= c->n_threads; i++) ssl__release(c->scratch[i].raw);
     SSL_FREE(c);
     return code;
+}
+
+/* Zeroed memory for a model (its first field is the context), freed by ssl_close; after an error the nil model, never NULL. */
+static void *ssl__model(ssl_ctx *c, const char *at, size_t bytes)
+{
+    void *m = c->status ? NULL : ssl__alloc(c, at, SSL__MAX(bytes, sizeof(ssl_ctx *)));
+    c->nil_model.ctx = c;
+    if (!m || !ssl__own(c, at, m, ssl__release)) return &c->nil_model;
+    *(ssl_ctx **)m = c;
+    return m;
 }
 
 SSL_API int ssl_ok(const ssl_ctx *c) { return c->status == SSL_OK; }
@@ -5991,19 +6544,1245 @@ SSL_API ssl_tensor *ssl_group_norm_at(const char *at, ssl_tensor *x, int groups,
     return ssl__norm_channels(at, "ssl_group_norm", y, w, bias, NULL, &b, NULL, NULL);
 }
 
+/* ==== >>mask ==== index lists and masks ============================================================== */
+SSL_API ssl_tensor *ssl_iota_at(const char *at, ssl_ctx *c, int n, int start, int div, int m)
+{
+    ssl_tensor *y = c->status ? &c->nil : ssl__new(c, at, "ssl_iota", SSL_I32, 1, &n);
+    if (!c->status) c->k->iota(c, n, start, div, m, y->i);
+    return y;
+}
+SSL_API ssl_tensor *ssl_bernoulli_at(const char *at, ssl_ctx *c, int rows, int cols, float p)
+{
+    int dim[2];
+    ssl_tensor *y;
+    dim[0] = rows; dim[1] = cols;
+    y = c->status ? &c->nil : ssl__new(c, at, "ssl_bernoulli", SSL_U8, 2, dim);
+    if (!c->status) c->k->bernoulli(c, (int64_t)rows * cols, p, c->seed, ssl_rng_stream(c), y->u);
+    return y;
+}
+SSL_API ssl_tensor *ssl_slice_ids_at(const char *at, ssl_tensor *ids, int begin, int end)
+{
+    ssl_ctx *c = ids->ctx;
+    ssl_tensor *y;
+    int dim[2];
+    char s[96];
+    if (c->status) return &c->nil;
+    if (ids->dtype != SSL_I32 || ids->ndim != 2 || begin < 0 || end > ids->dim[1] || begin >= end)
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_slice_ids: columns %d to %d of ids%s: ids must be I32 [B,L] and 0 <= begin < end <= L", begin, end, ssl__shape(ids, s));
+    dim[0] = ids->dim[0];
+    dim[1] = end - begin;
+    y = ssl__new(c, at, "ssl_slice_ids", SSL_I32, 2, dim);
+    if (!c->status) c->k->slice_ids(c, dim[0], dim[0], ids->dim[1], begin, end, ids->i, y->i);
+    return y;
+}
+SSL_API ssl_tensor *ssl_repeat_ids_at(const char *at, ssl_tensor *ids, int rows)
+{
+    ssl_ctx *c = ids->ctx;
+    ssl_tensor *y;
+    int dim[2];
+    if (c->status) return &c->nil;
+    dim[0] = rows;
+    dim[1] = (int)ssl_numel(ids);
+    y = ssl__new(c, at, "ssl_repeat_ids", SSL_I32, 2, dim);
+    if (!c->status) c->k->slice_ids(c, rows, 1, dim[1], 0, dim[1], ids->i, y->i);
+    return y;
+}
+SSL_API ssl_tensor *ssl_random_ids_at(const char *at, ssl_ctx *c, int rows, int cols, int m)
+{
+    ssl_tensor *y;
+    int dim[2];
+    dim[0] = rows; dim[1] = cols;
+    y = c->status ? &c->nil : ssl__new(c, at, "ssl_random_ids", SSL_I32, 2, dim);
+    if (!c->status) c->k->random_ids(c, rows * cols, m, c->seed, ssl_rng_stream(c), y->i);
+    return y;
+}
+SSL_API ssl_tensor *ssl_segment_tokens_at(const char *at, ssl_tensor *ids, int grid, int M)
+{
+    ssl_ctx *c = ids->ctx;
+    const int L = grid * grid;
+    ssl_tensor *y;
+    int dim[2];
+    char s[96];
+    if (c->status) return &c->nil;
+    if (M < 1 || grid % M || ids->dtype != SSL_I32 || ids->ndim != 2 || ids->dim[1] != (grid / M) * (grid / M))
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_segment_tokens: ids%s for a grid of %d x %d in segments of %d x %d: M must divide the grid and ids be I32 [B,(grid/M)^2]", ssl__shape(ids, s), grid, grid, M, M);
+    dim[0] = ids->dim[0];
+    dim[1] = L;
+    y = ssl__new(c, at, "ssl_segment_tokens", SSL_I32, 2, dim);
+    if (!c->status) c->k->segment_tokens(c, dim[0], grid, M, ids->i, y->i);
+    return y;
+}
+SSL_API ssl_tensor *ssl_segment_mask_at(const char *at, ssl_tensor *rank, int strict)
+{
+    ssl_ctx *c = rank->ctx;
+    ssl_tensor *y;
+    int dim[3];
+    char s[96];
+    if (c->status) return &c->nil;
+    if (rank->dtype != SSL_I32 || rank->ndim != 2) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_segment_mask: rank%s must be I32 [B,T]", ssl__shape(rank, s));
+    dim[0] = rank->dim[0];
+    dim[1] = dim[2] = rank->dim[1];
+    y = ssl__new(c, at, "ssl_segment_mask", SSL_U8, 3, dim);
+    if (!c->status) c->k->segment_mask(c, dim[0], dim[1], strict, rank->i, y->u);
+    return y;
+}
+SSL_API ssl_tensor *ssl_first_segment_at(const char *at, ssl_tensor *rank)
+{
+    ssl_ctx *c = rank->ctx;
+    ssl_tensor *y = c->status ? &c->nil : ssl__new(c, at, "ssl_first_segment", SSL_U8, rank->ndim, rank->dim);
+    if (!c->status) c->k->first_segment(c, ssl_numel(y), rank->i, y->u);
+    return y;
+}
+SSL_API ssl_tensor *ssl_blob_segments_at(const char *at, ssl_ctx *c, int B, int grid, int blobs, int groups)
+{
+    ssl_tensor *y;
+    int dim[2];
+    if (c->status) return &c->nil;
+    if (blobs < 2 || blobs > 64 || groups < 1 || groups > blobs) return ssl__fail(c, SSL_E_ARG, at, "ssl_blob_segments: %d blobs in %d groups: 2 to 64 blobs and 1 to that many groups are possible", blobs, groups);
+    dim[0] = B;
+    dim[1] = grid * grid;
+    y = ssl__new(c, at, "ssl_blob_segments", SSL_I32, 2, dim);
+    if (!c->status) c->k->blob_segments(c, B, grid, blobs, groups, c->seed, ssl_rng_stream(c), y->i);
+    return y;
+}
+SSL_API ssl_tensor *ssl_ignore_at(const char *at, ssl_tensor *target, ssl_tensor *drop)
+{
+    ssl_ctx *c = target->ctx;
+    ssl_tensor *y;
+    char a[96], b[96];
+    if (c->status) return &c->nil;
+    if (target->dtype != SSL_I32 || drop->dtype != SSL_U8 || ssl_numel(target) != ssl_numel(drop))
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_ignore: target%s drop%s: I32 and U8 of the same number of elements are needed", ssl__shape(target, a), ssl__shape(drop, b));
+    y = ssl__new(c, at, "ssl_ignore", SSL_I32, target->ndim, target->dim);
+    if (!c->status) c->k->ignore(c, ssl_numel(target), target->i, drop->u, y->i);
+    return y;
+}
+
+static void ssl__zero_rows_back(ssl_tensor *y)
+{
+    ssl_tensor *x = y->in[0];
+    y->ctx->k->zero_rows_b(y->ctx, ssl_numel(y) / ssl__last(y), ssl__last(y), y->in[1]->u, y->g, ssl_grad_of(x));
+}
+SSL_API ssl_tensor *ssl_zero_rows_at(const char *at, ssl_tensor *x, ssl_tensor *drop)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *y;
+    char a[96], b[96];
+    if (c->status) return &c->nil;
+    if (drop->dtype != SSL_U8 || ssl_numel(drop) * ssl__last(x) != ssl_numel(x))
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_zero_rows: x%s drop%s: drop must be U8 with one element per row of x", ssl__shape(x, a), ssl__shape(drop, b));
+    y = ssl__like(at, "ssl_zero_rows", x);
+    if (c->status) return y;
+    c->k->zero_rows_f(c, ssl_numel(drop), ssl__last(x), drop->u, x->x, y->x);
+    return ssl__record(y, ssl__zero_rows_back, x, drop, NULL);
+}
+
+static void ssl__mask_diagonal_back(ssl_tensor *y) { y->ctx->k->mask_diagonal_b(y->ctx, y->dim[0], y->g, ssl_grad_of(y->in[0])); }
+SSL_API ssl_tensor *ssl_mask_diagonal_at(const char *at, ssl_tensor *x, float value)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *y;
+    char s[96];
+    if (c->status) return &c->nil;
+    if (x->ndim != 2 || x->dim[0] != x->dim[1]) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_mask_diagonal: x%s must be square, [N,N]", ssl__shape(x, s));
+    y = ssl__like(at, "ssl_mask_diagonal", x);
+    if (c->status) return y;
+    c->k->mask_diagonal_f(c, x->dim[0], value, x->x, y->x);
+    return ssl__record(y, ssl__mask_diagonal_back, x, NULL, NULL);
+}
+
 /* ==== >>layer ==== named groups of parameters ======================================================== */
+/* Parameter names: "prefix.name" or "prefix.name.3"; just "name" under no prefix, cut at 255 characters. */
+static void ssl__append(char buf[256], const char *text)
+{
+    const size_t used = strlen(buf), n = SSL__MIN(strlen(text), 255 - used);
+    memcpy(buf + used, text, n);
+    buf[used + n] = 0;
+}
+static const char *ssl__name(char buf[256], const char *prefix, const char *name)
+{
+    buf[0] = 0;
+    ssl__append(buf, prefix);
+    if (*prefix) ssl__append(buf, ".");
+    ssl__append(buf, name);
+    return buf;
+}
+static const char *ssl__name_i(char buf[256], const char *prefix, const char *name, int i)
+{
+    char number[16];
+    snprintf(number, sizeof number, ".%d", i);
+    ssl__name(buf, prefix, name);
+    ssl__append(buf, number);
+    return buf;
+}
+static void ssl__no_decay(ssl_tensor *t) { if (t != &t->ctx->nil) ((ssl__param *)(void *)t)->decay_scale = 0.0f; }
+static void ssl__freeze(ssl_tensor *t) { if (t != &t->ctx->nil) { ((ssl__param *)(void *)t)->frozen = 1; t->needs_grad = 0; } }
+static ssl_init ssl__xavier(void) { return ssl_init_make(SSL_INIT_XAVIER_UNIFORM, 0.0f); }
+static ssl_init ssl__zeros(void) { return ssl_init_make(SSL_INIT_ZEROS, 0.0f); }
+
+SSL_API int ssl_from_host(ssl_tensor *t, const void *src)
+{ return !t->ctx->status && ssl__data(t) && t->ctx->dev->put((void *)(uintptr_t)ssl__data(t), src, ssl__bytes(t)); }
+
+static ssl_tensor *ssl__bias(const char *at, ssl_ctx *c, const char *name, int in, int out, ssl_init init)
+{
+    const int torch = init.kind == SSL_INIT_TORCH;
+    ssl_tensor *b = ssl_param_at(at, c, torch ? ssl_init_make(SSL_INIT_UNIFORM, 1.0f / sqrtf((float)in)) : ssl__zeros(), name, 1, out);
+    ssl__no_decay(b);
+    return b;
+}
+SSL_API ssl_linear_layer ssl_linear_new_at(const char *at, ssl_ctx *c, const char *prefix, int in, int out, int no_bias, ssl_init init)
+{
+    char buf[256];
+    ssl_linear_layer l;
+    l.weight = ssl_param_at(at, c, init, ssl__name(buf, prefix, "weight"), 2, out, in);
+    l.bias = no_bias ? NULL : ssl__bias(at, c, ssl__name(buf, prefix, "bias"), in, out, init);
+    return l;
+}
+SSL_API ssl_norm_layer ssl_norm_new_at(const char *at, ssl_ctx *c, const char *prefix, int dim, float eps)
+{
+    char buf[256];
+    ssl_norm_layer n;
+    n.weight = ssl_param_at(at, c, ssl_init_make(SSL_INIT_CONSTANT, 1.0f), ssl__name(buf, prefix, "weight"), 1, dim);
+    n.bias = ssl_param_at(at, c, ssl__zeros(), ssl__name(buf, prefix, "bias"), 1, dim);
+    n.eps = eps;
+    ssl__no_decay(n.weight);
+    ssl__no_decay(n.bias);
+    return n;
+}
+static ssl_tensor *ssl__lin(const char *at, ssl_tensor *x, const ssl_linear_layer *l) { return ssl_linear_at(at, x, l->weight, l->bias); }
+static ssl_tensor *ssl__ln(const char *at, ssl_tensor *x, const ssl_norm_layer *n) { return ssl_layer_norm_at(at, x, n->weight, n->bias, n->eps); }
+
+/* A part or another shape of a parameter without a copy: values and gradient point into the flat buffer. */
+static ssl_tensor *ssl__view(const char *at, ssl_tensor *p, int64_t offset, int ndim, int d0, int d1)
+{
+    int dim[2];
+    ssl_tensor *v;
+    dim[0] = d0; dim[1] = d1;
+    v = ssl__node(p->ctx, at, p->op, SSL_F32, ndim, dim);
+    if (p->ctx->status) return v;
+    v->x = p->x + offset;
+    v->g = p->g + offset;
+    v->needs_grad = p->needs_grad;
+    v->keep_grad = 1;
+    return v;
+}
 
 /* ==== >>block ==== transformer blocks ================================================================ */
+static int ssl__block_check(const char *at, ssl_ctx *c, const char *prefix, ssl_block_desc *d)
+{
+    if (c->status) return 0;
+    if (d->_start_canary || d->_end_canary) { ssl__fail(c, SSL_E_ARG, at, "ssl_block_new: the ssl_block_desc of \"%s\" is not initialized: write `ssl_block_desc d = SSL_ZERO;`", prefix); return 0; }
+    if (d->dim < 1 || d->heads < 1 || d->dim % d->heads) {
+        ssl__fail(c, SSL_E_ARG, at, "ssl_block_new: \"%s\" has dim %d and %d heads: dim must be a positive multiple of heads", prefix, d->dim, d->heads);
+        return 0;
+    }
+    d->hidden = SSL__DEF(d->hidden, 4 * d->dim);
+    d->act = d->act == SSL_ACT_DEFAULT ? SSL_ACT_GELU : d->act;
+    d->style = d->style == SSL_BLOCK_DEFAULT ? SSL_BLOCK_TIMM : d->style;
+    d->eps = SSL__DEF(d->eps, d->style == SSL_BLOCK_TIMM ? 1e-6f : 1e-5f);
+    if (d->init.kind == SSL_INIT_ZEROS) d->init = d->style == SSL_BLOCK_APL ? ssl_init_make(SSL_INIT_TORCH, 0.0f) : ssl__xavier();
+    return 1;
+}
+
+/* nn.MultiheadAttention's names: PREFIX.in_proj_weight [3D,D], PREFIX.in_proj_bias, PREFIX.out_proj.* */
+static void ssl__mha_new(const char *at, ssl_ctx *c, const char *prefix, const ssl_block_desc *d, ssl_linear_layer *qkv, ssl_linear_layer *proj)
+{
+    char buf[256];
+    qkv->weight = ssl_param_at(at, c, d->init, ssl__name(buf, prefix, "in_proj_weight"), 2, 3 * d->dim, d->dim);
+    qkv->bias = ssl__bias(at, c, ssl__name(buf, prefix, "in_proj_bias"), d->dim, 3 * d->dim, ssl__zeros());
+    *proj = ssl_linear_new_at(at, c, ssl__name(buf, prefix, "out_proj"), d->dim, d->dim, 0, d->init);
+}
+
+SSL_API ssl_block ssl_block_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_block_desc *desc)
+{
+    ssl_block b;
+    ssl_block_desc *d = &b.d;
+    char p[256];
+    memset(&b, 0, sizeof b);
+    *d = *desc;
+    if (!ssl__block_check(at, c, prefix, d)) return b;
+    b.norm1 = ssl_norm_new_at(at, c, ssl__name(p, prefix, "norm1"), d->dim, d->eps);
+    b.norm2 = ssl_norm_new_at(at, c, ssl__name(p, prefix, "norm2"), d->dim, d->eps);
+    if (d->cross) {
+        b.norm3 = ssl_norm_new_at(at, c, ssl__name(p, prefix, "norm3"), d->dim, d->eps);
+        ssl__mha_new(at, c, ssl__name(p, prefix, "multihead_attn"), d, &b.cross_qkv, &b.cross_proj);
+    }
+    if (d->style == SSL_BLOCK_TIMM) {
+        b.qkv = ssl_linear_new_at(at, c, ssl__name(p, prefix, "attn.qkv"), d->dim, 3 * d->dim, 0, d->init);
+        b.proj = ssl_linear_new_at(at, c, ssl__name(p, prefix, "attn.proj"), d->dim, d->dim, 0, d->init);
+    } else if (d->style == SSL_BLOCK_TORCH) {
+        ssl__mha_new(at, c, ssl__name(p, prefix, "self_attn"), d, &b.qkv, &b.proj);
+    } else {
+        b.q = ssl_linear_new_at(at, c, ssl__name(p, prefix, "attention.W_q"), d->dim, d->dim, 1, d->init);
+        b.k = ssl_linear_new_at(at, c, ssl__name(p, prefix, "attention.W_k"), d->dim, d->dim, 1, d->init);
+        b.v = ssl_linear_new_at(at, c, ssl__name(p, prefix, "attention.W_v"), d->dim, d->dim, 1, d->init);
+        b.proj = ssl_linear_new_at(at, c, ssl__name(p, prefix, "attention.W_u"), d->dim, d->dim, 0, d->init);
+    }
+    b.fc1 = ssl_linear_new_at(at, c, ssl__name(p, prefix, d->style == SSL_BLOCK_TIMM ? "mlp.fc1" : d->style == SSL_BLOCK_TORCH ? "linear1" : "ff.0"), d->dim, d->hidden, 0, d->init);
+    b.fc2 = ssl_linear_new_at(at, c, ssl__name(p, prefix, d->style == SSL_BLOCK_TIMM ? "mlp.fc2" : d->style == SSL_BLOCK_TORCH ? "linear2" : "ff.2"), d->hidden, d->dim, 0, d->init);
+    return b;
+}
+
+/* x + drop_path(dropout(h w^T + b)); without dropping the sum is the product's epilogue */
+static ssl_tensor *ssl__branch(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *h, const ssl_linear_layer *l)
+{
+    const int apl = b->d.style == SSL_BLOCK_APL; /* the original drops after the norm instead */
+    if (!x->ctx->training || ((b->d.dropout == 0.0f || apl) && b->d.drop_path == 0.0f))
+        return ssl_linear_fused_at(at, h, l->weight, l->bias, SSL_ACT_NONE, x);
+    h = ssl_dropout_at(at, ssl__lin(at, h, l), apl ? 0.0f : b->d.dropout);
+    return ssl_add_at(at, x, ssl_drop_path_at(at, h, b->d.drop_path));
+}
+static ssl_tensor *ssl__after(const char *at, const ssl_block *b, ssl_tensor *x, const ssl_norm_layer *n) /* what follows a post-norm branch */
+{
+    if (!b->d.post_norm) return x;
+    x = ssl__ln(at, x, n);
+    return b->d.style == SSL_BLOCK_APL ? ssl_dropout_at(at, x, b->d.dropout) : x;
+}
+static ssl_tensor *ssl__before(const char *at, const ssl_block *b, ssl_tensor *x, const ssl_norm_layer *n)
+{ return b->d.post_norm ? x : ssl__ln(at, x, n); }
+
+static ssl_tensor *ssl__self_attention(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *mask)
+{
+    const float d = (float)b->d.dim;
+    ssl_tensor *y;
+    if (b->d.style != SSL_BLOCK_APL) return ssl_attention_packed_at(at, ssl__lin(at, x, &b->qkv), b->d.heads, 0.0f, mask, 0);
+    y = ssl_attention_at(at, ssl__lin(at, x, &b->q), ssl__lin(at, x, &b->k), ssl__lin(at, x, &b->v), b->d.heads, 1.0f / sqrtf(d), mask, 0);
+    return ssl_scale_at(at, y, 1.0f / sqrtf(sqrtf(d))); /* v / D^(1/4), taken out of the sum */
+}
+static ssl_tensor *ssl__cross_attention(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *memory, ssl_tensor *mask)
+{
+    const int d = b->d.dim; /* rows 0..D of the packed weight make q from x, the rest k and v from memory */
+    ssl_tensor *w = b->cross_qkv.weight, *bias = b->cross_qkv.bias;
+    ssl_tensor *q = ssl_linear_at(at, x, ssl__view(at, w, 0, 2, d, d), ssl__view(at, bias, 0, 1, d, 0));
+    ssl_tensor *kv = ssl_linear_at(at, memory, ssl__view(at, w, (int64_t)d * d, 2, 2 * d, d), ssl__view(at, bias, d, 1, 2 * d, 0));
+    return ssl_attention_kv_at(at, q, kv, b->d.heads, 0.0f, mask, 0);
+}
+static ssl_tensor *ssl__mlp(const char *at, const ssl_block *b, ssl_tensor *x)
+{
+    ssl_tensor *h = ssl_linear_fused_at(at, x, b->fc1.weight, b->fc1.bias, b->d.act, NULL);
+    return b->d.style == SSL_BLOCK_APL ? h : ssl_dropout_at(at, h, b->d.dropout);
+}
+
+SSL_API ssl_tensor *ssl_block_forward_at(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *mask)
+{
+    x = ssl__branch(at, b, x, ssl__self_attention(at, b, ssl__before(at, b, x, &b->norm1), mask), &b->proj);
+    x = ssl__after(at, b, x, &b->norm1);
+    x = ssl__branch(at, b, x, ssl__mlp(at, b, ssl__before(at, b, x, &b->norm2)), &b->fc2);
+    return ssl__after(at, b, x, &b->norm2);
+}
+SSL_API ssl_tensor *ssl_block_decode_at(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *memory, ssl_tensor *mask, ssl_tensor *memory_mask)
+{
+    if (x->ctx->status) return &x->ctx->nil;
+    if (!b->d.cross) return ssl__fail(x->ctx, SSL_E_ARG, at, "ssl_block_decode: this block has no cross attention: set ssl_block_desc.cross = 1");
+    x = ssl__branch(at, b, x, ssl__self_attention(at, b, ssl__before(at, b, x, &b->norm1), mask), &b->proj);
+    x = ssl__after(at, b, x, &b->norm1);
+    x = ssl__branch(at, b, x, ssl__cross_attention(at, b, ssl__before(at, b, x, &b->norm2), memory, memory_mask), &b->cross_proj);
+    x = ssl__after(at, b, x, &b->norm2);
+    x = ssl__branch(at, b, x, ssl__mlp(at, b, ssl__before(at, b, x, &b->norm3)), &b->fc2);
+    return ssl__after(at, b, x, &b->norm3);
+}
 
 /* ==== >>vit ==== vision transformer ================================================================== */
+SSL_API int ssl_vit_desc_resolve(const ssl_vit_desc *in, ssl_vit_desc *out)
+{
+    ssl_vit_desc d = SSL_ZERO;
+    if (in) d = *in;
+    if (d._start_canary || d._end_canary) return 0;
+    d.image_size = SSL__DEF(d.image_size, 32);
+    d.patch = SSL__DEF(d.patch, 4);
+    d.channels = SSL__DEF(d.channels, 3);
+    d.dim = SSL__DEF(d.dim, 192);
+    d.depth = SSL__DEF(d.depth, 12);
+    d.heads = SSL__DEF(d.heads, SSL__MAX(d.dim / 64, 1));
+    d.hidden = SSL__DEF(d.hidden, 4 * d.dim);
+    d.pos = d.pos == SSL_POS_DEFAULT ? SSL_POS_LEARNED : d.pos;
+    if (d.init.kind == SSL_INIT_ZEROS) d.init = ssl_init_make(SSL_INIT_TRUNC_NORMAL, 0.02f);
+    *out = d;
+    return 1;
+}
+
+/* [1,1,D] learned token */
+static ssl_tensor *ssl__token_new(const char *at, ssl_ctx *c, const char *prefix, const char *name, int count, int dim, float std)
+{
+    char buf[256];
+    ssl_tensor *t = ssl_param_at(at, c, ssl_init_make(SSL_INIT_NORMAL, std), ssl__name(buf, prefix, name), 3, 1, count, dim);
+    ssl__no_decay(t);
+    return t;
+}
+/* fixed 2-D sin-cos table [1,(1+)G*G,D] as a frozen parameter */
+static ssl_tensor *ssl__sincos_new(const char *at, ssl_ctx *c, const char *name, int dim, int grid, int cls)
+{
+    const int rows = grid * grid + (cls ? 1 : 0);
+    float *host;
+    ssl_tensor *t;
+    if (c->status) return &c->nil;
+    if (dim % 4) return ssl__fail(c, SSL_E_ARG, at, "%s: sin-cos positions need a width divisible by 4, got %d", name, dim);
+    t = ssl_param_at(at, c, ssl__zeros(), name, 3, 1, rows, dim);
+    host = (float *)ssl__alloc(c, at, sizeof *host * (size_t)rows * (size_t)dim);
+    if (c->status) return &c->nil;
+    ssl_sincos2d(dim, grid, cls, host);
+    ssl_from_host(t, host);
+    ssl__release(host);
+    ssl__no_decay(t);
+    ssl__freeze(t);
+    return t;
+}
+
+/* Patch embedding weight [D,C,P,P]: timm keeps the convolution's default; MAE takes xavier over the matrix [D, C P P]. */
+static ssl_linear_layer ssl__patch_embed_new(const char *at, ssl_ctx *c, const char *prefix, const ssl_vit_desc *d)
+{
+    const int in = d->channels * d->patch * d->patch;
+    const float bound = sqrtf(6.0f / (float)(in + d->dim));
+    char buf[256];
+    ssl_linear_layer l;
+    const ssl_init torch = ssl_init_make(SSL_INIT_TORCH, 0.0f);
+    l.weight = ssl_param_at(at, c, d->init.kind == SSL_INIT_XAVIER_UNIFORM ? ssl_init_make(SSL_INIT_UNIFORM, bound) : torch,
+                            ssl__name(buf, prefix, "patch_embed.proj.weight"), 4, d->dim, d->channels, d->patch, d->patch);
+    l.bias = ssl__bias(at, c, ssl__name(buf, prefix, "patch_embed.proj.bias"), in, d->dim, torch);
+    return l;
+}
+
+SSL_API ssl_vit *ssl_vit_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_vit_desc *desc)
+{
+    ssl_vit *v = (ssl_vit *)ssl__model(c, at, sizeof *v);
+    ssl_vit_desc *d = &v->d;
+    ssl_block_desc bd = SSL_ZERO;
+    char buf[256];
+    int i, grid;
+    if (c->status) return v;
+    if (!ssl_vit_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_vit_new: the ssl_vit_desc is not initialized: write `ssl_vit_desc d = SSL_ZERO;`"); return v; }
+    if (d->patch < 1 || d->image_size % d->patch) { ssl__fail(c, SSL_E_ARG, at, "ssl_vit_new: image_size %d is not a multiple of patch %d", d->image_size, d->patch); return v; }
+    grid = d->image_size / d->patch;
+    v->tokens = grid * grid;
+    if (!d->no_class_token) v->cls = ssl__token_new(at, c, prefix, "cls_token", 1, d->dim, d->init.kind == SSL_INIT_XAVIER_UNIFORM ? 0.02f : 1e-6f);
+    if (d->pos == SSL_POS_SINCOS) v->pos = ssl__sincos_new(at, c, ssl__name(buf, prefix, "pos_embed"), d->dim, grid, !d->no_class_token);
+    if (d->pos == SSL_POS_LEARNED) v->pos = ssl__token_new(at, c, prefix, "pos_embed", v->tokens + !d->no_class_token, d->dim, 0.02f);
+    v->embed = ssl__patch_embed_new(at, c, prefix, d);
+    v->block = (ssl_block *)ssl__model(c, at, sizeof *v->block * (size_t)d->depth);
+    bd.dim = d->dim; bd.heads = d->heads; bd.hidden = d->hidden; bd.dropout = d->dropout; bd.init = d->init;
+    for (i = 0; i < d->depth && !c->status; i++) {
+        bd.drop_path = d->depth > 1 ? d->drop_path * (float)i / (float)(d->depth - 1) : d->drop_path;
+        v->block[i] = ssl_block_new_at(at, c, ssl__name_i(buf, prefix, "blocks", i), &bd);
+    }
+    v->norm = ssl_norm_new_at(at, c, ssl__name(buf, prefix, "norm"), d->dim, 1e-6f);
+    return v;
+}
+
+/* [B,C,H,W] -> patch tokens with positions [B,L,D], no class token yet */
+static ssl_tensor *ssl__vit_embed(const char *at, const ssl_vit *v, ssl_tensor *images)
+{
+    const ssl_vit_desc *d = &v->d;
+    ssl_ctx *c = v->ctx;
+    ssl_tensor *x, *pos, *w = v->embed.weight;
+    char s[96];
+    if (c->status) return &c->nil;
+    if (images->ndim != 4 || images->dim[1] != d->channels || images->dim[2] != d->image_size || images->dim[3] != d->image_size)
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_vit_forward: images%s: [B,%d,%d,%d] is needed", ssl__shape(images, s), d->channels, d->image_size, d->image_size);
+    x = ssl_patchify_at(at, images, d->patch, SSL_PATCH_CHANNEL_ROW_COL);
+    x = ssl_linear_at(at, x, ssl__view(at, w, 0, 2, d->dim, d->channels * d->patch * d->patch), v->embed.bias);
+    if (!v->pos) return x;
+    pos = ssl__view(at, v->pos, v->cls ? d->dim : 0, 2, v->tokens, d->dim);
+    return ssl_add_at(at, x, pos);
+}
+/* n rows [1,1,D] -> [B,1,D] */
+static ssl_tensor *ssl__repeat(const char *at, ssl_tensor *t, int batch, int tokens)
+{ return ssl_add_at(at, ssl_input_at(at, t->ctx, NULL, 3, batch, tokens, ssl__last(t)), t); }
+
+/* [B,T,D] -> [B,1+T,D] normed tokens of the encoder */
+static ssl_tensor *ssl__vit_encode(const char *at, const ssl_vit *v, ssl_tensor *x)
+{
+    ssl_tensor *both[2], *cls = v->cls;
+    int i;
+    if (v->ctx->status) return &v->ctx->nil;
+    if (cls) {
+        if (v->pos) cls = ssl_add_at(at, cls, ssl__view(at, v->pos, 0, 2, 1, v->d.dim));
+        both[0] = ssl__repeat(at, cls, x->dim[0], 1);
+        both[1] = x;
+        x = ssl_concat_at(at, 1, 2, both);
+    }
+    x = ssl_dropout_at(at, x, v->d.dropout);
+    for (i = 0; i < v->d.depth; i++) x = ssl_block_forward_at(at, &v->block[i], x, NULL);
+    return ssl__ln(at, x, &v->norm);
+}
+SSL_API ssl_tensor *ssl_vit_forward_at(const char *at, const ssl_vit *v, ssl_tensor *images) { return ssl__vit_encode(at, v, ssl__vit_embed(at, v, images)); }
+
+/* The class token, or the mean of the patch tokens. */
+SSL_API ssl_tensor *ssl_vit_pool_at(const char *at, const ssl_vit *v, ssl_tensor *tokens)
+{
+    const int mean = v->d.no_class_token || v->d.mean_pool;
+    if (v->ctx->status) return &v->ctx->nil;
+    if (v->cls) tokens = mean ? ssl_slice_at(at, tokens, 1, 1, tokens->dim[1]) : ssl_slice_at(at, tokens, 1, 0, 1);
+    return mean ? ssl_mean_axes_at(at, tokens, SSL_AXIS(1), 0) : ssl_reshape_at(at, tokens, 2, -1, v->d.dim);
+}
 
 /* ==== >>resnet ======================================================================================= */
 
 /* ==== >>apl ==== puzzle: absolute position localization ============================================== */
+SSL_API int ssl_apl_desc_resolve(const ssl_apl_desc *in, ssl_apl_desc *out)
+{
+    ssl_apl_desc d = SSL_ZERO;
+    if (in) d = *in;
+    if (d._start_canary || d._end_canary) return 0;
+    d.image_size = SSL__DEF(d.image_size, 32);
+    d.channels = SSL__DEF(d.channels, 3);
+    d.grid = SSL__DEF(d.grid, 4);
+    d.crop = SSL__DEF(d.crop, 1);
+    d.encoder = d.encoder == SSL_APL_ENCODER_DEFAULT ? SSL_APL_FLATTEN : d.encoder;
+    d.dim = SSL__DEF(d.dim, 192);
+    d.depth = SSL__DEF(d.depth, 4);
+    d.heads = SSL__DEF(d.heads, 4);
+    d.hidden_mult = SSL__DEF(d.hidden_mult, 3);
+    d.act = d.act == SSL_ACT_DEFAULT ? SSL_ACT_RELU : d.act;
+    d.method = d.method == SSL_APL_METHOD_DEFAULT ? SSL_APL_MASKED : d.method;
+    *out = d;
+    return 1;
+}
+
+static int ssl__apl_sizes(const char *at, ssl_apl *m)
+{
+    const ssl_apl_desc *d = &m->d;
+    const int crop = SSL__MAX(d->crop, 0);
+    m->patch = d->grid > 0 ? d->image_size / d->grid : 0;
+    m->cropped = m->patch - crop;
+    m->tokens = d->grid * d->grid;
+    m->token_dim = d->encoder == SSL_APL_FLATTEN ? d->channels * m->cropped * m->cropped : d->dim;
+    if (m->cropped < 1) ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_apl_new: image_size %d, grid %d, crop %d leave patches of %d pixels: take a smaller grid or crop", d->image_size, d->grid, crop, m->cropped);
+    else if (d->heads < 1 || m->token_dim % d->heads)
+        ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_apl_new: tokens of width %d (%d channels of %d x %d pixels) cannot be shared by %d heads: change heads, crop or grid, or set encoder to SSL_APL_LINEAR with a dim",
+                  m->token_dim, d->channels, m->cropped, m->cropped, d->heads);
+    else if (d->patch_dropout < 0.0f || d->patch_dropout >= 1.0f)
+        ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_apl_new: patch_dropout %g: it must be in [0,1)", (double)d->patch_dropout);
+    return !m->ctx->status;
+}
+
+SSL_API ssl_apl *ssl_apl_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_apl_desc *desc)
+{
+    ssl_apl *m = (ssl_apl *)ssl__model(c, at, sizeof *m);
+    const ssl_init torch = ssl_init_make(SSL_INIT_TORCH, 0.0f);
+    ssl_block_desc bd = SSL_ZERO;
+    char p[256];
+    int i;
+    if (c->status) return m;
+    if (!ssl_apl_desc_resolve(desc, &m->d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_apl_new: the ssl_apl_desc is not initialized: write `ssl_apl_desc d = SSL_ZERO;`"); return m; }
+    if (!ssl__apl_sizes(at, m)) return m;
+    bd.dim = m->token_dim; bd.heads = m->d.heads; bd.hidden = m->d.hidden_mult * m->token_dim; bd.act = m->d.act;
+    bd.style = m->d.original_attention ? SSL_BLOCK_APL : SSL_BLOCK_TORCH;
+    bd.post_norm = !m->d.pre_norm; bd.dropout = m->d.dropout;
+    if (m->d.encoder == SSL_APL_LINEAR) m->embed = ssl_linear_new_at(at, c, ssl__name(p, prefix, "patch_embed"), m->d.channels * m->cropped * m->cropped, m->token_dim, 0, torch);
+    m->block = (ssl_block *)ssl__model(c, at, sizeof *m->block * (size_t)m->d.depth);
+    for (i = 0; i < m->d.depth && !c->status; i++)
+        m->block[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, m->d.original_attention ? "contextualize" : "encoder.layers", i), &bd);
+    if (m->d.pre_norm) m->norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "encoder.norm"), m->token_dim, 1e-5f);
+    if (m->d.mlp_head) {
+        m->head = ssl_linear_new_at(at, c, ssl__name(p, prefix, "head.0"), m->token_dim, 3 * m->token_dim, 0, torch);
+        m->head2 = ssl_linear_new_at(at, c, ssl__name(p, prefix, "head.3"), 3 * m->token_dim, m->tokens, 0, torch);
+    } else m->head = ssl_linear_new_at(at, c, ssl__name(p, prefix, "head"), m->token_dim, m->tokens, 0, torch);
+    return m;
+}
+
+/* [B,C,H,W] -> [B,T,C k k]: G x G patches, the crop's offset is round-half-even(K/2) */
+static ssl_tensor *ssl__apl_patches(const char *at, const ssl_apl *m, ssl_tensor *images)
+{
+    const ssl_apl_desc *d = &m->d;
+    const int size = d->grid * m->patch, crop = SSL__MAX(d->crop, 0), off = crop / 2 + (crop % 4 == 3);
+    ssl_tensor *x = images;
+    char s[96];
+    if (m->ctx->status) return &m->ctx->nil;
+    if (images->ndim != 4 || images->dim[1] != d->channels || images->dim[2] != d->image_size || images->dim[3] != d->image_size)
+        return ssl__fail(m->ctx, SSL_E_SHAPE, at, "ssl_apl: images%s: [B,%d,%d,%d] is needed", ssl__shape(images, s), d->channels, d->image_size, d->image_size);
+    if (size != d->image_size) x = ssl_slice_at(at, ssl_slice_at(at, x, 2, 0, size), 3, 0, size);
+    x = ssl_patchify_at(at, x, m->patch, SSL_PATCH_CHANNEL_ROW_COL);
+    if (crop == 0) return x;
+    x = ssl_reshape_at(at, x, 5, images->dim[0], m->tokens, d->channels, m->patch, m->patch);
+    x = ssl_slice_at(at, ssl_slice_at(at, x, 3, off, off + m->cropped), 4, off, off + m->cropped);
+    return ssl_reshape_at(at, x, 3, images->dim[0], m->tokens, d->channels * m->cropped * m->cropped);
+}
+/* patches [B,Tk,C k k] -> contextualized tokens [B,Tk,D]; rows with drop = 1 enter as zeros */
+static ssl_tensor *ssl__apl_encode(const char *at, const ssl_apl *m, ssl_tensor *x, ssl_tensor *drop)
+{
+    int i;
+    if (m->d.encoder == SSL_APL_LINEAR) x = ssl__lin(at, x, &m->embed);
+    x = ssl_dropout_at(at, x, m->d.embed_dropout);
+    if (drop) x = ssl_zero_rows_at(at, x, drop);
+    for (i = 0; i < m->d.depth; i++) x = ssl_block_forward_at(at, &m->block[i], x, NULL);
+    return m->d.pre_norm ? ssl__ln(at, x, &m->norm) : x;
+}
+static ssl_tensor *ssl__apl_head(const char *at, const ssl_apl *m, ssl_tensor *z)
+{
+    if (!m->d.mlp_head) return ssl__lin(at, z, &m->head);
+    z = ssl_linear_fused_at(at, z, m->head.weight, m->head.bias, SSL_ACT_RELU, NULL);
+    return ssl__lin(at, ssl_dropout_at(at, z, 0.1f), &m->head2);
+}
+
+SSL_API ssl_tensor *ssl_apl_loss_at(const char *at, const ssl_apl *m, ssl_tensor *images, ssl_apl_trace *trace)
+{
+    ssl_ctx *c = m->ctx;
+    ssl_apl_trace none = SSL_ZERO, *t = trace ? trace : &none;
+    const int T = m->tokens, keep = SSL__MAX((int)((float)T * (1.0f - m->d.patch_dropout) + 0.5f), 1);
+    ssl_tensor *x = ssl__apl_patches(at, m, images);
+    int B;
+    if (c->status) return &c->nil;
+    B = images->dim[0];
+    t->patches = x;
+    t->target = ssl_reshape_at(at, ssl_iota_at(at, c, B * T, 0, 1, T), 2, B, T);
+    if (m->d.method == SSL_APL_SUBSET && (t->ids_keep || m->d.patch_dropout > 0.0f)) {
+        if (!t->ids_keep) t->ids_keep = ssl_slice_ids_at(at, ssl_argsort_at(at, ssl_random_uniform_at(at, c, 2, B, T)), 0, keep);
+        t->target = t->ids_keep; /* the label of a patch is its place */
+        x = ssl_gather_tokens_at(at, x, t->ids_keep);
+    } else if (m->d.method != SSL_APL_SUBSET) {
+        if (!t->drop && m->d.patch_dropout > 0.0f && c->training) t->drop = ssl_bernoulli_at(at, c, B, T, m->d.patch_dropout);
+        if (t->drop && m->d.method == SSL_APL_MASKED) t->target = ssl_ignore_at(at, t->target, t->drop);
+    }
+    t->logits = ssl__apl_head(at, m, ssl__apl_encode(at, m, x, t->drop));
+    return ssl_cross_entropy_at(at, t->logits, t->target, 0.0f);
+}
+
+SSL_API ssl_tensor *ssl_apl_features_at(const char *at, const ssl_apl *m, ssl_tensor *images)
+{ return ssl_mean_axes_at(at, ssl__apl_encode(at, m, ssl__apl_patches(at, m, images), NULL), SSL_AXIS(1), 0); }
 
 /* ==== >>mae ==== masked autoencoder ================================================================== */
+SSL_API int ssl_mae_desc_resolve(const ssl_mae_desc *in, ssl_mae_desc *out)
+{
+    ssl_mae_desc d = SSL_ZERO;
+    if (in) d = *in;
+    if (d._start_canary || d._end_canary) return 0;
+    d.image_size = SSL__DEF(d.image_size, 32);
+    d.patch = SSL__DEF(d.patch, 4);
+    d.channels = SSL__DEF(d.channels, 3);
+    d.dim = SSL__DEF(d.dim, 192);
+    d.depth = SSL__DEF(d.depth, 12);
+    d.heads = SSL__DEF(d.heads, SSL__MAX(d.dim / 64, 1));
+    d.hidden = SSL__DEF(d.hidden, 4 * d.dim);
+    d.decoder_dim = SSL__DEF(d.decoder_dim, 128);
+    d.decoder_depth = SSL__DEF(d.decoder_depth, 4);
+    d.decoder_heads = SSL__DEF(d.decoder_heads, SSL__MAX(d.decoder_dim / 32, 1));
+    d.decoder_hidden = SSL__DEF(d.decoder_hidden, 4 * d.decoder_dim);
+    d.mask_ratio = SSL__DEFF(d.mask_ratio, 0.75f);
+    *out = d;
+    return 1;
+}
+
+SSL_API ssl_mae *ssl_mae_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_mae_desc *desc)
+{
+    ssl_mae *m = (ssl_mae *)ssl__model(c, at, sizeof *m);
+    ssl_mae_desc *d = &m->d;
+    ssl_vit_desc vd = SSL_ZERO;
+    ssl_block_desc bd = SSL_ZERO;
+    char p[256];
+    int i;
+    if (c->status) return m;
+    if (!ssl_mae_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_mae_new: the ssl_mae_desc is not initialized: write `ssl_mae_desc d = SSL_ZERO;`"); return m; }
+    vd.image_size = d->image_size; vd.patch = d->patch; vd.channels = d->channels; vd.dim = d->dim; vd.depth = d->depth; vd.heads = d->heads;
+    vd.hidden = d->hidden; vd.pos = SSL_POS_SINCOS; vd.mean_pool = 1; vd.drop_path = d->drop_path; vd.init = ssl__xavier();
+    m->vit = ssl_vit_new_at(at, c, prefix, &vd);
+    if (c->status) return m;
+    m->tokens = m->vit->tokens;
+    m->keep = (int)((double)m->tokens * (1.0 - (double)d->mask_ratio));
+    if (m->keep < 1 || m->keep >= m->tokens) {
+        ssl__fail(c, SSL_E_ARG, at, "ssl_mae_new: mask_ratio %g of %d patches leaves %d to see and %d to predict: both must be at least 1", (double)d->mask_ratio, m->tokens, m->keep, m->tokens - m->keep);
+        return m;
+    }
+    m->decoder_embed = ssl_linear_new_at(at, c, ssl__name(p, prefix, "decoder_embed"), d->dim, d->decoder_dim, 0, ssl__xavier());
+    m->mask_token = ssl__token_new(at, c, prefix, "mask_token", 1, d->decoder_dim, 0.02f);
+    m->decoder_pos = ssl__sincos_new(at, c, ssl__name(p, prefix, "decoder_pos_embed"), d->decoder_dim, d->image_size / d->patch, 1);
+    m->block = (ssl_block *)ssl__model(c, at, sizeof *m->block * (size_t)d->decoder_depth);
+    bd.dim = d->decoder_dim; bd.heads = d->decoder_heads; bd.hidden = d->decoder_hidden;
+    for (i = 0; i < d->decoder_depth && !c->status; i++) m->block[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, "decoder_blocks", i), &bd);
+    m->decoder_norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "decoder_norm"), d->decoder_dim, 1e-6f);
+    m->decoder_pred = ssl_linear_new_at(at, c, ssl__name(p, prefix, "decoder_pred"), d->decoder_dim, d->patch * d->patch * d->channels, 0, ssl__xavier());
+    return m;
+}
+
+/* (p - mean) / sqrt(var + 1e-6) per patch, unbiased variance.  p [B,L,N] */
+static ssl_tensor *ssl__normalize_patches(const char *at, ssl_tensor *p)
+{
+    const float n = (float)ssl__last(p);
+    const unsigned axis = SSL_AXIS(p->ndim - 1);
+    ssl_tensor *x, *var;
+    if (p->ctx->status) return p;
+    x = ssl_sub_at(at, p, ssl_mean_axes_at(at, p, axis, 1));
+    var = ssl_scale_at(at, ssl_sum_axes_at(at, ssl_square_at(at, x), axis, 1), 1.0f / (n - 1.0f));
+    return ssl_div_at(at, x, ssl_sqrt_at(at, ssl_add_scalar_at(at, var, 1e-6f)));
+}
+
+/* latent [B,1+keep,D] -> [B,1+L,Dd]: mask tokens in the hidden places, positions, decoder blocks */
+static ssl_tensor *ssl__mae_decode(const char *at, const ssl_mae *m, ssl_tensor *latent, ssl_tensor *ids_keep)
+{
+    const int dd = m->d.decoder_dim;
+    ssl_tensor *x = ssl__lin(at, latent, &m->decoder_embed), *part[2], *all;
+    int i;
+    if (m->ctx->status) return &m->ctx->nil;
+    all = ssl__repeat(at, m->mask_token, x->dim[0], m->tokens);
+    part[0] = ssl_slice_at(at, x, 1, 0, 1);
+    part[1] = ssl_scatter_tokens_at(at, all, ssl_slice_at(at, x, 1, 1, 1 + m->keep), ids_keep);
+    x = ssl_add_at(at, ssl_concat_at(at, 1, 2, part), ssl__view(at, m->decoder_pos, 0, 2, 1 + m->tokens, dd));
+    for (i = 0; i < m->d.decoder_depth; i++) x = ssl_block_forward_at(at, &m->block[i], x, NULL);
+    return x;
+}
+
+SSL_API ssl_tensor *ssl_mae_loss_at(const char *at, const ssl_mae *m, ssl_tensor *images, ssl_mae_trace *trace)
+{
+    ssl_ctx *c = m->ctx;
+    ssl_mae_trace none = SSL_ZERO, *t = trace ? trace : &none;
+    ssl_tensor *x = c->status ? &c->nil : ssl__vit_embed(at, m->vit, images), *keep, *hidden, *target;
+    if (c->status) return &c->nil;
+    if (!t->ids_shuffle) t->ids_shuffle = ssl_argsort_at(at, ssl_random_uniform_at(at, c, 2, x->dim[0], m->tokens));
+    keep = ssl_slice_ids_at(at, t->ids_shuffle, 0, m->keep);
+    hidden = ssl_slice_ids_at(at, t->ids_shuffle, m->keep, m->tokens);
+    t->latent = ssl__vit_encode(at, m->vit, ssl_gather_tokens_at(at, x, keep));
+    x = ssl__mae_decode(at, m, t->latent, keep);
+    x = ssl_slice_at(at, x, 1, 1, 1 + m->tokens); /* without the class token */
+    if (trace) t->pred = ssl__lin(at, ssl__ln(at, x, &m->decoder_norm), &m->decoder_pred);
+    x = ssl__lin(at, ssl__ln(at, ssl_gather_tokens_at(at, x, hidden), &m->decoder_norm), &m->decoder_pred);
+    target = ssl_gather_tokens_at(at, ssl_patchify_at(at, images, m->d.patch, SSL_PATCH_ROW_COL_CHANNEL), hidden);
+    return ssl_mse_at(at, x, m->d.norm_pix ? ssl__normalize_patches(at, target) : target);
+}
+
+SSL_API ssl_tensor *ssl_mae_features_at(const char *at, const ssl_mae *m, ssl_tensor *images)
+{ return m->ctx->status ? &m->ctx->nil : ssl_vit_pool_at(at, m->vit, ssl_vit_forward_at(at, m->vit, images)); }
+
+/* ==== >>mask-token-mae ==== mask tokens before the encoder =========================================== */
+SSL_API int ssl_mask_token_mae_desc_resolve(const ssl_mask_token_mae_desc *in, ssl_mask_token_mae_desc *out)
+{
+    ssl_mask_token_mae_desc d = SSL_ZERO;
+    if (in) d = *in;
+    if (d._start_canary || d._end_canary) return 0;
+    d.image_size = SSL__DEF(d.image_size, 32);
+    d.patch = SSL__DEF(d.patch, 4);
+    d.channels = SSL__DEF(d.channels, 3);
+    d.dim = SSL__DEF(d.dim, 192);
+    d.depth = SSL__DEF(d.depth, 12);
+    d.heads = SSL__DEF(d.heads, SSL__MAX(d.dim / 64, 1));
+    d.hidden = SSL__DEF(d.hidden, 4 * d.dim);
+    d.decoder_dim = SSL__DEF(d.decoder_dim, 128);
+    d.decoder_depth = SSL__DEF(d.decoder_depth, 4);
+    d.decoder_heads = SSL__DEF(d.decoder_heads, SSL__MAX(d.decoder_dim / 32, 1));
+    d.decoder_hidden = SSL__DEF(d.decoder_hidden, 4 * d.decoder_dim);
+    d.mask_ratio = SSL__DEFF(d.mask_ratio, 0.75f);
+    d.mask_tokens = SSL__DEF(d.mask_tokens, 1);
+    d.pixel_scale = SSL__DEFF(d.pixel_scale, 255.0f);
+    *out = d;
+    return 1;
+}
+
+SSL_API ssl_mask_token_mae *ssl_mask_token_mae_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_mask_token_mae_desc *desc)
+{
+    ssl_mask_token_mae *m = (ssl_mask_token_mae *)ssl__model(c, at, sizeof *m);
+    ssl_mask_token_mae_desc *d = &m->d;
+    ssl_block_desc bd = SSL_ZERO;
+    char p[256];
+    int i, grid, ppc;
+    if (c->status) return m;
+    if (!ssl_mask_token_mae_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_mask_token_mae_new: the ssl_mask_token_mae_desc is not initialized: write `ssl_mask_token_mae_desc d = SSL_ZERO;`"); return m; }
+    if (d->patch < 1 || d->image_size % d->patch) { ssl__fail(c, SSL_E_ARG, at, "ssl_mask_token_mae_new: image_size %d is not a multiple of patch %d", d->image_size, d->patch); return m; }
+    grid = d->image_size / d->patch;
+    ppc = d->patch * d->patch * d->channels;
+    m->tokens = grid * grid;
+    m->n_hidden = (int)((double)m->tokens * (double)d->mask_ratio);
+    if (m->n_hidden < 1 || m->n_hidden > m->tokens) { ssl__fail(c, SSL_E_ARG, at, "ssl_mask_token_mae_new: mask_ratio %g hides %d of %d patches: at least 1 must be hidden", (double)d->mask_ratio, m->n_hidden, m->tokens); return m; }
+    m->mask_tokens = ssl__token_new(at, c, prefix, "masktokens", d->mask_tokens, d->dim, 0.02f);
+    m->proj_enc = ssl_linear_new_at(at, c, ssl__name(p, prefix, "proj_enc"), ppc, d->dim, 0, ssl__xavier());
+    m->enc_pos = ssl__sincos_new(at, c, ssl__name(p, prefix, "enc_embed"), d->dim, grid, 0);
+    bd.dim = d->dim; bd.heads = d->heads; bd.hidden = d->hidden; bd.eps = 1e-5f;
+    m->encoder = (ssl_block *)ssl__model(c, at, sizeof *m->encoder * (size_t)d->depth);
+    for (i = 0; i < d->depth && !c->status; i++) m->encoder[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, "encoder", i), &bd);
+    m->proj_dec = ssl_linear_new_at(at, c, ssl__name(p, prefix, "proj_dec"), d->dim, d->decoder_dim, 0, ssl__xavier());
+    m->dec_pos = ssl__sincos_new(at, c, ssl__name(p, prefix, "dec_embed"), d->decoder_dim, grid, 0);
+    bd.dim = d->decoder_dim; bd.heads = d->decoder_heads; bd.hidden = d->decoder_hidden;
+    m->decoder = (ssl_block *)ssl__model(c, at, sizeof *m->decoder * (size_t)SSL__MAX(d->decoder_depth, 0));
+    for (i = 0; i < d->decoder_depth && !c->status; i++) m->decoder[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, "decoder", i), &bd);
+    m->norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "decoder_norm"), d->decoder_dim, 1e-5f);
+    m->pred = ssl_linear_new_at(at, c, ssl__name(p, prefix, "decoder_pred"), d->decoder_dim, ppc, 0, ssl__xavier());
+    return m;
+}
+
+static ssl_tensor *ssl__mask_token_encode(const char *at, const ssl_mask_token_mae *m, ssl_tensor *x)
+{
+    int i;
+    x = ssl_add_at(at, x, m->enc_pos);
+    for (i = 0; i < m->d.depth; i++) x = ssl_block_forward_at(at, &m->encoder[i], x, NULL);
+    return x;
+}
+SSL_API ssl_tensor *ssl_mask_token_mae_loss_at(const char *at, const ssl_mask_token_mae *m, ssl_tensor *images, ssl_mask_token_mae_trace *trace)
+{
+    ssl_ctx *c = m->ctx;
+    ssl_mask_token_mae_trace none = SSL_ZERO, *t = trace ? trace : &none;
+    const int L = m->tokens, n = m->n_hidden;
+    ssl_tensor *x, *hidden, *tokens;
+    int i, B;
+    if (c->status) return &c->nil;
+    B = images->dim[0];
+    t->patches = ssl_patchify_at(at, images, m->d.patch, SSL_PATCH_CHANNEL_ROW_COL);
+    if (!t->ids_shuffle) t->ids_shuffle = ssl_argsort_at(at, ssl_random_uniform_at(at, c, 2, m->d.per_image ? B : 1, L));
+    if (!t->token_index) t->token_index = ssl_random_ids_at(at, c, 1, n, m->d.mask_tokens);
+    hidden = ssl_slice_ids_at(at, t->ids_shuffle, 0, n);
+    if (hidden->dim[0] != B) hidden = ssl_repeat_ids_at(at, hidden, B);
+    tokens = ssl_gather_tokens_at(at, m->mask_tokens, ssl_repeat_ids_at(at, t->token_index, 1));
+    tokens = ssl_add_at(at, ssl_input_at(at, c, NULL, 3, B, n, m->d.dim), tokens);
+    x = ssl_scatter_tokens_at(at, ssl__lin(at, t->patches, &m->proj_enc), tokens, hidden);
+    x = ssl_add_at(at, ssl__lin(at, ssl__mask_token_encode(at, m, x), &m->proj_dec), m->dec_pos);
+    for (i = 0; i < m->d.decoder_depth; i++) x = ssl_block_forward_at(at, &m->decoder[i], x, NULL);
+    t->pred = ssl__lin(at, ssl__ln(at, x, &m->norm), &m->pred);
+    x = ssl_mse_at(at, ssl_gather_tokens_at(at, t->pred, hidden), ssl_gather_tokens_at(at, t->patches, hidden));
+    return ssl_scale_at(at, x, m->d.pixel_scale * m->d.pixel_scale);
+}
+SSL_API ssl_tensor *ssl_mask_token_mae_features_at(const char *at, const ssl_mask_token_mae *m, ssl_tensor *images)
+{
+    ssl_tensor *x = m->ctx->status ? &m->ctx->nil : ssl__lin(at, ssl_patchify_at(at, images, m->d.patch, SSL_PATCH_CHANNEL_ROW_COL), &m->proj_enc);
+    return ssl_mean_axes_at(at, ssl__mask_token_encode(at, m, x), SSL_AXIS(1), 0);
+}
+
+SSL_API float ssl_psnr(const ssl_tensor *pred, const ssl_tensor *target, int each_own_scale)
+{
+    ssl_ctx *c = pred->ctx;
+    const int64_t n = ssl_numel(pred);
+    float *p = (float *)ssl__aux(c, "ssl_psnr", sizeof(float) * (size_t)n), *q = (float *)ssl__aux(c, "ssl_psnr", sizeof(float) * (size_t)n);
+    double sp = 255.0, st = 255.0, mp = -1e30, mt = -1e30, sum = 0.0;
+    int64_t i;
+    if (!p || !q || n != ssl_numel(target) || !ssl_to_host(pred, p) || !ssl_to_host(target, q)) return ssl__bits(0x7fc00000u);
+    for (i = 0; i < n; i++) { mp = SSL__MAX(mp, (double)p[i]); mt = SSL__MAX(mt, (double)q[i]); }
+    if (each_own_scale) { sp = mp <= 1.0 ? 255.0 : 1.0; st = mt <= 1.0 ? 255.0 : 1.0; }
+    for (i = 0; i < n; i++) { const double d = sp * (double)p[i] - st * (double)q[i]; sum += d * d; }
+    return (float)(10.0 * log10(255.0 * 255.0 * (double)n / sum));
+}
+
+/* ==== >>randsac ==== random segments, autoregressive ================================================= */
+SSL_API int ssl_randsac_desc_resolve(const ssl_randsac_desc *in, ssl_randsac_desc *out)
+{
+    ssl_randsac_desc d = SSL_ZERO;
+    if (in) d = *in;
+    if (d._start_canary || d._end_canary) return 0;
+    d.image_size = SSL__DEF(d.image_size, 32);
+    d.patch = SSL__DEF(d.patch, 4);
+    d.channels = SSL__DEF(d.channels, 3);
+    d.segments = d.segments == SSL_SEGMENTS_DEFAULT ? SSL_SEGMENTS_SQUARE : d.segments;
+    d.segment = SSL__DEF(d.segment, 2);
+    d.blobs = SSL__DEF(d.blobs, 8);
+    d.groups = SSL__DEF(d.groups, 1);
+    d.dim = SSL__DEF(d.dim, 192);
+    d.depth = SSL__DEF(d.depth, 6);
+    d.heads = SSL__DEF(d.heads, SSL__MAX(d.dim / 64, 1));
+    d.hidden = SSL__DEF(d.hidden, 4 * d.dim);
+    d.decoder_depth = SSL__DEF(d.decoder_depth, 4);
+    d.act = d.act == SSL_ACT_DEFAULT ? SSL_ACT_GELU : d.act;
+    *out = d;
+    return 1;
+}
+
+static int ssl__randsac_sizes(const char *at, ssl_randsac *m)
+{
+    const ssl_randsac_desc *d = &m->d;
+    ssl_ctx *c = m->ctx;
+    m->grid = d->patch > 0 ? d->image_size / d->patch : 0;
+    m->tokens = m->grid * m->grid;
+    m->n_segments = d->segments == SSL_SEGMENTS_BLOB ? d->blobs : d->segment > 0 ? (m->grid / d->segment) * (m->grid / d->segment) : 0;
+    if (d->patch < 1 || d->image_size % d->patch) ssl__fail(c, SSL_E_ARG, at, "ssl_randsac_new: image_size %d is not a multiple of patch %d", d->image_size, d->patch);
+    else if (d->segments == SSL_SEGMENTS_SQUARE && (d->segment < 1 || m->grid % d->segment || m->grid % (d->segment * d->groups)))
+        ssl__fail(c, SSL_E_ARG, at, "ssl_randsac_new: a grid of %d x %d patches cannot be cut into segments of %d x %d in groups of %d x %d: each must divide the grid",
+                  m->grid, m->grid, d->segment, d->segment, d->groups, d->groups);
+    else if (m->n_segments < 2) ssl__fail(c, SSL_E_ARG, at, "ssl_randsac_new: %d segment: at least 2 are needed, the first is never predicted; take smaller segments", m->n_segments);
+    else if (d->segments == SSL_SEGMENTS_BLOB && (d->groups < 1 || d->groups > d->blobs))
+        ssl__fail(c, SSL_E_ARG, at, "ssl_randsac_new: %d blobs in %d groups: there must be 1 to %d groups", d->blobs, d->groups, d->blobs);
+    return !c->status;
+}
+
+SSL_API ssl_randsac *ssl_randsac_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_randsac_desc *desc)
+{
+    ssl_randsac *m = (ssl_randsac *)ssl__model(c, at, sizeof *m);
+    ssl_randsac_desc *d = &m->d;
+    const ssl_init torch = ssl_init_make(SSL_INIT_TORCH, 0.0f);
+    ssl_block_desc bd = SSL_ZERO;
+    char p[256];
+    int i, ppc;
+    if (c->status) return m;
+    if (!ssl_randsac_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_randsac_new: the ssl_randsac_desc is not initialized: write `ssl_randsac_desc d = SSL_ZERO;`"); return m; }
+    if (!ssl__randsac_sizes(at, m)) return m;
+    ppc = d->patch * d->patch * d->channels;
+    bd.dim = d->dim; bd.heads = d->heads; bd.hidden = d->hidden; bd.act = d->act; bd.style = SSL_BLOCK_TORCH; bd.dropout = d->dropout;
+    m->pos = ssl_param_at(at, c, ssl_init_make(SSL_INIT_NORMAL, 0.02f), ssl__name(p, prefix, "pos"), 4, 1, m->grid, m->grid, d->dim);
+    ssl__no_decay(m->pos);
+    m->in_proj = ssl_linear_new_at(at, c, ssl__name(p, prefix, "in_proj"), ppc, d->dim, 0, torch);
+    m->encoder = (ssl_block *)ssl__model(c, at, sizeof *m->encoder * (size_t)d->depth);
+    for (i = 0; i < d->depth && !c->status; i++) m->encoder[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, "transformer.encoder.layers", i), &bd);
+    m->encoder_norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "transformer.encoder.norm"), d->dim, 1e-5f);
+    if (!d->no_skip) {
+        m->skip_w = ssl_param_at(at, c, torch, ssl__name(p, prefix, "transformer.skip_connection.weight"), 2, d->decoder_depth, d->depth);
+        m->skip_b = ssl__bias(at, c, ssl__name(p, prefix, "transformer.skip_connection.bias"), d->depth, d->decoder_depth, torch);
+    }
+    bd.cross = 1;
+    m->decoder = (ssl_block *)ssl__model(c, at, sizeof *m->decoder * (size_t)d->decoder_depth);
+    for (i = 0; i < d->decoder_depth && !c->status; i++) m->decoder[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, "transformer.decoder.layers", i), &bd);
+    m->decoder_norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "transformer.decoder.norm"), d->dim, 1e-5f);
+    m->out_proj = ssl_linear_new_at(at, c, ssl__name(p, prefix, "out_proj"), d->dim, ppc, 0, torch);
+    return m;
+}
+
+/* Order of the squares, I32 [B,S]. Hierarchical: a draw per group decides first, a draw per segment inside it. */
+static ssl_tensor *ssl__randsac_order(const char *at, const ssl_randsac *m, int B)
+{
+    ssl_ctx *c = m->ctx;
+    const int S = m->n_segments, side = m->grid / m->d.segment, per = m->d.groups, gside = side / per;
+    ssl_tensor *u, *big;
+    int32_t *group;
+    int s;
+    if (c->status) return &c->nil;
+    if (m->d.raster) return ssl_reshape_at(at, ssl_iota_at(at, c, B * S, 0, 1, S), 2, B, S);
+    u = ssl_random_uniform_at(at, c, 2, B, S);
+    if (per == 1) return ssl_argsort_at(at, u);
+    group = (int32_t *)ssl__aux(c, at, sizeof *group * (size_t)S);
+    for (s = 0; group && s < S; s++) group[s] = (s / side / per) * gside + s % side / per;
+    big = ssl_index_select_at(at, ssl_reshape_at(at, ssl_random_uniform_at(at, c, 2, B, gside * gside), 3, B, gside * gside, 1), ssl_input_i32_at(at, c, group, 1, S));
+    return ssl_argsort_at(at, ssl_add_at(at, ssl_scale_at(at, ssl_reshape_at(at, big, 2, B, S), 65536.0f), u)); /* u < 1: ties of groups only */
+}
+
+/* src [B,Qs,D] through the encoder; memory of decoder layer i = sum_l w[i,l] norm(level l) + b[i] -> [decoder_depth, B Q D] */
+static ssl_tensor *ssl__randsac_encode(const char *at, const ssl_randsac *m, ssl_tensor *x, ssl_tensor *mask)
+{
+    ssl_ctx *c = m->ctx;
+    ssl_tensor **level = (ssl_tensor **)ssl__aux(c, at, sizeof *level * (size_t)m->d.depth), *all;
+    int i;
+    if (c->status) return &c->nil;
+    for (i = 0; i < m->d.depth; i++) {
+        x = ssl_block_forward_at(at, &m->encoder[i], x, mask);
+        level[i] = ssl_reshape_at(at, ssl__ln(at, x, &m->encoder_norm), 2, 1, -1);
+    }
+    if (m->d.no_skip) return level[m->d.depth - 1];
+    all = ssl_concat_at(at, 0, m->d.depth, level);
+    return ssl_add_at(at, ssl_matmul_t_at(at, m->skip_w, all, 0, 0), ssl_reshape_at(at, m->skip_b, 2, m->d.decoder_depth, 1));
+}
+
+/* queries [B,Q,D] read the memories layer by layer -> predicted pixels [B,Q,P P C] */
+static ssl_tensor *ssl__randsac_decode(const char *at, const ssl_randsac *m, ssl_tensor *query, ssl_tensor *memory, ssl_tensor *mask, ssl_tensor *memory_mask)
+{
+    ssl_tensor *x = query;
+    int i;
+    if (m->ctx->status) return &m->ctx->nil;
+    for (i = 0; i < m->d.decoder_depth; i++) {
+        ssl_tensor *mem = m->d.no_skip ? memory : ssl_slice_at(at, memory, 0, i, i + 1);
+        x = ssl_block_decode_at(at, &m->decoder[i], x, ssl_reshape_at(at, mem, 3, query->dim[0], -1, m->d.dim), mask, memory_mask);
+    }
+    return ssl__lin(at, ssl__ln(at, x, &m->decoder_norm), &m->out_proj);
+}
+
+/* Squares: source = all segments but the last, queries = positions of all but the first, one mask for everything. */
+static ssl_tensor *ssl__randsac_squares(const char *at, const ssl_randsac *m, ssl_tensor *patches, ssl_tensor *tokens, ssl_tensor *pos, ssl_randsac_trace *t)
+{
+    ssl_ctx *c = m->ctx;
+    const int L = m->tokens, MM = m->d.segment * m->d.segment, Q = L - MM;
+    ssl_tensor *mask, *rest;
+    if (!t->ids_shuffle) t->ids_shuffle = ssl__randsac_order(at, m, tokens->dim[0]);
+    t->order = ssl_segment_tokens_at(at, t->ids_shuffle, m->grid, m->d.segment);
+    rest = ssl_slice_ids_at(at, t->order, MM, L);
+    mask = ssl_reshape_at(at, ssl_segment_mask_at(at, ssl_reshape_at(at, ssl_iota_at(at, c, Q, 0, MM, Q), 2, 1, Q), 0), 2, Q, Q);
+    t->memory = ssl__randsac_encode(at, m, ssl_gather_tokens_at(at, tokens, ssl_slice_ids_at(at, t->order, 0, Q)), mask);
+    t->pred = ssl__randsac_decode(at, m, ssl_gather_tokens_at(at, pos, rest), t->memory, mask, mask);
+    t->target = ssl_gather_tokens_at(at, patches, rest);
+    if (!m->d.raw_target) t->target = ssl__normalize_patches(at, t->target);
+    return ssl_mse_at(at, t->pred, t->target);
+}
+
+/* Blobs differ in size, so nothing is cut off: a query of segment s sees segments before s, those of the first are left out of the loss. */
+static ssl_tensor *ssl__randsac_blobs(const char *at, const ssl_randsac *m, ssl_tensor *patches, ssl_tensor *tokens, ssl_tensor *pos, ssl_randsac_trace *t)
+{
+    ssl_ctx *c = m->ctx;
+    const int B = tokens->dim[0], L = m->tokens;
+    ssl_tensor *mask, *first, *error, *kept;
+    t->rank = ssl_blob_segments_at(at, c, B, m->grid, m->d.blobs, m->d.groups);
+    mask = ssl_segment_mask_at(at, t->rank, 0);
+    first = ssl_first_segment_at(at, t->rank);
+    t->memory = ssl__randsac_encode(at, m, tokens, mask);
+    t->pred = ssl__randsac_decode(at, m, pos, t->memory, mask, ssl_segment_mask_at(at, t->rank, 1));
+    t->target = m->d.raw_target ? patches : ssl__normalize_patches(at, patches);
+    error = ssl_sum_at(at, ssl_square_at(at, ssl_zero_rows_at(at, ssl_sub_at(at, t->pred, t->target), first)));
+    kept = ssl_sum_at(at, ssl_zero_rows_at(at, ssl_add_scalar_at(at, ssl_input_at(at, c, NULL, 3, B, L, 1), 1.0f), first));
+    return ssl_div_at(at, error, ssl_scale_at(at, kept, (float)(m->d.patch * m->d.patch * m->d.channels)));
+}
+
+SSL_API ssl_tensor *ssl_randsac_loss_at(const char *at, const ssl_randsac *m, ssl_tensor *images, ssl_randsac_trace *trace)
+{
+    ssl_ctx *c = m->ctx;
+    ssl_randsac_trace none = SSL_ZERO, *t = trace ? trace : &none;
+    ssl_tensor *patches, *tokens, *pos, *loss;
+    char s[96];
+    if (c->status) return &c->nil;
+    if (images->ndim != 4 || images->dim[1] != m->d.channels || images->dim[2] != m->d.image_size || images->dim[3] != m->d.image_size)
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_randsac_loss: images%s: [B,%d,%d,%d] is needed", ssl__shape(images, s), m->d.channels, m->d.image_size, m->d.image_size);
+    patches = ssl_patchify_at(at, images, m->d.patch, SSL_PATCH_ROW_COL_CHANNEL);
+    pos = ssl__view(at, m->pos, 0, 2, m->tokens, m->d.dim);
+    tokens = ssl_add_at(at, ssl__lin(at, patches, &m->in_proj), pos);
+    pos = ssl_add_at(at, ssl_input_at(at, c, NULL, 3, images->dim[0], m->tokens, m->d.dim), pos);
+    loss = m->d.segments == SSL_SEGMENTS_BLOB ? ssl__randsac_blobs(at, m, patches, tokens, pos, t) : ssl__randsac_squares(at, m, patches, tokens, pos, t);
+    if (trace && !m->d.no_skip) t->memory = ssl_reshape_at(at, t->memory, 4, m->d.decoder_depth, images->dim[0], -1, m->d.dim);
+    return loss;
+}
+
+SSL_API ssl_tensor *ssl_randsac_features_at(const char *at, const ssl_randsac *m, ssl_tensor *images)
+{
+    ssl_tensor *x;
+    int i;
+    if (m->ctx->status) return &m->ctx->nil;
+    x = ssl__lin(at, ssl_patchify_at(at, images, m->d.patch, SSL_PATCH_ROW_COL_CHANNEL), &m->in_proj);
+    x = ssl_add_at(at, x, ssl__view(at, m->pos, 0, 2, m->tokens, m->d.dim));
+    for (i = 0; i < m->d.depth; i++) x = ssl_block_forward_at(at, &m->encoder[i], x, NULL);
+    return ssl_mean_axes_at(at, ssl__ln(at, x, &m->encoder_norm), SSL_AXIS(1), 0);
+}
 
 /* ==== >>contrast ==== NT-Xent and friends ============================================================ */
+SSL_API ssl_tensor *ssl_nt_xent_at(const char *at, ssl_tensor *a, ssl_tensor *b, float temperature, ssl_nt_xent_kind kind)
+{
+    ssl_ctx *c = a->ctx;
+    ssl_tensor *both[2], *z, *s, *sum, *pos;
+    int n;
+    char sa[96], sb[96];
+    if (c->status) return &c->nil;
+    if (a->ndim != 2 || b->ndim != 2 || a->dim[0] != b->dim[0] || a->dim[1] != b->dim[1] || a->dim[0] < 2)
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_nt_xent: a%s b%s: both must be [N,D] with N >= 2 images", ssl__shape(a, sa), ssl__shape(b, sb));
+    if (!(temperature > 0.0f)) return ssl__fail(c, SSL_E_ARG, at, "ssl_nt_xent: temperature %g: it must be positive", (double)temperature);
+    n = a->dim[0];
+    both[0] = a; both[1] = b;
+    z = ssl_concat_at(at, 0, 2, both);
+    if (kind == SSL_NT_XENT_DEFAULT) z = ssl_l2_normalize_at(at, z, 1e-12f);
+    s = ssl_scale_at(at, ssl_matmul_t_at(at, z, z, 0, 1), 1.0f / temperature); /* [2N,2N] */
+    if (kind != SSL_NT_XENT_BOLTS_MODULE) return ssl_cross_entropy_at(at, ssl_mask_diagonal_at(at, s, -1e30f), ssl_iota_at(at, c, 2 * n, n, 1, 2 * n), 0.0f);
+    sum = ssl_sum_axes_at(at, ssl_exp_at(at, s), SSL_AXIS(1), 0);
+    sum = ssl_add_scalar_at(at, ssl_clamp_min_at(at, ssl_add_scalar_at(at, sum, -expf(1.0f / temperature)), 1e-6f), 1e-6f);
+    pos = ssl_scale_at(at, ssl_mean_at(at, ssl_sum_axes_at(at, ssl_mul_at(at, a, b), SSL_AXIS(1), 0)), 1.0f / temperature);
+    return ssl_sub_at(at, ssl_mean_at(at, ssl_log_at(at, sum)), pos);
+}
+
+SSL_API int ssl_simclr_desc_resolve(const ssl_simclr_desc *in, ssl_simclr_desc *out)
+{
+    ssl_simclr_desc d = SSL_ZERO;
+    if (in) d = *in;
+    if (d._start_canary || d._end_canary || !ssl_vit_desc_resolve(&d.vit, &d.vit)) return 0;
+    d.projector_hidden = SSL__DEF(d.projector_hidden, d.vit.dim);
+    d.projector_out = SSL__DEF(d.projector_out, 128);
+    d.temperature = SSL__DEF(d.temperature, 0.2f);
+    *out = d;
+    return 1;
+}
+SSL_API ssl_simclr *ssl_simclr_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_simclr_desc *desc)
+{
+    ssl_simclr *m = (ssl_simclr *)ssl__model(c, at, sizeof *m);
+    char p[256];
+    if (c->status) return m;
+    if (!ssl_simclr_desc_resolve(desc, &m->d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_simclr_new: the ssl_simclr_desc is not initialized: write `ssl_simclr_desc d = SSL_ZERO;`"); return m; }
+    m->vit = ssl_vit_new_at(at, c, prefix, &m->d.vit);
+    m->fc1 = ssl_linear_new_at(at, c, ssl__name(p, prefix, "projector.0"), m->d.vit.dim, m->d.projector_hidden, 0, ssl__xavier());
+    m->fc2 = ssl_linear_new_at(at, c, ssl__name(p, prefix, "projector.2"), m->d.projector_hidden, m->d.projector_out, 0, ssl__xavier());
+    return m;
+}
+SSL_API ssl_tensor *ssl_simclr_features_at(const char *at, const ssl_simclr *m, ssl_tensor *images)
+{ return m->ctx->status ? &m->ctx->nil : ssl_vit_pool_at(at, m->vit, ssl_vit_forward_at(at, m->vit, images)); }
+SSL_API ssl_tensor *ssl_simclr_loss_at(const char *at, const ssl_simclr *m, ssl_tensor *view1, ssl_tensor *view2)
+{
+    ssl_ctx *c = m->ctx;
+    ssl_tensor *both[2], *z;
+    int n;
+    if (c->status) return &c->nil;
+    n = view1->dim[0];
+    both[0] = view1; both[1] = view2;
+    z = ssl_simclr_features_at(at, m, ssl_concat_at(at, 0, 2, both)); /* one pass over both views */
+    z = ssl__lin(at, ssl_linear_fused_at(at, z, m->fc1.weight, m->fc1.bias, SSL_ACT_RELU, NULL), &m->fc2);
+    return ssl_nt_xent_at(at, ssl_slice_at(at, z, 0, 0, n), ssl_slice_at(at, z, 0, n, 2 * n), m->d.temperature, SSL_NT_XENT_DEFAULT);
+}
+
+/* ==== >>fmc ==== contrast of feature maps ============================================================ */
+SSL_API ssl_tensor *ssl_amdim_nce_at(const char *at, ssl_tensor *src, ssl_tensor *trg, float tclip, ssl_tensor **reg)
+{
+    ssl_ctx *c = src->ctx;
+    ssl_tensor *s, *e, *eye, *pos, *neg;
+    int B, n, d;
+    char a[96], b[96];
+    if (c->status) return &c->nil;
+    if (src->ndim != 2 || trg->ndim != 3 || src->dim[0] != trg->dim[0] || src->dim[1] != trg->dim[2] || src->dim[0] < 2)
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_amdim_nce: src%s trg%s: [B,D] and [B,n,D] with B >= 2 are needed", ssl__shape(src, a), ssl__shape(trg, b));
+    B = src->dim[0]; d = src->dim[1]; n = trg->dim[1];
+    s = ssl_scale_at(at, ssl_matmul_t_at(at, src, ssl_reshape_at(at, trg, 2, B * n, d), 0, 1), 1.0f / sqrtf((float)d)); /* [B,B n] */
+    *reg = ssl_scale_at(at, ssl_mean_at(at, ssl_square_at(at, s)), 0.05f);
+    s = ssl_reshape_at(at, ssl_tanh_clip_at(at, s, tclip), 3, B, B, n);
+    e = ssl_exp_at(at, ssl_add_scalar_at(at, s, -tclip)); /* s <= tclip: no overflow */
+    eye = ssl_reshape_at(at, ssl_mask_diagonal_at(at, ssl_input_at(at, c, NULL, 2, B, B), 1.0f), 3, B, B, 1);
+    pos = ssl_sum_axes_at(at, ssl_mul_at(at, s, eye), SSL_AXIS(1), 0);                                                  /* [B,n] */
+    neg = ssl_sum_axes_at(at, ssl_mul_at(at, e, ssl_add_scalar_at(at, ssl_scale_at(at, eye, -1.0f), 1.0f)), SSL_AXIS(1) | SSL_AXIS(2), 0); /* [B] */
+    neg = ssl_add_at(at, ssl_exp_at(at, ssl_add_scalar_at(at, pos, -tclip)), ssl_reshape_at(at, neg, 2, B, 1));
+    return ssl_mean_at(at, ssl_sub_at(at, ssl_log_at(at, neg), ssl_add_scalar_at(at, pos, -tclip)));
+}
+
+static ssl_tensor *ssl__map_tokens(const char *at, ssl_tensor *map) /* [B,C,H,W] -> [B,H W,C] */
+{ return map->ctx->status ? map : ssl_permute_at(at, ssl_reshape_at(at, map, 3, map->dim[0], map->dim[1], -1), 0, 2, 1); }
+
+/* One direction of one comparison. */
+static ssl_tensor *ssl__fmc_one(const char *at, ssl_tensor *source, ssl_tensor *target, const int32_t *loc, float tclip, ssl_tensor **reg)
+{
+    ssl_ctx *c = source->ctx;
+    ssl_tensor *x = ssl__map_tokens(at, source), *index;
+    if (c->status) return &c->nil;
+    index = loc ? ssl_input_i32_at(at, c, loc, 2, x->dim[0], 1) : ssl_random_ids_at(at, c, x->dim[0], 1, x->dim[1]);
+    x = ssl_reshape_at(at, ssl_gather_tokens_at(at, x, index), 2, x->dim[0], x->dim[2]);
+    return ssl_amdim_nce_at(at, x, ssl__map_tokens(at, target), tclip, reg);
+}
+
+/* "01, 1r" -> pairs of map indices; a bad string or a missing map is an error. Returns the number of comparisons, 0 on failure. */
+static int ssl__fmc_parse(const char *at, ssl_ctx *c, const char *text, int n_maps, int pair[16][2])
+{
+    ssl_rng rng = ssl_rng_make(c->seed, ssl_rng_stream(c));
+    const char *p = text;
+    int n = 0, k;
+    while (*p) {
+        if (*p == ',' || *p == ' ') { p++; continue; }
+        for (k = 0; k < 2; k++, p++) {
+            const int i = n < 16 && *p == 'r' ? ssl_rng_below(&rng, n_maps) : n < 16 && *p >= '0' && *p <= '9' ? *p - '0' : -1;
+            if (i < 0 || i >= n_maps) {
+                ssl__fail(c, SSL_E_ARG, at, "ssl_fmc: comparisons \"%s\": place %d is not the index of one of the %d maps (0 to %d) or r; write e.g. \"01, 1r\", at most 16 pairs", text, (int)(p - text), n_maps, n_maps - 1);
+                return 0;
+            }
+            pair[n][k] = i;
+        }
+        n++;
+    }
+    if (!n) ssl__fail(c, SSL_E_ARG, at, "ssl_fmc: comparisons \"%s\" names no pair of maps; write e.g. \"00, 11\"", text);
+    return n;
+}
+
+SSL_API ssl_tensor *ssl_fmc_at(const char *at, const ssl_fmc_desc *desc, int n_maps, ssl_tensor *const *anchor, ssl_tensor *const *positive, ssl_fmc_trace *trace)
+{
+    ssl_ctx *c = anchor[0]->ctx;
+    ssl_fmc_trace none = SSL_ZERO, *t = trace ? trace : &none;
+    ssl_fmc_desc d = SSL_ZERO;
+    ssl_tensor *loss = NULL, *reg = NULL;
+    int pair[16][2], i, k, n, n_dir, B;
+    if (c->status) return &c->nil;
+    if (desc) d = *desc;
+    if (d._start_canary || d._end_canary) return ssl__fail(c, SSL_E_ARG, at, "ssl_fmc: the ssl_fmc_desc is not initialized: write `ssl_fmc_desc d = SSL_ZERO;`");
+    d.tclip = SSL__DEF(d.tclip, 10.0f);
+    n_dir = d.one_direction ? 1 : 2;
+    if (!(n = ssl__fmc_parse(at, c, d.comparisons ? d.comparisons : "00", n_maps, pair))) return &c->nil;
+    B = anchor[0]->dim[0];
+    for (i = 0; i < n && !c->status; i++) {
+        const int a = t->maps_used ? t->maps_used[2 * i] : pair[i][0], b = t->maps_used ? t->maps_used[2 * i + 1] : pair[i][1];
+        ssl_tensor *l = NULL, *r = NULL;
+        for (k = 0; k < n_dir; k++) {
+            const int32_t *loc = t->loc ? t->loc + (i * n_dir + k) * B : NULL;
+            ssl_tensor *r1, *l1 = ssl__fmc_one(at, k ? positive[a] : anchor[a], k ? anchor[b] : positive[b], loc, d.tclip, &r1);
+            if (c->status) return &c->nil;
+            l = l ? ssl_add_at(at, l, l1) : l1;
+            r = r ? ssl_add_at(at, r, r1) : r1;
+        }
+        t->losses[i] = l = ssl_scale_at(at, l, 1.0f / (float)n_dir);
+        r = ssl_scale_at(at, r, 1.0f / (float)n_dir);
+        loss = loss ? ssl_add_at(at, loss, l) : l;
+        reg = reg ? ssl_add_at(at, reg, r) : r;
+    }
+    t->regularizer = reg;
+    t->n_comparisons = n;
+    return ssl_add_at(at, loss, reg);
+}
+
+/* ==== >>pairs ==== losses on paired embeddings ======================================================= */
+static ssl_tensor *ssl__mean_cos(const char *at, ssl_tensor *p, ssl_tensor *z) { return ssl_mean_at(at, ssl_cosine_similarity_at(at, p, ssl_detach_at(at, z))); }
+SSL_API ssl_tensor *ssl_byol_at(const char *at, ssl_tensor *p1, ssl_tensor *p2, ssl_tensor *z1, ssl_tensor *z2)
+{ return ssl_add_scalar_at(at, ssl_scale_at(at, ssl_add_at(at, ssl__mean_cos(at, p1, z2), ssl__mean_cos(at, p2, z1)), -2.0f), 4.0f); }
+SSL_API ssl_tensor *ssl_simsiam_at(const char *at, ssl_tensor *p1, ssl_tensor *p2, ssl_tensor *z1, ssl_tensor *z2)
+{ return ssl_scale_at(at, ssl_add_at(at, ssl__mean_cos(at, p1, z2), ssl__mean_cos(at, p2, z1)), -0.5f); }
+
+static ssl_tensor *ssl__center_columns(const char *at, ssl_tensor *x) { return ssl_sub_at(at, x, ssl_mean_axes_at(at, x, SSL_AXIS(0), 1)); }
+static ssl_tensor *ssl__standardize_columns(const char *at, ssl_tensor *x, float eps)
+{
+    x = ssl__center_columns(at, x);
+    return ssl_div_at(at, x, ssl_sqrt_at(at, ssl_add_scalar_at(at, ssl_mean_axes_at(at, ssl_square_at(at, x), SSL_AXIS(0), 1), eps)));
+}
+static ssl_tensor *ssl__off_diagonal_sq(const char *at, ssl_tensor *m) { return ssl_sum_at(at, ssl_square_at(at, ssl_mask_diagonal_at(at, m, 0.0f))); }
+static int ssl__pair_ok(const char *at, const char *op, ssl_tensor *a, ssl_tensor *b)
+{
+    char sa[96], sb[96];
+    if (a->ctx->status) return 0;
+    if (a->ndim == 2 && b->ndim == 2 && a->dim[0] == b->dim[0] && a->dim[1] == b->dim[1] && a->dim[0] > 1) return 1;
+    ssl__fail(a->ctx, SSL_E_SHAPE, at, "%s: a%s b%s: both must be [N,D] with N >= 2 images", op, ssl__shape(a, sa), ssl__shape(b, sb));
+    return 0;
+}
+SSL_API ssl_tensor *ssl_barlow_at(const char *at, ssl_tensor *a, ssl_tensor *b, float lambda, float eps)
+{
+    ssl_tensor *c, *diagonal;
+    float n;
+    if (!ssl__pair_ok(at, "ssl_barlow", a, b)) return &a->ctx->nil;
+    n = (float)a->dim[0];
+    a = ssl__standardize_columns(at, a, eps);
+    b = ssl__standardize_columns(at, b, eps);
+    c = ssl_scale_at(at, ssl_matmul_t_at(at, a, b, 1, 0), 1.0f / n);
+    diagonal = ssl_scale_at(at, ssl_sum_axes_at(at, ssl_mul_at(at, a, b), SSL_AXIS(0), 0), 1.0f / n);
+    return ssl_add_at(at, ssl_sum_at(at, ssl_square_at(at, ssl_add_scalar_at(at, diagonal, -1.0f))), ssl_scale_at(at, ssl__off_diagonal_sq(at, c), lambda));
+}
+
+static ssl_tensor *ssl__vicreg_variance(const char *at, ssl_tensor *x, float eps) /* x centered: mean relu(1 - sqrt(var + eps)) */
+{
+    ssl_tensor *var = ssl_scale_at(at, ssl_sum_axes_at(at, ssl_square_at(at, x), SSL_AXIS(0), 0), 1.0f / (float)(x->dim[0] - 1));
+    ssl_tensor *std = ssl_sqrt_at(at, ssl_add_scalar_at(at, var, eps));
+    return ssl_mean_at(at, ssl_relu_at(at, ssl_add_scalar_at(at, ssl_scale_at(at, std, -1.0f), 1.0f)));
+}
+static ssl_tensor *ssl__vicreg_covariance(const char *at, ssl_tensor *x)
+{
+    ssl_tensor *cov = ssl_scale_at(at, ssl_matmul_t_at(at, x, x, 1, 0), 1.0f / (float)(x->dim[0] - 1));
+    return ssl_scale_at(at, ssl__off_diagonal_sq(at, cov), 1.0f / (float)x->dim[1]);
+}
+SSL_API ssl_tensor *ssl_vicreg_at(const char *at, ssl_tensor *a, ssl_tensor *b, float lambda, float mu, float nu, float eps)
+{
+    ssl_tensor *invariance, *variance, *covariance;
+    if (!ssl__pair_ok(at, "ssl_vicreg", a, b)) return &a->ctx->nil;
+    invariance = ssl_mse_at(at, a, b);
+    a = ssl__center_columns(at, a);
+    b = ssl__center_columns(at, b);
+    if (a->ctx->status) return &a->ctx->nil;
+    variance = ssl_add_at(at, ssl__vicreg_variance(at, a, eps), ssl__vicreg_variance(at, b, eps));
+    covariance = ssl_add_at(at, ssl__vicreg_covariance(at, a), ssl__vicreg_covariance(at, b));
+    return ssl_add_at(at, ssl_scale_at(at, invariance, lambda), ssl_add_at(at, ssl_scale_at(at, variance, 0.5f * mu), ssl_scale_at(at, covariance, nu)));
+}
+
+/* sum over pairs s != t = (sum_t T_t) . (sum_s S_s) - sum over the shared views k of T_k . S_k */
+SSL_API ssl_tensor *ssl_dino_at(const char *at, ssl_tensor *student, ssl_tensor *teacher, ssl_tensor *center, float student_temp, float teacher_temp, float center_momentum)
+{
+    ssl_ctx *c = student->ctx;
+    ssl_tensor *t, *s, *all, *same, *mean;
+    int vs, vt, batch;
+    char a[96], b[96];
+    if (c->status) return &c->nil;
+    if (student->ndim != 3 || teacher->ndim != 3 || student->dim[1] != teacher->dim[1] || student->dim[2] != teacher->dim[2] || teacher->dim[0] > student->dim[0] ||
+        student->dim[0] < 2 || ssl_numel(center) != student->dim[2])
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_dino: student%s teacher%s: [Vs,B,D] and [Vt,B,D] with Vt <= Vs, Vs >= 2 and a center of D values are needed", ssl__shape(student, a), ssl__shape(teacher, b));
+    vs = student->dim[0];
+    vt = teacher->dim[0];
+    batch = student->dim[1];
+    t = ssl_detach_at(at, ssl_softmax_at(at, ssl_scale_at(at, ssl_sub_at(at, ssl_detach_at(at, teacher), ssl_detach_at(at, center)), 1.0f / teacher_temp)));
+    s = ssl_log_softmax_at(at, ssl_scale_at(at, student, 1.0f / student_temp));
+    all = ssl_sum_at(at, ssl_mul_at(at, ssl_sum_axes_at(at, t, SSL_AXIS(0), 0), ssl_sum_axes_at(at, s, SSL_AXIS(0), 0)));
+    same = ssl_sum_at(at, ssl_mul_at(at, t, ssl_slice_at(at, s, 0, 0, vt)));
+    mean = ssl_mean_axes_at(at, ssl_detach_at(at, teacher), SSL_AXIS(0) | SSL_AXIS(1), 0);
+    if (!c->status && c->training) c->k->ema(c, ssl_numel(center), center_momentum, mean->x, center->x);
+    return ssl_scale_at(at, ssl_sub_at(at, all, same), -1.0f / (float)((vt * vs - vt) * batch));
+}
+
+SSL_API ssl_tensor *ssl_moco_at(const char *at, ssl_tensor *q, ssl_tensor *k, ssl_tensor *queue, int *ptr, float temperature)
+{
+    ssl_ctx *c = q->ctx;
+    ssl_tensor *part[2], *loss;
+    int n, d, size, first;
+    char a[96], b[96];
+    if (!ssl__pair_ok(at, "ssl_moco", q, k)) return &c->nil;
+    n = q->dim[0]; d = q->dim[1]; size = queue->dim[0];
+    if (queue->ndim != 2 || queue->dim[1] != d || size < n)
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_moco: queue%s for keys%s: the queue must be [K,D] with K >= N: take a longer queue or a smaller batch", ssl__shape(queue, a), ssl__shape(k, b));
+    q = ssl_l2_normalize_at(at, q, 1e-12f);
+    k = ssl_detach_at(at, ssl_l2_normalize_at(at, ssl_detach_at(at, k), 1e-12f));
+    part[0] = ssl_sum_axes_at(at, ssl_mul_at(at, q, k), SSL_AXIS(1), 1);
+    part[1] = ssl_matmul_t_at(at, q, ssl_add_scalar_at(at, ssl_detach_at(at, queue), 0.0f), 0, 1); /* the queue changes below, before backward */
+    loss = ssl_cross_entropy_at(at, ssl_scale_at(at, ssl_concat_at(at, 1, 2, part), 1.0f / temperature), ssl_iota_at(at, c, n, 0, 1, 1), 0.0f);
+    if (c->status || !c->training) return loss;
+    first = SSL__MIN(n, size - *ptr); /* what does not fit before the end goes to the start */
+    c->dev->copy(queue->x + (int64_t)*ptr * d, k->x, sizeof(float) * (size_t)first * (size_t)d);
+    if (first < n) c->dev->copy(queue->x, k->x + (int64_t)first * d, sizeof(float) * (size_t)(n - first) * (size_t)d);
+    *ptr = (*ptr + n) % size;
+    return loss;
+}
 
 /* ==== >>optim ==== optimizers, schedules, EMA ======================================================== */
 SSL_API int ssl_optim_desc_resolve(const ssl_optim_desc *in, ssl_optim_desc *out)
