@@ -1,17 +1,63 @@
 /* ssl.h - self-supervised vision learning in one C header.
  *
- * Copy this file (and ssl_cuda.cuh for NVIDIA GPUs) into a project. In exactly one source file:
+ * Copy this file (and ssl_cuda.cuh for NVIDIA GPUs) into a project; in exactly one source file define SSL_IMPLEMENTATION
+ * before including it. A complete program, which pre-trains a masked autoencoder on the built-in images:
  *
  *     #define SSL_IMPLEMENTATION
  *     #include "ssl.h"
+ *     int main(void)
+ *     {
+ *         ssl_ctx     *ctx  = ssl_open(NULL);                    // CPU, all cores, seed 0
+ *         ssl_dataset *data = ssl_dataset_open(ctx, "synthetic");
+ *         ssl_loader  *load = ssl_loader_open(data, NULL);
+ *         ssl_mae     *mae  = ssl_mae_new(ctx, "mae", NULL);     // ViT-Tiny, mask ratio 0.75
+ *         ssl_batch    b;
+ *         while (ssl_ok(ctx) && ssl_loader_next(load, &b)) {
+ *             ssl_backward(ssl_mae_loss(mae, b.images, NULL));
+ *             ssl_adamw_step(ctx, 1e-3f);
+ *             ssl_step_end(ctx);
+ *         }
+ *         ssl_save(ctx, "mae.safetensors");
+ *         return ssl_close(ctx);                                 // 0, or the first error's code
+ *     }
  *
- *     cc   -O3 -march=native -fopenmp prog.c -lm          C11, all cores (-fopenmp is optional)
- *     c++  -O3 -march=native -fopenmp prog.cpp            C++17
- *     nvcc -O3 -x cu -arch=native prog.c                  the same program with the CUDA backend inside
+ *     cc   -O3 -fopenmp prog.c   -lm -pthread                    // C11, all cores; -fopenmp is optional
+ *     c++  -O3 -fopenmp prog.cpp -lm -pthread                    // C++17
+ *     nvcc -O3 -x cu -arch=native prog.c                         // the same program with the CUDA backend inside
  *
- * TABLE OF CONTENTS (search for the token)
- *     >>options >>types >>context >>tensor >>param >>op >>layer       public API
- *     >>platform >>rng >>math >>kernels >>simd                        implementation, bottom to top
+ * No -march is needed: the kernels are compiled for several instruction sets and chosen when the program starts.
+ *
+ * CONTENTS (search for a token: the first hit is the public part, the next ones kernels and implementation)
+ *     basics       >>options >>types >>context >>rng >>tensor >>param
+ *     ops          >>op >>broadcast >>reduce >>shape >>token >>norm >>loss >>dropout >>attention >>conv >>batchnorm >>mask
+ *     networks     >>layer >>block >>vit >>resnet
+ *     objectives   >>apl >>mae >>mask-token-mae >>randsac >>contrast >>fmc >>pairs
+ *     training     >>optim >>image >>dataset >>augment >>loader
+ *     afterwards   >>eval >>report >>checkpoint
+ *     inside       >>kernels >>platform >>math >>simd >>gemm
+ *
+ * OPTIONS (all for the implementation file only, unless it says "everywhere")
+ *     SSL_STATIC                   everywhere: every function static, for a private copy in one file
+ *     SSL_STB_IMAGE "stb_image.h"  read image folders; the path of stb_image.h. A unit that has included it already needs nothing
+ *     SSL_STB_IMAGE_WRITE "..."    write PNG pictures; the path of stb_image_write.h
+ *     SSL_MALLOC(n), SSL_FREE(p)   both or neither; default malloc, free
+ *     SSL_ASSERT(c)                default assert; guards our own bugs only, never your input
+ *     SSL_NO_THREADS               no pthreads: loaders work in the foreground
+ *     SSL_PORTABLE                 only the plain C kernels
+ *     environment SSL_ISA=portable|avx2|avx512|neon          forces one instruction set
+ *
+ * CONVENTIONS
+ *     Layout       contiguous row-major float32 (indices int32, masks uint8), 1 to 6 axes. Images [B,C,H,W], tokens [B,T,D].
+ *     Axes         B batch, T or L tokens, D embedding, H heads (or rows), C channels, P patch, K classes or queue.
+ *     Lifetime     op results and inputs live until ssl_step_end; parameters, models, data sets and loaders until ssl_close.
+ *     Defaults     a desc struct of zeros (ssl_mae_desc d = SSL_ZERO;) or NULL means every default; SSL_EXPLICIT_ZERO is a real 0
+ *                  where 0 is not the default.
+ *     Errors       the first error is printed once with your file and line and stays: every later call is a quiet no-op that
+ *                  returns the nil tensor, never NULL. Loops run while ssl_ok(ctx). Nothing exits or aborts.
+ *     Names        parameters are named as in timm (ViT), torchvision (ResNet) or the original code, under the prefix given
+ *                  to ssl_x_new; "" gives the bare names.
+ *     Threads      one context may be used by one thread at a time; several contexts can live side by side.
+ *     Determinism  same seed, same bits, for any number of threads on one machine type; every random draw is Philox 4x32-10.
  */
 #ifndef SSL_VISION_H_INCLUDED
 #define SSL_VISION_H_INCLUDED
@@ -6726,9 +6772,7 @@ SSL_API int ssl_from_host(ssl_tensor *t, const void *src)
 static ssl_tensor *ssl__bias(const char *at, ssl_ctx *c, const char *name, int in, int out, ssl_init init)
 {
     const int torch = init.kind == SSL_INIT_TORCH;
-    ssl_tensor *b = ssl_param_at(at, c, torch ? ssl_init_make(SSL_INIT_UNIFORM, 1.0f / sqrtf((float)in)) : ssl__zeros(), name, 1, out);
-    ssl__no_decay(b);
-    return b;
+    return ssl_param_at(at, c, torch ? ssl_init_make(SSL_INIT_UNIFORM, 1.0f / sqrtf((float)in)) : ssl__zeros(), name, 1, out);
 }
 SSL_API ssl_linear_layer ssl_linear_new_at(const char *at, ssl_ctx *c, const char *prefix, int in, int out, int no_bias, ssl_init init)
 {
@@ -6745,8 +6789,6 @@ SSL_API ssl_norm_layer ssl_norm_new_at(const char *at, ssl_ctx *c, const char *p
     n.weight = ssl_param_at(at, c, ssl_init_make(SSL_INIT_CONSTANT, 1.0f), ssl__name(buf, prefix, "weight"), 1, dim);
     n.bias = ssl_param_at(at, c, ssl__zeros(), ssl__name(buf, prefix, "bias"), 1, dim);
     n.eps = eps;
-    ssl__no_decay(n.weight);
-    ssl__no_decay(n.bias);
     return n;
 }
 static ssl_tensor *ssl__lin(const char *at, ssl_tensor *x, const ssl_linear_layer *l) { return ssl_linear_at(at, x, l->weight, l->bias); }
