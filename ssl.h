@@ -1472,6 +1472,9 @@ typedef struct ssl__resize { int planes, h, w, oh, ow, mode, top, left; float va
 enum { SSL__BN_STATS = 1, SSL__BN_APPLY = 2 };
 typedef struct ssl__bn { int n, ch, stages, relu; int64_t hw; double count; float eps; } ssl__bn; /* count: values per channel, of all ranks */
 #define SSL__KERNELS_CONV                                                                                      \
+    SSL__KERNEL(conv_f, (ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)) \
+    SSL__KERNEL(conv_bx, (ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)) \
+    SSL__KERNEL(conv_bw, (ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw)) \
     SSL__KERNEL(chansum, (ssl_ctx *c, int n, int ch, int64_t hw, const float *dy, float *db)) /* db[c] += sum_n,hw */ \
     SSL__KERNEL(batch_norm_f, (ssl_ctx *c, const ssl__bn *b, const float *x, const float *w, const float *bias, const float *res, \
                                float *mean, float *var, float *y)) /* stats write mean, var; apply writes y */ \
@@ -1480,9 +1483,6 @@ typedef struct ssl__bn { int n, ch, stages, relu; int64_t hw; double count; floa
     SSL__KERNEL(batch_norm_b, (ssl_ctx *c, const ssl__bn *b, const float *x, const float *y, const float *w, const float *mean, const float *var, \
                                float *dy, float *s1, float *s2, float *dw, float *db, float beta, float *dx))
 #define SSL__KERNELS_ONCE /* one CPU version for all instruction sets: rare, or bound by memory */ \
-    SSL__KERNEL(conv_f, (ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)) \
-    SSL__KERNEL(conv_bx, (ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)) \
-    SSL__KERNEL(conv_bw, (ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw)) \
     SSL__KERNEL(unfold_f, (ssl_ctx *c, const ssl__window *g, const float *x, float *y)) /* y [n, ci kh kw, oh ow] */ \
     SSL__KERNEL(unfold_b, (ssl_ctx *c, const ssl__window *g, const float *dy, float *dx)) \
     SSL__KERNEL(max_pool_f, (ssl_ctx *c, const ssl__window *g, const float *x, float *y, int32_t *at)) /* at: h w index of the maximum */ \
@@ -2203,6 +2203,379 @@ typedef struct ssl__bn_job {
     int per; /* channels of a chunk: about a page of each image */
 } ssl__bn_job;
 
+/* ---- convolution as a matrix product ----
+   y[o,q] = sum_k w[o,k] x[k,q]: o output channel, k = (input channel, tap), q output position. The matrix x[k,q] exists only as
+   packed panels of nr positions, filled from a zero-padded copy of the block of rows or images that a chunk works on; weights are
+   packed once. dx is the same product: at stride s the rows of dx that lie s apart see the same taps, which are w turned around;
+   so one product for each of the s s phases. dw[o,k] = sum_q dy[o,q] x[k,q] runs over slices of the blocks, whose sums are added
+   in order. Along an axis: out[o0 + q ostep] += w[t0 + t tstep] in[q istep + d0 + t dstep], q < n, t < taps. */
+typedef struct ssl__lane { int n, in, out, o0, ostep, istep, taps, t0, tstep, d0, dstep; } ssl__lane;
+typedef struct ssl__corr {
+    ssl_ctx *c;
+    const ssl__gemm_kind *kind;
+    int plain;                  /* the packed panel of the kind is the float panel itself */
+    int images, groups, ic, oc; /* channels of one group */
+    ssl__lane r, s;             /* rows, columns */
+    const float *in, *w, *bias, *dy;
+    int64_t wg, wo, wc;         /* w[group wg + o wo + c wc + row kw + column] */
+    int kw;
+    float beta, *out;
+    int k, kc, blocks_k, panels; /* depth of the product, cut into blocks_k of kc; panels of mr output channels */
+    int block_images, block_rows, blocks_r, blocks; /* positions of a chunk: whole images, or rows of one image */
+    char *a;                    /* packed weights [group][block of k][panel] */
+    int slices, slice_blocks, bands, band; /* dw: slices of the positions, bands of the columns */
+    float *part;                /* dw: [slice][group][panels mr][columns] */
+    int64_t part_ld;
+} ssl__corr;
+typedef struct ssl__patch { int n0, n, i0, rows, prow, pcol; int64_t plane; } ssl__patch; /* a block, and the shape of its padded copy */
+typedef struct ssl__run { int dst, n; int64_t src; } ssl__run; /* a stretch of a panel's row that is contiguous in its source */
+
+static ssl__lane ssl__lane_f(int in, int out, int taps, int stride, int pad, int dilation)
+{ ssl__lane a = { out, in, out, 0, 1, stride, taps, 0, 1, -pad, dilation }; return a; }
+/* Positions phase, phase + stride ... of dx read dy at q + (phase + pad - t dilation) / stride, for the taps t that make it whole. */
+static ssl__lane ssl__lane_b(int in, int out, int taps, int stride, int pad, int dilation, int phase)
+{
+    ssl__lane a = { (in - phase + stride - 1) / stride, out, in, phase, stride, 1, 0, 0, 1, 0, 0 };
+    while (a.t0 < taps && (phase + pad - a.t0 * dilation) % stride) a.t0++;
+    while (a.tstep * dilation % stride) a.tstep++;
+    if (a.t0 < taps) a.taps = (taps - 1 - a.t0) / a.tstep + 1;
+    a.d0 = (phase + pad - a.t0 * dilation) / stride;
+    a.dstep = -(a.tstep * dilation / stride);
+    return a;
+}
+static int ssl__lane_low(const ssl__lane *a) { return a->d0 + SSL__MIN(0, (a->taps - 1) * a->dstep); }
+static int ssl__lane_extent(const ssl__lane *a, int n) /* input positions under n outputs */
+{ return (n - 1) * a->istep + (a->dstep < 0 ? -a->dstep : a->dstep) * SSL__MAX(a->taps - 1, 0) + 1; }
+
+static void ssl__corr_blocks(ssl__corr *e, int positions) /* blocks of about this many positions, the same for any number of threads */
+{
+    const int image = e->r.n * e->s.n;
+    e->block_images = SSL__MAX(1, SSL__MIN(e->images, positions / image));
+    e->block_rows = e->block_images > 1 ? e->r.n : SSL__MAX(1, SSL__MIN(e->r.n, positions / e->s.n));
+    e->blocks_r = ssl__ceil_div(e->r.n, e->block_rows);
+    e->blocks = ssl__ceil_div(e->images, e->block_images) * e->blocks_r;
+}
+static ssl__patch ssl__corr_patch(const ssl__corr *e, int block)
+{
+    ssl__patch p;
+    p.n0 = block / e->blocks_r * e->block_images;
+    p.n = SSL__MIN(e->block_images, e->images - p.n0);
+    p.i0 = block % e->blocks_r * e->block_rows;
+    p.rows = SSL__MIN(e->block_rows, e->r.n - p.i0);
+    p.prow = ssl__lane_extent(&e->r, p.rows);
+    p.pcol = ssl__lane_extent(&e->s, e->s.n);
+    p.plane = (int64_t)p.n * p.prow * p.pcol;
+    return p;
+}
+static size_t ssl__corr_padded(const ssl__corr *e) /* floats of the largest padded copy */
+{ return (size_t)e->ic * (size_t)e->block_images * (size_t)ssl__lane_extent(&e->r, e->block_rows) * (size_t)ssl__lane_extent(&e->s, e->s.n); }
+
+/* dst[channel][image][row][column] = the inputs under a block, zeros outside of the images */
+static void ssl__corr_pad(const ssl__corr *e, const ssl__patch *p, int group, float *dst)
+{
+    const int low = ssl__lane_low(&e->s), a = SSL__MIN(SSL__MAX(-low, 0), p->pcol), b = SSL__MAX(a, SSL__MIN(e->s.in - low, p->pcol));
+    int c, n, i;
+    for (c = 0; c < e->ic; c++)
+        for (n = p->n0; n < p->n0 + p->n; n++)
+            for (i = 0; i < p->prow; i++, dst += p->pcol) {
+                const int row = p->i0 * e->r.istep + ssl__lane_low(&e->r) + i, inside = row >= 0 && row < e->r.in;
+                const float *src = e->in + (((int64_t)n * e->groups + group) * e->ic + c) * e->r.in * e->s.in + (int64_t)row * e->s.in + low;
+                if (inside) memcpy(dst + a, src + a, sizeof(float) * (size_t)(b - a));
+                memset(dst, 0, sizeof(float) * (size_t)(inside ? a : p->pcol));
+                if (inside) memset(dst + b, 0, sizeof(float) * (size_t)(p->pcol - b));
+            }
+}
+/* Where output position q of the block lies in the padded copy, and tap t. */
+static int64_t ssl__corr_position(const ssl__corr *e, const ssl__patch *p, int q)
+{
+    const int j = q % e->s.n, i = q / e->s.n % p->rows, n = q / e->s.n / p->rows;
+    return ((int64_t)n * p->prow + i * e->r.istep) * p->pcol + j * e->s.istep;
+}
+static int64_t ssl__corr_tap(const ssl__corr *e, const ssl__patch *p, int t)
+{
+    const int i = t / e->s.taps, j = t % e->s.taps;
+    return (int64_t)(e->r.d0 + i * e->r.dstep - ssl__lane_low(&e->r)) * p->pcol + e->s.d0 + j * e->s.dstep - ssl__lane_low(&e->s);
+}
+
+static inline void ssl__copy(float *dst, const float *src, int n)
+{
+    for (; n >= 8; n -= 8, dst += 8, src += 8) memcpy(dst, src, 8 * sizeof(float));
+    for (; n > 0; n--) *dst++ = *src++;
+}
+/* A panel [depth][width]: row p is made of the runs at src + base[p]. */
+static void ssl__corr_fill(int depth, int width, const float *src, const int64_t *base, int n_runs, const ssl__run *run, int step, float *dst)
+{
+    int p, i, j;
+    for (p = 0; p < depth; p++, dst += width)
+        for (i = 0; i < n_runs; i++) {
+            const float *s = src + base[p] + run[i].src;
+            if (step == 1) ssl__copy(dst + run[i].dst, s, run[i].n);
+            else for (j = 0; j < run[i].n; j++) dst[run[i].dst + j] = s[(int64_t)j * step];
+        }
+}
+static int ssl__corr_runs(int n, const int64_t *at, int step, ssl__run *run) /* at[0..n-1] as runs of equal steps */
+{
+    int i, count = 0;
+    for (i = 0; i < n; i++) {
+        if (!i || at[i] != at[i - 1] + step) { run[count].dst = i; run[count].n = 0; run[count++].src = at[i]; }
+        run[count - 1].n++;
+    }
+    return count;
+}
+
+typedef struct ssl__corr_room { float *padded, *turned, *col, *sums; char *a, *b; int64_t *base; } ssl__corr_room; /* a thread's scratch */
+static int ssl__corr_scratch(const ssl__corr *e, int thread, size_t turned, size_t sums, size_t a_bytes, ssl__corr_room *m)
+{
+    const size_t panel = (size_t)e->kind->nr * (size_t)e->kc, padded = (ssl__corr_padded(e) + 15) & ~(size_t)15;
+    char *p = (char *)ssl__scratch(e->c, thread, sizeof(float) * (padded + turned + sums + 2 * panel) + a_bytes + sizeof(int64_t) * (size_t)(e->kc + 64));
+    if (!p) return 0;
+    m->padded = (float *)p;
+    m->sums = m->padded + padded;
+    m->col = m->sums + sums;
+    m->b = (char *)(m->col + panel);
+    m->a = m->b + sizeof(float) * panel;
+    m->turned = (float *)(m->a + a_bytes);
+    m->base = (int64_t *)(m->turned + turned);
+    return 1;
+}
+static const char *ssl__corr_pack(const ssl__corr *e, int depth, const ssl__corr_room *m)
+{
+    if (e->plain) return (const char *)m->col;
+    e->kind->pack_b(e->kind->nr, depth, m->col, 1, e->kind->nr, m->b);
+    return m->b;
+}
+static size_t ssl__corr_panel_bytes(const ssl__corr *e) { return (size_t)e->kind->mr * (size_t)e->kc * (size_t)e->kind->elem; }
+
+static void ssl__corr_weights_chunk(void *arg, int chunk, int thread) /* one panel of the weights */
+{
+    const ssl__corr *e = (const ssl__corr *)arg;
+    const int mr = e->kind->mr, group = chunk / e->panels, o0 = chunk % e->panels * mr, rows = SSL__MIN(mr, e->oc - o0);
+    float *row = (float *)ssl__scratch(e->c, thread, sizeof(float) * (size_t)rows * (size_t)e->k), *d = row;
+    int o, c, i, j, kb;
+    if (!row) return;
+    for (o = o0; o < o0 + rows; o++)
+        for (c = 0; c < e->ic; c++)
+            for (i = 0; i < e->r.taps; i++)
+                for (j = 0; j < e->s.taps; j++)
+                    *d++ = e->w[group * e->wg + o * e->wo + c * e->wc + (int64_t)(e->r.t0 + i * e->r.tstep) * e->kw + e->s.t0 + j * e->s.tstep];
+    for (kb = 0; kb < e->blocks_k; kb++)
+        e->kind->pack_a(rows, SSL__MIN(e->kc, e->k - kb * e->kc), row + kb * e->kc, e->k, 1,
+                        e->a + ((size_t)(group * e->blocks_k + kb) * (size_t)e->panels + (size_t)(chunk % e->panels)) * ssl__corr_panel_bytes(e));
+}
+
+/* out = beta out + sums + bias at the positions of the block */
+static void ssl__corr_store(const ssl__corr *e, const ssl__patch *p, int group, const float *sums, int64_t ld)
+{
+    int o, n, i, j;
+    for (o = 0; o < e->oc; o++)
+        for (n = 0; n < p->n; n++)
+            for (i = 0; i < p->rows; i++) {
+                const float *SSL_RESTRICT s = sums + o * ld + ((int64_t)n * p->rows + i) * e->s.n;
+                const float bias = e->bias ? e->bias[group * e->oc + o] : 0.0f;
+                float *SSL_RESTRICT y = e->out + (((int64_t)(p->n0 + n) * e->groups + group) * e->oc + o) * e->r.out * e->s.out +
+                                        (int64_t)(e->r.o0 + (p->i0 + i) * e->r.ostep) * e->s.out + e->s.o0;
+                if (e->s.ostep == 1 && e->beta == 0.0f) for (j = 0; j < e->s.n; j++) y[j] = s[j] + bias;
+                else if (e->s.ostep == 1) for (j = 0; j < e->s.n; j++) y[j] += s[j] + bias;
+                else for (j = 0; j < e->s.n; j++) y[j * e->s.ostep] = (e->beta == 0.0f ? 0.0f : y[j * e->s.ostep]) + s[j] + bias;
+            }
+}
+
+static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output channels of a group at one block of positions */
+{
+    const ssl__corr *e = (const ssl__corr *)arg;
+    const int nr = e->kind->nr, mr = e->kind->mr, group = chunk % e->groups, taps = e->r.taps * e->s.taps;
+    const ssl__patch p = ssl__corr_patch(e, chunk / e->groups);
+    const int positions = p.n * p.rows * e->s.n, ld = ssl__round_up(e->block_images * e->block_rows * e->s.n, nr);
+    ssl__corr_room m;
+    ssl__run run[64];
+    int64_t at[64];
+    int kb, k, j, i, n_runs;
+    if (!ssl__corr_scratch(e, thread, 0, (size_t)e->panels * (size_t)mr * (size_t)ld, 0, &m)) return;
+    ssl__corr_pad(e, &p, group, m.padded);
+    if (e->kind->begin) e->kind->begin();
+    for (kb = 0; kb < e->blocks_k; kb++) {
+        const int depth = SSL__MIN(e->kc, e->k - kb * e->kc);
+        const char *a = e->a + (size_t)(group * e->blocks_k + kb) * (size_t)e->panels * ssl__corr_panel_bytes(e);
+        for (k = 0; k < depth; k++) m.base[k] = (kb * e->kc + k) / taps * p.plane + ssl__corr_tap(e, &p, (kb * e->kc + k) % taps);
+        for (j = 0; j < positions; j += nr) {
+            const int cols = SSL__MIN(nr, positions - j);
+            const char *b;
+            for (i = 0; i < cols; i++) at[i] = ssl__corr_position(e, &p, j + i);
+            n_runs = ssl__corr_runs(cols, at, e->s.istep, run);
+            if (cols < nr) memset(m.col, 0, sizeof(float) * (size_t)nr * (size_t)depth);
+            ssl__corr_fill(depth, nr, m.padded, m.base, n_runs, run, e->s.istep, m.col);
+            b = ssl__corr_pack(e, depth, &m);
+            for (i = 0; i < e->panels; i++)
+                e->kind->tile(ssl__round_up(depth, e->kind->kr), a + (size_t)i * ssl__corr_panel_bytes(e), b, m.sums + (int64_t)i * mr * ld + j, ld, kb > 0);
+        }
+    }
+    if (e->kind->end) e->kind->end();
+    ssl__corr_store(e, &p, group, m.sums, ld);
+}
+static void ssl__corr_depth(ssl__corr *e, int k)
+{
+    e->k = k;
+    e->blocks_k = SSL__MAX(1, ssl__ceil_div(k, e->kind->kc)); /* k 0: a phase without taps, whose sums are zeros */
+    e->kc = ssl__round_up(SSL__MAX(1, ssl__ceil_div(k, e->blocks_k)), e->kind->kr);
+    e->panels = ssl__ceil_div(e->oc, e->kind->mr);
+}
+static void ssl__corr_run(ssl__corr *e)
+{
+    ssl__corr_depth(e, e->ic * e->r.taps * e->s.taps);
+    ssl__corr_blocks(e, SSL__MAX(4 * e->kind->nr, SSL__MIN(512, 65536 / e->oc)));
+    e->a = (char *)ssl__scratch(e->c, -1, (size_t)e->groups * (size_t)e->blocks_k * (size_t)e->panels * ssl__corr_panel_bytes(e) + 1);
+    if (!e->a || e->r.n < 1 || e->s.n < 1) return;
+    if (e->k) ssl__parallel(e->c, e->groups * e->panels, ssl__corr_weights_chunk, e);
+    ssl__parallel(e->c, e->groups * e->blocks, ssl__corr_chunk, e);
+}
+static ssl__corr ssl__corr_make(ssl_ctx *c, const ssl__gemm_kind *kind, int plain, const ssl__window *g)
+{
+    ssl__corr e;
+    memset(&e, 0, sizeof e);
+    e.c = c; e.kind = kind; e.plain = plain; e.images = g->n; e.groups = g->groups; e.kw = g->kw;
+    e.ic = g->ci / g->groups;
+    e.oc = g->co / g->groups;
+    e.wg = (int64_t)e.oc * e.ic * g->kh * g->kw;
+    return e;
+}
+static void ssl__corr_f(ssl_ctx *c, const ssl__gemm_kind *kind, int plain, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
+{
+    ssl__corr e = ssl__corr_make(c, kind, plain, g);
+    e.wo = (int64_t)e.ic * g->kh * g->kw;
+    e.wc = (int64_t)g->kh * g->kw;
+    e.r = ssl__lane_f(g->h, g->oh, g->kh, g->sh, g->ph, g->dh);
+    e.s = ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw);
+    e.in = x; e.w = w; e.bias = bias; e.out = y;
+    ssl__corr_run(&e);
+}
+static void ssl__corr_bx(ssl_ctx *c, const ssl__gemm_kind *kind, int plain, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
+{
+    int i, j;
+    for (i = 0; i < g->sh; i++)
+        for (j = 0; j < g->sw; j++) {
+            ssl__corr e = ssl__corr_make(c, kind, plain, g);
+            const int t = e.ic;
+            e.wc = (int64_t)e.ic * g->kh * g->kw;
+            e.wo = (int64_t)g->kh * g->kw;
+            e.ic = e.oc;
+            e.oc = t;
+            e.r = ssl__lane_b(g->h, g->oh, g->kh, g->sh, g->ph, g->dh, i);
+            e.s = ssl__lane_b(g->w, g->ow, g->kw, g->sw, g->pw, g->dw, j);
+            e.in = dy; e.w = w; e.out = dx; e.beta = beta;
+            ssl__corr_run(&e);
+        }
+}
+
+static void ssl__transpose(int rows, int cols, const float *src, float *dst) /* dst[cols][rows] */
+{
+    int i, j;
+    for (i = 0; i + 4 <= rows; i += 4) {
+        for (j = 0; j + 4 <= cols; j += 4) ssl__transpose4(src + (int64_t)i * cols + j, cols, dst + (int64_t)j * rows + i, rows);
+        for (; j < cols; j++) { int k; for (k = i; k < i + 4; k++) dst[(int64_t)j * rows + k] = src[(int64_t)k * cols + j]; }
+    }
+    for (; i < rows; i++) for (j = 0; j < cols; j++) dst[(int64_t)j * rows + i] = src[(int64_t)i * cols + j];
+}
+/* Pack positions q0 .. q0 + depth of all channels of dy as the left operand. */
+static void ssl__corr_pack_dy(const ssl__corr *e, const ssl__patch *p, int group, int q0, int depth, float *row, char *a)
+{
+    const int mr = e->kind->mr, image = p->rows * e->s.n; /* positions of the block in one image, contiguous in dy */
+    const int64_t plane = (int64_t)e->r.n * e->s.n;
+    int i, o, q, n;
+    for (i = 0; i < e->panels; i++, a += ssl__corr_panel_bytes(e)) {
+        const int rows = SSL__MIN(mr, e->oc - i * mr);
+        for (o = 0; o < rows; o++)
+            for (q = q0; q < q0 + depth; q += n) {
+                const float *src = e->dy + (((int64_t)(p->n0 + q / image) * e->groups + group) * e->oc + i * mr + o) * plane + (int64_t)p->i0 * e->s.n + q % image;
+                n = SSL__MIN(q0 + depth - q, image - q % image);
+                ssl__copy(row + (int64_t)o * depth + q - q0, src, n);
+            }
+        e->kind->pack_a(rows, depth, row, depth, 1, a);
+    }
+}
+static void ssl__corr_bw_block(const ssl__corr *e, const ssl__patch *p, int group, int j0, int j1, const ssl__corr_room *m, float *part, int add)
+{
+    const int nr = e->kind->nr, mr = e->kind->mr, positions = p->n * p->rows * e->s.n;
+    ssl__run run[64];
+    int64_t at[64];
+    int q0, q, i, j, n_runs;
+    for (q0 = 0; q0 < positions; q0 += e->kc, add = 1) {
+        const int depth = SSL__MIN(e->kc, positions - q0);
+        ssl__corr_pack_dy(e, p, group, q0, depth, m->sums, m->a);
+        for (q = 0; q < depth; q++) m->base[q] = ssl__corr_position(e, p, q0 + q) * e->ic;
+        for (j = j0; j < j1; j += nr) {
+            const int cols = SSL__MIN(nr, e->k - j);
+            const char *b;
+            for (i = 0; i < cols; i++) at[i] = ssl__corr_tap(e, p, (j + i) / e->ic) * e->ic + (j + i) % e->ic;
+            n_runs = ssl__corr_runs(cols, at, 1, run);
+            if (cols < nr) memset(m->col, 0, sizeof(float) * (size_t)nr * (size_t)depth);
+            ssl__corr_fill(depth, nr, m->turned, m->base, n_runs, run, 1, m->col);
+            b = ssl__corr_pack(e, depth, m);
+            for (i = 0; i < e->panels; i++)
+                e->kind->tile(ssl__round_up(depth, e->kind->kr), m->a + (size_t)i * ssl__corr_panel_bytes(e), b, part + (int64_t)i * mr * e->part_ld + j, e->part_ld, add);
+        }
+    }
+}
+static void ssl__corr_bw_chunk(void *arg, int chunk, int thread) /* one slice of the positions, one band of the columns (tap, channel) */
+{
+    const ssl__corr *e = (const ssl__corr *)arg;
+    const int group = chunk % e->groups, band = chunk / e->groups % e->bands, slice = chunk / e->groups / e->bands;
+    const int j0 = band * e->band, j1 = SSL__MIN(e->k, j0 + e->band), b0 = slice * e->slice_blocks, b1 = SSL__MIN(e->blocks, b0 + e->slice_blocks);
+    float *part = e->part + ((int64_t)slice * e->groups + group) * e->panels * e->kind->mr * e->part_ld;
+    const size_t padded = (ssl__corr_padded(e) + 15) & ~(size_t)15;
+    ssl__corr_room m;
+    int b;
+    if (!ssl__corr_scratch(e, thread, padded, (size_t)e->kind->mr * (size_t)e->kc, (size_t)e->panels * ssl__corr_panel_bytes(e), &m)) return;
+    if (e->kind->begin) e->kind->begin();
+    for (b = b0; b < b1; b++) {
+        const ssl__patch p = ssl__corr_patch(e, b);
+        ssl__corr_pad(e, &p, group, m.padded);
+        ssl__transpose(e->ic, (int)p.plane, m.padded, m.turned);
+        ssl__corr_bw_block(e, &p, group, j0, j1, &m, part, b > b0);
+    }
+    if (e->kind->end) e->kind->end();
+}
+static void ssl__corr_bw_add(void *arg, int chunk, int thread) /* dw of one output channel += its slices */
+{
+    const ssl__corr *e = (const ssl__corr *)arg;
+    const int group = chunk / e->oc, o = chunk % e->oc, taps = e->r.taps * e->s.taps;
+    const int64_t slice = (int64_t)e->groups * e->panels * e->kind->mr * e->part_ld;
+    const float *src = e->part + ((int64_t)group * e->panels * e->kind->mr + o) * e->part_ld;
+    float *dw = e->out + group * e->wg + o * e->wo;
+    int s, c, t;
+    (void)thread;
+    for (s = 0; s < e->slices; s++, src += slice)
+        for (c = 0; c < e->ic; c++)
+            for (t = 0; t < taps; t++) dw[c * taps + t] += src[t * e->ic + c];
+}
+static void ssl__corr_bw(ssl_ctx *c, const ssl__gemm_kind *kind, int plain, const ssl__window *g, const float *x, const float *dy, float *dw)
+{
+    ssl__corr e = ssl__corr_make(c, kind, plain, g);
+    int64_t size;
+    e.wo = (int64_t)e.ic * g->kh * g->kw;
+    e.r = ssl__lane_f(g->h, g->oh, g->kh, g->sh, g->ph, g->dh);
+    e.s = ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw);
+    e.in = x; e.dy = dy; e.out = dw;
+    ssl__corr_depth(&e, e.ic * g->kh * g->kw);
+    e.kc = kind->kc;
+    ssl__corr_blocks(&e, kind->kc);
+    e.part_ld = ssl__round_up(e.k, kind->nr);
+    size = (int64_t)e.groups * e.panels * kind->mr * e.part_ld;
+    e.slice_blocks = ssl__ceil_div(e.blocks, (int)SSL__MAX(1, SSL__MIN(16, (2 << 20) / size)));
+    e.slices = ssl__ceil_div(e.blocks, e.slice_blocks);
+    e.bands = SSL__MAX(1, SSL__MIN(ssl__ceil_div(16, e.slices * e.groups), e.k / 512));
+    e.band = ssl__round_up(ssl__ceil_div(e.k, e.bands), kind->nr);
+    e.bands = ssl__ceil_div(e.k, e.band);
+    e.part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)e.slices * (size_t)size);
+    if (!e.part) return;
+    ssl__parallel(c, e.slices * e.bands * e.groups, ssl__corr_bw_chunk, &e);
+    ssl__parallel(c, e.groups * e.oc, ssl__corr_bw_add, &e);
+}
+/* Few channels per group (depthwise): the matrix would be nearly empty, the sliding rows below are faster. */
+static int ssl__conv_direct(const ssl__window *g) { return (g->ci / g->groups) * (g->co / g->groups) < 16; }
+/* 1 x 1 without stride or padding: images are already the matrix. */
+static int ssl__conv_pointwise(const ssl__window *g)
+{ return g->kh == 1 && g->kw == 1 && g->sh == 1 && g->sw == 1 && !g->ph && !g->pw && g->groups == 1 && g->oh * g->ow >= 32; }
+
 static inline void ssl__cpu_row_axpy(int n, float a, const float *SSL_RESTRICT x, int step, float *SSL_RESTRICT y)
 {
     int i;
@@ -2227,7 +2600,7 @@ static inline float ssl__cpu_row_dot(int n, const float *SSL_RESTRICT x, int ste
 }
 
 /* ---- direct convolution: y_plane[o] += w[o,c,r,s] x_plane[c] shifted by (r,s), one row at a time ---- */
-static void ssl__cpu_conv_f_chunk(void *arg, int chunk, int thread) /* one output plane */
+static void ssl__cpu_conv_direct_f_chunk(void *arg, int chunk, int thread) /* one output plane */
 {
     const ssl__window_job *e = (const ssl__window_job *)arg;
     const ssl__window *g = e->g;
@@ -2249,10 +2622,10 @@ static void ssl__cpu_conv_f_chunk(void *arg, int chunk, int thread) /* one outpu
                     ssl__cpu_row_axpy(j1 - j0, w, x + (int64_t)(i * g->sh + di) * g->w + j0 * g->sw + dj, g->sw, y + (int64_t)i * g->ow + j0);
             }
 }
-static void ssl__cpu_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
-{ ssl__window_job e = { g, NULL, x, w, bias, NULL, NULL, 0.0f, y, NULL }; ssl__parallel(c, g->n * g->co, ssl__cpu_conv_f_chunk, &e); }
+static void ssl__cpu_conv_direct_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
+{ ssl__window_job e = { g, NULL, x, w, bias, NULL, NULL, 0.0f, y, NULL }; ssl__parallel(c, g->n * g->co, ssl__cpu_conv_direct_f_chunk, &e); }
 
-static void ssl__cpu_conv_bx_chunk(void *arg, int chunk, int thread) /* one input plane: dx[c] += w[o,c,r,s] dy[o] shifted back */
+static void ssl__cpu_conv_direct_bx_chunk(void *arg, int chunk, int thread) /* one input plane: dx[c] += w[o,c,r,s] dy[o] shifted back */
 {
     const ssl__window_job *e = (const ssl__window_job *)arg;
     const ssl__window *g = e->g;
@@ -2272,10 +2645,10 @@ static void ssl__cpu_conv_bx_chunk(void *arg, int chunk, int thread) /* one inpu
                     ssl__cpu_row_scatter(j1 - j0, w, in + (int64_t)i * g->ow + j0, g->sw, out + (int64_t)(i * g->sh + di) * g->w + j0 * g->sw + dj);
             }
 }
-static void ssl__cpu_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
-{ ssl__window_job e = { g, NULL, NULL, w, NULL, dy, NULL, beta, dx, NULL }; ssl__parallel(c, g->n * g->ci, ssl__cpu_conv_bx_chunk, &e); }
+static void ssl__cpu_conv_direct_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
+{ ssl__window_job e = { g, NULL, NULL, w, NULL, dy, NULL, beta, dx, NULL }; ssl__parallel(c, g->n * g->ci, ssl__cpu_conv_direct_bx_chunk, &e); }
 
-static void ssl__cpu_conv_bw_chunk(void *arg, int chunk, int thread) /* one kernel plane: dw[o,c,r,s] += sum dy[o] x[c] shifted */
+static void ssl__cpu_conv_direct_bw_chunk(void *arg, int chunk, int thread) /* one kernel plane: dw[o,c,r,s] += sum dy[o] x[c] shifted */
 {
     const ssl__window_job *e = (const ssl__window_job *)arg;
     const ssl__window *g = e->g;
@@ -2295,8 +2668,8 @@ static void ssl__cpu_conv_bw_chunk(void *arg, int chunk, int thread) /* one kern
             e->y[((int64_t)chunk * g->kh + r) * g->kw + s] += (float)sum;
         }
 }
-static void ssl__cpu_conv_bw(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw)
-{ ssl__window_job e = { g, NULL, x, NULL, NULL, dy, NULL, 1.0f, dw, NULL }; ssl__parallel(c, g->co * (g->ci / g->groups), ssl__cpu_conv_bw_chunk, &e); }
+static void ssl__cpu_conv_direct_bw(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw)
+{ ssl__window_job e = { g, NULL, x, NULL, NULL, dy, NULL, 1.0f, dw, NULL }; ssl__parallel(c, g->co * (g->ci / g->groups), ssl__cpu_conv_direct_bw_chunk, &e); }
 
 /* ---- windows as columns: y[n, (c,r,s), (i,j)] = x[n, c, i sh + r dh - ph, j sw + s dw - pw] ---- */
 static void ssl__cpu_unfold_f_chunk(void *arg, int chunk, int thread) /* one input plane */
@@ -3025,15 +3398,18 @@ static const ssl__gemm_kind ssl__amx_high = { 32, 32, SSL__AMX_KR, 256, 4, 128.0
                                               ssl__amx_tile_high, ssl__amx_begin, ssl__amx_end, SSL__K(gemm_finish) };
 #endif
 
+static const ssl__gemm_kind *SSL__K(gemm_kind)(const ssl_ctx *c) /* how this context multiplies */
+{
+#if SSL__PASS == 2 && defined(SSL__AMX)
+    if (c->amx && c->precision == SSL_PRECISION_BF16) return &ssl__amx_bf16;
+    if (c->amx && c->precision == SSL_PRECISION_HIGH) return &ssl__amx_high;
+#endif
+    return c->precision == SSL_PRECISION_BF16 ? &SSL__K(gemm_bf16) : &SSL__K(gemm_f32);
+}
 static void SSL__K(gemm)(ssl_ctx *c, int ta, int tb, int batch, int m, int n, int k, const float *a, int lda, int64_t sa,
                          const float *b, int ldb, int64_t sb, float beta, float *y, int ldy, int64_t sy, const ssl__epilogue *ep)
 {
-    const ssl__gemm_kind *kind = c->precision == SSL_PRECISION_BF16 ? &SSL__K(gemm_bf16) : &SSL__K(gemm_f32);
-#if SSL__PASS == 2 && defined(SSL__AMX)
-    if (c->amx && c->precision == SSL_PRECISION_BF16) kind = &ssl__amx_bf16;
-    if (c->amx && c->precision == SSL_PRECISION_HIGH) kind = &ssl__amx_high;
-#endif
-    ssl__gemm_run(c, kind, ta, tb, batch, m, n, k, a, lda, sa, b, ldb, sb, beta, y, ldy, sy, ep);
+    ssl__gemm_run(c, SSL__K(gemm_kind)(c), ta, tb, batch, m, n, k, a, lda, sa, b, ldb, sb, beta, y, ldy, sy, ep);
 }
 #undef SSL__MR
 #undef SSL__NV
@@ -4389,6 +4765,31 @@ static void SSL__K(mask_diagonal_b)(ssl_ctx *c, int n, const float *dy, float *d
     for (i = 0; i < n; i++)
         for (j = 0; j < n; j++)
             if (i != j) dx[(int64_t)i * n + j] += dy[(int64_t)i * n + j];
+}
+
+/* ==== >>conv ==== kernels ============================================================================ */
+/* Three ways: few channels per group directly, 1 x 1 as a product of the images, the rest as a product of gathered panels. */
+static void SSL__K(conv_f)(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
+{
+    const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c);
+    const int plane = g->oh * g->ow;
+    if (ssl__conv_direct(g)) ssl__cpu_conv_direct_f(c, g, x, w, bias, y);
+    else if (bias || !ssl__conv_pointwise(g)) ssl__corr_f(c, kind, kind == &SSL__K(gemm_f32), g, x, w, bias, y);
+    else SSL__K(gemm)(c, 0, 0, g->n, g->co, plane, g->ci, w, g->ci, 0, x, plane, (int64_t)g->ci * plane, 0.0f, y, plane, (int64_t)g->co * plane, NULL);
+}
+static void SSL__K(conv_bx)(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
+{
+    const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c);
+    const int plane = g->oh * g->ow;
+    if (ssl__conv_direct(g)) ssl__cpu_conv_direct_bx(c, g, w, dy, beta, dx);
+    else if (!ssl__conv_pointwise(g)) ssl__corr_bx(c, kind, kind == &SSL__K(gemm_f32), g, w, dy, beta, dx);
+    else SSL__K(gemm)(c, 1, 0, g->n, g->ci, plane, g->co, w, g->ci, 0, dy, plane, (int64_t)g->co * plane, beta, dx, plane, (int64_t)g->ci * plane, NULL);
+}
+static void SSL__K(conv_bw)(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw)
+{
+    const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c);
+    if (ssl__conv_direct(g)) ssl__cpu_conv_direct_bw(c, g, x, dy, dw);
+    else ssl__corr_bw(c, kind, kind == &SSL__K(gemm_f32), g, x, dy, dw);
 }
 
 /* ==== >>optim ==== kernels: each one pass over memory ================================================ */
