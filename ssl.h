@@ -1334,7 +1334,8 @@ SSL_API const char *ssl_note_find(const ssl_ctx *ctx, const char *key); /* NULL 
 #  define SSL_FREE(p)   free(p)
 #endif
 #ifdef __CUDACC__
-#  define SSL_HD __host__ __device__
+#  define SSL__CUDA 1 /* the CUDA backend is inside */
+#  define SSL_HD    __host__ __device__
 #else
 #  define SSL_HD
 #endif
@@ -1541,6 +1542,8 @@ typedef struct ssl__backend { /* memory of a device; all return 0 or NULL on fai
     int (*put)(void *dst, const void *src, size_t bytes); /* host to device   */
     int (*get)(void *dst, const void *src, size_t bytes); /* device to host   */
     int (*copy)(void *dst, const void *src, size_t bytes); /* device to device */
+    size_t (*available)(void);    /* bytes that are free; NULL: not known */
+    const char *(*error)(void);   /* why the last put, get or copy failed */
 } ssl__backend;
 
 /* ---- context ---- */
@@ -1582,6 +1585,7 @@ struct ssl_ctx {
     int64_t n_flat, cap_flat, opt_step;
     ssl__owned *owned;  /* data sets, loaders: newest first */
     ssl__slot *scratch; /* n_threads private slots, then the shared one */
+    void *gpu;          /* what the CUDA backend keeps */
     ssl_note *notes;    /* saved with checkpoints */
     int n_notes, cap_notes;
     struct { ssl_ctx *ctx; char zero[2040]; } nil_model; /* what a failed ssl_x_new returns */
@@ -1734,8 +1738,10 @@ static void *ssl__device_alloc(ssl_ctx *c, const char *at, size_t bytes)
 {
     void *p = c->dev->alloc(bytes);
     c->n_allocs++;
-    if (!p) ssl__fail(c, SSL_E_MEMORY, at, "out of memory: %zu bytes asked for on the device, %zu in use in this step; use a smaller batch",
-                      bytes, c->data.used);
+    if (!p && c->dev->available)
+        ssl__fail(c, SSL_E_MEMORY, at, "out of memory: %zu bytes asked for on the GPU, %zu are free, %zu in use in this step; use a smaller batch",
+                  bytes, c->dev->available(), c->data.used);
+    else if (!p) ssl__fail(c, SSL_E_MEMORY, at, "out of memory: %zu bytes asked for, %zu in use in this step; use a smaller batch", bytes, c->data.used);
     return p;
 }
 
@@ -1753,6 +1759,15 @@ static char *ssl__guard(char *p, size_t bytes)
 #  define SSL__GUARDED(n)  SSL__PAD(n)
 #  define ssl__guard(p, n) (p)
 #endif
+static int ssl__moved(ssl_ctx *c, int ok)
+{
+    if (!ok) ssl__fail(c, SSL_E_CUDA, c->at, "CUDA: %s; SSL_CUDA_SYNC=1 in the environment names the call that failed", c->dev->error());
+    return ok;
+}
+static int ssl__put(ssl_ctx *c, void *dst, const void *src, size_t bytes) { return ssl__moved(c, c->dev->put(dst, src, bytes)); }
+static int ssl__get(ssl_ctx *c, void *dst, const void *src, size_t bytes) { return ssl__moved(c, c->dev->get(dst, src, bytes)); }
+static int ssl__move(ssl_ctx *c, void *dst, const void *src, size_t bytes) { return ssl__moved(c, c->dev->copy(dst, src, bytes)); }
+
 static void *ssl__arena_alloc(ssl_ctx *c, ssl__arena *a, const char *at, size_t n)
 {
     const size_t bytes = SSL__GUARDED(n);
@@ -1815,7 +1830,8 @@ static void ssl__cpu_release(void *p)
     SSL_FREE(raw);
 }
 static int ssl__cpu_copy(void *d, const void *s, size_t n) { memcpy(d, s, n); return 1; }
-static const ssl__backend ssl__cpu_backend = { ssl__cpu_alloc, ssl__cpu_release, ssl__cpu_copy, ssl__cpu_copy, ssl__cpu_copy };
+static const char *ssl__cpu_error(void) { return "memcpy"; }
+static const ssl__backend ssl__cpu_backend = { ssl__cpu_alloc, ssl__cpu_release, ssl__cpu_copy, ssl__cpu_copy, ssl__cpu_copy, NULL, ssl__cpu_error };
 
 /* ==== >>rng ==== Philox 4x32-10: ten rounds of two 32x32 -> 64 bit products and xors ==================== */
 SSL_HD static inline void ssl__philox(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4])
@@ -4948,7 +4964,7 @@ static const ssl__kernels SSL__K(table) = { SSL__ISA_NAME, SSL__KERNELS
 #undef SSL__PART
 #define SSL__PART 2
 
-#ifdef __CUDACC__
+#ifdef SSL__CUDA
 #  include "ssl_cuda.cuh"
 #endif
 
@@ -5029,8 +5045,8 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     c->amx = ssl__amx_open(c->k);
     c->data.on_device = 1;
     if (!initialized) ssl__fail(c, SSL_E_ARG, at, "ssl_open: the ssl_desc is not initialized: write `ssl_desc d = SSL_ZERO;`");
-#ifdef __CUDACC__
-    if (c->device == SSL_DEVICE_CUDA) ssl__cuda_open(c, at);
+#ifdef SSL__CUDA
+    if (c->device == SSL_DEVICE_CUDA && initialized) ssl__cuda_open(c, at);
 #else
     if (c->device == SSL_DEVICE_CUDA)
         ssl__fail(c, SSL_E_CUDA, at, "ssl_open: this program was built without CUDA: build it with `nvcc -O3 -x cu -arch=native prog.c`, or use the CPU");
@@ -5057,6 +5073,9 @@ SSL_API int ssl_close(ssl_ctx *c)
     ssl__arena_free(c, &c->data);
     ssl__arena_free(c, &c->host);
     ssl__release(c->free_grads);
+#ifdef SSL__CUDA
+    ssl__cuda_close(c);
+#endif
     for (i = 0; i <= c->n_threads; i++) ssl__release(c->scratch[i].raw);
     SSL_FREE(c);
     return code;
@@ -5283,7 +5302,7 @@ static int ssl__has_nan(const ssl_tensor *t) /* host check of a float tensor by 
     if (t->dtype != SSL_F32 || !t->x) return 0;
     for (i = 0; i < n; i += 1024) {
         const int64_t m = SSL__MIN(n - i, 1024);
-        if (!t->ctx->dev->get(part, t->x + i, sizeof(float) * (size_t)m)) return 0;
+        if (!ssl__get(t->ctx, part, t->x + i, sizeof(float) * (size_t)m)) return 0;
         for (j = 0; j < m; j++) { uint32_t u; memcpy(&u, &part[j], 4); if ((u & 0x7f800000u) == 0x7f800000u) return 1; }
     }
     return 0;
@@ -5327,7 +5346,7 @@ static ssl_tensor *ssl__input(const char *at, ssl_ctx *c, const char *op, ssl_dt
     for (i = 0; i < ndim && i < SSL_DIMS; i++) dim[i] = va_arg(ap, int);
     t = ssl__new(c, at, op, dtype, ndim, dim);
     if (c->status) return t;
-    if (data) c->dev->put((void *)(uintptr_t)ssl__data(t), data, ssl__bytes(t));
+    if (data) ssl__put(c, (void *)(uintptr_t)ssl__data(t), data, ssl__bytes(t));
     else c->k->fill(c, (int64_t)(ssl__bytes(t) + 3) / 4, 0.0f, (float *)(uintptr_t)ssl__data(t));
     return t;
 }
@@ -5350,15 +5369,15 @@ SSL_API ssl_tensor *ssl_requires_grad(ssl_tensor *t) { if (!t->ctx->status) t->n
 SSL_API float ssl_item(const ssl_tensor *t)
 {
     float v = 0.0f;
-    if (t->ctx->status || !t->x || !t->ctx->dev->get(&v, t->x, sizeof v)) return ssl__bits(0x7fc00000u);
+    if (t->ctx->status || !t->x || !ssl__get(t->ctx, &v, t->x, sizeof v)) return ssl__bits(0x7fc00000u);
     return v;
 }
-SSL_API int ssl_to_host(const ssl_tensor *t, void *dst) { return !t->ctx->status && ssl__data(t) && t->ctx->dev->get(dst, ssl__data(t), ssl__bytes(t)); }
+SSL_API int ssl_to_host(const ssl_tensor *t, void *dst) { return !t->ctx->status && ssl__data(t) && ssl__get(t->ctx, dst, ssl__data(t), ssl__bytes(t)); }
 SSL_API int ssl_grad_to_host(const ssl_tensor *t, float *dst)
 {
     if (t->ctx->status || t->dtype != SSL_F32) return 0;
     if (!t->g) { memset(dst, 0, ssl__bytes(t)); return 1; }
-    return t->ctx->dev->get(dst, t->g, ssl__bytes(t));
+    return ssl__get(t->ctx, dst, t->g, ssl__bytes(t));
 }
 
 SSL_API ssl_tensor *ssl_custom_op_at(const char *at, ssl_ctx *c, const char *name, ssl_op_fn forward, ssl_op_fn backward,
@@ -5431,7 +5450,7 @@ static int ssl__param_reserve(ssl_ctx *c, const char *at, int64_t n)
     p = (float *)ssl__device_alloc(c, at, sizeof(float) * 4 * (size_t)cap);
     if (!p) return 0;
     c->k->fill(c, 4 * cap, 0.0f, p);
-    for (part = 0; part < 4 && c->n_flat; part++) c->dev->copy(p + part * cap, c->values + part * c->cap_flat, sizeof(float) * (size_t)c->n_flat);
+    for (part = 0; part < 4 && c->n_flat; part++) ssl__move(c, p + part * cap, c->values + part * c->cap_flat, sizeof(float) * (size_t)c->n_flat);
     if (c->values) c->dev->release(c->values);
     c->values = p;
     c->grads = p + cap;
@@ -5494,7 +5513,7 @@ static ssl_tensor *ssl__param_make(const char *at, ssl_ctx *c, ssl_init init, co
     p->t.x = c->values + p->offset;
     p->t.g = c->grads + p->offset;
     ssl__fill_init(c, init, &p->t, host);
-    c->dev->put(p->t.x, host, sizeof(float) * (size_t)n);
+    ssl__put(c, p->t.x, host, sizeof(float) * (size_t)n);
     ssl__release(host);
     c->param[c->n_params++] = p;
     c->n_flat += (n + 15) & ~(int64_t)15; /* 64-byte steps */
@@ -6230,7 +6249,7 @@ SSL_API ssl_tensor *ssl_scatter_tokens_at(const char *at, ssl_tensor *base, ssl_
     if (!ssl__need_index(at, "ssl_scatter_tokens", base, index)) return &c->nil;
     y = ssl__like(at, "ssl_scatter_tokens", base);
     if (c->status) return &c->nil;
-    c->dev->copy(y->x, base->x, ssl__bytes(y));
+    ssl__move(c, y->x, base->x, ssl__bytes(y));
     c->k->scatter_f(c, y->dim[0], y->dim[1], x->dim[1], y->dim[2], x->x, index->i, y->x);
     return ssl__record(y, ssl__scatter_back, base, x, index);
 }
@@ -6896,7 +6915,7 @@ static void ssl__batch_norm_back(ssl_tensor *y)
         t.keep_grad = 0;
         t.g = ssl__grad_buffer(c, y->at, ssl_numel(y));
         if (!t.g) return;
-        c->dev->copy(t.g, y->g, ssl__bytes(y));
+        ssl__move(c, t.g, y->g, ssl__bytes(y));
     }
     dx = ssl__grad_beta(x, &beta);
     a->b.stages = SSL__BN_STATS | SSL__BN_APPLY;
@@ -7168,7 +7187,7 @@ static ssl_init ssl__xavier(void) { return ssl_init_make(SSL_INIT_XAVIER_UNIFORM
 static ssl_init ssl__zeros(void) { return ssl_init_make(SSL_INIT_ZEROS, 0.0f); }
 
 SSL_API int ssl_from_host(ssl_tensor *t, const void *src)
-{ return !t->ctx->status && ssl__data(t) && t->ctx->dev->put((void *)(uintptr_t)ssl__data(t), src, ssl__bytes(t)); }
+{ return !t->ctx->status && ssl__data(t) && ssl__put(t->ctx, (void *)(uintptr_t)ssl__data(t), src, ssl__bytes(t)); }
 
 static ssl_tensor *ssl__bias(const char *at, ssl_ctx *c, const char *name, int in, int out, ssl_init init)
 {
@@ -8221,8 +8240,8 @@ SSL_API ssl_tensor *ssl_moco_at(const char *at, ssl_tensor *q, ssl_tensor *k, ss
     loss = ssl_cross_entropy_at(at, ssl_scale_at(at, ssl_concat_at(at, 1, 2, part), 1.0f / temperature), ssl_iota_at(at, c, n, 0, 1, 1), 0.0f);
     if (c->status || !c->training) return loss;
     first = SSL__MIN(n, size - *ptr); /* what does not fit before the end goes to the start */
-    c->dev->copy(queue->x + (int64_t)*ptr * d, k->x, sizeof(float) * (size_t)first * (size_t)d);
-    if (first < n) c->dev->copy(queue->x, k->x + (int64_t)first * d, sizeof(float) * (size_t)(n - first) * (size_t)d);
+    ssl__move(c, queue->x + (int64_t)*ptr * d, k->x, sizeof(float) * (size_t)first * (size_t)d);
+    if (first < n) ssl__move(c, queue->x, k->x + (int64_t)first * d, sizeof(float) * (size_t)(n - first) * (size_t)d);
     *ptr = (*ptr + n) % size;
     return loss;
 }
@@ -8253,7 +8272,7 @@ static float ssl__sumsq(ssl_ctx *c, const char *at, int64_t n, const float *x)
     float v = 0.0f, *y = (float *)ssl__temp(c, at, sizeof v);
     if (!y) return 0.0f;
     c->k->sumsq(c, n, x, y);
-    c->dev->get(&v, y, sizeof v);
+    ssl__get(c, &v, y, sizeof v);
     return v;
 }
 
@@ -8393,7 +8412,7 @@ static void ssl__ema(const char *at, const char *op, ssl_ctx *c, const char *tar
         const char *rest = ssl__under(t->name, target);
         if (!rest) continue;
         if (!(o = ssl__twin(c, at, op, t, rest, online, &hint))) return;
-        if (copy) c->dev->copy(t->t.x, o->t.x, sizeof(float) * (size_t)ssl_numel(&t->t));
+        if (copy) ssl__move(c, t->t.x, o->t.x, sizeof(float) * (size_t)ssl_numel(&t->t));
         else if (!o->frozen) c->k->ema(c, ssl__padded(t), momentum, o->t.x, t->t.x);
         found = 1;
     }
@@ -10179,11 +10198,11 @@ static void ssl__loader_show(ssl_loader *l, ssl__ring *s) /* point the batch's t
     int v;
     l->labels.dim[0] = s->n;
     if (c->device == SSL_DEVICE_CPU) l->labels.i = s->label;
-    else c->dev->put(l->labels.i, s->label, ssl__bytes(&l->labels));
+    else ssl__put(c, l->labels.i, s->label, ssl__bytes(&l->labels));
     for (v = 0; v < l->d.n_views; v++) {
         l->view[v].dim[0] = s->n;
         if (c->device == SSL_DEVICE_CPU) l->view[v].x = s->view[v];
-        else c->dev->put(l->view[v].x, s->view[v], ssl__bytes(&l->view[v]));
+        else ssl__put(c, l->view[v].x, s->view[v], ssl__bytes(&l->view[v]));
     }
 }
 
@@ -10538,7 +10557,7 @@ static void ssl__put_unit_rows(const ssl_features *f, int first, int n, float *h
         s = s > 0.0 ? 1.0 / sqrt(s) : 0.0;
         for (j = 0; j < f->dim; j++) y[j] = (float)((double)x[j] * s);
     }
-    f->ctx->dev->put(dst, host, sizeof(float) * (size_t)n * (size_t)f->dim);
+    ssl__put(f->ctx, dst, host, sizeof(float) * (size_t)n * (size_t)f->dim);
 }
 
 static void ssl__neighbors(const ssl_features *train, const ssl_features *test, float *a, float *b, float *y, float *host, ssl__knn_block *q)
@@ -10555,7 +10574,7 @@ static void ssl__neighbors(const ssl_features *train, const ssl_features *test, 
             const int rows = SSL__MIN(SSL__KNN_ROWS, test->n - i);
             ssl__put_unit_rows(test, i, rows, host, a);
             c->k->gemm(c, 0, 1, 1, rows, cols, d, a, d, 0, b, d, 0, 0.0f, y, cols, 0, NULL);
-            c->dev->get(host, y, sizeof(float) * (size_t)rows * (size_t)cols);
+            ssl__get(c, host, y, sizeof(float) * (size_t)rows * (size_t)cols);
             q->cols = cols;
             q->first_col = j;
             q->cosine = host;
@@ -10745,7 +10764,7 @@ static void ssl__probe_logits(ssl__probe *p)
     ep.bias = p->theta + (size_t)p->classes * (size_t)p->d;
     ep.act = SSL_ACT_NONE;
     p->c->k->gemm(p->c, 0, 1, 1, p->n, p->classes, p->d, p->x, p->d, 0, p->theta, p->d, 0, 0.0f, p->z, p->classes, 0, &ep);
-    p->c->dev->get(p->host_z, p->z, sizeof(float) * (size_t)p->n * (size_t)p->classes);
+    ssl__get(p->c, p->host_z, p->z, sizeof(float) * (size_t)p->n * (size_t)p->classes);
 }
 
 static double ssl__probe_loss(void *user, const double *theta, double *g)
@@ -10756,14 +10775,14 @@ static double ssl__probe_loss(void *user, const double *theta, double *g)
     double loss = 0.0;
     int i;
     for (i = 0; i < n_theta; i++) p->host_theta[i] = (float)theta[i];
-    c->dev->put(p->theta, p->host_theta, sizeof(float) * (size_t)n_theta);
+    ssl__put(c, p->theta, p->host_theta, sizeof(float) * (size_t)n_theta);
     ssl__probe_logits(p);
     ssl__parallel(c, chunks, ssl__probe_rows, p);
-    c->dev->put(p->z, p->host_z, sizeof(float) * (size_t)p->n * (size_t)p->classes);
+    ssl__put(c, p->z, p->host_z, sizeof(float) * (size_t)p->n * (size_t)p->classes);
     c->k->gemm(c, 1, 0, 1, p->classes, p->d, p->n, p->z, p->classes, 0, p->x, p->d, 0, 0.0f, p->grad, p->d, 0, NULL);
     c->k->fill(c, p->classes, 0.0f, p->grad + n_w);
     c->k->colsum(c, p->n, p->classes, p->z, p->grad + n_w);
-    c->dev->get(p->host_theta, p->grad, sizeof(float) * (size_t)n_theta);
+    ssl__get(c, p->host_theta, p->grad, sizeof(float) * (size_t)n_theta);
     for (i = 0; i < chunks; i++) loss += p->part[i];
     for (i = 0; i < n_theta; i++) g[i] = (double)p->host_theta[i] + (i < n_w ? p->l2 * theta[i] : 0.0);
     return loss / p->n + 0.5 * p->l2 * ssl__dot(n_w, theta, theta);
@@ -10798,7 +10817,7 @@ static int ssl__probe_set(ssl__probe *p, const char *at, const ssl_features *f, 
         const int n = SSL__MIN(rows, f->n - i);
         for (k = 0; k < n; k++)
             for (j = 0; j < p->d; j++) host[(size_t)k * d + (size_t)j] = (float)(((double)f->x[(size_t)(i + k) * d + (size_t)j] - mean[j]) * inv[j]);
-        c->dev->put(p->x + (size_t)i * d, host, sizeof(float) * (size_t)n * d);
+        ssl__put(c, p->x + (size_t)i * d, host, sizeof(float) * (size_t)n * d);
     }
     ssl__release(host);
     return !c->status;
@@ -10838,7 +10857,7 @@ static void ssl__probe_run(ssl__probe *p, const char *at, const ssl_features *tr
     if (!p->c->status && ssl__probe_set(p, at, test, mean, inv)) {
         int i;
         for (i = 0; i < n_theta; i++) p->host_theta[i] = (float)theta[i];
-        p->c->dev->put(p->theta, p->host_theta, sizeof(float) * (size_t)n_theta);
+        ssl__put(p->c, p->theta, p->host_theta, sizeof(float) * (size_t)n_theta);
         ssl__probe_logits(p);
         ssl__probe_score(p, p->part, s);
     }
@@ -11934,7 +11953,7 @@ static void ssl__load_fill(ssl__load *l)
         for (i = 0; i < c->n_params; i++)
             if (l->from[k][i]) {
                 ssl_file_tensor_to_f32(l->from[k][i], host);
-                c->dev->put(flat[k] + c->param[i]->offset, host, sizeof(float) * (size_t)l->from[k][i]->n);
+                ssl__put(c, flat[k] + c->param[i]->offset, host, sizeof(float) * (size_t)l->from[k][i]->n);
             }
     ssl__release(host);
 }
