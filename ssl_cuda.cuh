@@ -682,6 +682,61 @@ static void ssl__cuda_attn_b(ssl_ctx *c, const ssl__attn *a, const float *y, con
     if (dmask) SSL__LAUNCH(c, ssl__k_attn_dmask, ssl__grid_warps((int64_t)a->Tq * a->Tk), g, dmask);
 }
 
+/* ==== >>mask ==== index lists and masks ================================================================== */
+static __global__ void ssl__k_iota(int n, int start, int div, int m, int32_t *y) { SSL__EACH(i, n) y[i] = (start + (int32_t)i) / div % m; }
+static void ssl__cuda_iota(ssl_ctx *c, int n, int start, int div, int m, int32_t *y) { SSL__LAUNCH(c, ssl__k_iota, ssl__grid(n), n, start, div, m, y); }
+static __global__ void ssl__k_bernoulli(int64_t n, float p, uint64_t seed, uint64_t stream, uint8_t *y)
+{ SSL__EACH(i, n) y[i] = ssl__draw(seed, stream, (uint64_t)i) < p; }
+static void ssl__cuda_bernoulli(ssl_ctx *c, int64_t n, float p, uint64_t seed, uint64_t stream, uint8_t *y)
+{ SSL__LAUNCH(c, ssl__k_bernoulli, ssl__grid(n), n, p, seed, stream, y); }
+static __global__ void ssl__k_slice_ids(int64_t n, int x_rows, int cols, int begin, int width, const int32_t *x, int32_t *y)
+{ SSL__EACH(i, n) y[i] = x[i / width % x_rows * cols + begin + i % width]; }
+static void ssl__cuda_slice_ids(ssl_ctx *c, int rows, int x_rows, int cols, int begin, int end, const int32_t *x, int32_t *y)
+{ const int64_t n = (int64_t)rows * (end - begin); SSL__LAUNCH(c, ssl__k_slice_ids, ssl__grid(n), n, x_rows, cols, begin, end - begin, x, y); }
+static __global__ void ssl__k_random_ids(int n, int m, uint64_t seed, uint64_t stream, int32_t *y)
+{ SSL__EACH(i, n) y[i] = ssl__random_id(seed, stream, (uint64_t)i, m); }
+static void ssl__cuda_random_ids(ssl_ctx *c, int n, int m, uint64_t seed, uint64_t stream, int32_t *y)
+{ SSL__LAUNCH(c, ssl__k_random_ids, ssl__grid(n), n, m, seed, stream, y); }
+static __global__ void ssl__k_segment_tokens(int64_t n, int grid, int M, const int32_t *ids, int32_t *y)
+{
+    const int side = grid / M, S = side * side, L = grid * grid;
+    SSL__EACH(e, n) {
+        const int i = (int)(e % L), s = ids[e / L * S + i / (M * M)], in = i % (M * M);
+        y[e] = (s / side * M + in / M) * grid + s % side * M + in % M;
+    }
+}
+static void ssl__cuda_segment_tokens(ssl_ctx *c, int B, int grid, int M, const int32_t *ids, int32_t *y)
+{ const int64_t n = (int64_t)B * grid * grid; SSL__LAUNCH(c, ssl__k_segment_tokens, ssl__grid(n), n, grid, M, ids, y); }
+static __global__ void ssl__k_segment_mask(int64_t n, int T, int strict, const int32_t *rank, uint8_t *y)
+{
+    SSL__EACH(e, n) {
+        const int64_t b = e / T / T;
+        const int32_t i = rank[b * T + e / T % T], j = rank[b * T + e % T];
+        y[e] = (uint8_t)(strict ? j >= i : j > i);
+    }
+}
+static void ssl__cuda_segment_mask(ssl_ctx *c, int B, int T, int strict, const int32_t *rank, uint8_t *y)
+{ const int64_t n = (int64_t)B * T * T; SSL__LAUNCH(c, ssl__k_segment_mask, ssl__grid(n), n, T, strict, rank, y); }
+static __global__ void ssl__k_first_segment(int64_t n, const int32_t *rank, uint8_t *y) { SSL__EACH(i, n) y[i] = rank[i] == 0; }
+static void ssl__cuda_first_segment(ssl_ctx *c, int64_t n, const int32_t *rank, uint8_t *y) { SSL__LAUNCH(c, ssl__k_first_segment, ssl__grid(n), n, rank, y); }
+static __global__ void ssl__k_blob_segments(int B, int grid, int blobs, int groups, uint64_t seed, uint64_t stream, int32_t *rank)
+{ SSL__EACH(b, B) ssl__blobs((int)b, grid, blobs, groups, seed, stream, rank + b * grid * grid); }
+static void ssl__cuda_blob_segments(ssl_ctx *c, int B, int grid, int blobs, int groups, uint64_t seed, uint64_t stream, int32_t *rank)
+{ SSL__LAUNCH(c, ssl__k_blob_segments, ssl__grid(B), B, grid, blobs, groups, seed, stream, rank); }
+static __global__ void ssl__k_ignore(int64_t n, const int32_t *x, const uint8_t *drop, int32_t *y) { SSL__EACH(i, n) y[i] = drop[i] ? -100 : x[i]; }
+static void ssl__cuda_ignore(ssl_ctx *c, int64_t n, const int32_t *x, const uint8_t *drop, int32_t *y) { SSL__LAUNCH(c, ssl__k_ignore, ssl__grid(n), n, x, drop, y); }
+static __global__ void ssl__k_zero_rows_f(int64_t n, int d, const uint8_t *drop, const float *x, float *y) { SSL__EACH(i, n) y[i] = drop[i / d] ? 0.0f : x[i]; }
+static void ssl__cuda_zero_rows_f(ssl_ctx *c, int64_t rows, int d, const uint8_t *drop, const float *x, float *y)
+{ SSL__LAUNCH(c, ssl__k_zero_rows_f, ssl__grid(rows * d), rows * d, d, drop, x, y); }
+static __global__ void ssl__k_zero_rows_b(int64_t n, int d, const uint8_t *drop, const float *dy, float *dx) { SSL__EACH(i, n) if (!drop[i / d]) dx[i] += dy[i]; }
+static void ssl__cuda_zero_rows_b(ssl_ctx *c, int64_t rows, int d, const uint8_t *drop, const float *dy, float *dx)
+{ SSL__LAUNCH(c, ssl__k_zero_rows_b, ssl__grid(rows * d), rows * d, d, drop, dy, dx); }
+static __global__ void ssl__k_mask_diagonal_f(int64_t n, float value, const float *x, float *y) { SSL__EACH(i, n * n) y[i] = i / n == i % n ? value : x[i]; }
+static void ssl__cuda_mask_diagonal_f(ssl_ctx *c, int n, float value, const float *x, float *y)
+{ SSL__LAUNCH(c, ssl__k_mask_diagonal_f, ssl__grid((int64_t)n * n), n, value, x, y); }
+static __global__ void ssl__k_mask_diagonal_b(int64_t n, const float *dy, float *dx) { SSL__EACH(i, n * n) if (i / n != i % n) dx[i] += dy[i]; }
+static void ssl__cuda_mask_diagonal_b(ssl_ctx *c, int n, const float *dy, float *dx) { SSL__LAUNCH(c, ssl__k_mask_diagonal_b, ssl__grid((int64_t)n * n), n, dy, dx); }
+
 /* ==== >>conv ==== a thread for each result; gradients gather what reached their element, in order ========= */
 /* Output o of a window reads input i through tap r: i = o stride + r dilation - padding. -1: none does. */
 static __device__ int ssl__window_output(int i, int r, int stride, int dilation, int padding, int outputs)
