@@ -2923,7 +2923,7 @@ SSL_HD static inline void ssl__blobs(int b, int grid, int K, int groups, uint64_
 #undef SSL__SUFFIX
 #undef SSL__ISA_NAME
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__CUDACC__) && !defined(SSL_PORTABLE)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(SSL_PORTABLE)
 #  define SSL__X86_PASSES 1
 #  if defined(__linux__) && (__GNUC__ >= 11 || (defined(__clang__) && __clang_major__ >= 12))
 #    define SSL__AMX 1

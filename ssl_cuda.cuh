@@ -1045,7 +1045,8 @@ static void ssl__cuda_open(ssl_ctx *c, const char *at)
         ssl__fail(c, SSL_E_CUDA, at, "ssl_open: the NVIDIA driver knows CUDA %d.%d, this program was built with %d.%d: update the driver, or build with an older CUDA",
                   driver / 1000, driver % 1000 / 10, built / 1000, built % 1000 / 10);
     else if (e != cudaSuccess || n == 0)
-        ssl__fail(c, SSL_E_CUDA, at, "ssl_open: no NVIDIA GPU can be used (%s): use the CPU", cudaGetErrorString(e != cudaSuccess ? e : cudaErrorNoDevice));
+        ssl__fail(c, SSL_E_CUDA, at, "ssl_open: no NVIDIA GPU can be used (%s): use the CPU",
+                  driver ? cudaGetErrorString(e != cudaSuccess ? e : cudaErrorNoDevice) : "no driver is installed");
     else if ((e = cudaFuncGetAttributes(&image, (const void *)ssl__k_fill)) != cudaSuccess)
         ssl__fail(c, SSL_E_CUDA, at, "ssl_open: this program holds no code for this GPU (%s): build it with nvcc -arch=native", cudaGetErrorString(e));
     cudaGetLastError();

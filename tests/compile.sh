@@ -94,5 +94,11 @@ if have aarch64-linux-gnu-gcc qemu-aarch64; then
 else
     skip arm64 "gcc-aarch64-linux-gnu or qemu-user is not installed"
 fi
+if have "${NVCC:-nvcc}"; then
+    row nvcc "${NVCC:-nvcc} -O1 -x cu -arch=compute_80 -Werror all-warnings -DSSL_IMPLEMENTATION $include one.c -o one && ./one"
+else
+    skip nvcc "not installed"
+fi
+
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]
