@@ -426,7 +426,9 @@ SSL_API ssl_tensor *ssl_batch_norm_relu_at(const char *at, ssl_tensor *x, ssl_te
 /* The same normalization over (C/groups, H, W) of each image: x [N,C] or [N,C,H,W], weight and bias [C] or NULL.
    Wu and He 2018, arXiv 1803.08494. */
 #define ssl_group_norm(...) ssl_group_norm_at(SSL_HERE, __VA_ARGS__)
+#define ssl_layer_norm_chw(...) ssl_layer_norm_chw_at(SSL_HERE, __VA_ARGS__) /* x [N,C,H,W], weight and bias [C,H,W] or NULL */
 SSL_API ssl_tensor *ssl_group_norm_at(const char *at, ssl_tensor *x, int groups, ssl_tensor *weight, ssl_tensor *bias, float eps);
+SSL_API ssl_tensor *ssl_layer_norm_chw_at(const char *at, ssl_tensor *x, ssl_tensor *weight, ssl_tensor *bias, float eps);
 
 /* ==== >>mask ==== index lists and masks ============================================================== */
 #define ssl_iota(...)          ssl_iota_at(SSL_HERE, __VA_ARGS__)          /* I32 [n]: ((start + i) / div) mod m */
@@ -544,6 +546,60 @@ SSL_API ssl_tensor *ssl_vit_forward_at(const char *at, const ssl_vit *vit, ssl_t
 SSL_API ssl_tensor *ssl_vit_pool_at(const char *at, const ssl_vit *vit, ssl_tensor *tokens);    /* [B,(1+)L,D] -> [B,D] */
 
 /* ==== >>resnet ======================================================================================= */
+/* He et al. 2015, arXiv 1512.03385, as torchvision builds it: its names (conv1 bn1 layer1.0.conv1 ... fc), the stride of a
+   bottleneck in its 3x3 convolution, kaiming normal (fan out) weights, batch norm at 1 and 0. */
+typedef struct ssl_conv_layer { ssl_tensor *weight, *bias; ssl_conv_desc d; } ssl_conv_layer;                     /* [O,I/groups,k,k], [O] or NULL */
+typedef struct ssl_batch_norm_layer { ssl_tensor *weight, *bias, *running_mean, *running_var; } ssl_batch_norm_layer; /* each [C] */
+#define ssl_conv_new(...)           ssl_conv_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_conv_forward(...)       ssl_conv_forward_at(SSL_HERE, __VA_ARGS__)
+#define ssl_batch_norm_new(...)     ssl_batch_norm_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_batch_norm_forward(...) ssl_batch_norm_forward_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_conv_layer ssl_conv_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int in, int out, int kernel, int no_bias, ssl_init init, const ssl_conv_desc *desc);
+SSL_API ssl_tensor *ssl_conv_forward_at(const char *at, const ssl_conv_layer *l, ssl_tensor *x);
+SSL_API ssl_batch_norm_layer ssl_batch_norm_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int channels); /* weight 1, bias 0; momentum 0.1, eps 1e-5 */
+SSL_API ssl_tensor *ssl_batch_norm_forward_at(const char *at, const ssl_batch_norm_layer *l, ssl_tensor *x, int relu, ssl_tensor *residual); /* relu 1: relu(bn(x) + residual) */
+
+typedef struct ssl_resnet_desc {
+    uint32_t _start_canary;
+    int depth;              /* 18, 34, 50, 101 or 152                               default 18 */
+    int channels;           /* of the images                                        default 3 */
+    int classes;            /* outputs of fc; 0: no fc, the network ends with the pooled features */
+    int cifar_stem;         /* 1: conv1 is 3x3 with stride 1 and there is no max pooling (images of 32 pixels) */
+    int zero_init_residual; /* 1: the last batch norm of every block starts at 0, and so every block as the identity */
+    uint32_t _end_canary;
+} ssl_resnet_desc;
+
+typedef struct ssl_resnet_block {
+    char name[32];                  /* "layer3.1" */
+    int convs;                      /* 2 basic (3x3, 3x3), 3 bottleneck (1x1, 3x3, 1x1 to four times the width) */
+    ssl_conv_layer conv[3], down;   /* down.weight NULL: the shortcut is the identity */
+    ssl_batch_norm_layer bn[3], down_bn;
+} ssl_resnet_block;
+
+typedef struct ssl_resnet {
+    ssl_ctx *ctx;
+    ssl_resnet_desc d;
+    int features;                   /* channels of layer4: 512 or 2048 */
+    int stage[4];                   /* blocks of layer1 to layer4 */
+    ssl_conv_layer conv1;
+    ssl_batch_norm_layer bn1;
+    ssl_resnet_block *block;
+    ssl_linear_layer fc;
+} ssl_resnet;
+
+SSL_API int ssl_resnet_desc_resolve(const ssl_resnet_desc *in, ssl_resnet_desc *out); /* every default filled in; 0 if in was not initialized */
+#define ssl_resnet_new(...)     ssl_resnet_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_resnet_forward(...) ssl_resnet_forward_at(SSL_HERE, __VA_ARGS__)
+#define ssl_resnet_layers(...)  ssl_resnet_layers_at(SSL_HERE, __VA_ARGS__)
+#define ssl_resnet_maps(...)    ssl_resnet_maps_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_resnet *ssl_resnet_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_resnet_desc *desc); /* desc may be NULL */
+SSL_API ssl_tensor *ssl_resnet_forward_at(const char *at, const ssl_resnet *net, ssl_tensor *images); /* [N,C,H,W] -> [N,classes], or [N,features] without fc */
+/* out[i] = the output of the module of that torchvision name, all from one pass that ends with the last of them:
+   "layer4", "avgpool" [N,features,1,1], "layer3.1.conv2", "layer2.0.downsample.1", "bn1", "fc" ... An unknown name is an error. */
+SSL_API void ssl_resnet_layers_at(const char *at, const ssl_resnet *net, ssl_tensor *images, int n, const char *const *names, ssl_tensor **out);
+SSL_API void ssl_resnet_maps_at(const char *at, const ssl_resnet *net, ssl_tensor *images, ssl_tensor *out[5]); /* stem (maxpool) and layer1 to layer4 */
+#define ssl_resnet_block_forward(...) ssl_resnet_block_forward_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_resnet_block_forward_at(const char *at, const ssl_resnet_block *block, ssl_tensor *x); /* for networks of one's own */
 
 /* ==== >>apl ==== puzzle: absolute position localization ============================================== */
 /* Idea      cut the image into G x G patches and tell from content alone where each one belongs
@@ -7010,6 +7066,16 @@ SSL_API ssl_tensor *ssl_group_norm_at(const char *at, ssl_tensor *x, int groups,
     return ssl__norm_channels(at, "ssl_group_norm", y, w, bias, NULL, &b, NULL, NULL);
 }
 
+SSL_API ssl_tensor *ssl_layer_norm_chw_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, float eps)
+{
+    char s[96];
+    ssl_tensor *y;
+    if (x->ctx->status) return &x->ctx->nil;
+    if (x->ndim != 4) return ssl__fail(x->ctx, SSL_E_SHAPE, at, "ssl_layer_norm_chw: x%s must be [N,C,H,W]", ssl__shape(x, s));
+    y = ssl_layer_norm_at(at, ssl_reshape_at(at, x, 2, x->dim[0], -1), w ? ssl_reshape_at(at, w, 1, -1) : NULL, bias ? ssl_reshape_at(at, bias, 1, -1) : NULL, eps);
+    return ssl_reshape_at(at, y, 4, x->dim[0], x->dim[1], x->dim[2], x->dim[3]);
+}
+
 /* ==== >>mask ==== index lists and masks ============================================================== */
 SSL_API ssl_tensor *ssl_iota_at(const char *at, ssl_ctx *c, int n, int start, int div, int m)
 {
@@ -7478,6 +7544,230 @@ SSL_API ssl_tensor *ssl_vit_pool_at(const char *at, const ssl_vit *v, ssl_tensor
 }
 
 /* ==== >>resnet ======================================================================================= */
+SSL_API ssl_conv_layer ssl_conv_new_at(const char *at, ssl_ctx *c, const char *prefix, int in, int out, int kernel, int no_bias, ssl_init init, const ssl_conv_desc *desc)
+{
+    char buf[256];
+    ssl_conv_layer l;
+    memset(&l, 0, sizeof l);
+    if (!ssl_conv_desc_resolve(desc, &l.d)) ssl__fail(c, SSL_E_ARG, at, "ssl_conv_new: the ssl_conv_desc of \"%s\" is not initialized: write `ssl_conv_desc d = SSL_ZERO;`", prefix);
+    else if (l.d.groups < 1 || in % l.d.groups) ssl__fail(c, SSL_E_ARG, at, "ssl_conv_new: \"%s\": %d channels, which %d groups do not divide", prefix, in, l.d.groups);
+    l.weight = ssl_param_at(at, c, init, ssl__name(buf, prefix, "weight"), 4, out, in / SSL__MAX(l.d.groups, 1), kernel, kernel);
+    l.bias = no_bias ? NULL : ssl__bias(at, c, ssl__name(buf, prefix, "bias"), in / SSL__MAX(l.d.groups, 1) * kernel * kernel, out, init);
+    if (l.d.padding_w == 0) l.d.padding_w = SSL_CONV_ZERO; /* resolved twice */
+    return l;
+}
+SSL_API ssl_tensor *ssl_conv_forward_at(const char *at, const ssl_conv_layer *l, ssl_tensor *x) { return ssl_conv2d_at(at, x, l->weight, l->bias, &l->d); }
+
+SSL_API ssl_batch_norm_layer ssl_batch_norm_new_at(const char *at, ssl_ctx *c, const char *prefix, int channels)
+{
+    const ssl_init one = ssl_init_make(SSL_INIT_CONSTANT, 1.0f);
+    const ssl_norm_layer n = ssl_norm_new_at(at, c, prefix, channels, 1e-5f);
+    char buf[256];
+    ssl_batch_norm_layer l;
+    l.weight = n.weight;
+    l.bias = n.bias;
+    l.running_mean = ssl_param_at(at, c, ssl__zeros(), ssl__name(buf, prefix, "running_mean"), 1, channels);
+    l.running_var = ssl_param_at(at, c, one, ssl__name(buf, prefix, "running_var"), 1, channels);
+    ssl__freeze(l.running_mean);
+    ssl__freeze(l.running_var);
+    return l;
+}
+SSL_API ssl_tensor *ssl_batch_norm_forward_at(const char *at, const ssl_batch_norm_layer *l, ssl_tensor *x, int relu, ssl_tensor *residual)
+{ return ssl__batch_norm(at, x, l->weight, l->bias, l->running_mean, l->running_var, 0.1f, 1e-5f, relu, relu ? residual : NULL); }
+
+SSL_API int ssl_resnet_desc_resolve(const ssl_resnet_desc *in, ssl_resnet_desc *out)
+{
+    ssl_resnet_desc d = SSL_ZERO;
+    if (in) d = *in;
+    if (d._start_canary || d._end_canary) return 0;
+    d.depth = SSL__DEF(d.depth, 18);
+    d.channels = SSL__DEF(d.channels, 3);
+    *out = d;
+    return 1;
+}
+static int ssl__resnet_stages(int depth, int stage[4]) /* 0: no such depth */
+{
+    static const int known[5][5] = { { 18, 2, 2, 2, 2 }, { 34, 3, 4, 6, 3 }, { 50, 3, 4, 6, 3 }, { 101, 3, 4, 23, 3 }, { 152, 3, 8, 36, 3 } };
+    int i;
+    for (i = 0; i < 5; i++)
+        if (known[i][0] == depth) { memcpy(stage, known[i] + 1, 4 * sizeof *stage); return 1; }
+    return 0;
+}
+static ssl_conv_layer ssl__resnet_conv(const char *at, ssl_ctx *c, const char *prefix, const char *name, int in, int out, int kernel, int stride)
+{
+    ssl_conv_desc d = SSL_ZERO;
+    char buf[256];
+    d.stride = stride;
+    d.padding = kernel / 2;
+    return ssl_conv_new_at(at, c, ssl__name(buf, prefix, name), in, out, kernel, 1, ssl_init_make(SSL_INIT_KAIMING_NORMAL_FAN_OUT, 0.0f), &d);
+}
+static ssl_batch_norm_layer ssl__resnet_bn(const char *at, ssl_ctx *c, const char *prefix, const char *name, int channels)
+{ char buf[256]; return ssl_batch_norm_new_at(at, c, ssl__name(buf, prefix, name), channels); }
+
+/* A block from `in` channels to width (basic) or 4 width (bottleneck). */
+static void ssl__resnet_block_new(const char *at, ssl_ctx *c, const char *prefix, ssl_resnet_block *b, int in, int width, int stride, int zero_init)
+{
+    const int basic = b->convs == 2, out = basic ? width : 4 * width;
+    ssl_tensor *last;
+    char p[256];
+    int i;
+    ssl__name(p, prefix, b->name);
+    for (i = 0; i < b->convs; i++) {
+        const int from = i ? width : in, to = i == b->convs - 1 ? out : width, strided = basic ? i == 0 : i == 1;
+        char conv[8] = "conv1", bn[4] = "bn1";
+        conv[4] = bn[2] = (char)('1' + i);
+        b->conv[i] = ssl__resnet_conv(at, c, p, conv, from, to, basic || i == 1 ? 3 : 1, strided ? stride : 1);
+        b->bn[i] = ssl__resnet_bn(at, c, p, bn, to);
+    }
+    last = b->bn[b->convs - 1].weight;
+    if (zero_init && !c->status) c->k->fill(c, ssl_numel(last), 0.0f, last->x);
+    if (stride == 1 && in == out) return;
+    b->down = ssl__resnet_conv(at, c, p, "downsample.0", in, out, 1, stride);
+    b->down_bn = ssl__resnet_bn(at, c, p, "downsample.1", out);
+}
+
+SSL_API ssl_resnet *ssl_resnet_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_resnet_desc *desc)
+{
+    ssl_resnet *net = (ssl_resnet *)ssl__model(c, at, sizeof *net);
+    ssl_resnet_block *b;
+    char buf[256];
+    int i, j, in = 64;
+    if (c->status) return net;
+    if (!ssl_resnet_desc_resolve(desc, &net->d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_resnet_new: the ssl_resnet_desc is not initialized: write `ssl_resnet_desc d = SSL_ZERO;`"); return net; }
+    if (!ssl__resnet_stages(net->d.depth, net->stage)) { ssl__fail(c, SSL_E_ARG, at, "ssl_resnet_new: depth %d: 18, 34, 50, 101 and 152 exist", net->d.depth); return net; }
+    net->conv1 = ssl__resnet_conv(at, c, prefix, "conv1", net->d.channels, 64, net->d.cifar_stem ? 3 : 7, net->d.cifar_stem ? 1 : 2);
+    net->bn1 = ssl__resnet_bn(at, c, prefix, "bn1", 64);
+    b = net->block = (ssl_resnet_block *)ssl__model(c, at, sizeof *b * (size_t)(net->stage[0] + net->stage[1] + net->stage[2] + net->stage[3]));
+    for (i = 0; i < 4; i++)
+        for (j = 0; j < net->stage[i] && !c->status; j++, b++) {
+            b->convs = net->d.depth < 50 ? 2 : 3;
+            snprintf(b->name, sizeof b->name, "layer%d.%d", i + 1, j);
+            ssl__resnet_block_new(at, c, prefix, b, in, 64 << i, i && !j ? 2 : 1, net->d.zero_init_residual);
+            in = b->convs == 2 ? 64 << i : 256 << i;
+        }
+    net->features = in;
+    if (net->d.classes > 0) net->fc = ssl_linear_new_at(at, c, ssl__name(buf, prefix, "fc"), in, net->d.classes, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f));
+    return net;
+}
+
+/* ---- outputs by name: every module shows its output to the taps, which keep those that were asked for ---- */
+typedef struct ssl__taps { int n, left; const char *const *name; ssl_tensor **out; } ssl__taps;
+static int ssl__tap_find(const ssl__taps *t, const char *block, const char *name)
+{
+    char buf[64];
+    int i;
+    snprintf(buf, sizeof buf, "%s%s%s", block, *block && *name ? "." : "", name);
+    for (i = 0; i < t->n; i++) if (!strcmp(t->name[i], buf)) return 1;
+    return 0;
+}
+static ssl_tensor *ssl__tap(ssl__taps *t, const char *block, const char *name, ssl_tensor *y)
+{
+    char buf[64];
+    int i;
+    snprintf(buf, sizeof buf, "%s%s%s", block, *block && *name ? "." : "", name);
+    for (i = 0; i < t->n; i++)
+        if (!t->out[i] && !strcmp(t->name[i], buf)) { t->out[i] = y; t->left--; }
+    return y;
+}
+
+/* relu(bn(conv(x)) + residual), one op for all but the convolution unless someone asks for what lies between. */
+static ssl_tensor *ssl__resnet_conv_bn(const char *at, ssl__taps *t, const char *block, const char *conv_name, const char *bn_name, ssl_tensor *x,
+                                       const ssl_conv_layer *conv, const ssl_batch_norm_layer *bn, int relu, ssl_tensor *residual)
+{
+    const int fused = relu && !ssl__tap_find(t, block, bn_name);
+    x = ssl__tap(t, block, conv_name, ssl_conv_forward_at(at, conv, x));
+    x = ssl_batch_norm_forward_at(at, bn, x, fused, residual);
+    if (fused) return x;
+    ssl__tap(t, block, bn_name, x);
+    if (residual) x = ssl_add_at(at, x, residual);
+    return relu ? ssl_relu_at(at, x) : x;
+}
+static ssl_tensor *ssl__resnet_block_forward(const char *at, ssl__taps *t, const ssl_resnet_block *b, ssl_tensor *x)
+{
+    ssl_tensor *shortcut = x;
+    int i;
+    if (b->down.weight) shortcut = ssl__tap(t, b->name, "downsample", ssl__resnet_conv_bn(at, t, b->name, "downsample.0", "downsample.1", x, &b->down, &b->down_bn, 0, NULL));
+    for (i = 0; i < b->convs; i++) {
+        char conv[8] = "conv1", bn[4] = "bn1";
+        conv[4] = bn[2] = (char)('1' + i);
+        x = ssl__resnet_conv_bn(at, t, b->name, conv, bn, x, &b->conv[i], &b->bn[i], 1, i == b->convs - 1 ? shortcut : NULL);
+    }
+    return ssl__tap(t, b->name, "", x);
+}
+static ssl_tensor *ssl__resnet_run(const char *at, const ssl_resnet *net, ssl_tensor *x, ssl__taps *t) /* until every tap has its output */
+{
+    const ssl_resnet_block *b = net->block;
+    char stage[8] = "layer1", s[96];
+    int i, j;
+    if (net->ctx->status) return &net->ctx->nil;
+    if (x->ndim != 4 || x->dim[1] != net->d.channels) return ssl__fail(net->ctx, SSL_E_SHAPE, at, "ssl_resnet_forward: images%s: [N,%d,H,W] is needed", ssl__shape(x, s), net->d.channels);
+    x = ssl__tap(t, "", "relu", ssl__resnet_conv_bn(at, t, "", "conv1", "bn1", x, &net->conv1, &net->bn1, 1, NULL));
+    x = ssl__tap(t, "", "maxpool", net->d.cifar_stem ? x : ssl_max_pool2d_at(at, x, 3, 2, 1));
+    for (i = 0; i < 4; i++) {
+        for (j = 0; j < net->stage[i]; j++, b++) {
+            if (t->n && !t->left) return x;
+            x = ssl__resnet_block_forward(at, t, b, x);
+        }
+        stage[5] = (char)('1' + i);
+        ssl__tap(t, "", stage, x);
+    }
+    if (t->n && !t->left) return x;
+    x = ssl_global_avg_pool_at(at, x);
+    if (ssl__tap_find(t, "", "avgpool")) ssl__tap(t, "", "avgpool", ssl_reshape_at(at, x, 4, x->dim[0], x->dim[1], 1, 1));
+    return net->fc.weight ? ssl__tap(t, "", "fc", ssl_linear_at(at, x, net->fc.weight, net->fc.bias)) : x;
+}
+
+static int ssl__resnet_in_block(const ssl_resnet_block *b, const char *name) /* "", "conv1" ... */
+{
+    if (!*name) return 1;
+    if (!strncmp(name, "conv", 4) || !strncmp(name, "bn", 2)) {
+        const char *digit = name + (*name == 'c' ? 4 : 2);
+        return *digit >= '1' && *digit < '1' + b->convs && !digit[1];
+    }
+    return b->down.weight && (!strcmp(name, "downsample") || !strcmp(name, "downsample.0") || !strcmp(name, "downsample.1"));
+}
+static int ssl__resnet_has(const ssl_resnet *net, const char *name)
+{
+    static const char *const top[] = { "conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool" };
+    int i;
+    for (i = 0; i < 9; i++) if (!strcmp(name, top[i])) return 1;
+    if (net->fc.weight && !strcmp(name, "fc")) return 1;
+    for (i = 0; i < net->stage[0] + net->stage[1] + net->stage[2] + net->stage[3]; i++) {
+        const size_t n = strlen(net->block[i].name);
+        if (!strncmp(name, net->block[i].name, n) && (!name[n] || name[n] == '.') && ssl__resnet_in_block(&net->block[i], name + n + (name[n] == '.'))) return 1;
+    }
+    return 0;
+}
+SSL_API void ssl_resnet_layers_at(const char *at, const ssl_resnet *net, ssl_tensor *images, int n, const char *const *names, ssl_tensor **out)
+{
+    ssl_ctx *c = net->ctx;
+    ssl__taps t;
+    int i;
+    for (i = 0; i < n; i++)
+        if (!c->status && !ssl__resnet_has(net, names[i]))
+            ssl__fail(c, SSL_E_ARG, at, "ssl_resnet_layers: \"%s\" does not exist; there are conv1 bn1 relu maxpool layer1 layer2 layer3 layer4 avgpool%s, the blocks layer1.0-%d "
+                      "layer2.0-%d layer3.0-%d layer4.0-%d, and in a block conv1-%d bn1-%d and, where it changes the shape, downsample downsample.0 downsample.1", names[i],
+                      net->fc.weight ? " fc" : "", net->stage[0] - 1, net->stage[1] - 1, net->stage[2] - 1, net->stage[3] - 1, net->block->convs, net->block->convs);
+    memset(out, 0, sizeof *out * (size_t)n);
+    t.n = t.left = n; t.name = names; t.out = out;
+    if (!c->status) ssl__resnet_run(at, net, images, &t);
+    for (i = 0; i < n; i++) if (!out[i] || c->status) out[i] = &c->nil;
+}
+SSL_API void ssl_resnet_maps_at(const char *at, const ssl_resnet *net, ssl_tensor *images, ssl_tensor *out[5])
+{
+    static const char *const maps[] = { "maxpool", "layer1", "layer2", "layer3", "layer4" };
+    ssl_resnet_layers_at(at, net, images, 5, maps, out);
+}
+SSL_API ssl_tensor *ssl_resnet_forward_at(const char *at, const ssl_resnet *net, ssl_tensor *images)
+{
+    ssl__taps none = SSL_ZERO;
+    return ssl__resnet_run(at, net, images, &none);
+}
+SSL_API ssl_tensor *ssl_resnet_block_forward_at(const char *at, const ssl_resnet_block *block, ssl_tensor *x)
+{
+    ssl__taps none = SSL_ZERO;
+    return ssl__resnet_block_forward(at, &none, block, x);
+}
 
 /* ==== >>apl ==== puzzle: absolute position localization ============================================== */
 SSL_API int ssl_apl_desc_resolve(const ssl_apl_desc *in, ssl_apl_desc *out)

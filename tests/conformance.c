@@ -403,6 +403,44 @@ static void run_batch_norm(fixture *t)
 }
 static void run_group_norm(fixture *t)
 { finish(t, probe(t, "y", ssl_group_norm(in(t, "x"), whole(t, "groups", 1), param_or_null(t, "weight"), param_or_null(t, "bias"), real(t, "eps", 1e-5)))); }
+static void resnet_unit(fixture *t, const char *conv, const char *bn, int stride, ssl_conv_layer *c, ssl_batch_norm_layer *b)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.weight", conv);
+    c->weight = param(t, name);
+    c->d.stride = stride;
+    c->d.padding = c->weight->dim[2] / 2;
+    snprintf(name, sizeof name, "%s.weight", bn);
+    b->weight = param(t, name);
+    snprintf(name, sizeof name, "%s.bias", bn);
+    b->bias = param(t, name);
+    snprintf(name, sizeof name, "%s.running_mean", bn);
+    b->running_mean = buffer(t, name);
+    snprintf(name, sizeof name, "%s.running_var", bn);
+    b->running_var = buffer(t, name);
+}
+static void resnet_after(fixture *t, const char *bn, const ssl_batch_norm_layer *b)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.running_mean", bn);
+    after(t, name, b->running_mean);
+    snprintf(name, sizeof name, "%s.running_var", bn);
+    after(t, name, b->running_var);
+}
+static void run_resnet(fixture *t)
+{
+    static const char *const conv[] = { "conv1", "conv2", "conv3" }, *const bn[] = { "bn1", "bn2", "bn3" };
+    const int stride = whole(t, "stride", 1), down = whole(t, "downsample", 0);
+    ssl_resnet_block b = SSL_ZERO;
+    int i;
+    b.convs = find(t, "param.", "conv3.weight") ? 3 : 2;
+    for (i = 0; i < b.convs; i++) resnet_unit(t, conv[i], bn[i], i == b.convs - 2 ? stride : 1, &b.conv[i], &b.bn[i]);
+    if (down) resnet_unit(t, "downsample.0", "downsample.1", stride, &b.down, &b.down_bn);
+    ssl_train(t->c, whole(t, "train", 1));
+    finish(t, probe(t, "y", ssl_resnet_block_forward(&b, in(t, "x"))));
+    for (i = 0; i < b.convs; i++) resnet_after(t, bn[i], &b.bn[i]);
+    if (down) resnet_after(t, "downsample.1", &b.down_bn);
+}
 static void run_max_pool2d(fixture *t)
 { finish(t, probe(t, "y", ssl_max_pool2d(in(t, "x"), whole(t, "kernel", 2), whole(t, "stride", 0), whole(t, "padding", 0)))); }
 static void run_avg_pool2d(fixture *t)
@@ -690,6 +728,7 @@ static const struct family { const char *name; void (*run)(fixture *t); image_fn
     { "op_conv2d", run_conv2d, NULL },
     { "op_batch_norm", run_batch_norm, NULL },
     { "op_group_norm", run_group_norm, NULL },
+    { "op_resnet", run_resnet, NULL },
     { "op_max_pool2d", run_max_pool2d, NULL },
     { "op_avg_pool2d", run_avg_pool2d, NULL },
     { "op_global_avg_pool", run_global_avg_pool, NULL },
