@@ -12104,7 +12104,7 @@ SSL_API void ssl_note_put_at(const char *at, ssl_ctx *c, const char *key, const 
 /* ---- checkpoints ---- */
 static const char *const ssl__moment_prefix[2] = { "optim.m.", "optim.v." };
 
-static const char *ssl__join(ssl_ctx *c, const char *at, const char *a, const char *b) /* in step memory */
+static const char *ssl__glue(ssl_ctx *c, const char *at, const char *a, const char *b) /* in step memory */
 {
     char *p = (char *)ssl__aux(c, at, strlen(a) + strlen(b) + 1);
     return p ? strcat(strcpy(p, a), b) : "";
@@ -12130,7 +12130,7 @@ SSL_API int ssl_save_at(const char *at, ssl_ctx *c, const char *path)
         const ssl__param *p = c->param[i];
         ssl__describe(&t[n++], p->name, &p->t, p->t.x);
         for (k = 0; k < 2 && c->opt_step && !p->frozen; k++)
-            ssl__describe(&t[n++], ssl__join(c, at, ssl__moment_prefix[k], p->name), &p->t, (k ? c->moment2 : c->moment1) + p->offset);
+            ssl__describe(&t[n++], ssl__glue(c, at, ssl__moment_prefix[k], p->name), &p->t, (k ? c->moment2 : c->moment1) + p->offset);
     }
     note[0].key = "ssl.opt_step";
     note[1].key = "ssl.rng_position";
@@ -12159,7 +12159,7 @@ static const char *ssl__renamed(ssl_ctx *c, const char *at, const char *name, co
     const char *rest = ssl__under(name, from);
     if (!rest) return NULL;
     if (*rest == '.') rest++;
-    return ssl__join(c, at, *to && *rest ? ssl__join(c, at, to, ".") : to, rest);
+    return ssl__glue(c, at, *to && *rest ? ssl__glue(c, at, to, ".") : to, rest);
 }
 static const char *ssl__file_shape(const ssl_file_tensor *t, char buf[96])
 {
@@ -12206,7 +12206,7 @@ static void ssl__load_plan(ssl__load *l, const ssl_load_desc *d, int with_moment
         if (!name) continue;
         ssl__load_match(l, i, 0, name);
         if (l->from[0][i]) l->n++;
-        for (k = 0; k < 2 && with_moments && !p->frozen; k++) ssl__load_match(l, i, k + 1, ssl__join(c, l->at, ssl__moment_prefix[k], name));
+        for (k = 0; k < 2 && with_moments && !p->frozen; k++) ssl__load_match(l, i, k + 1, ssl__glue(c, l->at, ssl__moment_prefix[k], name));
     }
     for (i = 0; i < l->f->n_tensors && !d->partial && !c->status; i++) {
         const char *name = l->f->tensor[i].name, *here = ssl__renamed(c, l->at, name, l->file_prefix, l->only);

@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <fnmatch.h>
 
+enum { MOST_LEAVES = 4096 };
 typedef struct leaf { ssl_tensor *t; const char *name; } leaf; /* something that is differentiated, and its name in the file */
 typedef struct mark { int compared; int64_t n_seen; double error2; } mark; /* of a tensor that is compared step by step */
 typedef struct fixture {
@@ -20,7 +21,7 @@ typedef struct fixture {
     ssl_safetensors *f;
     const char *name;
     double rtol_out, rtol_grad, loss_scale, grad_scale;
-    leaf leaves[1024];
+    leaf leaves[MOST_LEAVES];
     int n_leaves;
     mark *marks;              /* for each tensor of the file */
     double error, tolerance;  /* of the comparison that came nearest to its limit, or farthest beyond */
@@ -97,6 +98,12 @@ static ssl_tensor *load_part(fixture *t, const ssl_file_tensor *w, int64_t begin
     }
     return ssl_input(t->c, (const float *)w->data + begin, ndim, d[0], d[1], d[2], d[3], d[4], d[5]);
 }
+static void add_leaf(fixture *t, ssl_tensor *x, const char *name)
+{
+    if (t->n_leaves == MOST_LEAVES) { ssl_raise(t->c, SSL_E_ARG, "too many gradients"); return; }
+    t->leaves[t->n_leaves].name = name;
+    t->leaves[t->n_leaves++].t = x;
+}
 static ssl_tensor *load(fixture *t, const char *prefix, const char *name) /* the context's error if it is not in the file */
 {
     const ssl_file_tensor *w = find(t, prefix, name);
@@ -108,10 +115,7 @@ static ssl_tensor *load(fixture *t, const char *prefix, const char *name) /* the
         return &t->c->nil;
     }
     x = load_part(t, w, 0, w->ndim, w->dim);
-    if (find(t, "grad.", w->name) || find(t, "grad_const_target.", w->name)) {
-        t->leaves[t->n_leaves].name = w->name;
-        t->leaves[t->n_leaves++].t = ssl_requires_grad(x);
-    }
+    if (find(t, "grad.", w->name)) add_leaf(t, ssl_requires_grad(x), w->name);
     return x;
 }
 static ssl_tensor *in(fixture *t, const char *name) { return load(t, "in.", name); }
@@ -224,34 +228,31 @@ static void after(fixture *t, const char *name, const ssl_tensor *y)
 }
 
 /* ---- gradients ---- */
-static void gradient(fixture *t, const ssl_file_tensor *want, const ssl_tensor *leaf_tensor)
+static void gradient_values(fixture *t, const ssl_file_tensor *want, const float *got)
 {
-    const int zero = has_word(word(t, "zero_grads", ""), want->name);
-    const int64_t n = ssl_numel(leaf_tensor);
-    float *a = (float *)must_alloc(sizeof(float) * (size_t)n), *b = floats(want);
-    double size = norm(b, want->n);
-    if (size < 1e-3 * t->grad_scale) size = 1e-3 * t->grad_scale;
-    if (n != want->n || !ssl_grad_to_host(leaf_tensor, a)) judge(t, want, HUGE_VAL, t->rtol_grad);
-    else if (zero) judge(t, want, t->grad_scale > 0.0 ? norm(a, n) / t->grad_scale : norm(a, n), 1e-4);
-    else judge(t, want, size > 0.0 ? distance(a, b, n) / size : norm(a, n), t->rtol_grad);
-    free(a);
+    float *b = floats(want);
+    const double size = norm(b, want->n), least = 1e-3 * t->grad_scale, scale = size > least ? size : least;
+    if (has_word(word(t, "zero_grads", ""), want->name)) judge(t, want, norm(got, want->n) / t->grad_scale, 1e-4);
+    else judge(t, want, scale > 0.0 ? distance(got, b, want->n) / scale : norm(got, want->n), t->rtol_grad);
     free(b);
 }
-static int gradients(fixture *t, const char *prefix)
+static void gradient(fixture *t, const ssl_file_tensor *want, const ssl_tensor *x)
 {
-    int i, found = 0;
-    for (i = 0; i < t->n_leaves && ssl_ok(t->c); i++) {
-        const ssl_file_tensor *want = find(t, prefix, t->leaves[i].name);
-        if (want) { gradient(t, want, t->leaves[i].t); found = 1; }
-    }
-    return found;
+    float *a = (float *)must_alloc(sizeof(float) * (size_t)ssl_numel(x));
+    if (want->n != ssl_numel(x) || !ssl_grad_to_host(x, a)) judge(t, want, HUGE_VAL, t->rtol_grad);
+    else gradient_values(t, want, a);
+    free(a);
 }
 /* The end of every differentiated case: out.loss, backward, grad.*. */
 static void finish(fixture *t, ssl_tensor *loss)
 {
+    int i;
     out(t, "loss", loss);
     if (t->n_leaves) ssl_backward(loss);
-    gradients(t, "grad.");
+    for (i = 0; i < t->n_leaves && ssl_ok(t->c); i++) {
+        const ssl_file_tensor *want = find(t, "grad.", t->leaves[i].name);
+        if (want) gradient(t, want, t->leaves[i].t);
+    }
 }
 /* Compares out.NAME; sum(y * in.probe) or sum(y * in.probe.NAME) is its part of the loss. */
 static ssl_tensor *probe(fixture *t, const char *name, ssl_tensor *y)
@@ -635,6 +636,401 @@ static void run_ema(fixture *t)
     }
 }
 
+/* ==== networks ======================================================================================== */
+static void complain(fixture *t, const char *fmt, const char *name)
+{
+    char text[400];
+    snprintf(text, sizeof text, fmt, name);
+    ssl_raise(t->c, SSL_E_ARG, text);
+}
+/* Fill the context's parameters, which bear the file's names, from param.*; every one of both must have its partner. */
+static void fill_params(fixture *t)
+{
+    const ssl_file_tensor *w;
+    const char *name;
+    ssl_tensor *p;
+    int i;
+    for (i = 0; (w = nth(t, "param.", i, &name)) != NULL && ssl_ok(t->c); i++) {
+        float *x = floats(w);
+        if ((p = ssl_param_find(t->c, name)) == NULL) complain(t, "the network has no parameter %s", name);
+        else if (ssl_numel(p) != w->n) complain(t, "the network has another shape of %s", name);
+        else ssl_from_host(p, x);
+        if (p && find(t, "grad.", w->name)) add_leaf(t, p, w->name);
+        free(x);
+    }
+    for (i = 0; i < ssl_param_count(t->c) && ssl_ok(t->c); i++) {
+        ssl_param_at_index(t->c, i, &name);
+        if (!find(t, "param.", name)) complain(t, "the file has no param.%s", name);
+    }
+}
+static ssl_act act_of(const fixture *t)
+{
+    const char *a = word(t, "activation", "gelu");
+    return !strcmp(a, "relu") ? SSL_ACT_RELU : !strcmp(a, "gelu_tanh") ? SSL_ACT_GELU_TANH : SSL_ACT_GELU;
+}
+static void run_block(fixture *t, ssl_block_style style)
+{
+    ssl_block_desc d = SSL_ZERO;
+    ssl_block b;
+    d.style = style;
+    d.dim = whole(t, "dim", whole(t, "d_model", 0));
+    d.heads = whole(t, "num_heads", 1);
+    d.hidden = whole(t, "ff_dim", (int)(number(t, "mlp_ratio", 4.0) * d.dim));
+    d.act = act_of(t);
+    d.eps = real(t, "ln_eps", 1e-5);
+    d.post_norm = !strcmp(word(t, "norm", "pre"), "post");
+    d.cross = find(t, "in.", "memory") != NULL;
+    b = ssl_block_new(t->c, "", &d);
+    fill_params(t);
+    if (!d.cross) finish(t, probe(t, "y", ssl_block_forward(&b, in(t, "x"), NULL)));
+    else finish(t, probe(t, "y", ssl_block_decode(&b, in(t, "tgt"), in(t, "memory"), in(t, "tgt_mask"), in(t, "memory_mask"))));
+}
+static void run_timm_block(fixture *t) { run_block(t, SSL_BLOCK_TIMM); }
+static void run_torch_block(fixture *t) { run_block(t, SSL_BLOCK_TORCH); }
+
+/* ==== puzzle ========================================================================================== */
+/* Fraction of the rows of logits whose label is among the k largest. */
+static float top(const float *logits, const int32_t *label, int rows, int classes, int k)
+{
+    int r, j, hits = 0;
+    for (r = 0; r < rows; r++) {
+        const float *x = logits + (int64_t)r * classes;
+        int greater = 0;
+        for (j = 0; j < classes; j++) greater += x[j] > x[label[r]];
+        hits += greater < k;
+    }
+    return (float)hits / (float)rows;
+}
+/* Over all patches, also those that the loss leaves out: the label of a patch is its place. */
+static void apl_accuracy(fixture *t, const ssl_apl_trace *trace, float accuracy[3])
+{
+    const ssl_tensor *logits = trace->logits;
+    const int classes = logits->dim[logits->ndim - 1], rows = (int)(ssl_numel(logits) / (classes ? classes : 1));
+    float *x = (float *)must_alloc(sizeof(float) * (size_t)ssl_numel(logits));
+    int32_t *label = (int32_t *)must_alloc(sizeof(int32_t) * (size_t)rows);
+    int i;
+    if (ssl_to_host(logits, x) && (!trace->ids_keep || ssl_to_host(trace->ids_keep, label)))
+        for (i = 0; i < 3; i++) {
+            int r;
+            for (r = 0; r < rows && !trace->ids_keep; r++) label[r] = r % classes;
+            accuracy[i] = top(x, label, rows, classes, 2 * i + 1);
+        }
+    free(x);
+    free(label);
+}
+static ssl_apl *apl_of(fixture *t, int channels)
+{
+    ssl_apl_desc d = SSL_ZERO;
+    const int original = ssl_safetensors_note(t->f, "qkv_scale") != NULL, k = whole(t, "K", 0);
+    const int width = whole(t, "d_model", 0);
+    d.image_size = whole(t, "image_size", 0);
+    d.channels = channels;
+    d.grid = whole(t, "G", 0);
+    d.crop = strstr(word(t, "K_meaning", "every side"), "total") ? k : 2 * k;
+    d.crop = d.crop ? d.crop : -1;
+    d.encoder = strcmp(word(t, "patch_encoder", "flatten"), "linear") ? SSL_APL_FLATTEN : SSL_APL_LINEAR;
+    d.dim = width;
+    d.depth = whole(t, "num_layers", 1);
+    d.heads = whole(t, "num_heads", 1);
+    d.hidden_mult = whole(t, "hidden_mult", width ? whole(t, "ff_dim", 0) / width : 0);
+    d.act = act_of(t);
+    d.pre_norm = !strcmp(word(t, "norm", "post"), "pre");
+    d.original_attention = original;
+    d.method = find(t, "in.", "ids_keep") ? SSL_APL_SUBSET : SSL_APL_MASKED;
+    return ssl_apl_new(t->c, "", &d);
+}
+static void run_apl(fixture *t)
+{
+    ssl_apl_trace trace = SSL_ZERO;
+    const ssl_file_tensor *drop = find(t, "in.", "drop");
+    ssl_tensor *images = in(t, "images"), *loss, *patches;
+    const ssl_apl *m = apl_of(t, images->dim[1]);
+    float accuracy[3] = { 0.0f, 0.0f, 0.0f };
+    fill_params(t);
+    if (drop) trace.drop = ssl_input_u8(t->c, (const uint8_t *)drop->data, 2, images->dim[0], m->tokens);
+    if (find(t, "in.", "ids_keep")) trace.ids_keep = in(t, "ids_keep");
+    loss = ssl_apl_loss(m, images, &trace);
+    if (!ssl_ok(t->c)) return;
+    patches = trace.ids_keep ? ssl_gather_tokens(trace.patches, trace.ids_keep) : trace.patches;
+    out(t, "patches", patches);
+    out(t, "logits", trace.logits);
+    if (!drop) out(t, "target", trace.target);
+    apl_accuracy(t, &trace, accuracy);
+    out_values(t, "top1", &accuracy[0], 1);
+    out_values(t, "top3", &accuracy[1], 1);
+    out_values(t, "top5", &accuracy[2], 1);
+    finish(t, loss);
+}
+
+/* ==== reconstruction ================================================================================== */
+/* The images once more, as a leaf of their own: what the target alone is computed from. */
+static ssl_tensor *images_again(fixture *t)
+{
+    const ssl_file_tensor *w = find(t, "in.", "images");
+    return ssl_requires_grad(load_part(t, w, 0, w->ndim, w->dim));
+}
+/* grad_const_target.in.images = the gradient of the whole loss less that of scale (pred - target)^2 through the target. */
+static void const_target(fixture *t, const ssl_tensor *images, const ssl_tensor *again, ssl_tensor *pred, ssl_tensor *target, float scale)
+{
+    const ssl_file_tensor *want = find(t, "grad_const_target.in.", "images");
+    const int64_t n = ssl_numel(images);
+    float *whole_gradient, *part;
+    int64_t i;
+    if (!want || !ssl_ok(t->c)) return;
+    ssl_backward(ssl_scale(ssl_mse(ssl_detach(pred), target), scale));
+    whole_gradient = (float *)must_alloc(sizeof(float) * (size_t)n);
+    part = (float *)must_alloc(sizeof(float) * (size_t)n);
+    if (n == want->n && ssl_grad_to_host(images, whole_gradient) && ssl_grad_to_host(again, part)) {
+        for (i = 0; i < n; i++) part[i] = whole_gradient[i] - part[i];
+        gradient_values(t, want, part);
+    }
+    free(whole_gradient);
+    free(part);
+}
+static ssl_tensor *normalized(ssl_tensor *p, float eps) /* (p - mean) / sqrt(unbiased var + eps) over the last axis of [.,.,N] */
+{
+    ssl_tensor *x = ssl_sub(p, ssl_mean_axes(p, SSL_AXIS(2), 1));
+    ssl_tensor *var = ssl_scale(ssl_sum_axes(ssl_square(x), SSL_AXIS(2), 1), 1.0f / (float)(p->dim[2] - 1));
+    return ssl_div(x, ssl_sqrt(ssl_add_scalar(var, eps)));
+}
+
+static ssl_mae *mae_of(fixture *t, int channels)
+{
+    ssl_mae_desc d = SSL_ZERO;
+    d.image_size = whole(t, "image_size", 0);
+    d.patch = whole(t, "patch_size", 0);
+    d.channels = channels;
+    d.dim = whole(t, "embed_dim", 0);
+    d.depth = whole(t, "depth", 1);
+    d.heads = whole(t, "num_heads", 1);
+    d.hidden = (int)(number(t, "mlp_ratio", 4.0) * d.dim);
+    d.decoder_dim = whole(t, "decoder_embed_dim", 0);
+    d.decoder_depth = whole(t, "decoder_depth", 1);
+    d.decoder_heads = whole(t, "decoder_num_heads", 1);
+    d.decoder_hidden = (int)(number(t, "mlp_ratio", 4.0) * d.decoder_dim);
+    d.mask_ratio = real(t, "mask_ratio", 0.75);
+    d.norm_pix = whole(t, "norm_pix_loss", 0);
+    return ssl_mae_new(t->c, "", &d);
+}
+static void mae_mask(fixture *t, const ssl_mae *m, const ssl_tensor *ids_restore) /* 1 where a patch was removed */
+{
+    const int64_t n = ssl_numel(ids_restore);
+    int32_t *ids = (int32_t *)must_alloc(sizeof *ids * (size_t)n);
+    float *mask = (float *)must_alloc(sizeof *mask * (size_t)n);
+    int64_t i;
+    for (i = 0; ssl_to_host(ids_restore, ids) && i < n; i++) mask[i] = ids[i] >= m->keep ? 1.0f : 0.0f;
+    out_values(t, "mask", mask, n);
+    free(ids);
+    free(mask);
+}
+static void run_mae(fixture *t)
+{
+    ssl_mae_trace trace = SSL_ZERO;
+    ssl_tensor *images = in(t, "images"), *again, *hidden, *target, *loss;
+    const ssl_mae *m = mae_of(t, images->dim[1]);
+    fill_params(t);
+    compare(t, find(t, "in.", "ids_shuffle"), ssl_argsort(in(t, "noise")));
+    trace.ids_shuffle = in(t, "ids_shuffle");
+    loss = ssl_mae_loss(m, images, &trace);
+    out(t, "ids_restore", ssl_argsort(trace.ids_shuffle));
+    if (!ssl_ok(t->c)) return;
+    mae_mask(t, m, ssl_argsort(trace.ids_shuffle));
+    out(t, "latent", trace.latent);
+    out(t, "pred", trace.pred);
+    finish(t, loss);
+    again = images_again(t);
+    hidden = ssl_slice(trace.ids_shuffle, 1, m->keep, m->tokens);
+    target = ssl_gather_tokens(ssl_patchify(again, m->d.patch, SSL_PATCH_ROW_COL_CHANNEL), hidden);
+    const_target(t, images, again, ssl_gather_tokens(trace.pred, hidden), m->d.norm_pix ? normalized(target, real(t, "norm_pix_eps", 1e-6)) : target, 1.0f);
+}
+
+static void run_mask_token_mae(fixture *t)
+{
+    ssl_mask_token_mae_desc d = SSL_ZERO;
+    ssl_mask_token_mae_trace trace = SSL_ZERO;
+    ssl_tensor *images = in(t, "images"), *perm = in(t, "perm"), *again, *hidden, *loss, *list[256];
+    const ssl_mask_token_mae *m;
+    float psnr[2];
+    int i;
+    d.image_size = whole(t, "image_size", 0);
+    d.patch = whole(t, "patch_size", 0);
+    d.channels = images->dim[1];
+    d.dim = whole(t, "embed_dim", 0);
+    d.depth = whole(t, "depth", 1);
+    d.heads = whole(t, "num_heads", 1);
+    d.hidden = (int)(number(t, "mlp_ratio", 4.0) * d.dim);
+    d.decoder_dim = whole(t, "decoder_embed_dim", 0);
+    d.decoder_depth = whole(t, "decoder_depth", 0) ? whole(t, "decoder_depth", 0) : -1;
+    d.decoder_heads = whole(t, "decoder_num_heads", 1);
+    d.decoder_hidden = (int)(number(t, "mlp_ratio", 4.0) * d.decoder_dim);
+    d.mask_ratio = real(t, "mask_percent", 0.75);
+    d.mask_tokens = whole(t, "num_mask_tokens", 1);
+    d.pixel_scale = real(t, "pixel_scale", 255.0);
+    m = ssl_mask_token_mae_new(t->c, "", &d);
+    fill_params(t);
+    trace.ids_shuffle = ssl_reshape(perm, 2, 1, -1);
+    trace.token_index = in(t, "token_index");
+    loss = ssl_mask_token_mae_loss(m, images, &trace);
+    if (!ssl_ok(t->c) || images->dim[0] > 256) return;
+    out(t, "masked", ssl_slice(perm, 0, 0, m->n_hidden));
+    out(t, "patches", trace.patches);
+    out(t, "pred", trace.pred);
+    for (i = 0; i < 2; i++) psnr[i] = ssl_psnr(trace.pred, trace.patches, i);
+    out_values(t, "psnr", &psnr[0], 1);
+    out_values(t, "psnr_repo", &psnr[1], 1);
+    finish(t, loss);
+    again = images_again(t);
+    for (i = 0; i < images->dim[0]; i++) list[i] = ssl_slice(trace.ids_shuffle, 1, 0, m->n_hidden);
+    hidden = ssl_concat(0, images->dim[0], list);
+    const_target(t, images, again, ssl_gather_tokens(ssl_detach(trace.pred), hidden),
+                 ssl_gather_tokens(ssl_patchify(again, d.patch, SSL_PATCH_CHANNEL_ROW_COL), hidden), d.pixel_scale * d.pixel_scale);
+}
+
+static ssl_randsac *randsac_of(fixture *t, int channels)
+{
+    ssl_randsac_desc d = SSL_ZERO;
+    d.image_size = whole(t, "image_size", 0);
+    d.patch = whole(t, "patch_size", 0);
+    d.channels = channels;
+    d.segment = whole(t, "M", 0);
+    d.dim = whole(t, "d_model", 0);
+    d.depth = whole(t, "num_encoder_layers", 1);
+    d.decoder_depth = whole(t, "num_decoder_layers", 1);
+    d.heads = whole(t, "num_heads", 1);
+    d.hidden = whole(t, "ff_dim", 0);
+    d.act = act_of(t);
+    d.raw_target = !whole(t, "norm_target", 0);
+    return ssl_randsac_new(t->c, "", &d);
+}
+static void run_randsac(fixture *t) /* the file puts the sequence axis first */
+{
+    ssl_randsac_trace trace = SSL_ZERO;
+    ssl_tensor *images = in(t, "images"), *ids = in(t, "ids_shuffle"), *again, *target, *loss;
+    const ssl_randsac *m = randsac_of(t, images->dim[1]);
+    const int first = m->d.segment * m->d.segment;
+    fill_params(t);
+    out(t, "patches", ssl_patchify_segments(images, m->d.patch, m->d.segment, ids));
+    trace.ids_shuffle = ids;
+    loss = ssl_randsac_loss(m, images, &trace);
+    if (!ssl_ok(t->c)) return;
+    out(t, "memory", ssl_permute(trace.memory, 0, 2, 1, 3));
+    out(t, "pred", ssl_permute(trace.pred, 1, 0, 2));
+    out(t, "target", ssl_permute(trace.target, 1, 0, 2));
+    finish(t, loss);
+    again = images_again(t);
+    target = ssl_slice(ssl_patchify_segments(again, m->d.patch, m->d.segment, ids), 0, first, m->tokens);
+    const_target(t, images, again, ssl_permute(ssl_detach(trace.pred), 1, 0, 2), m->d.raw_target ? target : normalized(target, 1e-6f), 1.0f);
+}
+
+/* ==== pairs of embeddings ============================================================================= */
+static void run_nt_xent(fixture *t)
+{
+    const ssl_nt_xent_kind kind = strstr(t->name, "simclr_module") ? SSL_NT_XENT_BOLTS_MODULE : strstr(t->name, "bolts") ? SSL_NT_XENT_BOLTS : SSL_NT_XENT_DEFAULT;
+    finish(t, ssl_nt_xent(in(t, "a"), in(t, "b"), real(t, "temperature", 0.5), kind));
+}
+static void run_byol(fixture *t) { finish(t, ssl_byol(in(t, "p1"), in(t, "p2"), in(t, "z1"), in(t, "z2"))); }
+static void run_simsiam(fixture *t) { finish(t, ssl_simsiam(in(t, "p1"), in(t, "p2"), in(t, "z1"), in(t, "z2"))); }
+static void run_barlow_twins(fixture *t) { finish(t, ssl_barlow(in(t, "a"), in(t, "b"), real(t, "lambda_param", 5e-3), real(t, "eps", 1e-5))); }
+static void run_vicreg(fixture *t)
+{
+    const float lambda = real(t, "lambda_param", 25.0), mu = real(t, "mu_param", 25.0), nu = real(t, "nu_param", 1.0), eps = real(t, "eps", 1e-4);
+    ssl_tensor *a = in(t, "a"), *b = in(t, "b");
+    out(t, "invariance", ssl_vicreg(a, b, 1.0f, 0.0f, 0.0f, eps));
+    out(t, "variance", ssl_vicreg(a, b, 0.0f, 1.0f, 0.0f, eps));
+    out(t, "covariance", ssl_vicreg(a, b, 0.0f, 0.0f, 1.0f, eps));
+    finish(t, ssl_vicreg(a, b, lambda, mu, nu, eps));
+}
+static void run_dino(fixture *t)
+{
+    ssl_tensor *center = buffer(t, "center");
+    finish(t, ssl_dino(in(t, "student"), in(t, "teacher"), center, real(t, "student_temp", 0.1), real(t, "teacher_temp", 0.04), real(t, "center_momentum", 0.9)));
+    after(t, "center", center);
+}
+static void run_moco(fixture *t)
+{
+    const float temperature = real(t, "temperature", 0.1);
+    ssl_tensor *q = in(t, "query"), *k = in(t, "key"), *queue = buffer(t, "queue"), *start = buffer(t, "queue_ptr"), *part[2], *unit = ssl_l2_normalize(q, 1e-12f);
+    int ptr = start->i ? start->i[0] : 0;
+    part[0] = ssl_reshape(ssl_cosine_similarity(q, k), 2, -1, 1);
+    part[1] = ssl_matmul_t(unit, queue, 0, 1);
+    out(t, "logits", ssl_scale(ssl_concat(1, 2, part), 1.0f / temperature));
+    finish(t, ssl_moco(q, k, queue, &ptr, temperature));
+    after(t, "queue", queue);
+    after(t, "queue_ptr", ssl_input_i32(t->c, &ptr, 1, 1));
+}
+
+/* ==== training runs =================================================================================== */
+/* Step by step: losses before each update, global gradient norms, AdamW; then the parameters. loss_of makes one step's loss
+   from the step's images. */
+typedef ssl_tensor *(*loss_fn)(fixture *t, const void *model, ssl_tensor *images, int step);
+static ssl_tensor *slice_of(fixture *t, const char *name, int step) /* in.NAME[step] */
+{
+    const ssl_file_tensor *w = find(t, "in.", name);
+    if (!w || !w->ndim || step >= w->dim[0]) { complain(t, "the file has no in.%s for every step", name); return &t->c->nil; }
+    return load_part(t, w, step * (w->n / w->dim[0]), w->ndim - 1, w->dim + 1);
+}
+static void run_training(fixture *t, const void *model, loss_fn loss_of, int decay_1d)
+{
+    const ssl_file_tensor *lr = find(t, "in.", "lr");
+    const int steps = whole(t, "steps", 0);
+    ssl_optim_desc d = SSL_ZERO;
+    const char *name;
+    int i, step;
+    d.beta1 = real(t, "beta1", 0.9);
+    d.beta2 = real(t, "beta2", 0.999);
+    d.eps = real(t, "adam_eps", 1e-8);
+    d.weight_decay = real(t, "weight_decay", 0.0);
+    d.weight_decay = d.weight_decay > 0.0f ? d.weight_decay : SSL_EXPLICIT_ZERO;
+    d.decay_1d = decay_1d;
+    fill_params(t);
+    for (i = 0; i < ssl_param_count(t->c); i++) /* the files decay tokens and positions too */
+        if (ssl_param_at_index(t->c, i, &name)->needs_grad) ssl_param_group(t->c, name, 1.0f, 1.0f, 0);
+    for (step = 0; step < steps && lr && step < lr->n && ssl_ok(t->c); step++) {
+        ssl_tensor *loss = loss_of(t, model, slice_of(t, "images", step), step);
+        const float value = ssl_item(loss);
+        float norm_now;
+        ssl_backward(loss);
+        norm_now = ssl_clip_grad_norm(t->c, 0.0f);
+        out_step(t, "losses", step, &value, 1);
+        out_step(t, "grad_norms", step, &norm_now, 1);
+        ssl_optim_step(t->c, &d, ((const float *)lr->data)[step]);
+        ssl_step_end(t->c);
+    }
+    for (i = 0; i < ssl_param_count(t->c); i++) {
+        const ssl_tensor *p = ssl_param_at_index(t->c, i, &name);
+        after(t, name, p);
+    }
+}
+static int channels_of(const fixture *t) /* in.images [steps,B,C,H,W] */
+{
+    const ssl_file_tensor *w = find(t, "in.", "images");
+    return w && w->ndim == 5 ? (int)w->dim[2] : 0;
+}
+static ssl_tensor *apl_step(fixture *t, const void *model, ssl_tensor *images, int step)
+{
+    ssl_apl_trace trace = SSL_ZERO;
+    ssl_tensor *loss = ssl_apl_loss((const ssl_apl *)model, images, &trace);
+    float accuracy[3] = { 0.0f, 0.0f, 0.0f };
+    if (ssl_ok(t->c)) apl_accuracy(t, &trace, accuracy);
+    out_step(t, "top1", step, &accuracy[0], 1);
+    return loss;
+}
+static ssl_tensor *mae_step(fixture *t, const void *model, ssl_tensor *images, int step)
+{
+    ssl_mae_trace trace = SSL_ZERO;
+    trace.ids_shuffle = slice_of(t, "ids_shuffle", step);
+    return ssl_mae_loss((const ssl_mae *)model, images, &trace);
+}
+static ssl_tensor *randsac_step(fixture *t, const void *model, ssl_tensor *images, int step)
+{
+    ssl_randsac_trace trace = SSL_ZERO;
+    trace.ids_shuffle = slice_of(t, "ids_shuffle", step);
+    return ssl_randsac_loss((const ssl_randsac *)model, images, &trace);
+}
+static void run_traj_apl(fixture *t) { run_training(t, apl_of(t, channels_of(t)), apl_step, 1); }
+static void run_traj_mae(fixture *t) { run_training(t, mae_of(t, channels_of(t)), mae_step, 0); }
+static void run_traj_randsac(fixture *t) { run_training(t, randsac_of(t, channels_of(t)), randsac_step, 1); }
+
 /* ==== images ========================================================================================== */
 /* Both forms of the picture, in.u8 -> out.u8 within one level and in.f32 -> out.f32, through the same call. */
 typedef int (*image_fn)(fixture *t, const ssl_image *x, const ssl_image *y);
@@ -734,7 +1130,24 @@ static const struct family { const char *name; void (*run)(fixture *t); image_fn
     { "op_global_avg_pool", run_global_avg_pool, NULL },
     { "op_interpolate", run_interpolate, NULL },
     { "op_mha", run_mha, NULL },
+    { "op_timm_block", run_timm_block, NULL },
+    { "op_encoder_layer", run_torch_block, NULL },
+    { "op_decoder_layer", run_torch_block, NULL },
+    { "apl_", run_apl, NULL },
+    { "mae_", run_mae, NULL },
+    { "mae_mask_token", run_mask_token_mae, NULL },
+    { "randsac", run_randsac, NULL },
+    { "nt_xent", run_nt_xent, NULL },
+    { "byol", run_byol, NULL },
+    { "simsiam", run_simsiam, NULL },
+    { "barlow_twins", run_barlow_twins, NULL },
+    { "vicreg", run_vicreg, NULL },
+    { "dino", run_dino, NULL },
+    { "moco", run_moco, NULL },
     { "tanh_clip", run_tanh_clip, NULL },
+    { "traj_apl", run_traj_apl, NULL },
+    { "traj_mae", run_traj_mae, NULL },
+    { "traj_randsac", run_traj_randsac, NULL },
     { "opt_", run_optimizer, NULL },
     { "clip_grad_norm", run_clip_grad_norm, NULL },
     { "lr_warmup_cosine", run_lr_warmup_cosine, NULL },
