@@ -624,7 +624,7 @@ typedef struct ssl_apl_desc {
     ssl_apl_encoder encoder;   /* FLATTEN: the pixels are the token, dim = C k k; LINEAR: projected to dim    default FLATTEN */
     int dim;                   /* width of the tokens with LINEAR                            default 192 */
     int depth, heads;          /*                                                            default 4, 4 */
-    int hidden_mult;           /* MLP width / dim                                            default 3 */
+    int hidden_mult, hidden;   /* MLP width / dim, or the width itself                       default 3 */
     ssl_act act;               /*                                                            default SSL_ACT_RELU */
     int pre_norm;              /* 0: post-norm as the original; 1: pre-norm and a final norm */
     int original_attention;    /* 1: SSL_BLOCK_APL, the original's scaling and bias-free q, k, v */
@@ -2965,6 +2965,9 @@ SSL_HD static inline void ssl__blobs(int b, int grid, int K, int groups, uint64_
             if (group[k] == j && used[k]) place[k] = n++;
     for (i = 0; i < grid * grid; i++) rank[i] = place[rank[i]];
 }
+
+/* A setting as it was written: 0.999f is 0.999 (in float, 1 - 0.999f is off by 1e-5 of itself, and 25 (1 - 0.6f) is below 10). */
+static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7; }
 
 /* ==== the passes: the kernels below, compiled once per instruction set =================================== */
 #define SSL__GRAIN 16384 /* elements of one chunk of an elementwise kernel */
@@ -7817,7 +7820,7 @@ SSL_API ssl_apl *ssl_apl_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     if (c->status) return m;
     if (!ssl_apl_desc_resolve(desc, &m->d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_apl_new: the ssl_apl_desc is not initialized: write `ssl_apl_desc d = SSL_ZERO;`"); return m; }
     if (!ssl__apl_sizes(at, m)) return m;
-    bd.dim = m->token_dim; bd.heads = m->d.heads; bd.hidden = m->d.hidden_mult * m->token_dim; bd.act = m->d.act;
+    bd.dim = m->token_dim; bd.heads = m->d.heads; bd.hidden = SSL__DEF(m->d.hidden, m->d.hidden_mult * m->token_dim); bd.act = m->d.act;
     bd.style = m->d.original_attention ? SSL_BLOCK_APL : SSL_BLOCK_TORCH;
     bd.post_norm = !m->d.pre_norm; bd.dropout = m->d.dropout;
     if (m->d.encoder == SSL_APL_LINEAR) m->embed = ssl_linear_new_at(at, c, ssl__name(p, prefix, "patch_embed"), m->d.channels * m->cropped * m->cropped, m->token_dim, 0, torch);
@@ -7929,7 +7932,7 @@ SSL_API ssl_mae *ssl_mae_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     m->vit = ssl_vit_new_at(at, c, prefix, &vd);
     if (c->status) return m;
     m->tokens = m->vit->tokens;
-    m->keep = (int)((double)m->tokens * (1.0 - (double)d->mask_ratio));
+    m->keep = (int)((double)m->tokens * (1.0 - ssl__decimal(d->mask_ratio)));
     if (m->keep < 1 || m->keep >= m->tokens) {
         ssl__fail(c, SSL_E_ARG, at, "ssl_mae_new: mask_ratio %g of %d patches leaves %d to see and %d to predict: both must be at least 1", (double)d->mask_ratio, m->tokens, m->keep, m->tokens - m->keep);
         return m;
@@ -8030,7 +8033,7 @@ SSL_API ssl_mask_token_mae *ssl_mask_token_mae_new_at(const char *at, ssl_ctx *c
     grid = d->image_size / d->patch;
     ppc = d->patch * d->patch * d->channels;
     m->tokens = grid * grid;
-    m->n_hidden = (int)((double)m->tokens * (double)d->mask_ratio);
+    m->n_hidden = (int)((double)m->tokens * ssl__decimal(d->mask_ratio));
     if (m->n_hidden < 1 || m->n_hidden > m->tokens) { ssl__fail(c, SSL_E_ARG, at, "ssl_mask_token_mae_new: mask_ratio %g hides %d of %d patches: at least 1 must be hidden", (double)d->mask_ratio, m->n_hidden, m->tokens); return m; }
     m->mask_tokens = ssl__token_new(at, c, prefix, "masktokens", d->mask_tokens, d->dim, 0.02f);
     m->proj_enc = ssl_linear_new_at(at, c, ssl__name(p, prefix, "proj_enc"), ppc, d->dim, 0, ssl__xavier());
@@ -8612,9 +8615,6 @@ static float ssl__lars_scale(ssl_ctx *c, const char *at, const ssl__param *p, co
     g2 = ssl__sumsq(c, at, n, p->t.g);
     return w2 > 0.0f && g2 > 0.0f ? d->trust_coefficient * sqrtf(w2) / sqrtf(g2) : 1.0f;
 }
-
-/* 0.999f is meant as 0.999: in float, 1 - 0.999f is already off by 1e-5 of itself. */
-static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7; }
 
 /* The step's constants for one stretch of equal parameters. */
 static ssl__update ssl__update_of(ssl_ctx *c, const char *at, const ssl__param *p, const ssl_optim_desc *d, float lr, float clip)

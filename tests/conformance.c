@@ -688,6 +688,15 @@ static void run_block(fixture *t, ssl_block_style style)
 static void run_timm_block(fixture *t) { run_block(t, SSL_BLOCK_TIMM); }
 static void run_torch_block(fixture *t) { run_block(t, SSL_BLOCK_TORCH); }
 
+/* Layer norms as the file says (the descs have the originals' values): those of n blocks and one more. */
+static void set_eps(fixture *t, ssl_block *block, int n, ssl_norm_layer *last)
+{
+    const float eps = real(t, "ln_eps", 1e-6);
+    int i;
+    for (i = 0; i < n && ssl_ok(t->c); i++) block[i].norm1.eps = block[i].norm2.eps = block[i].norm3.eps = eps;
+    if (ssl_ok(t->c)) last->eps = eps;
+}
+
 /* ==== puzzle ========================================================================================== */
 /* Fraction of the rows of logits whose label is among the k largest. */
 static float top(const float *logits, const int32_t *label, int rows, int classes, int k)
@@ -702,7 +711,7 @@ static float top(const float *logits, const int32_t *label, int rows, int classe
     return (float)hits / (float)rows;
 }
 /* Over all patches, also those that the loss leaves out: the label of a patch is its place. */
-static void apl_accuracy(fixture *t, const ssl_apl_trace *trace, float accuracy[3])
+static void apl_accuracy(const ssl_apl_trace *trace, float accuracy[3])
 {
     const ssl_tensor *logits = trace->logits;
     const int classes = logits->dim[logits->ndim - 1], rows = (int)(ssl_numel(logits) / (classes ? classes : 1));
@@ -721,23 +730,26 @@ static void apl_accuracy(fixture *t, const ssl_apl_trace *trace, float accuracy[
 static ssl_apl *apl_of(fixture *t, int channels)
 {
     ssl_apl_desc d = SSL_ZERO;
-    const int original = ssl_safetensors_note(t->f, "qkv_scale") != NULL, k = whole(t, "K", 0);
-    const int width = whole(t, "d_model", 0);
+    const int k = whole(t, "K", 0);
+    ssl_apl *m;
     d.image_size = whole(t, "image_size", 0);
     d.channels = channels;
     d.grid = whole(t, "G", 0);
     d.crop = strstr(word(t, "K_meaning", "every side"), "total") ? k : 2 * k;
     d.crop = d.crop ? d.crop : -1;
     d.encoder = strcmp(word(t, "patch_encoder", "flatten"), "linear") ? SSL_APL_FLATTEN : SSL_APL_LINEAR;
-    d.dim = width;
+    d.dim = whole(t, "d_model", 0);
     d.depth = whole(t, "num_layers", 1);
     d.heads = whole(t, "num_heads", 1);
-    d.hidden_mult = whole(t, "hidden_mult", width ? whole(t, "ff_dim", 0) / width : 0);
+    d.hidden_mult = whole(t, "hidden_mult", 0);
+    d.hidden = whole(t, "ff_dim", 0);
     d.act = act_of(t);
     d.pre_norm = !strcmp(word(t, "norm", "post"), "pre");
-    d.original_attention = original;
+    d.original_attention = ssl_safetensors_note(t->f, "qkv_scale") != NULL;
     d.method = find(t, "in.", "ids_keep") ? SSL_APL_SUBSET : SSL_APL_MASKED;
-    return ssl_apl_new(t->c, "", &d);
+    m = ssl_apl_new(t->c, "", &d);
+    set_eps(t, m->block, d.depth, &m->norm);
+    return m;
 }
 static void run_apl(fixture *t)
 {
@@ -755,7 +767,7 @@ static void run_apl(fixture *t)
     out(t, "patches", patches);
     out(t, "logits", trace.logits);
     if (!drop) out(t, "target", trace.target);
-    apl_accuracy(t, &trace, accuracy);
+    apl_accuracy(&trace, accuracy);
     out_values(t, "top1", &accuracy[0], 1);
     out_values(t, "top3", &accuracy[1], 1);
     out_values(t, "top5", &accuracy[2], 1);
@@ -797,6 +809,7 @@ static ssl_tensor *normalized(ssl_tensor *p, float eps) /* (p - mean) / sqrt(unb
 static ssl_mae *mae_of(fixture *t, int channels)
 {
     ssl_mae_desc d = SSL_ZERO;
+    ssl_mae *m;
     d.image_size = whole(t, "image_size", 0);
     d.patch = whole(t, "patch_size", 0);
     d.channels = channels;
@@ -810,7 +823,11 @@ static ssl_mae *mae_of(fixture *t, int channels)
     d.decoder_hidden = (int)(number(t, "mlp_ratio", 4.0) * d.decoder_dim);
     d.mask_ratio = real(t, "mask_ratio", 0.75);
     d.norm_pix = whole(t, "norm_pix_loss", 0);
-    return ssl_mae_new(t->c, "", &d);
+    m = ssl_mae_new(t->c, "", &d);
+    if (!ssl_ok(t->c)) return m;
+    set_eps(t, m->vit->block, d.depth, &m->vit->norm);
+    set_eps(t, m->block, d.decoder_depth, &m->decoder_norm);
+    return m;
 }
 static void mae_mask(fixture *t, const ssl_mae *m, const ssl_tensor *ids_restore) /* 1 where a patch was removed */
 {
@@ -848,8 +865,8 @@ static void run_mask_token_mae(fixture *t)
 {
     ssl_mask_token_mae_desc d = SSL_ZERO;
     ssl_mask_token_mae_trace trace = SSL_ZERO;
-    ssl_tensor *images = in(t, "images"), *perm = in(t, "perm"), *again, *hidden, *loss, *list[256];
-    const ssl_mask_token_mae *m;
+    ssl_tensor *images = in(t, "images"), *perm = in(t, "perm"), *again, *hidden, *pred, *target, *loss, *list[256];
+    ssl_mask_token_mae *m;
     float psnr[2];
     int i;
     d.image_size = whole(t, "image_size", 0);
@@ -867,28 +884,33 @@ static void run_mask_token_mae(fixture *t)
     d.mask_tokens = whole(t, "num_mask_tokens", 1);
     d.pixel_scale = real(t, "pixel_scale", 255.0);
     m = ssl_mask_token_mae_new(t->c, "", &d);
+    set_eps(t, m->encoder, d.depth, &m->norm);
+    set_eps(t, m->decoder, d.decoder_depth, &m->norm);
     fill_params(t);
     trace.ids_shuffle = ssl_reshape(perm, 2, 1, -1);
     trace.token_index = in(t, "token_index");
     loss = ssl_mask_token_mae_loss(m, images, &trace);
     if (!ssl_ok(t->c) || images->dim[0] > 256) return;
+    for (i = 0; i < images->dim[0]; i++) list[i] = ssl_slice(trace.ids_shuffle, 1, 0, m->n_hidden);
+    hidden = ssl_concat(0, images->dim[0], list);
+    pred = ssl_gather_tokens(ssl_detach(trace.pred), hidden);
+    target = ssl_gather_tokens(ssl_detach(trace.patches), hidden);
     out(t, "masked", ssl_slice(perm, 0, 0, m->n_hidden));
     out(t, "patches", trace.patches);
     out(t, "pred", trace.pred);
-    for (i = 0; i < 2; i++) psnr[i] = ssl_psnr(trace.pred, trace.patches, i);
+    for (i = 0; i < 2; i++) psnr[i] = ssl_psnr(pred, target, i);
     out_values(t, "psnr", &psnr[0], 1);
     out_values(t, "psnr_repo", &psnr[1], 1);
     finish(t, loss);
     again = images_again(t);
-    for (i = 0; i < images->dim[0]; i++) list[i] = ssl_slice(trace.ids_shuffle, 1, 0, m->n_hidden);
-    hidden = ssl_concat(0, images->dim[0], list);
-    const_target(t, images, again, ssl_gather_tokens(ssl_detach(trace.pred), hidden),
-                 ssl_gather_tokens(ssl_patchify(again, d.patch, SSL_PATCH_CHANNEL_ROW_COL), hidden), d.pixel_scale * d.pixel_scale);
+    target = ssl_gather_tokens(ssl_patchify(again, d.patch, SSL_PATCH_CHANNEL_ROW_COL), hidden);
+    const_target(t, images, again, pred, target, d.pixel_scale * d.pixel_scale);
 }
 
 static ssl_randsac *randsac_of(fixture *t, int channels)
 {
     ssl_randsac_desc d = SSL_ZERO;
+    ssl_randsac *m;
     d.image_size = whole(t, "image_size", 0);
     d.patch = whole(t, "patch_size", 0);
     d.channels = channels;
@@ -900,7 +922,10 @@ static ssl_randsac *randsac_of(fixture *t, int channels)
     d.hidden = whole(t, "ff_dim", 0);
     d.act = act_of(t);
     d.raw_target = !whole(t, "norm_target", 0);
-    return ssl_randsac_new(t->c, "", &d);
+    m = ssl_randsac_new(t->c, "", &d);
+    set_eps(t, m->encoder, d.depth, &m->encoder_norm);
+    set_eps(t, m->decoder, d.decoder_depth, &m->decoder_norm);
+    return m;
 }
 static void run_randsac(fixture *t) /* the file puts the sequence axis first */
 {
@@ -959,6 +984,45 @@ static void run_moco(fixture *t)
     after(t, "queue_ptr", ssl_input_i32(t->c, &ptr, 1, 1));
 }
 
+/* ==== feature maps ==================================================================================== */
+static void run_amdim_nce(fixture *t)
+{
+    ssl_tensor *src = in(t, "src"), *trg = in(t, "trg"), *reg = NULL, *nce; /* trg [D, B n] */
+    nce = ssl_amdim_nce(src, ssl_reshape(ssl_permute(trg, 1, 0), 3, src->dim[0], -1, src->dim[1]), real(t, "tclip", 10.0), &reg);
+    if (!ssl_ok(t->c)) return;
+    out(t, "nce", nce);
+    out(t, "reg", reg);
+    finish(t, ssl_add(nce, reg));
+}
+static void run_fmc(fixture *t)
+{
+    ssl_fmc_desc d = SSL_ZERO;
+    ssl_fmc_trace trace = SSL_ZERO;
+    ssl_tensor *anchor[10], *positive[10], *loss;
+    char name[2][32];
+    int n, i;
+    for (n = 0; n < 10; n++) {
+        snprintf(name[0], sizeof name[0], "anchor.%d", n);
+        snprintf(name[1], sizeof name[1], "positive.%d", n);
+        if (!find(t, "in.", name[0])) break;
+        anchor[n] = in(t, name[0]);
+        positive[n] = in(t, name[1]);
+    }
+    d.comparisons = word(t, "comparisons", "");
+    d.tclip = real(t, "tclip", 10.0);
+    d.one_direction = !whole(t, "bidirectional", 1);
+    trace.loc = in(t, "loc")->i;
+    trace.maps_used = in(t, "maps_used")->i;
+    if (!n || !ssl_ok(t->c)) return;
+    loss = ssl_fmc(&d, n, anchor, positive, &trace);
+    for (i = 0; i < trace.n_comparisons; i++) {
+        const float value = ssl_item(trace.losses[i]);
+        out_step(t, "losses", i, &value, 1);
+    }
+    if (trace.regularizer) out(t, "regularizer", trace.regularizer);
+    finish(t, loss);
+}
+
 /* ==== training runs =================================================================================== */
 /* Step by step: losses before each update, global gradient norms, AdamW; then the parameters. loss_of makes one step's loss
    from the step's images. */
@@ -1011,7 +1075,7 @@ static ssl_tensor *apl_step(fixture *t, const void *model, ssl_tensor *images, i
     ssl_apl_trace trace = SSL_ZERO;
     ssl_tensor *loss = ssl_apl_loss((const ssl_apl *)model, images, &trace);
     float accuracy[3] = { 0.0f, 0.0f, 0.0f };
-    if (ssl_ok(t->c)) apl_accuracy(t, &trace, accuracy);
+    if (ssl_ok(t->c)) apl_accuracy(&trace, accuracy);
     out_step(t, "top1", step, &accuracy[0], 1);
     return loss;
 }
@@ -1144,6 +1208,8 @@ static const struct family { const char *name; void (*run)(fixture *t); image_fn
     { "vicreg", run_vicreg, NULL },
     { "dino", run_dino, NULL },
     { "moco", run_moco, NULL },
+    { "amdim_nce", run_amdim_nce, NULL },
+    { "fmc_", run_fmc, NULL },
     { "tanh_clip", run_tanh_clip, NULL },
     { "traj_apl", run_traj_apl, NULL },
     { "traj_mae", run_traj_mae, NULL },
