@@ -2994,6 +2994,7 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #    pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #  else
 #    pragma GCC push_options
+#    pragma GCC optimize("O3") /* vectorize the loops also at -O2 */
 #    pragma GCC target("avx2,fma")
 #  endif
 #  include __FILE__
@@ -3012,6 +3013,7 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #    pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
 #  else
 #    pragma GCC push_options
+#    pragma GCC optimize("O3") /* vectorize the loops also at -O2 */
 #    pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,prefer-vector-width=512")
 #  endif
 #  include __FILE__
