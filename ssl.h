@@ -6772,7 +6772,7 @@ static int ssl__window_make(const char *at, const char *op, ssl_tensor *x, int k
 {
     ssl_ctx *c = x->ctx;
     char s[96];
-    if (c->status) return 0;
+    if (!ssl__need(at, op, "x", x, SSL_F32)) return 0;
     memset(g, 0, sizeof *g);
     if (x->ndim != 4) { ssl__fail(c, SSL_E_SHAPE, at, "%s: x%s must be [N,C,H,W]", op, ssl__shape(x, s)); return 0; }
     if (kh < 1 || kw < 1 || d->stride < 1 || d->stride_w < 1 || d->dilation < 1 || d->dilation_w < 1 || d->padding < 0 || d->padding_w < 0) {
@@ -6803,7 +6803,7 @@ SSL_API ssl_tensor *ssl_pad2d_at(const char *at, ssl_tensor *x, int top, int bot
     ssl_tensor *y;
     int dim[4];
     char s[96];
-    if (c->status) return &c->nil;
+    if (c->status || !ssl__need(at, "ssl_pad2d", "x", x, SSL_F32)) return &c->nil;
     if (x->ndim != 4) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_pad2d: x%s must be [N,C,H,W]", ssl__shape(x, s));
     if (SSL__MIN(SSL__MIN(top, bottom), SSL__MIN(left, right)) < 0 ||
         (mode == SSL_PAD_REFLECT && (SSL__MAX(top, bottom) >= x->dim[2] || SSL__MAX(left, right) >= x->dim[3])))
@@ -6839,7 +6839,8 @@ SSL_API ssl_tensor *ssl_conv2d_at(const char *at, ssl_tensor *x, ssl_tensor *w, 
     ssl_tensor *y, *in[3];
     int dim[4];
     char s1[96], s2[96], s3[96];
-    if (c->status) return &c->nil;
+    if (c->status || !ssl__need(at, "ssl_conv2d", "x", x, SSL_F32) || !ssl__need(at, "ssl_conv2d", "w", w, SSL_F32)) return &c->nil;
+    if (bias && !ssl__need(at, "ssl_conv2d", "bias", bias, SSL_F32)) return &c->nil;
     if (!ssl_conv_desc_resolve(desc, &d)) return ssl__fail(c, SSL_E_ARG, at, "ssl_conv2d: the ssl_conv_desc is not initialized: write `ssl_conv_desc d = SSL_ZERO;`");
     if (x->ndim != 4 || w->ndim != 4 || d.groups < 1 || x->dim[1] != w->dim[1] * d.groups || w->dim[0] % d.groups)
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_conv2d: x%s w%s groups %d: x must be [N,Ci,H,W] and w [Co,Ci/groups,kh,kw], both channel counts divisible by groups",
@@ -6949,7 +6950,7 @@ SSL_API ssl_tensor *ssl_interpolate_at(const char *at, ssl_tensor *x, int oh, in
     ssl_tensor *y;
     int dim[4];
     char s[96];
-    if (c->status) return &c->nil;
+    if (c->status || !ssl__need(at, "ssl_interpolate", "x", x, SSL_F32)) return &c->nil;
     if (x->ndim != 4) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_interpolate: x%s must be [N,C,H,W]", ssl__shape(x, s));
     dim[0] = x->dim[0]; dim[1] = x->dim[1]; dim[2] = oh; dim[3] = ow;
     y = ssl__new(c, at, "ssl_interpolate", SSL_F32, 4, dim);
@@ -7010,8 +7011,9 @@ static int ssl__norm_check(const char *at, const char *op, ssl_tensor *x, int n,
 {
     char s1[96], s2[96];
     int i;
-    if (x->ctx->status) return 0;
+    if (!ssl__need(at, op, "x", x, SSL_F32)) return 0;
     if (x->ndim != 2 && x->ndim != 4) { ssl__fail(x->ctx, SSL_E_SHAPE, at, "%s: x%s must be [N,C] or [N,C,H,W]", op, ssl__shape(x, s1)); return 0; }
+    for (i = 0; i < n; i++) if (v[i] && !ssl__need(at, op, "the vector ", v[i], SSL_F32)) return 0;
     for (i = 0; i < n; i++)
         if (v[i] && (v[i]->ndim != 1 || v[i]->dim[0] != x->dim[1])) {
             ssl__fail(x->ctx, SSL_E_SHAPE, at, "%s: x%s with a vector%s per channel: weight, bias and running statistics must be [C]", op, ssl__shape(x, s1), ssl__shape(v[i], s2));

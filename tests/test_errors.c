@@ -173,6 +173,26 @@ static void test_images(void)
     MISUSE(ssl_group_norm(f4(2, 6, 4, 4), 4, NULL, NULL, 1e-5f), "ssl_group_norm", "x[2,6,4,4]", "4 groups");
 }
 
+static ssl_tensor *resnet_layer(const char *name)
+{
+    ssl_resnet_desc d = SSL_ZERO;
+    ssl_tensor *y;
+    d.cifar_stem = 1;
+    ssl_resnet_layers(ssl_resnet_new(ctx, "net", &d), f4(1, 3, 8, 8), 1, &name, &y);
+    return y;
+}
+static void test_resnet(void)
+{
+    ssl_resnet_desc d = SSL_ZERO;
+    MISUSE(resnet_layer("layer5"), "ssl_resnet_layers", "\"layer5\"", "layer1 layer2 layer3 layer4 avgpool");
+    MISUSE(resnet_layer("layer1.0.downsample"), "ssl_resnet_layers", "\"layer1.0.downsample\"", "layer1.0-1");
+    d.depth = 20;
+    MISUSE_VOID(ssl_resnet_new(ctx, "net", &d), "ssl_resnet_new", "depth 20", "152");
+    d.depth = 18;
+    MISUSE(ssl_resnet_forward(ssl_resnet_new(ctx, "net", &d), f4(2, 1, 32, 32)), "ssl_resnet_forward", "images[2,1,32,32]", "[N,3,H,W]");
+    memset(&d, 0xcc, sizeof d);
+    MISUSE_VOID(ssl_resnet_new(ctx, "net", &d), "ssl_resnet_new", "not initialized", "SSL_ZERO");
+}
 int main(int argc, char **argv)
 {
     if (argc > 1) check_filter = argv[1];
@@ -183,5 +203,6 @@ int main(int argc, char **argv)
     TEST(tokens);
     TEST(norms_and_losses);
     TEST(images);
+    TEST(resnet);
     return check_done();
 }

@@ -6,7 +6,8 @@
  * A row is R(name, tolerance, "cases", op, oracle):
  *   cases   separated by '|', the inputs of a case by spaces. An input is [kind:]shape, the shape as 3x65x257. Kinds:
  *           none  uniform in [-2,2]           c   the same, a constant without gradient
- *           p     uniform in [0.5,2.5]        k   0.3 to 2.3 and either sign, for ops with a kink at 0
+ *           p     uniform in [0.5,2.5]        q   the same, a constant without gradient
+ *           k     0.3 to 2.3 and either sign, for ops with a kink at 0
  *           d     different by at least 4/n   i7  I32 in 0..6          t7  the same, every third one -100
  *           s7    I32 rows without repetition in 0..6                  m   U8 0 or 1, the first of a row 0
  *   op      the result, made of in[0], in[1] ...
@@ -266,6 +267,135 @@ static void unpatchify_segments(const array *x, const array *ids, int P, int m, 
 }
 
 /* ---- the table ---- */
+/* ---- convolution and friends ---- */
+static const ssl_conv_desc *window(int stride, int stride_w, int padding, int padding_w, int dilation, int groups)
+{
+    static ssl_conv_desc d;
+    memset(&d, 0, sizeof d);
+    d.stride = stride; d.stride_w = stride_w; d.padding = padding; d.padding_w = padding_w ? padding_w : SSL_CONV_ZERO; d.dilation = dilation; d.groups = groups;
+    return &d;
+}
+static const ssl_conv_desc *reflecting(int padding)
+{
+    static ssl_conv_desc d;
+    d.padding = padding;
+    d.pad_mode = SSL_PAD_REFLECT;
+    return &d;
+}
+static void shape4(array *y, int a, int b, int c, int d) { int dim[4]; dim[0] = a; dim[1] = b; dim[2] = c; dim[3] = d; shape(y, 4, dim); }
+static int outputs(int n, int k, int stride, int padding, int dilation) { return (n + 2 * padding - dilation * (k - 1) - 1) / stride + 1; }
+static double at4(const array *a, int n, int c, int i, int j) /* 0 outside */
+{
+    if (i < 0 || j < 0 || i >= a->dim[2] || j >= a->dim[3]) return 0.0;
+    return a->x[(((int64_t)n * a->dim[1] + c) * a->dim[2] + i) * a->dim[3] + j];
+}
+static void conv2d(const array *x, const array *w, const array *b, const ssl_conv_desc *desc, array *y)
+{
+    ssl_conv_desc d = SSL_ZERO;
+    int n, o, i, j, c, r, s, per;
+    int64_t at = 0;
+    ssl_conv_desc_resolve(desc, &d);
+    per = w->dim[0] / d.groups;
+    shape4(y, x->dim[0], w->dim[0], outputs(x->dim[2], w->dim[2], d.stride, d.padding, d.dilation), outputs(x->dim[3], w->dim[3], d.stride_w, d.padding_w, d.dilation_w));
+    for (n = 0; n < y->dim[0]; n++) for (o = 0; o < y->dim[1]; o++) for (i = 0; i < y->dim[2]; i++) for (j = 0; j < y->dim[3]; j++, at++) {
+        double v = b ? b->x[o] : 0.0;
+        for (c = 0; c < w->dim[1]; c++) for (r = 0; r < w->dim[2]; r++) for (s = 0; s < w->dim[3]; s++)
+            v += at4(w, o, c, r, s) * at4(x, n, o / per * w->dim[1] + c, i * d.stride + r * d.dilation - d.padding, j * d.stride_w + s * d.dilation_w - d.padding_w);
+        y->x[at] = v;
+    }
+}
+static void pad2d(const array *x, int top, int bottom, int left, int right, int reflect, double value, array *y)
+{
+    int n, c, i, j;
+    int64_t at = 0;
+    shape4(y, x->dim[0], x->dim[1], x->dim[2] + top + bottom, x->dim[3] + left + right);
+    for (n = 0; n < y->dim[0]; n++) for (c = 0; c < y->dim[1]; c++) for (i = 0; i < y->dim[2]; i++) for (j = 0; j < y->dim[3]; j++, at++) {
+        const int h = x->dim[2], w = x->dim[3], si = i - top, sj = j - left;
+        const int inside = si >= 0 && si < h && sj >= 0 && sj < w;
+        const int ri = si < 0 ? -si : si >= h ? 2 * h - 2 - si : si, rj = sj < 0 ? -sj : sj >= w ? 2 * w - 2 - sj : sj;
+        y->x[at] = inside || reflect ? at4(x, n, c, ri, rj) : value;
+    }
+}
+static void reflected_conv2d(const array *x, const array *w, int padding, array *y)
+{
+    array p;
+    pad2d(x, padding, padding, padding, padding, 1, 0.0, &p);
+    conv2d(&p, w, NULL, NULL, y);
+    free(p.x);
+}
+static void unfold(const array *x, int kh, int kw, const ssl_conv_desc *d, array *y)
+{
+    const int oh = outputs(x->dim[2], kh, d->stride, d->padding, d->dilation), ow = outputs(x->dim[3], kw, d->stride, d->padding, d->dilation);
+    int n, k, i, j;
+    int64_t at = 0;
+    shape3(y, x->dim[0], x->dim[1] * kh * kw, oh * ow);
+    for (n = 0; n < y->dim[0]; n++) for (k = 0; k < y->dim[1]; k++) for (i = 0; i < oh; i++) for (j = 0; j < ow; j++)
+        y->x[at++] = at4(x, n, k / (kh * kw), i * d->stride + k / kw % kh * d->dilation - d->padding, j * d->stride + k % kw * d->dilation - d->padding);
+}
+static void pool(const array *x, int kernel, int stride, int padding, int mean, array *y)
+{
+    int n, c, i, j, r, s;
+    int64_t at = 0;
+    shape4(y, x->dim[0], x->dim[1], outputs(x->dim[2], kernel, stride, padding, 1), outputs(x->dim[3], kernel, stride, padding, 1));
+    for (n = 0; n < y->dim[0]; n++) for (c = 0; c < y->dim[1]; c++) for (i = 0; i < y->dim[2]; i++) for (j = 0; j < y->dim[3]; j++, at++) {
+        double sum = 0.0, most = -HUGE_VAL;
+        for (r = i * stride - padding; r < i * stride - padding + kernel; r++) for (s = j * stride - padding; s < j * stride - padding + kernel; s++) {
+            sum += at4(x, n, c, r, s);
+            if (r >= 0 && s >= 0 && r < x->dim[2] && s < x->dim[3]) most = fmax(most, at4(x, n, c, r, s));
+        }
+        y->x[at] = mean ? sum / (kernel * kernel) : most;
+    }
+}
+static void global_avg_pool(const array *x, array *y)
+{
+    const int plane = x->dim[2] * x->dim[3];
+    int64_t i;
+    shape3(y, x->dim[0], x->dim[1], 0);
+    for (i = 0; i < x->n; i++) y->x[i / plane] += x->x[i] / plane;
+}
+static void interpolate(const array *x, int oh, int ow, int nearest, array *y)
+{
+    int n, c, i, j;
+    int64_t at = 0;
+    shape4(y, x->dim[0], x->dim[1], oh, ow);
+    for (n = 0; n < y->dim[0]; n++) for (c = 0; c < y->dim[1]; c++) for (i = 0; i < oh; i++) for (j = 0; j < ow; j++, at++) {
+        const int h = x->dim[2], w = x->dim[3];
+        const double si = fmax((i + 0.5) * h / oh - 0.5, 0.0), sj = fmax((j + 0.5) * w / ow - 0.5, 0.0);
+        const int i0 = nearest ? i * h / oh : (int)si, j0 = nearest ? j * w / ow : (int)sj, i1 = i0 + 1 < h ? i0 + 1 : i0, j1 = j0 + 1 < w ? j0 + 1 : j0;
+        const double li = nearest ? 0.0 : si - i0, lj = nearest ? 0.0 : sj - j0;
+        y->x[at] = (1 - li) * ((1 - lj) * at4(x, n, c, i0, j0) + lj * at4(x, n, c, i0, j1)) + li * ((1 - lj) * at4(x, n, c, i1, j0) + lj * at4(x, n, c, i1, j1));
+    }
+}
+/* (x - mean) / sqrt(var + 1e-5) w + b: groups 0, over the batch for each channel; else over each group of channels of each image. */
+static void standardize(const array *x, int groups, const array *w, const array *b, const array *mean, const array *var, const array *r, array *y)
+{
+    const int C = x->dim[1], plane = (int)(x->n / x->dim[0] / C), sets = groups ? x->dim[0] * groups : C;
+    double *m = (double *)calloc((size_t)sets, sizeof *m), *v = (double *)calloc((size_t)sets, sizeof *v);
+    int64_t i;
+    int pass;
+    shape(y, x->ndim, x->dim);
+    for (pass = 0; pass < 3; pass++)
+        for (i = 0; i < x->n; i++) {
+            const int c = (int)(i / plane % C), set = groups ? (int)(i / plane / (C / groups)) : c;
+            if (mean) { m[set] = mean->x[set]; v[set] = var->x[set]; }
+            else if (pass == 0) m[set] += x->x[i] * sets / (double)x->n;
+            else if (pass == 1) v[set] += (x->x[i] - m[set]) * (x->x[i] - m[set]) * sets / (double)x->n;
+            if (pass < 2) continue;
+            y->x[i] = (x->x[i] - m[set]) / sqrt(v[set] + 1e-5) * (w ? w->x[c] : 1.0) + (b ? b->x[c] : 0.0);
+            if (r) y->x[i] = fmax(y->x[i] + r->x[i], 0.0);
+        }
+    free(m);
+    free(v);
+}
+static ssl_tensor *frozen_batch_norm(ssl_tensor **in) /* evaluation: running statistics */
+{
+    ssl_tensor *y;
+    ssl_train(in[0]->ctx, 0);
+    y = ssl_batch_norm(in[0], in[1], in[2], in[3], in[4], 0.1f, 1e-5f);
+    ssl_train(in[0]->ctx, 1);
+    return y;
+}
+
 #define ELEMENTWISE(R)                                                                                         \
     R(relu, 0, "k:1 | k:3x65 | k:257x65", ssl_relu(in[0]), MAP(x > 0.0 ? x : 0.0))                             \
     R(gelu, 1e-6, "1 | 3x65 | 257x65", ssl_gelu(in[0]), MAP(gelu(x)))                                          \
@@ -342,7 +472,29 @@ static void unpatchify_segments(const array *x, const array *ids, int P, int m, 
     R(patchify_segments, 0, "3x2x8x12 s6:3x6", ssl_patchify_segments(in[0], 2, 2, in[1]), patchify_segments(&in[0], &in[1], 2, 2, y)) \
     R(unpatchify_segments, 0, "24x3x8 s6:3x6", ssl_unpatchify_segments(in[0], in[1], 2, 2, 2, 8, 12), unpatchify_segments(&in[0], &in[1], 2, 2, 2, 8, 12, y))
 
-#define ROWS(R) ELEMENTWISE(R) PRODUCTS(R) BROADCAST(R) REDUCE(R) SHAPES(R) TOKENS(R)
+#define CONVOLUTION(R)                                                                                         \
+    R(conv2d, 1e-5, "2x3x6x7 4x3x3x3 4 | 1x1x1x1 1x1x3x3 1 | 2x20x5x33 30x20x3x3 30 | 9x33x4x4 26x33x3x3 26", \
+      ssl_conv2d(in[0], in[1], in[2], window(1, 1, 1, 1, 1, 1)), conv2d(&in[0], &in[1], &in[2], window(1, 1, 1, 1, 1, 1), y)) \
+    R(conv2d_plain, 1e-5, "3x17x6x7 13x17x1x1 | 2x3x8x9 65x3x7x7 | 2x257x3x3 5x257x1x1", ssl_conv2d(in[0], in[1], NULL, NULL), conv2d(&in[0], &in[1], NULL, NULL, y)) \
+    R(conv2d_stride, 1e-5, "2x5x9x8 17x5x3x3 17 | 3x16x7x7 12x16x1x1 12 | 5x3x17x16 24x3x7x7 24", \
+      ssl_conv2d(in[0], in[1], in[2], window(2, 2, 1, 1, 1, 1)), conv2d(&in[0], &in[1], &in[2], window(2, 2, 1, 1, 1, 1), y)) \
+    R(conv2d_dilation, 1e-5, "2x5x9x8 7x5x3x3 | 2x16x12x11 5x16x3x2", ssl_conv2d(in[0], in[1], NULL, window(2, 3, 2, 0, 2, 1)), conv2d(&in[0], &in[1], NULL, window(2, 3, 2, 0, 2, 1), y)) \
+    R(conv2d_groups, 1e-5, "2x12x5x6 15x4x3x3 15 | 2x3x9x8 3x1x3x3 3", ssl_conv2d(in[0], in[1], in[2], window(1, 2, 1, 1, 1, 3)), conv2d(&in[0], &in[1], &in[2], window(1, 2, 1, 1, 1, 3), y)) \
+    R(conv2d_reflect, 1e-5, "2x5x7x6 9x5x3x3", ssl_conv2d(in[0], in[1], NULL, reflecting(2)), reflected_conv2d(&in[0], &in[1], 2, y)) \
+    R(pad2d, 1e-6, "1x1x1x1 | 3x5x7x6", ssl_pad2d(in[0], 1, 0, 2, 3, SSL_PAD_CONSTANT, 0.5f), pad2d(&in[0], 1, 0, 2, 3, 0, 0.5, y)) \
+    R(pad2d_reflect, 1e-6, "1x1x4x4 | 3x5x7x6", ssl_pad2d(in[0], 1, 0, 2, 3, SSL_PAD_REFLECT, 0.0f), pad2d(&in[0], 1, 0, 2, 3, 1, 0.0, y)) \
+    R(unfold, 1e-6, "1x1x2x2 | 3x5x7x8", ssl_unfold(in[0], 2, 3, window(2, 2, 1, 1, 1, 1)), unfold(&in[0], 2, 3, window(2, 2, 1, 1, 1, 1), y)) \
+    R(max_pool2d, 1e-6, "d:1x1x2x2 | d:3x5x9x8", ssl_max_pool2d(in[0], 3, 2, 1), pool(&in[0], 3, 2, 1, 0, y)) \
+    R(avg_pool2d, 1e-6, "1x1x2x2 | 3x5x9x8", ssl_avg_pool2d(in[0], 3, 2, 1), pool(&in[0], 3, 2, 1, 1, y))    \
+    R(global_avg_pool, 1e-6, "1x1x1x1 | 3x65x5x7", ssl_global_avg_pool(in[0]), global_avg_pool(&in[0], y))    \
+    R(interpolate_nearest, 1e-6, "1x1x1x1 | 3x5x4x9", ssl_interpolate(in[0], 7, 5, SSL_INTERPOLATE_NEAREST), interpolate(&in[0], 7, 5, 1, y)) \
+    R(interpolate_bilinear, 2e-6, "1x1x1x1 | 3x5x4x9", ssl_interpolate(in[0], 7, 5, SSL_INTERPOLATE_BILINEAR), interpolate(&in[0], 7, 5, 0, y)) \
+    R(batch_norm, 1e-5, "2x1 1 1 | 65x3 3 3 | 3x65x5x7 65 65 | 2x3x33x32 3 3", ssl_batch_norm(in[0], in[1], in[2], NULL, NULL, 0.1f, 1e-5f), standardize(&in[0], 0, &in[1], &in[2], NULL, NULL, NULL, y)) \
+    R(batch_norm_eval, 1e-5, "1x1 1 1 c:1 q:1 | 3x65x5x7 65 65 c:65 q:65", frozen_batch_norm(in), standardize(&in[0], 0, &in[1], &in[2], &in[3], &in[4], NULL, y)) \
+    R(batch_norm_relu, 1e-5, "65x3 3 3 65x3 | 3x65x5x7 65 65 3x65x5x7", ssl_batch_norm_relu(in[0], in[1], in[2], NULL, NULL, 0.1f, 1e-5f, in[3]), standardize(&in[0], 0, &in[1], &in[2], NULL, NULL, &in[3], y)) \
+    R(group_norm, 1e-5, "1x3x2x2 3 3 | 3x66x5x7 66 66 | 5x3 3 3", ssl_group_norm(in[0], in[0]->ndim == 2 ? 1 : 3, in[1], in[2], 1e-5f), standardize(&in[0], in[0].ndim == 2 ? 1 : 3, &in[1], &in[2], NULL, NULL, NULL, y))
+
+#define ROWS(R) ELEMENTWISE(R) PRODUCTS(R) BROADCAST(R) REDUCE(R) SHAPES(R) TOKENS(R) CONVOLUTION(R)
 
 typedef struct row {
     const char *name;
@@ -380,7 +532,7 @@ static void fill(array *a, ssl_rng *r, int limit)
     for (i = 0; i < a->n; i++) {
         const double u = (double)ssl_rng_uniform(r);
         double v = 4.0 * u - 2.0;
-        if (a->kind == 'p') v = 0.5 + 2.0 * u;
+        if (a->kind == 'p' || a->kind == 'q') v = 0.5 + 2.0 * u;
         if (a->kind == 'k') v = (u < 0.5 ? -1.0 : 1.0) * (0.3 + 4.0 * fabs(u - 0.5));
         if (a->kind == 'd') v = 4.0 * (double)i / (double)a->n - 2.0;
         if (a->kind == 'i' || a->kind == 't') v = a->kind == 't' && i % 3 == 2 ? -100.0 : floor(u * limit);
@@ -418,7 +570,7 @@ static const char *parse(const char *text, array *a, ssl_rng *r)
     return text;
 }
 static ssl_dtype type_of(const array *a) { return a->kind == 'i' || a->kind == 't' || a->kind == 's' ? SSL_I32 : a->kind == 'm' ? SSL_U8 : SSL_F32; }
-static int wants_grad(const array *a) { return type_of(a) == SSL_F32 && a->kind != 'c'; }
+static int wants_grad(const array *a) { return type_of(a) == SSL_F32 && a->kind != 'c' && a->kind != 'q'; }
 
 static void *values(const array *a) /* as the tensor holds them */
 {
