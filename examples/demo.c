@@ -1,0 +1,78 @@
+/* make demo
+ * Three ways to learn from images without labels - a puzzle, a reconstruction, a contrast - on procedural images: trained,
+ * compared with the raw pixels and with the same network untrained, and drawn into out/. */
+#define SSL_IMPLEMENTATION
+#include "ssl.h"
+#include "run.h"
+
+static const char shared_changes[] = "data=synthetic:5000 batch=128";
+static const struct { const char *name, *changes; } demos[] = {
+    { "apl", "grid=4 crop=2 encoder=linear dim=96 depth=4 heads=3 epochs=20" },
+    { "mae", "patch=4 dim=96 depth=4 heads=3 decoder_dim=64 decoder_depth=1 epochs=20" },
+    { "simclr", "patch=4 dim=96 depth=4 heads=3 epochs=10" },
+};
+#define N_DEMOS ((int)(sizeof demos / sizeof *demos))
+
+typedef struct row { const char *name; ssl_score before[2], after[2]; double seconds; } row; /* k-NN, linear probe */
+
+static void score(ssl_features *train, ssl_features *test, ssl_score s[2])
+{
+    s[0] = ssl_knn(train, test, NULL);
+    s[1] = ssl_linear_probe(train, test, NULL);
+    ssl_features_free(train);
+    ssl_features_free(test);
+}
+
+/* One method from random weights to pictures: what its features are worth before and after. */
+static int demo(const char *name, const char *changes, const arguments *args, row *q, row *pixels)
+{
+    static settings s;
+    run r;
+    ssl_dataset_desc d = SSL_ZERO;
+    ssl_dataset *test;
+    table t;
+    q->name = name;
+    if (!settings_init(&s, name, NULL)) return 0;
+    t = settings_table(&s);
+    if (!table_set_all(&t, shared_changes) || !table_set_all(&t, changes) || !arguments_apply(args, &t)) return 0;
+    snprintf(s.run.out + strlen(s.run.out), WORD_SIZE - strlen(s.run.out), "/%s", name);
+    if (!make_directories(s.run.out)) return 0;
+    run_open(&r, &s, 0);
+    d.split = "test";
+    test = ssl_dataset_open_desc(r.ctx, "synthetic:1000", &d);
+    if (ssl_ok(r.ctx) && !pixels->name) {
+        pixels->name = "raw pixels";
+        score(ssl_features_pixels(r.data), ssl_features_pixels(test), pixels->after);
+    }
+    if (ssl_ok(r.ctx)) score(run_features(&r, r.data, 0), run_features(&r, test, 0), q->before);
+    q->seconds = ssl_seconds();
+    run_train(&r);
+    q->seconds = ssl_seconds() - q->seconds;
+    if (ssl_ok(r.ctx)) score(run_features(&r, r.data, 0), run_features(&r, test, 0), q->after);
+    run_pictures(&r);
+    return ssl_close(r.ctx) == 0 && !interrupted;
+}
+
+static void print_row(const row *q)
+{
+    if (q->seconds > 0.0)
+        printf("  %-12s %9.1f%% %9.1f%% %12.1f%% %9.1f%% %9.0f s\n", q->name, 100.0 * q->before[0].top1, 100.0 * q->after[0].top1, 100.0 * q->before[1].top1, 100.0 * q->after[1].top1,
+               q->seconds);
+    else printf("  %-12s %10s %9.1f%% %13s %9.1f%%\n", q->name, "", 100.0 * q->after[0].top1, "", 100.0 * q->after[1].top1);
+}
+
+int main(int argc, char **argv)
+{
+    static arguments args;
+    row rows[N_DEMOS + 1];
+    int i;
+    memset(rows, 0, sizeof rows);
+    if (!arguments_parse(&args, argc, argv)) return 1;
+    signal(SIGINT, interrupt);
+    for (i = 0; i < N_DEMOS; i++) if (!demo(demos[i].name, demos[i].changes, &args, &rows[i + 1], &rows[0])) return 1;
+    printf("\n  accuracy on 1000 test images of 10 classes (chance: 10%%)\n\n"
+           "  %-12s %21s %24s\n  %-12s %10s %10s %13s %10s %11s\n", "", "---- k-NN (k = 20) --", "---- linear probe ---", "features", "untrained", "trained", "untrained", "trained", "training");
+    for (i = 0; i <= N_DEMOS; i++) print_row(&rows[i]);
+    printf("\n  pictures and logs: out/apl out/mae out/simclr\n");
+    return 0;
+}

@@ -1,0 +1,301 @@
+/* methods.h: the table of methods that pretrain, evaluate and demo know. A new one is a row of `methods`: its settings, MODEL
+ * for the three plain functions, a loss, and a picture or NULL. */
+#ifndef METHODS_H
+#define METHODS_H
+#include "settings.h"
+
+/* ---- methods ---- */
+typedef struct method {
+    const char *name, *doc;
+    const char *defaults; /* settings in which it differs from all_defaults */
+    int n_views;
+    group settings;       /* fields of its desc */
+    size_t desc_size;
+    int (*resolve)(const void *desc, void *out);
+    void *(*create)(ssl_ctx *ctx, void *desc, int image_size, int channels);
+    ssl_tensor *(*loss)(void *model, const ssl_batch *b, double *metrics); /* metrics: values of the extra columns of log.csv, or NULL */
+    const char *metrics;  /* their names, or "" */
+    ssl_feature_fn features;
+    void (*picture)(void *model, ssl_tensor *images, const ssl_augment_desc *a, const char *path);
+} method;
+static const char all_defaults[] = "data=synthetic split=train out=out lr=1e-3 warmup=0.05 schedule=cosine log_every=10 save_every=1 batch=128 epochs=20 "
+                                   "clip_norm=1";
+
+/* resolve, create and features of a method whose public functions are ssl_NAME_...; at: where its image size is kept */
+#define MODEL(name, at)                                                                                        \
+    static int name##_resolve(const void *desc, void *out)                                                     \
+    { return ssl_##name##_desc_resolve((const ssl_##name##_desc *)desc, (ssl_##name##_desc *)out); }           \
+    static void *name##_create(ssl_ctx *ctx, void *desc, int image_size, int channels)                         \
+    {                                                                                                          \
+        ssl_##name##_desc *d = (ssl_##name##_desc *)desc;                                                      \
+        d->at image_size = image_size;                                                                         \
+        d->at channels = channels;                                                                             \
+        return ssl_##name##_new(ctx, "", d);                                                                   \
+    }                                                                                                          \
+    static ssl_tensor *name##_features(void *model, ssl_tensor *images)                                        \
+    { return ssl_##name##_features((const ssl_##name *)model, images); }
+
+/* a batch of pictures on the host, as they were before normalization */
+typedef struct pictures { int n, c, h, w; float *x; float mean[3], std_dev[3]; } pictures;
+static int pictures_get(pictures *p, const ssl_tensor *images, const ssl_augment_desc *a)
+{
+    int k;
+    memset(p, 0, sizeof *p);
+    if (!ssl_ok(images->ctx)) return 0;
+    p->n = images->dim[0]; p->c = images->dim[1]; p->h = images->dim[2]; p->w = images->dim[3];
+    for (k = 0; k < 3; k++) { p->mean[k] = a->no_normalize ? 0.0f : a->mean[k]; p->std_dev[k] = a->no_normalize ? 1.0f : a->std_dev[k]; }
+    p->x = (float *)malloc(sizeof(float) * (size_t)ssl_numel(images));
+    return p->x && ssl_to_host(images, p->x);
+}
+static void pictures_draw(const pictures *p, ssl_canvas *canvas, int x, int y, int scale, const float *image)
+{ ssl_canvas_f32(canvas, x, y, scale, image, p->c, p->h, p->w, p->mean, p->std_dev); }
+static int picture_scale(int side) { return side >= 96 ? 1 : 96 / side; }
+static const float *pictures_at(const pictures *p, int i) { return p->x + (size_t)i * (size_t)(p->c * p->h * p->w); }
+
+/* ---- apl ---- */
+typedef struct apl_desc { ssl_apl_desc d; int patch; } apl_desc;
+static const field apl_fields[] = {
+    F_AT(INTEGER, apl_desc, "grid", d.grid, "the image is cut into grid x grid patches"),
+    F(INTEGER, apl_desc, patch, "another way to give grid: image_size / patch"),
+    F_AT(INTEGER, apl_desc, "crop", d.crop, "pixels that a patch loses per axis; -1: none"),
+    { "encoder", CHOICE, offsetof(apl_desc, d.encoder), "default|flatten|linear", "flatten: the pixels are the token; linear: projected to dim" },
+    F_AT(INTEGER, apl_desc, "dim", d.dim, "width of the tokens (encoder linear)"),
+    F_AT(INTEGER, apl_desc, "depth", d.depth, "blocks"),
+    F_AT(INTEGER, apl_desc, "heads", d.heads, "attention heads; must divide the width of the tokens"),
+    F_AT(INTEGER, apl_desc, "hidden_mult", d.hidden_mult, "width of the MLP / width of the tokens"),
+    { "act", CHOICE, offsetof(apl_desc, d.act), "default|none|relu|gelu|gelu_tanh", "activation in the MLP" },
+    F_AT(INTEGER, apl_desc, "pre_norm", d.pre_norm, "1: norm before attention and MLP, and at the end"),
+    F_AT(INTEGER, apl_desc, "original_attention", d.original_attention, "1: the original's scaling and bias-free q, k, v"),
+    F_AT(INTEGER, apl_desc, "mlp_head", d.mlp_head, "1: head with a hidden layer"),
+    { "drop_method", CHOICE, offsetof(apl_desc, d.method), "default|plain|masked|subset", "what happens to dropped patches" },
+    F_AT(NUMBER, apl_desc, "patch_dropout", d.patch_dropout, "probability that a patch is dropped"),
+    F_AT(NUMBER, apl_desc, "dropout", d.dropout, "in the blocks"),
+    F_AT(NUMBER, apl_desc, "embed_dropout", d.embed_dropout, "on the tokens"),
+};
+static int apl_resolve(const void *desc, void *out)
+{
+    const apl_desc *d = (const apl_desc *)desc;
+    apl_desc *o = (apl_desc *)out;
+    o->patch = d->patch;
+    return ssl_apl_desc_resolve(&d->d, &o->d);
+}
+static void *apl_create(ssl_ctx *ctx, void *desc, int image_size, int channels)
+{
+    apl_desc *d = (apl_desc *)desc;
+    d->d.image_size = image_size;
+    d->d.channels = channels;
+    if (d->patch > 0) d->d.grid = image_size / d->patch;
+    return ssl_apl_new(ctx, "", &d->d);
+}
+static ssl_tensor *apl_features(void *model, ssl_tensor *images) { return ssl_apl_features((const ssl_apl *)model, images); }
+/* part of the patches whose true place is among the 1, 3, 5 likeliest */
+static void apl_metrics(const ssl_apl_trace *t, double *metrics)
+{
+    const int cells = t->logits->dim[2], n = (int)ssl_numel(t->target);
+    float *z = (float *)malloc(sizeof(float) * (size_t)n * (size_t)cells);
+    int32_t *target = (int32_t *)malloc(sizeof(int32_t) * (size_t)n);
+    int i, j, rank, counted = 0;
+    metrics[0] = metrics[1] = metrics[2] = 0.0;
+    if (z && target && ssl_to_host(t->logits, z) && ssl_to_host(t->target, target))
+        for (i = 0; i < n; i++) {
+            const float *row = z + (size_t)i * (size_t)cells;
+            if (target[i] < 0) continue;
+            for (j = 0, rank = 0; j < cells; j++) rank += row[j] > row[target[i]];
+            metrics[0] += rank < 1; metrics[1] += rank < 3; metrics[2] += rank < 5;
+            counted++;
+        }
+    for (j = 0; j < 3; j++) metrics[j] /= counted ? counted : 1;
+    free(z);
+    free(target);
+}
+static ssl_tensor *apl_loss(void *model, const ssl_batch *b, double *metrics)
+{
+    ssl_apl_trace t = SSL_ZERO;
+    ssl_tensor *loss = ssl_apl_loss((const ssl_apl *)model, b->images, &t);
+    if (metrics && ssl_ok(loss->ctx)) apl_metrics(&t, metrics);
+    return loss;
+}
+/* each patch to the free cell it is surest of, the surest patch first: cell[] of every patch */
+static void apl_solve(const float *logits, int cells, int *cell)
+{
+    unsigned char *taken = (unsigned char *)calloc((size_t)cells, 1);
+    int n, i, j;
+    for (i = 0; i < cells; i++) cell[i] = -1;
+    for (n = 0; taken && n < cells; n++) {
+        int best_i = -1, best_j = -1;
+        for (i = 0; i < cells; i++)
+            for (j = 0; cell[i] < 0 && j < cells; j++)
+                if (!taken[j] && (best_i < 0 || logits[i * cells + j] > logits[best_i * cells + best_j])) { best_i = i; best_j = j; }
+        cell[best_i] = best_j;
+        taken[best_j] = 1;
+    }
+    free(taken);
+}
+static void apl_draw_patch(ssl_canvas *canvas, const pictures *p, const float *image, const ssl_apl *m, int patch, int x, int y, int scale, int cell)
+{
+    const int g = m->d.grid, k = m->patch, step = k * scale + 2, px = patch % g * k, py = patch / g * k;
+    const int cx = x + cell % g * step, cy = y + cell / g * step;
+    float part[3 * 64 * 64];
+    int c, i, j;
+    for (c = 0; c < p->c; c++)
+        for (i = 0; i < k; i++)
+            for (j = 0; j < k; j++) part[(c * k + i) * k + j] = image[((size_t)c * (size_t)p->h + (size_t)(py + i)) * (size_t)p->w + (size_t)(px + j)];
+    ssl_canvas_f32(canvas, cx, cy, scale, part, p->c, k, k, p->mean, p->std_dev);
+    if (patch != cell) ssl_canvas_rect(canvas, cx, cy + k * scale, k * scale, 2, 0xd6541e);
+}
+static void apl_picture(void *model, ssl_tensor *images, const ssl_augment_desc *a, const char *path)
+{
+    const ssl_apl *m = (const ssl_apl *)model;
+    const int T = m->tokens, scale = picture_scale(m->d.image_size), size = m->d.grid * (m->patch * scale + 2);
+    ssl_apl_trace t = SSL_ZERO;
+    ssl_rng rng = ssl_rng_make(1, 0);
+    pictures p = SSL_ZERO;
+    ssl_canvas *canvas = NULL;
+    float *logits = (float *)malloc(sizeof(float) * (size_t)images->dim[0] * (size_t)T * (size_t)T);
+    int *cell = (int *)malloc(sizeof(int) * (size_t)T), *order = (int *)malloc(sizeof(int) * (size_t)T);
+    int i, j;
+    ssl_apl_loss(m, images, &t);
+    if (m->patch <= 64 && logits && cell && order && pictures_get(&p, images, a) && ssl_to_host(t.logits, logits))
+        canvas = ssl_canvas_new(m->ctx, 10 + p.n * (size + 10), 60 + 2 * (size + 10), 0xffffff);
+    if (canvas) {
+        ssl_canvas_text(canvas, 10, 10, 2, 0x202020, "shuffled patches");
+        ssl_canvas_text(canvas, 10, 40 + size, 2, 0x202020, "as solved (wrong places underlined)");
+        for (i = 0; i < p.n; i++) {
+            for (j = 0; j < T; j++) order[j] = j;
+            for (j = T - 1; j > 0; j--) { const int k = ssl_rng_below(&rng, j + 1), o = order[j]; order[j] = order[k]; order[k] = o; }
+            apl_solve(logits + (size_t)i * (size_t)T * (size_t)T, T, cell);
+            for (j = 0; j < T; j++) {
+                apl_draw_patch(canvas, &p, pictures_at(&p, i), m, order[j], 10 + i * (size + 10), 30, scale, j);
+                apl_draw_patch(canvas, &p, pictures_at(&p, i), m, j, 10 + i * (size + 10), 60 + size, scale, cell[j]);
+            }
+        }
+        ssl_canvas_save(canvas, path);
+    }
+    ssl_canvas_free(canvas);
+    free(p.x); free(logits); free(cell); free(order);
+}
+
+/* ---- mae ---- */
+static const field mae_fields[] = {
+    F(INTEGER, ssl_mae_desc, patch, "side of a patch in pixels"),
+    F(INTEGER, ssl_mae_desc, dim, "width of the encoder"),
+    F(INTEGER, ssl_mae_desc, depth, "blocks of the encoder"),
+    F(INTEGER, ssl_mae_desc, heads, "attention heads of the encoder; 0: dim / 64"),
+    F(INTEGER, ssl_mae_desc, hidden, "width of the encoder's MLP; 0: 4 dim"),
+    F(INTEGER, ssl_mae_desc, decoder_dim, "width of the decoder"),
+    F(INTEGER, ssl_mae_desc, decoder_depth, "blocks of the decoder"),
+    F(INTEGER, ssl_mae_desc, decoder_heads, "attention heads of the decoder; 0: decoder_dim / 32"),
+    F(INTEGER, ssl_mae_desc, decoder_hidden, "width of the decoder's MLP; 0: 4 decoder_dim"),
+    F(NUMBER0, ssl_mae_desc, mask_ratio, "part of the patches that is hidden"),
+    F(INTEGER, ssl_mae_desc, norm_pix, "1: predict patches normalized by their own mean and deviation"),
+    F(NUMBER, ssl_mae_desc, drop_path, "probability that a block of the encoder is skipped"),
+};
+MODEL(mae, )
+static ssl_tensor *mae_loss(void *model, const ssl_batch *b, double *metrics)
+{
+    (void)metrics;
+    return ssl_mae_loss((const ssl_mae *)model, b->images, NULL);
+}
+static void patch_figures(const pictures *p, const float *image, int k, int y0, int x0, float *mean, float *deviation) /* of all its pixels, unbiased */
+{
+    double sum = 0.0, squares = 0.0;
+    const int n = p->c * k * k;
+    int i;
+    for (i = 0; i < n; i++) {
+        const double v = (double)image[((size_t)(i / (k * k)) * (size_t)p->h + (size_t)(y0 + i / k % k)) * (size_t)p->w + (size_t)(x0 + i % k)];
+        sum += v;
+        squares += v * v;
+    }
+    *mean = (float)(sum / n);
+    *deviation = (float)sqrt((squares - sum * sum / n) / (n - 1) + 1e-6);
+}
+/* The hidden patches of image become pred [L, P P C], or gray where pred is NULL. */
+static void mae_fill(const ssl_mae *m, const pictures *p, const int32_t *ids, const float *pred, float *image)
+{
+    const int k = m->d.patch, g = m->d.image_size / k, width = k * k * p->c;
+    int i, j;
+    for (i = m->keep; i < m->tokens; i++) {
+        const int y0 = ids[i] / g * k, x0 = ids[i] % g * k;
+        float mean = 0.0f, deviation = 1.0f;
+        if (m->d.norm_pix && pred) patch_figures(p, image, k, y0, x0, &mean, &deviation);
+        for (j = 0; j < width; j++) {
+            const int c = j % p->c, y = y0 + j / (k * p->c), x = x0 + j / p->c % k;
+            image[((size_t)c * (size_t)p->h + (size_t)y) * (size_t)p->w + (size_t)x] =
+                pred ? mean + deviation * pred[(size_t)ids[i] * (size_t)width + (size_t)j] : (0.5f - p->mean[c]) / p->std_dev[c];
+        }
+    }
+}
+static void mae_draw(ssl_canvas *canvas, const ssl_mae *m, const pictures *p, const int32_t *ids, const float *pred)
+{
+    const size_t size = (size_t)(p->c * p->h * p->w);
+    const int scale = picture_scale(p->h), step = p->h * scale + 10;
+    float *work = (float *)malloc(sizeof(float) * size);
+    int i, row;
+    for (i = 0; work && i < p->n; i++)
+        for (row = 0; row < 3; row++) {
+            memcpy(work, pictures_at(p, i), sizeof(float) * size);
+            if (row) mae_fill(m, p, ids + (size_t)i * (size_t)m->tokens, row == 2 ? pred + (size_t)i * size : NULL, work);
+            pictures_draw(p, canvas, 130 + i * step, 10 + row * step, scale, work);
+        }
+    ssl_canvas_text(canvas, 10, 10 + step / 2 - 12, 2, 0x202020, "input");
+    ssl_canvas_text(canvas, 10, 10 + step + step / 2 - 12, 2, 0x202020, "masked");
+    ssl_canvas_text(canvas, 10, 10 + 2 * step + step / 2 - 12, 2, 0x202020, "predicted");
+    free(work);
+}
+static void mae_picture(void *model, ssl_tensor *images, const ssl_augment_desc *a, const char *path)
+{
+    const ssl_mae *m = (const ssl_mae *)model;
+    const int n = images->dim[0], step = m->d.image_size * picture_scale(m->d.image_size) + 10;
+    ssl_mae_trace t = SSL_ZERO;
+    pictures p = SSL_ZERO;
+    float *pred = (float *)malloc(sizeof(float) * (size_t)ssl_numel(images));
+    int32_t *ids = (int32_t *)malloc(sizeof(int32_t) * (size_t)n * (size_t)m->tokens);
+    ssl_canvas *canvas = NULL;
+    ssl_mae_loss(m, images, &t);
+    if (pred && ids && pictures_get(&p, images, a) && ssl_to_host(t.pred, pred) && ssl_to_host(t.ids_shuffle, ids))
+        canvas = ssl_canvas_new(m->ctx, 130 + n * step, 10 + 3 * step, 0xffffff);
+    if (canvas) {
+        mae_draw(canvas, m, &p, ids, pred);
+        ssl_canvas_save(canvas, path);
+    }
+    ssl_canvas_free(canvas);
+    free(p.x); free(pred); free(ids);
+}
+
+/* ---- simclr ---- */
+#define VIT_FIELDS(type, at)                                                                                   \
+    F_AT(INTEGER, type, "patch", at patch, "side of a patch in pixels"),                                       \
+    F_AT(INTEGER, type, "dim", at dim, "width of the network"),                                                \
+    F_AT(INTEGER, type, "depth", at depth, "blocks"),                                                          \
+    F_AT(INTEGER, type, "heads", at heads, "attention heads; 0: dim / 64"),                                    \
+    F_AT(INTEGER, type, "hidden", at hidden, "width of the MLP; 0: 4 dim"),                                    \
+    F_AT(INTEGER, type, "no_class_token", at no_class_token, "1: no class token, features are the mean of the patches"), \
+    F_AT(INTEGER, type, "mean_pool", at mean_pool, "1: features are the mean of the patches"),                 \
+    { "pos", CHOICE, offsetof(type, at pos), "default|learned|sincos|none", "positions" },                     \
+    F_AT(NUMBER, type, "dropout", at dropout, "in the blocks"),                                                \
+    F_AT(NUMBER, type, "drop_path", at drop_path, "probability that a block is skipped")
+static const field simclr_fields[] = {
+    VIT_FIELDS(ssl_simclr_desc, vit.),
+    F(INTEGER, ssl_simclr_desc, projector_hidden, "hidden width of the projector; 0: dim"),
+    F(INTEGER, ssl_simclr_desc, projector_out, "width of the projections"),
+    F(NUMBER, ssl_simclr_desc, temperature, "of NT-Xent"),
+};
+MODEL(simclr, vit.)
+static ssl_tensor *simclr_loss(void *model, const ssl_batch *b, double *metrics)
+{
+    (void)metrics;
+    return ssl_simclr_loss((const ssl_simclr *)model, b->views[0], b->views[1]);
+}
+
+static const method methods[] = {
+    { "apl", "puzzle: tell each patch's place in the image from content alone", "augment=apl kind=adam schedule=chained crop=2", 1,
+      GROUP("", apl_fields), sizeof(apl_desc), apl_resolve, apl_create, apl_loss, "acc1,acc3,acc5", apl_features, apl_picture },
+    { "mae", "masked autoencoder: paint the hidden patches", "augment=mae beta2=0.95", 1,
+      GROUP("", mae_fields), sizeof(ssl_mae_desc), mae_resolve, mae_create, mae_loss, "", mae_features, mae_picture },
+    { "simclr", "contrast: find the other view of the same image in the batch", "augment=simclr", 2,
+      GROUP("", simclr_fields), sizeof(ssl_simclr_desc), simclr_resolve, simclr_create, simclr_loss, "", simclr_features, NULL },
+};
+#define N_METHODS ((int)(sizeof methods / sizeof *methods))
+#define METRICS 8 /* the most extra columns */
+
+#endif

@@ -1,0 +1,491 @@
+/* run.h: one pre-training run from settings to checkpoint, log and pictures; pretrain, evaluate and demo are thin over it. */
+#ifndef RUN_H
+#define RUN_H
+#include <errno.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include "methods.h"
+
+/* ---- settings ---- */
+typedef struct run_desc {
+    char method[WORD_SIZE], data[WORD_SIZE], split[WORD_SIZE], out[WORD_SIZE], augment[WORD_SIZE];
+    float lr, min_lr, warmup;
+    int schedule; /* 0 cosine, 1 chained, 2 constant */
+    int log_every, save_every;
+    int threads, device, precision;
+    uint64_t seed;
+} run_desc;
+static const field run_fields[] = {
+    F(WORD, run_desc, method, "what to learn: see below"),
+    F(WORD, run_desc, data, "synthetic[:N] cifar10:DIR cifar100:DIR stl10:DIR idx:DIR folder:DIR tiny-imagenet:DIR"),
+    F(WORD, run_desc, split, "train, test, val or unlabeled"),
+    F(WORD, run_desc, out, "directory for log.csv, config.json, checkpoint.safetensors and pictures"),
+    F(WORD, run_desc, augment, "recipe that the fields of augment start from: none, eval, crop, mae, apl, simclr"),
+    F(NUMBER, run_desc, lr, "highest learning rate"),
+    F(NUMBER, run_desc, min_lr, "learning rate at the end (cosine)"),
+    F(NUMBER, run_desc, warmup, "part of the epochs during which the rate rises"),
+    F_OF(run_desc, schedule, "cosine|chained|constant", "course of the learning rate; chained: that of APL"),
+    F(INTEGER, run_desc, log_every, "steps from one row of log.csv to the next"),
+    F(INTEGER, run_desc, save_every, "epochs from one checkpoint to the next"),
+    F(INTEGER, run_desc, threads, "threads; 0: all cores"),
+    F_OF(run_desc, device, "default|cpu|cuda", "where to compute"),
+    F_OF(run_desc, precision, "default|highest|high|bf16", "of matrix products; default: highest"),
+    F(SEED, run_desc, seed, "of everything random"),
+};
+static const field data_fields[] = {
+    F(INTEGER, ssl_dataset_desc, image_size, "side in pixels; 0: as stored"),
+    F(INTEGER, ssl_dataset_desc, limit_images, "a random choice of so many images; 0: all"),
+    F(INTEGER, ssl_dataset_desc, labels_per_class, "a random choice of so many images per class; 0: all"),
+    F_AT(SEED, ssl_dataset_desc, "choice_seed", seed, "of the two choices"),
+};
+static const field loader_fields[] = {
+    F(INTEGER, ssl_loader_desc, batch, "images per step"),
+    F(INTEGER, ssl_loader_desc, epochs, "passes over the data"),
+    F(INTEGER, ssl_loader_desc, no_shuffle, "1: keep the order of the set"),
+    F(INTEGER, ssl_loader_desc, keep_last, "1: use the last, smaller batch of an epoch too"),
+    F_AT(INTEGER, ssl_loader_desc, "loader_threads", threads, "background threads; 0: by the number of cores"),
+    F(INTEGER, ssl_loader_desc, prefetch, "batches made ahead; 0: 4"),
+    F_AT(SEED, ssl_loader_desc, "loader_seed", seed, "of order and augmentation; 0: the run's"),
+};
+static const field optim_fields[] = {
+    F_OF(ssl_optim_desc, kind, "default|adamw|adam|sgd|lars", "the optimizer"),
+    F(NUMBER0, ssl_optim_desc, beta1, "decay of the first moment"),
+    F(NUMBER0, ssl_optim_desc, beta2, "decay of the second moment"),
+    F(NUMBER0, ssl_optim_desc, eps, "keeps the division finite"),
+    F(NUMBER0, ssl_optim_desc, weight_decay, "on matrices; norms, biases, positions and tokens are left out"),
+    F(NUMBER0, ssl_optim_desc, momentum, "sgd, lars"),
+    F(NUMBER0, ssl_optim_desc, trust_coefficient, "lars"),
+    F(NUMBER, ssl_optim_desc, clip_norm, "greatest norm of the gradient; 0: any"),
+    F(INTEGER, ssl_optim_desc, nesterov, "sgd: 1 looks ahead"),
+    F(INTEGER, ssl_optim_desc, decay_1d, "1: decay parameters with one axis too"),
+};
+static const field augment_fields[] = {
+    F_OF(ssl_augment_desc, crop, "default|whole|center|padded|resized", "part of the image that is shown"),
+    F(INTEGER, ssl_augment_desc, size, "side of the result in pixels; 0: as the data"),
+    F(INTEGER, ssl_augment_desc, pad, "padded: largest shift"),
+    F(INTEGER, ssl_augment_desc, pad_black, "padded: 1 black beyond the edge, 0 mirrored"),
+    F(NUMBER, ssl_augment_desc, crop_ratio, "center: part of the short side"),
+    F(NUMBER, ssl_augment_desc, crop_p, "padded, resized: probability, else the whole image"),
+    F_AT(NUMBER, ssl_augment_desc, "scale_min", scale[0], "resized: smallest part of the area"),
+    F_AT(NUMBER, ssl_augment_desc, "scale_max", scale[1], "resized: largest part of the area"),
+    F_AT(NUMBER, ssl_augment_desc, "ratio_min", ratio[0], "resized: least width / height"),
+    F_AT(NUMBER, ssl_augment_desc, "ratio_max", ratio[1], "resized: greatest width / height"),
+    F(INTEGER, ssl_augment_desc, no_antialias, "1: plain bilinear when shrinking"),
+    F(NUMBER, ssl_augment_desc, hflip, "probability of mirroring left and right"),
+    F(NUMBER, ssl_augment_desc, vflip, "probability of mirroring top and bottom"),
+    F(INTEGER, ssl_augment_desc, shared_flip, "1: all views of an image are mirrored alike"),
+    F(NUMBER, ssl_augment_desc, jitter_p, "probability of the next four; 0: 1 if one of them is set"),
+    F(NUMBER, ssl_augment_desc, brightness, "factor 1 - x .. 1 + x"),
+    F(NUMBER, ssl_augment_desc, contrast, "factor 1 - x .. 1 + x"),
+    F(NUMBER, ssl_augment_desc, saturation, "factor 1 - x .. 1 + x"),
+    F(NUMBER, ssl_augment_desc, hue, "shift -x .. x turns, at most 0.5"),
+    F(NUMBER, ssl_augment_desc, grayscale_p, "probability of gray"),
+    F(NUMBER, ssl_augment_desc, blur_p, "probability of blur"),
+    F(INTEGER, ssl_augment_desc, blur_kernel, "odd pixels; 0: a tenth of the side, at least 3"),
+    F_AT(NUMBER, ssl_augment_desc, "sigma_min", blur_sigma[0], "least blur in pixels"),
+    F_AT(NUMBER, ssl_augment_desc, "sigma_max", blur_sigma[1], "greatest blur in pixels"),
+    F(NUMBER, ssl_augment_desc, solarize_p, "probability of solarizing"),
+    F(NUMBER, ssl_augment_desc, solarize_threshold, "values from here on are inverted"),
+    F(INTEGER, ssl_augment_desc, no_normalize, "1: leave values in 0..1"),
+    F_AT(NUMBER, ssl_augment_desc, "mean_r", mean[0], "normalization; all six 0: mean and deviation of the data"),
+    F_AT(NUMBER, ssl_augment_desc, "mean_g", mean[1], ""),
+    F_AT(NUMBER, ssl_augment_desc, "mean_b", mean[2], ""),
+    F_AT(NUMBER, ssl_augment_desc, "std_r", std_dev[0], ""),
+    F_AT(NUMBER, ssl_augment_desc, "std_g", std_dev[1], ""),
+    F_AT(NUMBER, ssl_augment_desc, "std_b", std_dev[2], ""),
+};
+
+typedef struct settings {
+    const method *method;
+    run_desc run;
+    ssl_dataset_desc data;
+    ssl_loader_desc loader;
+    ssl_optim_desc optim;
+    ssl_augment_desc augment;
+    union { double align; unsigned char bytes[1024]; } desc; /* the method's */
+} settings;
+static table settings_shared(settings *s) /* the groups that every method has */
+{
+    static const group run = GROUP("", run_fields), data = GROUP("", data_fields), loader = GROUP("", loader_fields),
+                       optim = GROUP("optim.", optim_fields), augment = GROUP("augment.", augment_fields);
+    table t;
+    t.n = 0;
+    table_add(&t, run, &s->run);
+    table_add(&t, data, &s->data);
+    table_add(&t, loader, &s->loader);
+    table_add(&t, optim, &s->optim);
+    table_add(&t, augment, &s->augment);
+    return t;
+}
+static table settings_own(settings *s) /* those of the method */
+{
+    table t;
+    t.n = 0;
+    table_add(&t, s->method->settings, s->desc.bytes);
+    return t;
+}
+static table settings_table(settings *s) /* all; a short name means the method's own first */
+{
+    table t = settings_own(s), shared = settings_shared(s);
+    int i;
+    for (i = 0; i < shared.n; i++) table_add(&t, shared.group[i], shared.base[i]);
+    return t;
+}
+static const method *method_find(const char *name) /* NULL after a message */
+{
+    const char *near = NULL;
+    int i, least = 4;
+    for (i = 0; i < N_METHODS; i++) {
+        const int d = edit_distance(name, methods[i].name);
+        if (!d) return &methods[i];
+        if (d < least) { near = methods[i].name; least = d; }
+    }
+    fprintf(stderr, "error: there is no method \"%s\"%s%s%s; --help lists all\n", name, near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    return NULL;
+}
+/* The method's own defaults, and its recipe of augmentation or the named one. 1, or 0 after a message. */
+static int settings_init(settings *s, const char *method_name, const char *augment)
+{
+    table t;
+    memset(s, 0, sizeof *s);
+    if (!(s->method = method_find(method_name))) return 0;
+    t = settings_table(s);
+    if (!table_set_all(&t, all_defaults) || !table_set_all(&t, s->method->defaults) || !table_set(&t, "method", method_name)) return 0;
+    if (augment && !table_set(&t, "augment", augment)) return 0;
+    if (ssl_augment_preset(s->run.augment, &s->augment)) return 1;
+    fprintf(stderr, "error: there is no augmentation recipe \"%s\": none, eval, crop, mae, apl, simclr\n", s->run.augment);
+    return 0;
+}
+/* Every default of the library filled in: what a run used, to be printed and saved. */
+static settings settings_resolved(const settings *s)
+{
+    settings r = *s;
+    s->method->resolve(s->desc.bytes, r.desc.bytes);
+    ssl_optim_desc_resolve(&s->optim, &r.optim);
+    return r;
+}
+
+static inline int make_directories(const char *path) /* like mkdir -p; 1, or 0 after a message */
+{
+    char part[WORD_SIZE];
+    size_t i;
+    for (i = 1; i <= strlen(path); i++)
+        if (path[i] == '/' || !path[i]) {
+            snprintf(part, sizeof part, "%.*s", (int)i, path);
+            if (mkdir(part, 0777) && errno != EEXIST) { fprintf(stderr, "error: cannot make the directory \"%s\": %s\n", part, strerror(errno)); return 0; }
+        }
+    return 1;
+}
+
+/* ---- a run ---- */
+typedef struct run {
+    settings s;
+    ssl_ctx *ctx;
+    ssl_dataset *data;
+    void *model;
+    int64_t step, steps, total; /* done, of an epoch, of the run */
+} run;
+static const char *run_path(const run *r, const char *name, char buf[2 * WORD_SIZE])
+{
+    snprintf(buf, 2 * WORD_SIZE, "%s/%s", r->s.run.out, name);
+    return buf;
+}
+
+static ssl_ctx *run_context(const run_desc *d)
+{
+    ssl_desc c = SSL_ZERO;
+    c.threads = d->threads;
+    c.seed = d->seed;
+    c.device = (ssl_device)d->device;
+    c.precision = (ssl_precision)d->precision;
+    return ssl_open(&c);
+}
+/* Data and an untrained network (step: what a checkpoint to be loaded has done). Normalization is that of the data unless the
+   settings name one. Then ssl_ok(r->ctx) tells whether it worked. */
+static void run_open(run *r, const settings *s, int64_t step)
+{
+    int k;
+    memset(r, 0, sizeof *r);
+    r->s = *s;
+    r->step = step;
+    r->ctx = run_context(&s->run);
+    r->s.data.split = r->s.run.split;
+    r->data = ssl_dataset_open_desc(r->ctx, s->run.data, &r->s.data);
+    if (!ssl_ok(r->ctx)) return;
+    if (s->augment.std_dev[0] == 0.0f)
+        for (k = 0; k < 3; k++) { r->s.augment.mean[k] = r->data->mean[k]; r->s.augment.std_dev[k] = r->data->std_dev[k]; }
+    if (!ssl_augment_resolve(r->ctx, &r->s.augment, r->data->c, r->data->h, r->data->w, &r->s.augment)) return;
+    r->model = s->method->create(r->ctx, r->s.desc.bytes, r->s.augment.size, r->data->c);
+}
+
+typedef struct notes { ssl_ctx *ctx; ssl_json json; } notes;
+static void note_field(void *user, const char *name, const field *f, const char *text)
+{
+    notes *n = (notes *)user;
+    char key[WORD_SIZE + 8];
+    snprintf(key, sizeof key, "set.%s", name);
+    ssl_note_put(n->ctx, key, "%s", text);
+    if (f->kind == WORD || f->kind == CHOICE) ssl_json_string(&n->json, name, text);
+    else ssl_json_number(&n->json, name, strtod(text, NULL));
+}
+static void run_save_config(run *r) /* DIR/config.json, and the same as notes of the checkpoint */
+{
+    settings s = settings_resolved(&r->s);
+    const table t = settings_table(&s);
+    char path[2 * WORD_SIZE];
+    notes n;
+    memset(&n, 0, sizeof n);
+    n.ctx = n.json.ctx = r->ctx;
+    ssl_json_begin(&n.json, NULL, '{');
+    table_each(&t, note_field, &n);
+    ssl_json_end(&n.json);
+    ssl_json_save(&n.json, run_path(r, "config.json", path));
+    ssl_json_free(&n.json);
+}
+static void run_save(run *r)
+{
+    char path[2 * WORD_SIZE];
+    ssl_note_put(r->ctx, "step", "%lld", (long long)r->step);
+    ssl_save(r->ctx, run_path(r, "checkpoint.safetensors", path));
+}
+
+static float run_rate(const run *r) /* learning rate of the next step */
+{
+    const run_desc *d = &r->s.run;
+    const int epochs = r->s.loader.epochs;
+    const float epoch = (float)((double)r->step / (double)r->steps);
+    if (d->schedule == 2) return d->lr;
+    if (d->schedule == 1) return ssl_lr_apl_chained((int)epoch, epochs, (int)(d->warmup * (float)epochs), 0.5f, 0.1f, d->lr);
+    return ssl_lr_warmup_cosine(epoch, d->warmup * (float)epochs, (float)epochs, d->lr, d->min_lr);
+}
+
+static volatile sig_atomic_t interrupted; /* Ctrl-C: finish the step, save, leave */
+static inline void interrupt(int signal_number) { (void)signal_number; interrupted = 1; }
+
+typedef struct run_log { ssl_csv *csv; double loss, begun; int n, images; } run_log; /* means since the last row */
+static void run_log_open(run *r, run_log *log)
+{
+    char columns[WORD_SIZE], path[2 * WORD_SIZE];
+    memset(log, 0, sizeof *log);
+    snprintf(columns, sizeof columns, "step,epoch,lr,loss,images_per_second%s%s", *r->s.method->metrics ? "," : "", r->s.method->metrics);
+    log->csv = ssl_csv_open(r->ctx, run_path(r, "log.csv", path), columns, r->step > 0 ? r->step : -1);
+    log->begun = ssl_seconds();
+}
+static void run_log_row(const run *r, run_log *log, float rate, const double *metrics)
+{
+    const char *p = r->s.method->metrics;
+    double row[5 + METRICS];
+    int i, n = 5;
+    row[0] = (double)r->step;
+    row[1] = (double)r->step / (double)r->steps;
+    row[2] = (double)rate;
+    row[3] = log->loss / log->n;
+    row[4] = (double)log->images / (ssl_seconds() - log->begun + 1e-9);
+    if (*p) for (n = 6; *p; p++) n += *p == ',';
+    for (i = 5; i < n; i++) row[i] = metrics[i - 5];
+    ssl_csv_row(log->csv, n, row);
+    log->loss = 0.0;
+    log->n = log->images = 0;
+    log->begun = ssl_seconds();
+}
+
+/* One step: loss, gradients, optimizer. Returns the loss; metrics may be NULL. */
+static float run_step(run *r, const ssl_batch *b, double *metrics)
+{
+    ssl_tensor *loss = r->s.method->loss(r->model, b, metrics);
+    float value;
+    ssl_backward(loss);
+    value = ssl_item(loss);
+    ssl_optim_step(r->ctx, &r->s.optim, run_rate(r));
+    ssl_step_end(r->ctx);
+    return value;
+}
+static void run_loop(run *r, ssl_loader *loader, ssl_progress *progress, run_log *log)
+{
+    double metrics[METRICS] = { 0.0 };
+    ssl_batch b;
+    while (ssl_ok(r->ctx) && !interrupted && ssl_loader_next(loader, &b)) {
+        const int row = (r->step + 1) % r->s.run.log_every == 0 || r->step + 1 == r->total, images = b.n;
+        const float rate = run_rate(r), loss = run_step(r, &b, row ? metrics : NULL);
+        if (!ssl_ok(r->ctx)) return; /* the last good checkpoint stays */
+        r->step++;
+        log->loss += (double)loss;
+        log->images += images;
+        log->n++;
+        ssl_progress_step(progress, r->step, images, loss);
+        if (row) run_log_row(r, log, rate, metrics);
+        if (r->step % (r->steps * r->s.run.save_every) == 0) run_save(r);
+    }
+}
+/* Train to the end, or until Ctrl-C or an error; the checkpoint holds the last good step. */
+static inline void run_train(run *r)
+{
+    ssl_loader_desc d = r->s.loader;
+    ssl_loader *loader;
+    ssl_progress progress;
+    run_log log;
+    d.n_views = r->s.method->n_views;
+    d.augment = &r->s.augment;
+    loader = ssl_loader_open(r->data, &d);
+    r->steps = ssl_loader_steps(loader);
+    r->total = r->steps * d.epochs;
+    if (!ssl_ok(r->ctx)) return;
+    ssl_loader_seek(loader, (int)(r->step / r->steps), (int)(r->step % r->steps));
+    run_save_config(r);
+    run_log_open(r, &log);
+    progress = ssl_progress_begin(r->s.method->name, r->step, r->total);
+    run_loop(r, loader, &progress, &log);
+    if (r->step > progress.first) ssl_progress_end(&progress, r->step);
+    if (ssl_ok(r->ctx)) run_save(r);
+    ssl_csv_close(log.csv);
+    ssl_loader_close(loader);
+}
+
+/* ---- checkpoints ---- */
+/* Settings as the checkpoint has them; args (may be NULL) go on top. 1, or 0 after a message. */
+static inline int settings_load(settings *s, const char *path, const arguments *args, int64_t *step)
+{
+    ssl_ctx *ctx = ssl_open(NULL);
+    ssl_safetensors *file = ssl_safetensors_open(ctx, path);
+    const char *name = file ? ssl_safetensors_note(file, "set.method") : NULL, *done = file ? ssl_safetensors_note(file, "step") : NULL;
+    table t;
+    int i, ok = name != NULL;
+    if (file && !name) fprintf(stderr, "error: \"%s\" was not written by pretrain: it names no method\n", path);
+    ok = ok && settings_init(s, name, ssl_safetensors_note(file, "set.augment"));
+    if (ok) {
+        t = settings_table(s);
+        for (i = 0; i < file->n_notes && ok; i++)
+            if (!strncmp(file->note[i].key, "set.", 4)) ok = table_set(&t, file->note[i].key + 4, file->note[i].value);
+        ok = ok && (!args || arguments_apply(args, &t));
+    }
+    if (step) *step = done ? strtoll(done, NULL, 10) : 0;
+    ssl_safetensors_close(file);
+    ssl_close(ctx);
+    return ok;
+}
+
+static inline void run_load(run *r, const char *path, int weights_only)
+{
+    ssl_load_desc d = SSL_ZERO;
+    d.weights_only = weights_only;
+    ssl_load(r->ctx, path, &d);
+}
+
+/* ---- what the features are worth ---- */
+static ssl_augment_desc run_eval_augment(const run *r) /* whole images, normalized as in training */
+{
+    ssl_augment_desc a = SSL_ZERO;
+    a.size = r->s.augment.size;
+    a.no_normalize = r->s.augment.no_normalize;
+    memcpy(a.mean, r->s.augment.mean, sizeof a.mean);
+    memcpy(a.std_dev, r->s.augment.std_dev, sizeof a.std_dev);
+    return a;
+}
+static ssl_features *run_features(run *r, ssl_dataset *data, int batch)
+{
+    const ssl_augment_desc a = run_eval_augment(r);
+    return ssl_features_of(data, &a, batch, r->s.method->features, r->model);
+}
+
+/* ---- pictures ---- */
+/* Columns `x` and `y` of a log as arrays of *n; 0 if there is none. */
+static int log_read(const char *path, float **x, float **y, int *n)
+{
+    FILE *f = fopen(path, "r");
+    char line[1024];
+    float step, epoch, lr, loss;
+    int cap = 0;
+    *x = *y = NULL;
+    *n = 0;
+    while (f && fgets(line, sizeof line, f)) {
+        if (sscanf(line, "%f,%f,%f,%f", &step, &epoch, &lr, &loss) != 4) continue;
+        if (*n == cap) {
+            cap = cap ? 2 * cap : 256;
+            *x = (float *)realloc(*x, sizeof(float) * (size_t)cap);
+            *y = (float *)realloc(*y, sizeof(float) * (size_t)cap);
+            if (!*x || !*y) break;
+        }
+        (*x)[*n] = epoch;
+        (*y)[(*n)++] = loss;
+    }
+    if (f) fclose(f);
+    return *x && *y && *n > 0;
+}
+static void run_picture_loss(run *r)
+{
+    ssl_canvas *canvas = ssl_canvas_new(r->ctx, 720, 420, 0xffffff);
+    ssl_series s = SSL_ZERO;
+    float *x, *y;
+    char path[2 * WORD_SIZE];
+    if (log_read(run_path(r, "log.csv", path), &x, &y, &s.n)) {
+        s.name = r->s.method->name; s.x = x; s.y = y;
+        ssl_canvas_plot(canvas, 0, 0, 720, 420, "loss", "epoch", &s, 1);
+        ssl_canvas_save(canvas, run_path(r, "loss.png", path));
+    }
+    ssl_canvas_free(canvas);
+    free(x); free(y);
+}
+static void run_picture_method(run *r) /* the first images of the set through the network */
+{
+    ssl_loader_desc d = SSL_ZERO;
+    const ssl_augment_desc a = run_eval_augment(r);
+    ssl_loader *loader;
+    ssl_batch b;
+    char path[2 * WORD_SIZE], name[WORD_SIZE];
+    if (!r->s.method->picture) return;
+    d.batch = r->data->n < 8 ? r->data->n : 8;
+    d.no_shuffle = 1;
+    d.augment = &a;
+    loader = ssl_loader_open(r->data, &d);
+    ssl_train(r->ctx, 0);
+    ssl_no_grad(r->ctx, 1);
+    snprintf(name, sizeof name, "%s.png", r->s.method->name);
+    if (ssl_loader_next(loader, &b)) r->s.method->picture(r->model, b.images, &a, run_path(r, name, path));
+    ssl_step_end(r->ctx);
+    ssl_no_grad(r->ctx, 0);
+    ssl_train(r->ctx, 1);
+    ssl_loader_close(loader);
+}
+/* Some images and the six that the network finds most like each, with their cosines; green: of the same class. */
+static void run_picture_neighbors(run *r, ssl_dataset *data, const ssl_features *f)
+{
+    enum { ROWS = 8, K = 7 };
+    const int scale = picture_scale(data->h), side = data->h * scale, step = side + 6, k = f && f->n < K ? f->n : K;
+    int32_t index[ROWS * K];
+    float cosine[ROWS * K];
+    ssl_features query;
+    ssl_canvas *canvas;
+    char path[2 * WORD_SIZE], text[16];
+    int i, j;
+    if (!f) return;
+    query = *f;
+    query.n = f->n < ROWS ? f->n : ROWS;
+    if (!ssl_neighbors(f, &query, k, index, cosine)) return;
+    canvas = ssl_canvas_new(r->ctx, 30 + k * step, 36 + query.n * (step + 14), 0xffffff);
+    ssl_canvas_text(canvas, 10, 10, 2, 0x202020, "image and its nearest (green: same class)");
+    for (i = 0; i < query.n; i++)
+        for (j = 0; j < k; j++) {
+            const int x = 10 + j * step + (j > 0 ? 10 : 0), y = 36 + i * (step + 14), q = index[i * k + j];
+            const size_t size = (size_t)(data->c * data->h * data->w);
+            ssl_canvas_u8(canvas, x, y, scale, data->images + (size_t)q * size, data->c, data->h, data->w);
+            snprintf(text, sizeof text, "%.2f", (double)cosine[i * k + j]);
+            ssl_canvas_rect(canvas, x, y + side, side, 3, data->labels[q] == data->labels[index[i * k]] ? 0x2f9e44 : 0xd6541e);
+            ssl_canvas_text(canvas, x, y + side + 6, 1, 0x505050, text);
+        }
+    ssl_canvas_save(canvas, run_path(r, "neighbors.png", path));
+    ssl_canvas_free(canvas);
+}
+static inline void run_pictures(run *r)
+{
+    ssl_dataset_desc d = r->s.data;
+    ssl_dataset *some;
+    ssl_features *f;
+    if (d.limit_images == 0 || d.limit_images > 1000) d.limit_images = r->data->n < 1000 ? 0 : 1000;
+    run_picture_loss(r);
+    run_picture_method(r);
+    some = ssl_dataset_open_desc(r->ctx, r->s.run.data, &d);
+    f = ssl_ok(r->ctx) ? run_features(r, some, 0) : NULL;
+    run_picture_neighbors(r, some, f);
+    ssl_features_free(f);
+}
+#endif
