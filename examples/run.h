@@ -96,7 +96,7 @@ static const field augment_fields[] = {
 };
 
 typedef struct settings {
-    const method *method;
+    const struct method *method;
     run_desc run;
     ssl_dataset_desc data;
     ssl_loader_desc loader;
@@ -128,7 +128,7 @@ static table settings_table(settings *s) /* all; a short name means the method's
 {
     table t = settings_own(s), shared = settings_shared(s);
     int i;
-    for (i = 0; i < shared.n; i++) table_add(&t, shared.group[i], shared.base[i]);
+    for (i = 0; i < shared.n; i++) table_add(&t, shared.groups[i], shared.bases[i]);
     return t;
 }
 static const method *method_find(const char *name) /* NULL after a message */

@@ -17,7 +17,7 @@ typedef struct field {
     const char *doc;
 } field;
 typedef struct group { const char *name; const field *fields; int n; } group; /* name: "" or "optim." */
-typedef struct table { int n; group group[8]; void *base[8]; } table;         /* groups with the structs they describe */
+typedef struct table { int n; group groups[8]; void *bases[8]; } table;         /* groups with the structs they describe */
 #define F(kind, type, member, doc)          { #member, kind, offsetof(type, member), NULL, doc }
 #define F_AT(kind, type, key, member, doc)  { key, kind, offsetof(type, member), NULL, doc }
 #define F_OF(type, member, choices, doc)    { #member, CHOICE, offsetof(type, member), choices, doc }
@@ -116,8 +116,8 @@ static int edit_distance(const char *a, const char *b)
 /* ---- tables ---- */
 static void table_add(table *t, group g, void *base)
 {
-    t->group[t->n] = g;
-    t->base[t->n++] = base;
+    t->groups[t->n] = g;
+    t->bases[t->n++] = base;
 }
 /* "optim.beta2" or "beta2": full names first, then the first group that has a field of that name */
 static const field *table_find(const table *t, const char *key, int *at)
@@ -125,7 +125,7 @@ static const field *table_find(const table *t, const char *key, int *at)
     int pass, i, j;
     for (pass = 0; pass < 2; pass++)
         for (i = 0; i < t->n; i++) {
-            const group *g = &t->group[i];
+            const group *g = &t->groups[i];
             const size_t n = pass ? 0 : strlen(g->name);
             for (j = 0; j < g->n && !strncmp(key, g->name, n); j++) if (!strcmp(key + n, g->fields[j].key)) { *at = i; return &g->fields[j]; }
         }
@@ -136,9 +136,9 @@ static const char *table_nearest(const table *t, const char *key) /* the field w
     const char *best = NULL;
     int i, j, least = 4;
     for (i = 0; i < t->n; i++)
-        for (j = 0; j < t->group[i].n; j++) {
-            const int d = edit_distance(key, t->group[i].fields[j].key);
-            if (d < least) { best = t->group[i].fields[j].key; least = d; }
+        for (j = 0; j < t->groups[i].n; j++) {
+            const int d = edit_distance(key, t->groups[i].fields[j].key);
+            if (d < least) { best = t->groups[i].fields[j].key; least = d; }
         }
     return best;
 }
@@ -148,7 +148,7 @@ static int table_set(const table *t, const char *key, const char *value) /* 1, o
     const char *near;
     int at;
     const field *f = table_find(t, key, &at);
-    if (f && field_parse(f, t->base[at], value)) return 1;
+    if (f && field_parse(f, t->bases[at], value)) return 1;
     if (f) { fprintf(stderr, "error: %s=%s: %s must be %s%s%s\n", key, value, key, wanted[f->kind], f->choices ? " " : "", f->choices ? f->choices : ""); return 0; }
     near = table_nearest(t, key);
     fprintf(stderr, "error: there is no setting \"%s\"%s%s%s; --help lists all\n", key, near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
@@ -167,9 +167,9 @@ static void table_each(const table *t, field_fn fn, void *user) /* fn(full name,
     char name[WORD_SIZE], text[WORD_SIZE];
     int i, j;
     for (i = 0; i < t->n; i++)
-        for (j = 0; j < t->group[i].n; j++) {
-            snprintf(name, sizeof name, "%s%s", t->group[i].name, t->group[i].fields[j].key);
-            fn(user, name, &t->group[i].fields[j], field_text(&t->group[i].fields[j], t->base[i], text));
+        for (j = 0; j < t->groups[i].n; j++) {
+            snprintf(name, sizeof name, "%s%s", t->groups[i].name, t->groups[i].fields[j].key);
+            fn(user, name, &t->groups[i].fields[j], field_text(&t->groups[i].fields[j], t->bases[i], text));
         }
 }
 static void table_print_field(void *user, const char *name, const field *f, const char *text)
