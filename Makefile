@@ -22,8 +22,8 @@ FIXTURES  = ../shared/fixtures
 CUDA_ARCH = -gencode arch=compute_80,code=[sm_80,compute_80] -gencode arch=compute_90a,code=sm_90a
 
 PROGRAMS = $(basename $(notdir $(wildcard examples/*.c bench/*.c)))
-TESTS    = $(basename $(notdir $(wildcard tests/test_*.c tests/test_*.cpp)))
-REPLAY   = $(if $(wildcard tests/conformance.c),$(wildcard tests/golden $(FIXTURES)))
+TESTS    = $(basename $(notdir $(wildcard tests/test_*.c)))
+REPLAY   = $(wildcard tests/golden $(FIXTURES))
 MATRIX   = sh tests/compile.sh $(B)/compile
 
 # -fopenmp if the compiler has its header and library.
@@ -48,18 +48,20 @@ $(B)/cuda/%: $(1)/%.c ssl_cuda.cuh $(NEEDS)
 	$$(NVCC) -O3 -x cu $$(CUDA_ARCH) -Werror all-warnings -Xcompiler "$$(OPENMP)" $$(STB) -I. $$< -o $$@
 endef
 $(foreach dir,examples bench tests,$(eval $(call program,$(dir))))
-$(B)/%: tests/%.cpp $(NEEDS)
-	$(CXX) -std=c++17 $(FLAGS) $< -o $@ -lm -pthread
--include $(wildcard $(B)/*.d)
+$(B)/emu/%: tests/%.c tests/cuda_emu.h ssl_cuda.cuh $(NEEDS) # the CUDA kernels as plain C++ on the host
+	@mkdir -p $(@D)
+	$(CXX) -x c++ -std=c++17 $(FLAGS) -DSSL_PORTABLE -include tests/cuda_emu.h $< -o $@ -lm -pthread
+-include $(wildcard $(B)/*.d $(B)/emu/*.d)
 
 demo: $(B)/demo
 	$(B)/demo
 
 # A program that does not compile counts as one failure; the others still run.
+EMULATED = env SSL_DEVICE=cuda $(B)/emu
 test:
-	-@$(MAKE) -k --no-print-directory $(TESTS:%=$(B)/%) $(REPLAY:%=$(B)/conformance)
+	-@$(MAKE) -k --no-print-directory $(TESTS:%=$(B)/%) $(B)/conformance $(B)/emu/test_ops $(B)/emu/conformance
 	@STB_DIR='$(STB_DIR)' NVCC='$(NVCC)' sh tests/run.sh $(B)/log $(TESTS:%=$(B)/%) $(REPLAY:%='$(B)/conformance %') \
-	    $(if $(MATRIX),'$(MATRIX)')
+	    '$(EMULATED)/test_ops' $(REPLAY:%='$(EMULATED)/conformance %') $(if $(MATRIX),'$(MATRIX)')
 
 conformance: $(B)/conformance
 	$(B)/conformance $(FIXTURES)

@@ -130,7 +130,7 @@ struct ssl_tensor {
 /* ==== >>context ====================================================================================== */
 typedef struct ssl_desc {
     uint32_t _start_canary;
-    ssl_device device;       /* default CPU */
+    ssl_device device;       /* default CPU, or what SSL_DEVICE=cuda in the environment says */
     ssl_precision precision; /* default SSL_PRECISION_HIGHEST: true float32 products */
     int threads;             /* default: all cores (1 without OpenMP) */
     uint64_t seed;           /* default 0 */
@@ -1802,7 +1802,7 @@ static void *ssl__device_alloc(ssl_ctx *c, const char *at, size_t bytes)
 }
 
 #define SSL__PAD(n) (((n) + 63) & ~(size_t)63)
-#ifdef SSL_GUARD /* for tests: 64 known bytes before and after every buffer of the CPU, which itself starts as NaN */
+#if defined(SSL_GUARD) && !defined(__CUDACC__) /* for tests: 64 known bytes before and after every buffer, which itself starts as NaN */
 #  define SSL__GUARDED(n) (SSL__PAD(n) + 128)
 static char *ssl__guard(char *p, size_t bytes)
 {
@@ -5066,6 +5066,12 @@ static int ssl__amx_open(const ssl__kernels *k)
 #endif
 }
 
+static ssl_device ssl__default_device(void) /* the CPU, unless SSL_DEVICE=cuda is in the environment */
+{
+    const char *want = getenv("SSL_DEVICE");
+    return want && !strcmp(want, "cuda") ? SSL_DEVICE_CUDA : SSL_DEVICE_CPU;
+}
+
 static int ssl__max_threads(void)
 {
 #ifdef _OPENMP
@@ -5098,7 +5104,7 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     c->on_error_user = d.on_error_user;
     c->seed = d.seed;
     c->training = 1;
-    c->device = d.device == SSL_DEVICE_DEFAULT ? SSL_DEVICE_CPU : d.device;
+    c->device = d.device == SSL_DEVICE_DEFAULT ? ssl__default_device() : d.device;
     c->precision = d.precision == SSL_PRECISION_DEFAULT ? SSL_PRECISION_HIGHEST : d.precision;
     c->n_threads = threads;
     c->dev = &ssl__cpu_backend;

@@ -18,6 +18,12 @@ typedef struct ssl__cuda { /* the state of a context's device, at ssl_ctx.gpu */
 #define SSL__THREADS 256
 #define SSL__WARPS   (SSL__THREADS / 32)
 #ifndef SSL__LAUNCH /* the tests' host emulation has its own */
+static void ssl__cuda_launched(ssl_ctx *c, const char *kernel)
+{
+    cudaError_t e = cudaGetLastError();
+    if (e == cudaSuccess && ((ssl__cuda *)c->gpu)->sync) e = cudaDeviceSynchronize();
+    if (e != cudaSuccess) ssl__fail(c, SSL_E_CUDA, c->at, "CUDA: %s failed: %s", kernel, cudaGetErrorString(e));
+}
 #  define SSL__LAUNCH(c, kernel, grid, ...)                                                                    \
     do {                                                                                                       \
         kernel<<<grid, SSL__THREADS>>>(__VA_ARGS__);                                                           \
@@ -25,12 +31,6 @@ typedef struct ssl__cuda { /* the state of a context's device, at ssl_ctx.gpu */
     } while (0)
 #endif
 
-static void ssl__cuda_launched(ssl_ctx *c, const char *kernel)
-{
-    cudaError_t e = cudaGetLastError();
-    if (e == cudaSuccess && ((ssl__cuda *)c->gpu)->sync) e = cudaDeviceSynchronize();
-    if (e != cudaSuccess) ssl__fail(c, SSL_E_CUDA, c->at, "CUDA: %s failed: %s", kernel, cudaGetErrorString(e));
-}
 static const char *ssl__cuda_error(void) { return cudaGetErrorString(cudaGetLastError()); }
 static void *ssl__cuda_mem_alloc(size_t n)
 {

@@ -598,7 +598,7 @@ static ssl_tensor *input(ssl_ctx *c, const array *a)
 /* ---- one case ---- */
 typedef struct result { int64_t n; float *y, *g[MAX_IN]; } result;
 typedef struct job {
-    const row *row;
+    const struct row *row;
     const char *text, *variant;
     int n, len;
     array in[MAX_IN], y, w, v[MAX_IN]; /* inputs, expected result, weights of the loss sum w y (+ sum v in) */
@@ -750,6 +750,11 @@ static int same_bits(const job *j, const result *a, const result *b)
     return 1;
 }
 
+static void choose(ssl_desc *d, const char *variant)
+{
+    d->device = strcmp(variant, "cuda") ? SSL_DEVICE_CPU : SSL_DEVICE_CUDA;
+    setenv("SSL_ISA", variant, 1);
+}
 /* Two steps with 1 thread and two with 3, on one instruction set. */
 static int run_variant(job *j, const char *isa)
 {
@@ -758,7 +763,7 @@ static int run_variant(job *j, const char *isa)
     int threads, extra, ok = 1;
     memset(r, 0, sizeof r);
     j->variant = isa;
-    setenv("SSL_ISA", isa, 1);
+    choose(&d, isa);
     for (threads = 0; threads < 2 && ok; threads++) {
         ssl_ctx *c;
         d.threads = threads ? 3 : 1;
@@ -771,8 +776,8 @@ static int run_variant(job *j, const char *isa)
     return ok;
 }
 
-static const char *const variants[] = { "portable", "avx2", "avx512", "neon" };
-static int here[4]; /* which of them this machine and build can run */
+static const char *const variants[] = { "portable", "avx2", "avx512", "neon", "cuda" };
+static int here[5]; /* which of them this machine and build can run */
 static int run_case(job *j, ssl_rng *r)
 {
     const char *p = j->text, *next;
@@ -790,7 +795,7 @@ static int run_case(job *j, ssl_rng *r)
         fill(&j->v[k], r, 0);
     }
     differentiate(j, r);
-    for (k = 0; k < 4; k++) {
+    for (k = 0; k < 5; k++) {
         if (!here[k]) continue;
         if (run_variant(j, variants[k])) check_passed++;
         else { check_failed++; ok = 0; }
@@ -817,14 +822,17 @@ static void run_row(const row *row, const char *program)
     printf("%s %s\n", ok ? "ok  " : "FAIL", row->name);
 }
 
+static void quiet(ssl_status code, const char *message, void *user) { (void)code; (void)message; (void)user; }
 static void find_variants(void)
 {
+    ssl_desc d = SSL_ZERO;
     int k;
-    for (k = 0; k < 4; k++) {
+    d.on_error = quiet;
+    for (k = 0; k < 5; k++) {
         ssl_ctx *c;
-        setenv("SSL_ISA", variants[k], 1);
-        c = ssl_open(NULL);
-        here[k] = !strcmp(ssl_isa(c), variants[k]);
+        choose(&d, variants[k]);
+        c = ssl_open(&d);
+        here[k] = ssl_ok(c) && !strcmp(ssl_isa(c), variants[k]);
         if (!here[k]) { check_skipped++; printf("skip %s: not on this machine or not in this build\n", variants[k]); }
         ssl_close(c);
     }
