@@ -5606,8 +5606,8 @@ SSL_API ssl_tensor *ssl_param_find(ssl_ctx *c, const char *name)
 SSL_API int ssl_param_count(const ssl_ctx *c) { return c->n_params; }
 SSL_API ssl_tensor *ssl_param_at_index(ssl_ctx *c, int i, const char **name)
 {
+    if (name) *name = i < 0 || i >= c->n_params ? "" : c->param[i]->name;
     if (i < 0 || i >= c->n_params) return &c->nil;
-    if (name) *name = c->param[i]->name;
     return &c->param[i]->t;
 }
 SSL_API int64_t ssl_param_total(const ssl_ctx *c)
