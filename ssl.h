@@ -1515,11 +1515,12 @@ typedef struct ssl__attn { /* element (b, t, h, j) of q is q[(b Tq + t) sq + h d
     const void *mask;
 } ssl__attn;
 #define SSL__KERNELS_ATTENTION                                                                                 \
-    SSL__KERNEL(attn_f, (ssl_ctx *c, const ssl__attn *a, float *y, float *lse)) /* lse [B,H,Tq]: ln sum exp, for attn_b */ \
+    /* stat [B,H,2,Tq]: what the backend's attn_b wants to know about each query */                            \
+    SSL__KERNEL(attn_f, (ssl_ctx *c, const ssl__attn *a, float *y, float *stat))                               \
     SSL__KERNEL(attn_p, (ssl_ctx *c, const ssl__attn *a, float *p)) /* the weights [B,H,Tq,Tk] */              \
     /* d = beta d + gradient, laid out as q, k, v, in the order dq, dk, dv, so that they may be one buffer.    \
        dmask [Tq,Tk] is added to. Each may be NULL. */                                                         \
-    SSL__KERNEL(attn_b, (ssl_ctx *c, const ssl__attn *a, const float *y, const float *lse, const float *dy, const float beta[3], \
+    SSL__KERNEL(attn_b, (ssl_ctx *c, const ssl__attn *a, const float *y, const float *stat, const float *dy, const float beta[3], \
                          float *dq, float *dk, float *dv, float *dmask))
 typedef struct ssl__window { /* a kh x kw window sliding over x [n,ci,h,w], giving y [n,co,oh,ow]; strides s, padding p, dilation d */
     int n, ci, h, w, co, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups;
@@ -2158,9 +2159,11 @@ static void ssl__gemm_run(ssl_ctx *c, const ssl__gemm_kind *kind, int ta, int tb
 #  define SSL__UNROLL
 #endif
 #if defined(__GNUC__)
+#  define SSL__PREFETCH(p)   __builtin_prefetch(p, 0, 2)
 #  define SSL__PREFETCH_W(p) __builtin_prefetch(p, 1)
 #  define SSL__INLINE        inline __attribute__((always_inline))
 #else
+#  define SSL__PREFETCH(p)   (void)(p)
 #  define SSL__PREFETCH_W(p) (void)(p)
 #  define SSL__INLINE        inline
 #endif
@@ -4272,12 +4275,14 @@ static void SSL__K(dropout)(ssl_ctx *c, int64_t n, int64_t group, float p, uint6
     ssl__parallel(c, (int)((n + SSL__GRAIN - 1) / SSL__GRAIN), SSL__K(dropout_chunk), &e);
 }
 
-/* ==== >>attention ==== kernels: one (batch, head) at a time, its queries in tiles of at most SSL__QUERIES ==
-   After Rabe and Staats (2021), Dao et al. (2022). A tile's scores against all keys are tile x Tk floats of scratch:
-     scores = scale q k^T + mask;  p = exp(scores - lse);  y = p v
-     ds = p (dy v^T - sum dy y);   dq = scale ds k;  dk = scale ds^T q;  dv = p^T dy;  dmask = sum of ds over batch and heads
-   One thread owns a (batch, head), so gradients are summed in a fixed order. */
-#define SSL__QUERIES 64
+/* ==== >>attention ==== kernels: one (batch, head) at a time, its queries in tiles of about 64 ==============
+   After Rabe and Staats (2021), Dao et al. (2022). For a tile of queries i and all keys j, with k' = scale k:
+     s = k' q^T + mask;  p = exp(s - top) / sum;  y = p^T v
+     ds = p (v dy^T - sum dy y);   dq = scale ds^T k;  dk = scale ds q;  dv = p dy;  dmask = sum of ds^T over batch and heads
+   s is kept as [keys, queries]: a vector holds the same key of SSL__W queries, so that maximum and sum over keys are plain
+   vector operations. One thread owns a (batch, head), so gradients are summed in a fixed order. */
+#define SSL__TILE 64              /* queries of a tile, beside a few left over */
+#define SSL__LD   (SSL__TILE + SSL__W) /* row of a tile: an odd number of vectors, so that columns do not meet in one cache set */
 #if SSL__PASS == 2 || SSL__PASS == 3
 #  define SSL__NV 4 /* 6 x 4 sums of 32 registers */
 #else
@@ -4336,37 +4341,133 @@ static void SSL__K(mm)(int m, int n, int k, const float *a, int64_t ars, int64_t
 typedef struct SSL__K(attn_job) {
     ssl_ctx *c;
     const ssl__attn *a;
-    int per_chunk, ldk, dp; /* (batch, head) pairs of a chunk; length of a row of scores and of a padded row of d */
-    float *y, *lse;         /* forward; y is the weights in attn_p */
-    const float *dy, *beta; /* backward */
-    float *dq, *dk, *dv, *dmask;
+    int per_chunk, dp;      /* (batch, head) pairs of a chunk; d rounded up to vectors */
+    int64_t lb;             /* row of bias: Tq rounded up */
+    float *bias;            /* [Tk,lb]: a mask that the whole batch shares, transposed, as what is added to the scores */
+    float *y, *stat;        /* y is the weights in attn_p; stat [B,H,2,Tq]: largest score of a query, 1 / sum exp(score - largest) */
+    const float *dy, *beta;
+    float *dq, *dk, *dv, *dmask; /* dmask: [Tk,lb] for each chunk */
 } SSL__K(attn_job);
-typedef struct SSL__K(attn_item) { int b, h; const float *q, *k, *v; } SSL__K(attn_item);
 
-static SSL__K(attn_item) SSL__K(attn_at)(const ssl__attn *a, int i)
+typedef struct SSL__K(attn_tile) { /* m queries from i0 on of one (batch, head) against n keys */
+    int item, b, i0, m, n;
+    const float *q, *k, *v;  /* first element of the tile's first query, of the first key */
+    int64_t ahead;           /* from k to the k of the next pair of the chunk, 0 if there is none */
+    const float *bias;
+    int64_t lb;
+} SSL__K(attn_tile);
+
+static int SSL__K(attn_few)(int n) { return n % SSL__W <= SSL__W / 8 ? n % SSL__W : 0; } /* one over (a class token) is common: not worth a vector */
+/* Rows of a head lie far apart, where no hardware looks ahead: fetch row j of the next (batch, head) while this one is worked on. */
+static SSL__INLINE void SSL__K(attn_ahead)(const ssl__attn *a, const SSL__K(attn_tile) *t, int j)
 {
-    SSL__K(attn_item) t;
-    t.b = i / a->H;
-    t.h = i % a->H;
-    t.q = a->q + (int64_t)t.b * a->Tq * a->sq + t.h * a->d;
-    t.k = a->k + (int64_t)t.b * a->Tk * a->sk + t.h * a->d;
-    t.v = a->v ? a->v + (int64_t)t.b * a->Tk * a->sv + t.h * a->d : NULL;
+    int i;
+    if (t->ahead && t->i0 == 0)
+        for (i = 0; i < a->d + 15; i += 16) {
+            SSL__PREFETCH(t->k + t->ahead + (int64_t)j * a->sk + i);
+            SSL__PREFETCH(t->v + t->ahead + (int64_t)j * a->sv + i);
+            if (j < a->Tq) SSL__PREFETCH(t->q + t->ahead + (int64_t)j * a->sq + i);
+        }
+}
+static SSL__K(attn_tile) SSL__K(attn_begin)(const SSL__K(attn_job) *e, int item)
+{
+    const ssl__attn *a = e->a;
+    const int h = item % a->H;
+    SSL__K(attn_tile) t;
+    memset(&t, 0, sizeof t);
+    t.item = item;
+    t.b = item / a->H;
+    t.q = a->q + (int64_t)t.b * a->Tq * a->sq + h * a->d;
+    t.k = a->k + (int64_t)t.b * a->Tk * a->sk + h * a->d;
+    t.v = a->v + (int64_t)t.b * a->Tk * a->sv + h * a->d;
+    if (item % e->per_chunk + 1 < e->per_chunk && item + 1 < a->B * a->H) t.ahead = h + 1 < a->H ? a->d : (int64_t)a->Tk * a->sk - h * a->d;
     return t;
 }
-static int SSL__K(attn_tile)(const ssl__attn *a, int i0) /* the end of the tile of queries that begins at i0 */
-{ return i0 + ssl__ceil_div(a->Tq - i0, ssl__ceil_div(a->Tq - i0, SSL__QUERIES)); }
-static int SSL__K(attn_keys)(const ssl__attn *a, int i1) { return a->causal ? SSL__MIN(a->Tk, i1) : a->Tk; } /* that queries < i1 may see */
-
-/* dst [d, ld] = transpose of src [n, d]; columns past n, up to a whole vector, are zero */
-static void SSL__K(attn_transpose)(int n, int d, const float *src, int64_t stride, float *dst, int64_t ld)
+static void SSL__K(attn_bias)(const ssl__attn *a, int b, int i0, int m, int n, float *bias, int64_t lb)
 {
-    int i, j = 0;
-    for (; j + 4 <= n; j += 4) {
-        for (i = 0; i + 4 <= d; i += 4) ssl__transpose4(src + j * stride + i, stride, dst + i * ld + j, ld);
-        for (; i < d; i++) { float *o = dst + i * ld + j; const float *s = src + j * stride + i; o[0] = s[0]; o[1] = s[stride]; o[2] = s[2 * stride]; o[3] = s[3 * stride]; }
+    const int64_t at = ((a->kind == SSL__MASK_BATCH ? (int64_t)b * a->Tq : 0) + i0) * a->Tk;
+    const float *f = (const float *)a->mask + at;
+    const uint8_t *u = (const uint8_t *)a->mask + at;
+    int i, j;
+    for (i = 0; i < m; i++, f += a->Tk, u += a->Tk)
+        if (a->kind == SSL__MASK_ADD) for (j = 0; j < n; j++) bias[j * lb + i] = f[j];
+        else for (j = 0; j < n; j++) bias[j * lb + i] = u[j] ? -INFINITY : 0.0f;
+}
+/* Step to the next tile: as even as possible, the last one takes a few more. 0 at the end. */
+static int SSL__K(attn_next)(const SSL__K(attn_job) *e, SSL__K(attn_tile) *t, float *bias)
+{
+    const ssl__attn *a = e->a;
+    const int left = a->Tq - t->i0 - t->m, vectors = ssl__ceil_div(left - SSL__K(attn_few)(left), SSL__W), most = SSL__TILE / SSL__W;
+    if (left == 0) return 0;
+    t->q += (int64_t)t->m * a->sq;
+    t->i0 += t->m;
+    t->m = vectors <= most ? left : SSL__W * ssl__ceil_div(vectors, ssl__ceil_div(vectors, most));
+    t->n = a->causal ? SSL__MIN(a->Tk, t->i0 + t->m) : a->Tk;
+    t->bias = e->bias ? e->bias + t->i0 : NULL;
+    t->lb = e->lb;
+    if (a->kind == SSL__MASK_BATCH) {
+        SSL__K(attn_bias)(a, t->b, t->i0, t->m, t->n, bias, SSL__LD);
+        t->bias = bias;
+        t->lb = SSL__LD;
     }
-    for (; j < ssl__round_up(n, SSL__W); j++)
-        for (i = 0; i < d; i++) dst[i * ld + j] = j < n ? src[j * stride + i] : 0.0f;
+    return 1;
+}
+
+/* s[n, m] = x[n,d] r[m,d]^T by way of rt, the transpose of r; few left over of r are done as dot products. */
+static void SSL__K(attn_dots)(int n, int m, int d, const float *x, int64_t xs, const float *r, int64_t rs, float *rt, float *s)
+{
+    const int few = SSL__K(attn_few)(m), whole = m - few, full = ssl__round_up(whole, SSL__W);
+    int i, j = 0;
+    for (; j + 4 <= whole; j += 4) {
+        const float *o = r + j * rs;
+        for (i = 0; i + 4 <= d; i += 4) ssl__transpose4(o + i, rs, rt + i * SSL__LD + j, SSL__LD);
+        for (; i < d; i++) { float *to = rt + i * SSL__LD + j; to[0] = o[i]; to[1] = o[rs + i]; to[2] = o[2 * rs + i]; to[3] = o[3 * rs + i]; }
+    }
+    for (; j < full; j++)
+        for (i = 0; i < d; i++) rt[i * SSL__LD + j] = j < whole ? r[j * rs + i] : 0.0f;
+    if (full) SSL__K(mm)(n, full / SSL__W, d, x, xs, 1, rt, SSL__LD, s, SSL__LD, 0);
+    for (j = 0; few && j < n; j++) {
+        SSL__VSTORE(s + j * SSL__LD + full, SSL__VZERO());
+        for (i = 0; i < few; i++) s[j * SSL__LD + full + i] = SSL__K(row_dot)(d, x + j * xs, r + (whole + i) * rs);
+    }
+}
+/* The products s become scores up to a factor, which is returned: key j is closed to the queries before it if causal. */
+static float SSL__K(attn_scores)(const SSL__K(attn_job) *e, const SSL__K(attn_tile) *t, float *s)
+{
+    const SSL__V scale = SSL__VSET1(e->a->scale);
+    int i, j;
+    for (j = e->a->causal ? t->i0 + 1 : t->n; j < t->n; j++)
+        for (i = 0; i < j - t->i0; i++) s[j * SSL__LD + i] = -INFINITY;
+    if (!t->bias) return e->a->scale;
+    for (j = 0; j < t->n; j++)
+        for (i = 0; i < t->m; i += SSL__W) {
+            float *o = s + j * SSL__LD + i;
+            SSL__VSTORE(o, SSL__VFMA(SSL__VLOAD(o), scale, SSL__VLOAD(t->bias + j * t->lb + i)));
+        }
+    return 1.0f;
+}
+/* s = exp(scores - top). top and 1 / sum of the tile's queries; a query with every key closed gets zeros: 1 / sum is 0 then. */
+static void SSL__K(attn_softmax)(const SSL__K(attn_job) *e, const SSL__K(attn_tile) *t, float *s, float *top, float *inv)
+{
+    const SSL__V k = SSL__VSET1(SSL__K(attn_scores)(e, t, s)), least = SSL__VSET1(-3e38f);
+    float sums[SSL__LD];
+    int i, j;
+    for (i = 0; i < t->m; i += SSL__W) {
+        SSL__V most = least, sum = SSL__VZERO();
+        for (j = 0; j + 2 <= t->n; j += 2) most = SSL__VMAX(most, SSL__VMAX(SSL__VLOAD(s + j * SSL__LD + i), SSL__VLOAD(s + (j + 1) * SSL__LD + i)));
+        if (j < t->n) most = SSL__VMAX(most, SSL__VLOAD(s + j * SSL__LD + i));
+        most = SSL__VMAX(least, SSL__VMUL(most, k));
+        for (j = 0; j < t->n; j++) {
+            float *o = s + j * SSL__LD + i;
+            const SSL__V p = SSL__K(vexp)(SSL__VSUB(SSL__VMUL(SSL__VLOAD(o), k), most));
+            if (i == 0) SSL__K(attn_ahead)(e->a, t, j);
+            SSL__VSTORE(o, p);
+            sum = SSL__VADD(sum, p);
+        }
+        SSL__VSTORE(sums + i, sum);
+        SSL__VSTORE(top + i, most);
+    }
+    for (i = 0; i < t->m; i++) inv[i] = sums[i] == 0.0f ? 0.0f : 1.0f / sums[i];
 }
 /* Rows that mm can read as whole vectors: src itself if d is a number of vectors, else a copy with rows of dp. */
 static const float *SSL__K(attn_rows)(const SSL__K(attn_job) *e, int n, const float *src, int64_t stride, float *copy, int64_t *ld)
@@ -4380,117 +4481,99 @@ static const float *SSL__K(attn_rows)(const SSL__K(attn_job) *e, int n, const fl
         for (j = 0; j < d; j += SSL__W) SSL__VSTORE(copy + i * e->dp + j, SSL__K(ld)(src + i * stride + j, d - j, SSL__VZERO()));
     return copy;
 }
-/* s[m, n] = rows [m, d] times the n columns of xt [d, ldk], the transpose of x [n, d]. One key more than a number of vectors is
-   common (a class token), so a few left over are done as dot products. */
-static void SSL__K(attn_dots)(const SSL__K(attn_job) *e, int m, int n, const float *rows, int64_t rs, const float *x, int64_t xs, const float *xt, float *s)
+/* y[n,d] = beta y + f x[n,dp], row i times f[i] (NULL: 1) */
+static void SSL__K(attn_put)(const SSL__K(attn_job) *e, int n, const float *x, const float *f, float beta, float *y, int64_t stride)
 {
-    const int few = n % SSL__W <= SSL__W / 8, whole = few ? n - n % SSL__W : n;
+    const int d = e->a->d;
     int i, j;
-    SSL__K(mm)(m, ssl__ceil_div(whole, SSL__W), e->a->d, rows, rs, 1, xt, e->ldk, s, e->ldk, 0);
-    for (j = whole; j < n; j++)
-        for (i = 0; i < m; i++) s[(int64_t)i * e->ldk + j] = SSL__K(row_dot)(e->a->d, rows + i * rs, x + j * xs);
-}
-/* Products of query i with n keys become scores: scaled, masked with -inf. Returns how many keys are open to it (causal); the
-   rest is set to 0, the weight it has. */
-static int SSL__K(attn_scores)(const ssl__attn *a, int b, int i, int n, float *s)
-{
-    const int open = a->causal ? SSL__MIN(n, i + 1) : n;
-    int j;
-    if (a->kind == SSL__MASK_ADD) {
-        const float *m = (const float *)a->mask + (int64_t)i * a->Tk;
-        for (j = 0; j < open; j++) s[j] = s[j] * a->scale + m[j];
-    } else SSL__K(row_affine)(open, s, a->scale, 0.0f, s);
-    if (a->kind == SSL__MASK_SHARED || a->kind == SSL__MASK_BATCH) {
-        const uint8_t *m = (const uint8_t *)a->mask + ((a->kind == SSL__MASK_BATCH ? (int64_t)b * a->Tq : 0) + i) * a->Tk;
-        for (j = 0; j < open; j++) s[j] = m[j] ? -INFINITY : s[j];
+    for (i = 0; i < n; i++, x += e->dp, y += stride) {
+        const SSL__V fv = SSL__VSET1(f ? f[i] : 1.0f);
+        for (j = 0; j < d; j += SSL__W) {
+            SSL__V v = SSL__VMUL(SSL__VLOAD(x + j), fv);
+            if (beta != 0.0f) v = SSL__VADD(v, SSL__K(ld)(y + j, d - j, v));
+            SSL__K(st)(y + j, d - j, v);
+        }
     }
-    for (j = open; j < n; j++) s[j] = 0.0f;
-    return open;
-}
-/* s = exp(scores - max) of query i; returns 1 / sum and ln sum exp. With every key blocked: zeros, 0 and 0. */
-static float SSL__K(attn_softmax)(const ssl__attn *a, int b, int i, int n, float *s, float *lse)
-{
-    const int open = SSL__K(attn_scores)(a, b, i, n, s);
-    const float top = SSL__K(row_max)(open, s), sum = SSL__K(row_exp)(open, s, top == -INFINITY ? 0.0f : top, s);
-    *lse = sum == 0.0f ? 0.0f : top + logf(sum);
-    return sum == 0.0f ? 0.0f : 1.0f / sum;
 }
 
-/* Scratch of a thread: the first floats of size n0, then n1, ...; returns pointers into it. */
-static void SSL__K(attn_scratch)(const SSL__K(attn_job) *e, int thread, int n, const int64_t *size, float **p)
+enum { SSL__K(RT), SSL__K(S), SSL__K(O), SSL__K(VP), SSL__K(BIAS), SSL__K(F_BUFS), /* forward; these and more in backward: */
+       SSL__K(DS) = SSL__K(F_BUFS), SSL__K(DYP), SSL__K(KP), SSL__K(DK), SSL__K(DV), SSL__K(B_BUFS) };
+/* A thread's scratch, cut into the buffers. Returns where the chunk's pairs end. */
+static int SSL__K(attn_bufs)(const SSL__K(attn_job) *e, int chunk, int thread, int n, float **w)
 {
+    const ssl__attn *a = e->a;
+    const int64_t tile = (int64_t)a->Tk * SSL__LD, rows = (int64_t)SSL__MIN(a->Tq, SSL__LD) * e->dp, keys = (int64_t)a->Tk * e->dp;
+    const int64_t size[SSL__K(B_BUFS)] = { (int64_t)a->d * SSL__LD, tile, rows, SSL__MAX(keys, rows), a->kind == SSL__MASK_BATCH ? tile : 0, tile, rows, keys, keys, keys };
     int64_t total = 0;
     int i;
     for (i = 0; i < n; i++) total += size[i];
-    p[0] = (float *)ssl__scratch(e->c, thread, sizeof(float) * (size_t)total);
-    for (i = 1; i < n; i++) p[i] = p[i - 1] + size[i - 1];
+    w[0] = (float *)ssl__scratch(e->c, thread, sizeof(float) * (size_t)total);
+    for (i = 1; i < n; i++) w[i] = w[i - 1] + size[i - 1];
+    return SSL__MIN(a->B * a->H, (chunk + 1) * e->per_chunk);
 }
-static void SSL__K(attn_run)(SSL__K(attn_job) *e, ssl_ctx *c, const ssl__attn *a, int per_chunk, ssl__chunk_fn fn)
+static void SSL__K(attn_run)(SSL__K(attn_job) *e, ssl_ctx *c, const ssl__attn *a, int chunks_at_most, ssl__chunk_fn fn)
 {
-    const int vectors = ssl__ceil_div(a->Tk, SSL__W);
+    const int64_t lb = ssl__round_up(a->Tq, SSL__W), shared = a->kind == SSL__MASK_SHARED || a->kind == SSL__MASK_ADD ? a->Tk * lb : 0;
+    const int pairs = a->B * a->H, grain = (int)SSL__MIN(pairs / 48 + 1, 1 + 2097152 / ((int64_t)a->Tq * a->Tk * a->d)); /* 2^21 multiply-adds of a product */
+    float *s;
     e->c = c;
     e->a = a;
-    e->per_chunk = per_chunk;
-    e->ldk = (vectors | 1) * SSL__W; /* an odd number of vectors: columns do not meet in one cache set */
+    e->lb = lb;
     e->dp = ssl__round_up(a->d, SSL__W);
-    ssl__parallel(c, ssl__ceil_div(a->B * a->H, per_chunk), fn, e);
+    e->per_chunk = SSL__MAX(grain, ssl__ceil_div(pairs, chunks_at_most));
+    s = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)(shared + (e->dmask ? ssl__ceil_div(pairs, e->per_chunk) * a->Tk * lb : 0)));
+    if (shared) SSL__K(attn_bias)(a, 0, 0, a->Tq, a->Tk, e->bias = s, lb);
+    if (e->dmask) e->dmask = s + shared;
+    ssl__parallel(c, ssl__ceil_div(pairs, e->per_chunk), fn, e);
 }
-static int SSL__K(attn_grain)(const ssl__attn *a) /* pairs of a chunk: about 2^19 multiply-adds of one product */
-{ return (int)SSL__MAX(1, 524288 / ((int64_t)a->Tq * a->Tk * a->d)); }
 
-static void SSL__K(attn_f_item)(const SSL__K(attn_job) *e, int item, float *kt, float *vp, float *s, float *o)
-{
-    const ssl__attn *a = e->a;
-    const SSL__K(attn_item) t = SSL__K(attn_at)(a, item);
-    const int sy = a->H * a->d;
-    const float *v;
-    int64_t ldv;
-    int i, i0, i1, n;
-    SSL__K(attn_transpose)(a->Tk, a->d, t.k, a->sk, kt, e->ldk);
-    v = SSL__K(attn_rows)(e, a->Tk, t.v, a->sv, vp, &ldv);
-    for (i0 = 0; i0 < a->Tq; i0 = i1) {
-        float inv[SSL__QUERIES];
-        i1 = SSL__K(attn_tile)(a, i0);
-        n = SSL__K(attn_keys)(a, i1);
-        SSL__K(attn_dots)(e, i1 - i0, n, t.q + (int64_t)i0 * a->sq, a->sq, t.k, a->sk, kt, s);
-        for (i = i0; i < i1; i++)
-            inv[i - i0] = SSL__K(attn_softmax)(a, t.b, i, n, s + (int64_t)(i - i0) * e->ldk, e->lse + (int64_t)item * a->Tq + i);
-        SSL__K(mm)(i1 - i0, e->dp / SSL__W, n, s, e->ldk, 1, v, ldv, o, e->dp, 0);
-        for (i = i0; i < i1; i++)
-            SSL__K(row_affine)(a->d, o + (i - i0) * e->dp, inv[i - i0], 0.0f, e->y + ((int64_t)t.b * a->Tq + i) * sy + t.h * a->d);
-    }
-}
 static void SSL__K(attn_f_chunk)(void *arg, int chunk, int thread)
 {
     const SSL__K(attn_job) *e = (const SSL__K(attn_job) *)arg;
-    const int end = SSL__MIN(e->a->B * e->a->H, (chunk + 1) * e->per_chunk), rows = SSL__MIN(e->a->Tq, SSL__QUERIES);
-    const int64_t size[4] = { (int64_t)e->a->d * e->ldk, (int64_t)e->a->Tk * e->dp, (int64_t)rows * e->ldk, (int64_t)rows * e->dp };
-    float *p[4];
-    int i;
-    SSL__K(attn_scratch)(e, thread, 4, size, p);
-    for (i = chunk * e->per_chunk; i < end; i++) SSL__K(attn_f_item)(e, i, p[0], p[1], p[2], p[3]);
+    const ssl__attn *a = e->a;
+    float *w[SSL__K(F_BUFS)], top[SSL__LD], inv[SSL__LD];
+    const int end = SSL__K(attn_bufs)(e, chunk, thread, SSL__K(F_BUFS), w);
+    int item, sy = a->H * a->d;
+    for (item = chunk * e->per_chunk; item < end; item++) {
+        SSL__K(attn_tile) t = SSL__K(attn_begin)(e, item);
+        int64_t lv;
+        const float *v = SSL__K(attn_rows)(e, a->Tk, t.v, a->sv, w[SSL__K(VP)], &lv);
+        while (SSL__K(attn_next)(e, &t, w[SSL__K(BIAS)])) {
+            float *stat = e->stat + 2 * (int64_t)item * a->Tq + t.i0;
+            SSL__K(attn_dots)(t.n, t.m, a->d, t.k, a->sk, t.q, a->sq, w[SSL__K(RT)], w[SSL__K(S)]);
+            SSL__K(attn_softmax)(e, &t, w[SSL__K(S)], top, inv);
+            memcpy(stat, top, sizeof(float) * (size_t)t.m);
+            memcpy(stat + a->Tq, inv, sizeof(float) * (size_t)t.m);
+            SSL__K(mm)(t.m, e->dp / SSL__W, t.n, w[SSL__K(S)], 1, SSL__LD, v, lv, w[SSL__K(O)], e->dp, 0);
+            SSL__K(attn_put)(e, t.m, w[SSL__K(O)], inv, 0.0f, e->y + ((int64_t)t.b * a->Tq + t.i0) * sy + item % a->H * a->d, sy);
+        }
+    }
 }
-static void SSL__K(attn_f)(ssl_ctx *c, const ssl__attn *a, float *y, float *lse)
+static void SSL__K(attn_f)(ssl_ctx *c, const ssl__attn *a, float *y, float *stat)
 {
     SSL__K(attn_job) e;
     memset(&e, 0, sizeof e);
-    e.y = y; e.lse = lse;
-    SSL__K(attn_run)(&e, c, a, SSL__K(attn_grain)(a), SSL__K(attn_f_chunk));
+    e.y = y; e.stat = stat;
+    SSL__K(attn_run)(&e, c, a, a->B * a->H, SSL__K(attn_f_chunk));
 }
 
 static void SSL__K(attn_p_chunk)(void *arg, int chunk, int thread)
 {
     const SSL__K(attn_job) *e = (const SSL__K(attn_job) *)arg;
     const ssl__attn *a = e->a;
-    const SSL__K(attn_item) t = SSL__K(attn_at)(a, chunk);
-    const int64_t size[2] = { (int64_t)a->d * e->ldk, e->ldk };
-    float *p[2], lse;
-    int i;
-    SSL__K(attn_scratch)(e, thread, 2, size, p);
-    SSL__K(attn_transpose)(a->Tk, a->d, t.k, a->sk, p[0], e->ldk);
-    for (i = 0; i < a->Tq; i++) {
-        SSL__K(attn_dots)(e, 1, a->Tk, t.q + (int64_t)i * a->sq, a->sq, t.k, a->sk, p[0], p[1]);
-        SSL__K(row_affine)(a->Tk, p[1], SSL__K(attn_softmax)(a, t.b, i, a->Tk, p[1], &lse), 0.0f, e->y + ((int64_t)chunk * a->Tq + i) * a->Tk);
+    float *w[SSL__K(F_BUFS)], top[SSL__LD], inv[SSL__LD], *s;
+    const int end = SSL__K(attn_bufs)(e, chunk, thread, SSL__K(F_BUFS), w);
+    int item, i, j;
+    for (item = chunk * e->per_chunk; item < end; item++) {
+        SSL__K(attn_tile) t = SSL__K(attn_begin)(e, item);
+        while (SSL__K(attn_next)(e, &t, w[SSL__K(BIAS)])) {
+            float *p = e->y + ((int64_t)item * a->Tq + t.i0) * a->Tk;
+            s = w[SSL__K(S)];
+            SSL__K(attn_dots)(t.n, t.m, a->d, t.k, a->sk, t.q, a->sq, w[SSL__K(RT)], s);
+            SSL__K(attn_softmax)(e, &t, s, top, inv);
+            for (i = 0; i < t.m; i++)
+                for (j = 0; j < a->Tk; j++) p[(int64_t)i * a->Tk + j] = j < t.n ? s[j * SSL__LD + i] * inv[i] : 0.0f;
+        }
     }
 }
 static void SSL__K(attn_p)(ssl_ctx *c, const ssl__attn *a, float *p)
@@ -4498,94 +4581,81 @@ static void SSL__K(attn_p)(ssl_ctx *c, const ssl__attn *a, float *p)
     SSL__K(attn_job) e;
     memset(&e, 0, sizeof e);
     e.y = p;
-    SSL__K(attn_run)(&e, c, a, 1, SSL__K(attn_p_chunk));
+    SSL__K(attn_run)(&e, c, a, a->B * a->H, SSL__K(attn_p_chunk));
 }
 
-/* ds = p (dp - sum), added to dmask; what is left in ds is scaled */
-static void SSL__K(attn_ds)(int n, const float *p, float sum, float scale, float *dmask, float *ds)
+/* From the products s and dp: p = exp(scores - top) / sum into s, ds = p (dp - sum dy y) to dmask, scale ds into dp. */
+static void SSL__K(attn_ds)(const SSL__K(attn_job) *e, const SSL__K(attn_tile) *t, const float *dots, float *s, float *dp, float *dmask)
 {
-    const SSL__V sv = SSL__VSET1(sum), kv = SSL__VSET1(scale), zero = SSL__VZERO();
-    int j;
-    for (j = 0; j < n; j += SSL__W) {
-        const SSL__V v = SSL__VMUL(SSL__K(ld)(p + j, n - j, zero), SSL__VSUB(SSL__K(ld)(ds + j, n - j, zero), sv));
-        if (dmask) SSL__K(st)(dmask + j, n - j, SSL__VADD(v, SSL__K(ld)(dmask + j, n - j, zero)));
-        SSL__K(st)(ds + j, n - j, SSL__VMUL(v, kv));
+    const float *stat = e->stat + 2 * (int64_t)t->item * e->a->Tq + t->i0;
+    const SSL__V k = SSL__VSET1(SSL__K(attn_scores)(e, t, s)), scale = SSL__VSET1(e->a->scale), zero = SSL__VZERO();
+    int i, j;
+    for (i = 0; i < t->m; i += SSL__W) {
+        const SSL__V top = SSL__K(ld)(stat + i, t->m - i, zero), inv = SSL__K(ld)(stat + e->a->Tq + i, t->m - i, zero), dot = SSL__VLOAD(dots + i);
+        for (j = 0; j < t->n; j++) {
+            float *o = s + j * SSL__LD + i, *od = dp + j * SSL__LD + i;
+            const SSL__V p = SSL__VMUL(SSL__K(vexp)(SSL__VSUB(SSL__VMUL(SSL__VLOAD(o), k), top)), inv);
+            const SSL__V ds = SSL__VMUL(p, SSL__VSUB(SSL__VLOAD(od), dot));
+            if (i == 0) SSL__K(attn_ahead)(e->a, t, j);
+            SSL__VSTORE(o, p);
+            SSL__VSTORE(od, SSL__VMUL(ds, scale));
+            if (dmask) SSL__VSTORE(dmask + j * e->lb + i, SSL__VADD(SSL__VLOAD(dmask + j * e->lb + i), ds));
+        }
     }
 }
-static void SSL__K(attn_put)(const SSL__K(attn_job) *e, int n, const float *x, float beta, float *y, int64_t stride) /* y[n,d] = beta y + x[n,dp] */
-{
-    const int d = e->a->d;
-    int i, j;
-    for (i = 0; i < n; i++, x += e->dp, y += stride)
-        for (j = 0; j < d; j += SSL__W) {
-            SSL__V v = SSL__K(ld)(x + j, d - j, SSL__VZERO());
-            if (beta != 0.0f) v = SSL__VADD(v, SSL__K(ld)(y + j, d - j, SSL__VZERO()));
-            SSL__K(st)(y + j, d - j, v);
-        }
-}
-enum { SSL__K(KT), SSL__K(VT), SSL__K(KP), SSL__K(QP), SSL__K(DYP), SSL__K(S), SSL__K(DS), SSL__K(DQ), SSL__K(DK), SSL__K(DV), SSL__K(N_BUF) };
-static void SSL__K(attn_b_item)(const SSL__K(attn_job) *e, int item, float *dmask, float *const *w)
+static void SSL__K(attn_b_tile)(const SSL__K(attn_job) *e, const SSL__K(attn_tile) *t, const float *k, int64_t lk, float *dmask, float *const *w)
 {
     const ssl__attn *a = e->a;
-    const SSL__K(attn_item) t = SSL__K(attn_at)(a, item);
-    const int sy = a->H * a->d, nd = e->dp / SSL__W;
-    const int64_t ldk = e->ldk, y0 = (int64_t)t.b * a->Tq * sy + t.h * a->d;
-    float *s = w[SSL__K(S)], *ds = w[SSL__K(DS)];
-    const float *k;
-    int64_t lk;
-    int i, i0, i1;
-    SSL__K(attn_transpose)(a->Tk, a->d, t.k, a->sk, w[SSL__K(KT)], ldk);
-    SSL__K(attn_transpose)(a->Tk, a->d, t.v, a->sv, w[SSL__K(VT)], ldk);
-    k = SSL__K(attn_rows)(e, a->Tk, t.k, a->sk, w[SSL__K(KP)], &lk);
-    if (a->causal) memset(w[SSL__K(DK)], 0, sizeof(float) * 2 * (size_t)a->Tk * (size_t)e->dp); /* tiles reach different keys */
-    for (i0 = 0; i0 < a->Tq; i0 = i1) {
-        const int m = SSL__K(attn_tile)(a, i0) - i0, n = SSL__K(attn_keys)(a, i0 + m), add = i0 > 0 || a->causal;
-        const float *q = t.q + (int64_t)i0 * a->sq, *dy = e->dy + y0 + (int64_t)i0 * sy, *y = e->y + y0 + (int64_t)i0 * sy;
-        int64_t lq, ldy;
-        i1 = i0 + m;
-        SSL__K(attn_dots)(e, m, n, q, a->sq, t.k, a->sk, w[SSL__K(KT)], s);
-        SSL__K(attn_dots)(e, m, n, dy, sy, t.v, a->sv, w[SSL__K(VT)], ds);
-        for (i = 0; i < m; i++) {
-            const int open = SSL__K(attn_scores)(a, t.b, i0 + i, n, s + i * ldk);
-            SSL__K(row_exp)(open, s + i * ldk, e->lse[(int64_t)item * a->Tq + i0 + i], s + i * ldk);
-            SSL__K(attn_ds)(n, s + i * ldk, SSL__K(row_dot)(a->d, dy + (int64_t)i * sy, y + (int64_t)i * sy), a->scale,
-                            dmask ? dmask + (int64_t)(i0 + i) * a->Tk : NULL, ds + i * ldk);
-        }
-        SSL__K(mm)(m, nd, n, ds, ldk, 1, k, lk, w[SSL__K(DQ)], e->dp, 0);
-        if (e->dq) SSL__K(attn_put)(e, m, w[SSL__K(DQ)], e->beta[0], e->dq + (t.q - a->q) + (int64_t)i0 * a->sq, a->sq);
-        q = SSL__K(attn_rows)(e, m, q, a->sq, w[SSL__K(QP)], &lq);
-        SSL__K(mm)(n, nd, m, ds, 1, ldk, q, lq, w[SSL__K(DK)], e->dp, add);
-        dy = SSL__K(attn_rows)(e, m, dy, sy, w[SSL__K(DYP)], &ldy);
-        SSL__K(mm)(n, nd, m, s, 1, ldk, dy, ldy, w[SSL__K(DV)], e->dp, add);
-    }
-    if (e->dk) SSL__K(attn_put)(e, a->Tk, w[SSL__K(DK)], e->beta[1], e->dk + (t.k - a->k), a->sk);
-    if (e->dv) SSL__K(attn_put)(e, a->Tk, w[SSL__K(DV)], e->beta[2], e->dv + (t.v - a->v), a->sv);
+    const int sy = a->H * a->d, nd = e->dp / SSL__W, add = t->i0 > 0 || a->causal;
+    const int64_t y0 = ((int64_t)t->b * a->Tq + t->i0) * sy + t->item % a->H * a->d;
+    const float *q = t->q, *dy = e->dy + y0;
+    float *s = w[SSL__K(S)], *ds = w[SSL__K(DS)], dots[SSL__LD];
+    int64_t lq, ldy;
+    int i;
+    SSL__K(attn_dots)(t->n, t->m, a->d, t->k, a->sk, q, a->sq, w[SSL__K(RT)], s);
+    SSL__K(attn_dots)(t->n, t->m, a->d, t->v, a->sv, dy, sy, w[SSL__K(RT)], ds);
+    for (i = 0; i < SSL__LD; i++) dots[i] = i < t->m ? SSL__K(row_dot)(a->d, dy + (int64_t)i * sy, e->y + y0 + (int64_t)i * sy) : 0.0f;
+    SSL__K(attn_ds)(e, t, dots, s, ds, dmask ? dmask + t->i0 : NULL);
+    SSL__K(mm)(t->m, nd, t->n, ds, 1, SSL__LD, k, lk, w[SSL__K(O)], e->dp, 0);
+    if (e->dq) SSL__K(attn_put)(e, t->m, w[SSL__K(O)], NULL, e->beta[0], e->dq + (q - a->q), a->sq);
+    q = SSL__K(attn_rows)(e, t->m, q, a->sq, w[SSL__K(VP)], &lq);
+    SSL__K(mm)(t->n, nd, t->m, ds, SSL__LD, 1, q, lq, w[SSL__K(DK)], e->dp, add);
+    dy = SSL__K(attn_rows)(e, t->m, dy, sy, w[SSL__K(DYP)], &ldy);
+    SSL__K(mm)(t->n, nd, t->m, s, SSL__LD, 1, dy, ldy, w[SSL__K(DV)], e->dp, add);
 }
 static void SSL__K(attn_b_chunk)(void *arg, int chunk, int thread)
 {
     const SSL__K(attn_job) *e = (const SSL__K(attn_job) *)arg;
     const ssl__attn *a = e->a;
-    const int end = SSL__MIN(a->B * a->H, (chunk + 1) * e->per_chunk), rows = SSL__MIN(a->Tq, SSL__QUERIES);
-    const int64_t kt = (int64_t)a->d * e->ldk, kp = (int64_t)a->Tk * e->dp, qp = (int64_t)rows * e->dp, s = (int64_t)rows * e->ldk;
-    const int64_t size[SSL__K(N_BUF)] = { kt, kt, kp, qp, qp, s, s, qp, kp, kp };
-    float *w[SSL__K(N_BUF)], *dmask = e->dmask ? e->dmask + (int64_t)chunk * a->Tq * a->Tk : NULL;
-    int i;
-    SSL__K(attn_scratch)(e, thread, SSL__K(N_BUF), size, w);
-    if (dmask) memset(dmask, 0, sizeof(float) * (size_t)a->Tq * (size_t)a->Tk);
-    for (i = chunk * e->per_chunk; i < end; i++) SSL__K(attn_b_item)(e, i, dmask, w);
+    float *w[SSL__K(B_BUFS)], *dmask = e->dmask ? e->dmask + chunk * (a->Tk * e->lb) : NULL;
+    const int end = SSL__K(attn_bufs)(e, chunk, thread, SSL__K(B_BUFS), w);
+    int item;
+    if (dmask) memset(dmask, 0, sizeof(float) * (size_t)(a->Tk * e->lb));
+    for (item = chunk * e->per_chunk; item < end; item++) {
+        SSL__K(attn_tile) t = SSL__K(attn_begin)(e, item);
+        int64_t lk;
+        const float *k = SSL__K(attn_rows)(e, a->Tk, t.k, a->sk, w[SSL__K(KP)], &lk);
+        if (a->causal) memset(w[SSL__K(DK)], 0, sizeof(float) * 2 * (size_t)a->Tk * (size_t)e->dp); /* dk and dv: not every tile reaches every key */
+        while (SSL__K(attn_next)(e, &t, w[SSL__K(BIAS)])) SSL__K(attn_b_tile)(e, &t, k, lk, dmask, w);
+        if (e->dk) SSL__K(attn_put)(e, a->Tk, w[SSL__K(DK)], NULL, e->beta[1], e->dk + (t.k - a->k), a->sk);
+        if (e->dv) SSL__K(attn_put)(e, a->Tk, w[SSL__K(DV)], NULL, e->beta[2], e->dv + (t.v - a->v), a->sv);
+    }
 }
-static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const float *lse, const float *dy, const float beta[3],
+static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const float *stat, const float *dy, const float beta[3],
                            float *dq, float *dk, float *dv, float *dmask)
 {
-    const int pairs = a->B * a->H, per = dmask ? ssl__ceil_div(pairs, 16) : SSL__K(attn_grain)(a), chunks = ssl__ceil_div(pairs, per);
     SSL__K(attn_job) e;
+    int i, j, n;
     memset(&e, 0, sizeof e);
-    e.y = (float *)(uintptr_t)y; e.lse = (float *)(uintptr_t)lse; e.dy = dy; e.beta = beta; e.dq = dq; e.dk = dk; e.dv = dv;
-    if (dmask) e.dmask = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)chunks * (size_t)a->Tq * (size_t)a->Tk); /* one sum per chunk */
-    SSL__K(attn_run)(&e, c, a, per, SSL__K(attn_b_chunk));
-    if (dmask) SSL__K(colsum)(c, chunks, a->Tq * a->Tk, e.dmask, dmask);
+    e.y = (float *)(uintptr_t)y; e.stat = (float *)(uintptr_t)stat; e.dy = dy; e.beta = beta;
+    e.dq = dq; e.dk = dk; e.dv = dv; e.dmask = dmask;
+    SSL__K(attn_run)(&e, c, a, dmask ? 16 : a->B * a->H, SSL__K(attn_b_chunk)); /* one sum of dmask for each chunk: so not too many */
+    for (n = 0; dmask && n < ssl__ceil_div(a->B * a->H, e.per_chunk); n++, e.dmask += a->Tk * e.lb)
+        for (i = 0; i < a->Tq; i++)
+            for (j = 0; j < a->Tk; j++) dmask[(int64_t)i * a->Tk + j] += e.dmask[j * e.lb + i];
 }
-#undef SSL__QUERIES
+#undef SSL__TILE
+#undef SSL__LD
 #undef SSL__NV
 
 /* ==== >>batchnorm ==== kernels ======================================================================= */
@@ -6672,7 +6742,7 @@ static const struct { const char *op, *need; int row[3], offset[3]; } ssl__attn_
     { "ssl_attention_kv", "q must be [B,Tq,D], kv [B,Tk,2D]", { 1, 2, 2 }, { 0, 0, 1 } },
     { "ssl_attention_weights", "q must be [B,Tq,D], k [B,Tk,D]", { 1, 1, 1 }, { 0, 0, 0 } }
 };
-typedef struct ssl__attn_aux { ssl__attn a; ssl__attn_form form; float *lse; } ssl__attn_aux;
+typedef struct ssl__attn_aux { ssl__attn a; ssl__attn_form form; float *stat; } ssl__attn_aux;
 static void ssl__attention_back(ssl_tensor *y)
 {
     const ssl__attn_aux *aux = (const ssl__attn_aux *)y->aux;
@@ -6684,7 +6754,7 @@ static void ssl__attention_back(ssl_tensor *y)
         if (i && y->in[i] == y->in[i - 1] && offset[i] != offset[i - 1]) beta[i] = beta[i - 1]; /* other columns of the same rows */
         if (g[i]) g[i] += offset[i] * aux->a.H * aux->a.d;
     }
-    y->ctx->k->attn_b(y->ctx, &aux->a, y->x, aux->lse, y->g, beta, g[0], g[1], g[2], ssl_grad_of(y->in[3]));
+    y->ctx->k->attn_b(y->ctx, &aux->a, y->x, aux->stat, y->g, beta, g[0], g[1], g[2], ssl_grad_of(y->in[3]));
 }
 static int ssl__attn_mask(ssl_ctx *c, const char *at, const char *op, const ssl_tensor *mask, ssl__attn *a)
 {
@@ -6740,11 +6810,11 @@ static ssl_tensor *ssl__attention(const char *at, ssl__attn_form form, ssl_tenso
     if (form == SSL__ATTN_WEIGHTS) { dim[1] = heads; dim[2] = aux->a.Tq; dim[3] = aux->a.Tk; }
     y = ssl__new(c, at, ssl__attn_forms[form].op, SSL_F32, form == SSL__ATTN_WEIGHTS ? 4 : 3, dim);
     aux->form = form;
-    aux->lse = (float *)ssl__temp(c, at, sizeof(float) * (size_t)aux->a.B * (size_t)heads * (size_t)aux->a.Tq);
+    aux->stat = (float *)ssl__temp(c, at, sizeof(float) * 2 * (size_t)aux->a.B * (size_t)heads * (size_t)aux->a.Tq);
     if (c->status) return &c->nil;
     y->aux = aux;
     if (form == SSL__ATTN_WEIGHTS) { c->k->attn_p(c, &aux->a, y->x); return y; }
-    c->k->attn_f(c, &aux->a, y->x, aux->lse);
+    c->k->attn_f(c, &aux->a, y->x, aux->stat);
     return ssl__record_n(y, ssl__attention_back, 4, in);
 }
 SSL_API ssl_tensor *ssl_attention_at(const char *at, ssl_tensor *q, ssl_tensor *k, ssl_tensor *v, int heads, float scale, ssl_tensor *mask, int causal)
