@@ -1240,7 +1240,7 @@ SSL_API void ssl_safetensors_close(ssl_safetensors *f);                         
 SSL_API const ssl_file_tensor *ssl_safetensors_find(const ssl_safetensors *f, const char *name);     /* NULL if there is none */
 SSL_API const char *ssl_safetensors_note(const ssl_safetensors *f, const char *key);                 /* NULL if there is none */
 SSL_API int ssl_file_tensor_to_f32(const ssl_file_tensor *t, float *dst);   /* n values; 0 if the type is unknown */
-SSL_API int ssl_file_tensor_to_i64(const ssl_file_tensor *t, int64_t *dst); /* fractions are cut off */
+SSL_API int ssl_file_tensor_to_i64(const ssl_file_tensor *t, int64_t *dst); /* the same; 0 for types with fractions, too */
 /* Written to PATH.tmp, flushed to the disk, then renamed: PATH is the old file or the whole new one. 1 on success.
    Of a tensor to write: name, dtype, ndim, dim and data. */
 #define ssl_safetensors_write(...) ssl_safetensors_write_at(SSL_HERE, __VA_ARGS__)
@@ -11812,7 +11812,7 @@ static int ssl__json_uints(ssl__json *j, uint64_t *v, int cap, int *n)
 }
 
 /* ---- reading ---- */
-typedef struct ssl__extent { uint64_t begin, end; } ssl__extent; /* while reading: kept in the tensor's data and bytes */
+typedef struct ssl__extent { uint64_t begin, end; } ssl__extent; /* bytes behind the header */
 
 static int ssl__st_tensor(ssl__json *j, ssl_file_tensor *t, ssl__extent *x) /* {"dtype":"F32","shape":[2,3],"data_offsets":[0,24]} */
 {

@@ -360,6 +360,21 @@ static void test_full_disk(void)
     EXPECT(ssl_close(c) == 0, "full disk");
 }
 
+/* After an error nothing is written: the last good checkpoint stays. */
+static void test_after_error(void)
+{
+    static unsigned char old[8192], now[8192];
+    ssl_ctx *c = network(1);
+    const float zero[7] = { 0.0f };
+    size_t n;
+    ssl_save(c, path);
+    n = read_file(path, old, sizeof old);
+    ssl_backward(ssl_mean(ssl_log(ssl_linear(ssl_input(c, zero, 2, 1, 7), ssl_param_find(c, "net.fc1.weight"), NULL)))); /* log 0 */
+    EXPECT(ssl_error(c) == SSL_E_NAN && ssl_save(c, path) == 0, "saving after a NaN loss does nothing");
+    EXPECT(read_file(path, now, sizeof now) == n && !memcmp(now, old, n), "the last good checkpoint is kept");
+    EXPECT(ssl_load(c, path, NULL) == 0 && ssl_close(c) == (int)SSL_E_NAN, "the first error stays");
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1) check_filter = argv[1];
@@ -375,6 +390,7 @@ int main(int argc, char **argv)
     TEST(hostile_headers);
     TEST(damage);
     TEST(full_disk);
+    TEST(after_error);
     unlink(path);
     rmdir(dir);
     return check_done();
