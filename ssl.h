@@ -1909,64 +1909,46 @@ SSL_HD static inline void ssl__philox(uint64_t seed, uint64_t stream, uint64_t i
 }
 SSL_HD static inline float ssl__unit(uint32_t u) { return (float)(u >> 8) * (1.0f / 16777216.0f); } /* [0,1) */
 
+/* No kernel reads floating-point exception flags; told so, gcc vectorizes loops that select between values. */
+#if defined(__GNUC__) && !defined(__clang__)
+#  pragma GCC push_options
+#  pragma GCC optimize("no-trapping-math")
+#endif
 /* ==== >>math ==== branch-free scalar functions that compilers vectorize; errors against libm are in tests/test_math.c */
 SSL_HD static inline float ssl__bits(uint32_t u) { float f; memcpy(&f, &u, 4); return f; }
 SSL_HD static inline uint32_t ssl__word(float f) { uint32_t u; memcpy(&u, &f, 4); return u; }
-/* e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln2/2, e^r by a polynomial of degree 6; x above 88.7 counts as 88.7,
-   below -87.7 the result is exactly 0 (2^-127 as bits), never a slow denormal */
-SSL_HD static inline float ssl__exp(float x)
+/* 2^n e^r for an integer n >= -127 (where it is exactly 0, never a slow denormal), |r| <= ln2/2: minimax polynomial of degree 6 */
+SSL_HD static inline float ssl__pow2(float n, float r)
 {
-    float n, r, p;
-    x = x < -88.0f ? -88.0f : x > 88.7f ? 88.7f : x;
-    n = (x * 1.44269504f + 12582912.0f) - 12582912.0f;
-    r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    p = 1.3888889e-3f;
-    p = p * r + 8.3333333e-3f;
-    p = p * r + 4.1666668e-2f;
-    p = p * r + 1.6666667e-1f;
-    p = p * r + 0.5f;
+    float p = 1.38143485e-3f;
+    p = p * r + 8.36883765e-3f;
+    p = p * r + 4.16684002e-2f;
+    p = p * r + 1.66665196e-1f;
+    p = p * r + 4.99999940e-1f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
     return p * ssl__bits((uint32_t)((int32_t)n + 127) << 23);
 }
-/* tanh x = x P(x^2) / Q(x^2) for |x| <= 7.9, beyond that +-1 to float precision (rational minimax of Eigen's ptanh) */
+SSL_HD static inline float ssl__nearest(float x) { return (x + 12582912.0f) - 12582912.0f; } /* |x| < 2^22 */
+/* e^x = 2^n e^r, n = round(x / ln 2); infinity above 88.37, 0 below -87.7 */
+SSL_HD static inline float ssl__exp(float x)
+{
+    float n;
+    x = x < -88.0f ? -88.0f : x > 88.7f ? 88.7f : x;
+    n = ssl__nearest(x * 1.44269504f);
+    return ssl__pow2(n, (x - n * 0.693359375f) + n * 2.12194440e-4f);
+}
+/* tanh x = x P(x^2) for |x| < 0.625, else +-(1 - 2 / (e^2|x| + 1)) (P from Cephes) */
 SSL_HD static inline float ssl__tanh(float x)
 {
-    float s, p, q;
-    x = x < -7.9053111f ? -7.9053111f : x > 7.9053111f ? 7.9053111f : x;
-    s = x * x;
-    p = -2.76076847742355e-16f;
-    p = p * s + 2.00018790482477e-13f;
-    p = p * s - 8.60467152213735e-11f;
-    p = p * s + 5.12229709037114e-08f;
-    p = p * s + 1.48572235717979e-05f;
-    p = p * s + 6.37261928875436e-04f;
-    p = p * s + 4.89352455891786e-03f;
-    q = 1.19825839466702e-06f;
-    q = q * s + 1.18534705686654e-04f;
-    q = q * s + 2.26843463243900e-03f;
-    q = q * s + 4.89352518554385e-03f;
-    return x * p / q;
-}
-/* erf x = x P(x^2) / Q(x^2) for |x| <= 4, beyond that +-1 to float precision (rational minimax of Eigen's erf) */
-SSL_HD static inline float ssl__erf(float x)
-{
-    float s, p, q;
-    x = x < -4.0f ? -4.0f : x > 4.0f ? 4.0f : x;
-    s = x * x;
-    p = -2.72614225801306e-10f;
-    p = p * s + 2.77068142495902e-08f;
-    p = p * s - 2.10102402082508e-06f;
-    p = p * s - 5.69250639462346e-05f;
-    p = p * s - 7.34990630326855e-04f;
-    p = p * s - 2.95459980854025e-03f;
-    p = p * s - 1.60960333262415e-02f;
-    q = -1.45660718464996e-05f;
-    q = q * s - 2.13374055278905e-04f;
-    q = q * s - 1.68282697438203e-03f;
-    q = q * s - 7.37332916720468e-03f;
-    q = q * s - 1.42647390514189e-02f;
-    return x * p / q;
+    const float s = x * x, a = x < 0.0f ? -x : x, big = 1.0f - 2.0f / (ssl__exp(2.0f * a) + 1.0f);
+    float p = -5.70498872745e-3f;
+    p = p * s + 2.06390887954e-2f;
+    p = p * s - 5.37397155531e-2f;
+    p = p * s + 1.33314422036e-1f;
+    p = p * s - 3.33332819422e-1f;
+    p = p * s * x + x;
+    return a < 0.625f ? p : x < 0.0f ? -big : big;
 }
 SSL_HD static inline float ssl__bf16(float x) /* rounded to bfloat16, ties to even; NaN stays NaN */
 {
@@ -1975,14 +1957,33 @@ SSL_HD static inline float ssl__bf16(float x) /* rounded to bfloat16, ties to ev
     u = (u & 0x7fffffffu) > 0x7f800000u ? u | 0x400000u : u + 0x7fffu + (u >> 16 & 1u);
     return ssl__bits(u & 0xffff0000u);
 }
-SSL_HD static inline float ssl__gelu(float x) { return 0.5f * x * (1.0f + ssl__erf(0.70710678f * x)); }
-SSL_HD static inline float ssl__dgelu(float x) /* Phi(x) + x phi(x) */
-{ return 0.5f * (1.0f + ssl__erf(0.70710678f * x)) + x * 0.39894228f * ssl__exp(-0.5f * x * x); }
-SSL_HD static inline float ssl__gelu_tanh(float x) { return 0.5f * x * (1.0f + ssl__tanh(0.79788456f * (x + 0.044715f * x * x * x))); }
+/* Phi(x), the normal distribution: Phi(-|x|) = 2^P(|x|), P a minimax polynomial of degree 9 for |x| < 6; beyond that 0 */
+SSL_HD static inline float ssl__cdf(float x)
+{
+    const float a = x < 0.0f ? -x : x, u = a < 6.0f ? a : 6.0f;
+    float p = 2.62493586e-7f, n, q;
+    p = p * u - 5.98527822e-6f;
+    p = p * u + 5.45677794e-5f;
+    p = p * u - 2.24173491e-4f;
+    p = p * u - 8.38402848e-5f;
+    p = p * u + 7.02185230e-3f;
+    p = p * u - 5.24789132e-2f;
+    p = p * u - 4.59211528e-1f;
+    p = p * u - 1.15110505f;
+    p = p * u - 1.0f;
+    n = ssl__nearest(p);
+    q = ssl__pow2(n, 0.69314718f * (p - n));
+    q = u < 6.0f ? q : 0.0f;
+    return x < 0.0f ? q : 1.0f - q;
+}
+SSL_HD static inline float ssl__gelu(float x) { return x * ssl__cdf(x); }
+SSL_HD static inline float ssl__dgelu(float x) { return ssl__cdf(x) + x * 0.39894228f * ssl__exp(-0.5f * x * x); } /* Phi(x) + x phi(x) */
+/* (1 + tanh z) / 2 = 1 / (1 + e^-2z) = w at z = sqrt(2/pi) (x + 0.044715 x^3); dw/dz = 2 w (1 - w) = 2 w^2 e^-2z */
+SSL_HD static inline float ssl__gelu_tanh(float x) { return x / (1.0f + ssl__exp(-1.59576912f * (x + 0.044715f * x * x * x))); }
 SSL_HD static inline float ssl__dgelu_tanh(float x)
 {
-    const float t = ssl__tanh(0.79788456f * (x + 0.044715f * x * x * x));
-    return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * 0.79788456f * (1.0f + 0.134145f * x * x);
+    const float z = -1.59576912f * (x + 0.044715f * x * x * x), e = ssl__exp(z > 80.0f ? 80.0f : z), w = 1.0f / (1.0f + e);
+    return w + x * (w * e) * w * 1.59576912f * (1.0f + 0.134145f * x * x);
 }
 SSL_HD static inline float ssl__act(ssl_act a, float x)
 { return a == SSL_ACT_RELU ? (x > 0.0f ? x : 0.0f) : a == SSL_ACT_GELU ? ssl__gelu(x) : a == SSL_ACT_GELU_TANH ? ssl__gelu_tanh(x) : x; }
@@ -3037,6 +3038,9 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #  undef SSL__PASS
 #  undef SSL__SUFFIX
 #  undef SSL__ISA_NAME
+#endif
+#if defined(__GNUC__) && !defined(__clang__)
+#  pragma GCC pop_options
 #endif
 #endif /* part 1 */
 

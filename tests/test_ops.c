@@ -614,6 +614,12 @@ static int fail(const job *j, const char *what, int input, int64_t place, double
     return 0;
 }
 
+static int broken(const job *j, const char *what)
+{
+    printf("FAIL %s \"%.*s\" %s: %s\n     again: %s %s\n", j->row->name, j->len, j->text, j->variant, what, j->program, j->row->name);
+    return 0;
+}
+
 static double loss_of(job *j)
 {
     array y;
@@ -730,8 +736,8 @@ static int step(const job *j, ssl_ctx *c, int extra, result *out)
         ssl_grad_to_host(in[k], out->g[k]);
         ok = gradient_matches(j, k, out->g[k], extra);
     }
-    if (ok && !(guards_hold(&c->data) && guards_hold(&c->host))) ok = fail(j, "bytes beside a buffer were written", 0, 0, 0, 0);
-    if (ok && !inputs_hold(j, in)) ok = fail(j, "an input was changed", 0, 0, 0, 0);
+    if (ok && !(guards_hold(&c->data) && guards_hold(&c->host))) ok = broken(j, "bytes beside a buffer were overwritten");
+    if (ok && !inputs_hold(j, in)) ok = broken(j, "an input was changed");
     ssl_step_end(c);
     return ok;
 }
@@ -744,9 +750,9 @@ static void release(result *r)
 static int same_bits(const job *j, const result *a, const result *b)
 {
     int k;
-    if (memcmp(a->y, b->y, sizeof(float) * (size_t)a->n)) return fail(j, "value bits for 1 and 3 threads", 0, 0, 0, 0);
+    if (memcmp(a->y, b->y, sizeof(float) * (size_t)a->n)) return broken(j, "the value differs between 1 and 3 threads");
     for (k = 0; k < j->n; k++)
-        if (a->g[k] && memcmp(a->g[k], b->g[k], sizeof(float) * (size_t)j->in[k].n)) return fail(j, "gradient bits for 1 and 3 threads", k, 0, 0, 0);
+        if (a->g[k] && memcmp(a->g[k], b->g[k], sizeof(float) * (size_t)j->in[k].n)) return broken(j, "a gradient differs between 1 and 3 threads");
     return 1;
 }
 
