@@ -9101,18 +9101,22 @@ static int ssl__reflect(int i, int n) { return i < 0 ? -i : i >= n ? 2 * (n - 1)
 
 SSL_API int ssl_image_crop(const ssl_image *x, int top, int left, int reflect, const ssl_image *y)
 {
+    const int from = SSL__MIN(SSL__MAX(-left, 0), y->w), to = SSL__MAX(SSL__MIN(x->w - left, y->w), from); /* columns inside x */
+    const size_t e = x->u8 ? 1 : sizeof(float);
     int i, j, k;
     if (!ssl__image_ok(x) || !ssl__image_ok(y) || x->c != y->c || !x->u8 != !y->u8) return 0;
     if (reflect && (top <= -x->h || left <= -x->w || top + y->h >= 2 * x->h || left + y->w >= 2 * x->w)) return 0;
     for (k = 0; k < y->c; k++)
-        for (i = 0; i < y->h; i++)
-            for (j = 0; j < y->w; j++) {
-                int r = top + i, s = left + j, inside = r >= 0 && r < x->h && s >= 0 && s < x->w;
-                size_t from = (size_t)k * x->plane + (size_t)ssl__reflect(r, x->h) * x->row + (size_t)ssl__reflect(s, x->w);
-                size_t to = (size_t)k * y->plane + (size_t)i * y->row + (size_t)j;
-                if (x->u8) y->u8[to] = inside || reflect ? x->u8[from] : (uint8_t)0;
-                else       y->f32[to] = inside || reflect ? x->f32[from] : 0.0f;
-            }
+        for (i = 0; i < y->h; i++) {
+            const int r = ssl__reflect(top + i, x->h), inside = reflect || r == top + i;
+            const size_t out = (size_t)k * y->plane + (size_t)i * y->row, in = (size_t)k * x->plane + (size_t)(inside ? r : 0) * x->row;
+            char *d = y->u8 ? (char *)(y->u8 + out) : (char *)(y->f32 + out);
+            const char *p = x->u8 ? (const char *)(x->u8 + in) : (const char *)(x->f32 + in);
+            if (!reflect) memset(d, 0, (size_t)y->w * e);
+            if (inside && to > from) memcpy(d + (size_t)from * e, p + (size_t)(left + from) * e, (size_t)(to - from) * e);
+            for (j = 0; j < y->w && reflect; j++)
+                if (j < from || j >= to) memcpy(d + (size_t)j * e, p + (size_t)ssl__reflect(left + j, x->w) * e, e);
+        }
     return 1;
 }
 
@@ -9125,38 +9129,51 @@ static void ssl__blur_kernel(int n, float sigma, float *w)
     int i;
     for (i = 0; i < n; i++) {
         float d = (float)(i - n / 2) / sigma;
-        sum += w[i] = expf(-0.5f * d * d);
+        w[i] = expf(-0.5f * d * d);
+        if (w[i] < 1e-20f) w[i] = 0.0f; /* also keeps denormal numbers, which are slow, out of the sums */
+        sum += w[i];
     }
     for (i = 0; i < n; i++) w[i] /= sum;
 }
 
-/* Columns [left, left+n) of row r, blurred along the row into v[n]. */
+/* v[j] = sum_k w[k] row[k][j], j < n */
+static void ssl__mix(int taps, const float *w, const float *const *row, int n, float *SSL_RESTRICT v)
+{
+    int j, k;
+    memset(v, 0, (size_t)n * sizeof *v);
+    for (k = 0; k < taps; k++) {
+        const float *SSL_RESTRICT p = row[k], a = w[k];
+        if (a == 0.0f) continue;
+        for (j = 0; j < n; j++) v[j] += a * p[j];
+    }
+}
+
+/* Columns [left, left+n) of the row that begins at row_at, blurred along it into v[n]. */
 static void ssl__blur_row(const ssl_image *x, size_t row_at, int left, int n, int kernel, const float *w, float max, float *v)
 {
     float in[SSL__STRIP + SSL__BLUR_MAX];
-    int from = left - kernel / 2, to = left + n + kernel / 2, a = SSL__MAX(from, 0), b = SSL__MIN(to, x->w), j, k;
+    const float *shifted[SSL__BLUR_MAX];
+    const int from = left - kernel / 2, to = left + n + kernel / 2, a = SSL__MAX(from, 0), b = SSL__MIN(to, x->w);
+    int j;
     ssl__run_load(x, row_at + (size_t)a, b - a, max, in + (a - from));
-    for (j = from; j < a; j++) ssl__run_load(x, row_at + (size_t)ssl__reflect(j, x->w), 1, max, in + (j - from));
-    for (j = b; j < to; j++) ssl__run_load(x, row_at + (size_t)ssl__reflect(j, x->w), 1, max, in + (j - from));
-    for (j = 0; j < n; j++) v[j] = w[0] * in[j];
-    for (k = 1; k < kernel; k++) for (j = 0; j < n; j++) v[j] += w[k] * in[j + k];
+    for (j = from; j < a; j++) in[j - from] = in[ssl__reflect(j, x->w) - from];
+    for (j = b; j < to; j++) in[j - from] = in[ssl__reflect(j, x->w) - from];
+    for (j = 0; j < kernel; j++) shifted[j] = in + j;
+    ssl__mix(kernel, w, shifted, n, v);
 }
 
 /* One strip of columns of one channel; a ring of kernel_y row-blurred rows makes the two passes one, without a buffer. */
-static void ssl__blur_strip(const ssl_image *x, const ssl_image *y, int ch, int left, int n, int kx, int ky,
-                            const float *wx, const float *wy)
+static void ssl__blur_strip(const ssl_image *x, const ssl_image *y, int ch, int left, int n, int kx, int ky, const float *wx, const float *wy)
 {
-    float ring[SSL__BLUR_MAX][SSL__STRIP], v[SSL__STRIP], max = ssl__image_max(y);
+    float ring[SSL__BLUR_MAX][SSL__STRIP], v[SSL__STRIP];
+    const float *row[SSL__BLUR_MAX], max = ssl__image_max(y);
     int i, j, k, next = 0; /* next: first row not yet in the ring */
     for (i = 0; i < x->h; i++) {
         for (; next < x->h && next <= i + ky / 2; next++)
             ssl__blur_row(x, (size_t)ch * x->plane + (size_t)next * x->row, left, n, kx, wx, max, ring[next % ky]);
-        memset(v, 0, sizeof v);
-        for (k = 0; k < ky; k++) {
-            const float *r = ring[ssl__reflect(i + k - ky / 2, x->h) % ky];
-            for (j = 0; j < n; j++) v[j] += wy[k] * r[j];
-        }
-        if (y->u8) for (j = 0; j < n; j++) v[j] = ssl__round(v[j]);
+        for (k = 0; k < ky; k++) row[k] = ring[ssl__reflect(i + k - ky / 2, x->h) % ky];
+        ssl__mix(ky, wy, row, n, v);
+        for (j = 0; j < n && y->u8; j++) v[j] = ssl__round(v[j]);
         ssl__run_store(y, (size_t)ch * y->plane + (size_t)i * y->row + (size_t)left, n, v);
     }
 }
@@ -9357,18 +9374,24 @@ typedef struct ssl__scene {
     int kind;
     float x, y, r, cs, sn;           /* pose, picture is -1..1                         */
     float object[3], far[3], near[3];/* colours of the object, top and bottom of the ground */
-    float grain, coarse[25], fine[81], turn; /* texture                                */
+    float grain, coarse[25], fine[81]; /* texture                                      */
 } ssl__scene;
 
-static float ssl__noise(const float *lattice, int n, float x, float y) /* smooth value noise, x and y in -1..1 */
+static float ssl__smooth(float t) { return t * t * (3.0f - 2.0f * t); }
+
+/* Value noise from a lattice of n x n numbers: one row of it at height y, then its value at x; both in -1..1. */
+static void ssl__noise_row(const float *lattice, int n, float y, float *row)
 {
-    const float u = (x + 1.0f) * 0.4999f * (float)(n - 1), v = (y + 1.0f) * 0.4999f * (float)(n - 1);
-    const int i = (int)v, j = (int)u;
-    const float *p = lattice + i * n + j;
-    float a = u - (float)j, b = v - (float)i;
-    a = a * a * (3.0f - 2.0f * a);
-    b = b * b * (3.0f - 2.0f * b);
-    return (p[0] + a * (p[1] - p[0])) * (1.0f - b) + (p[n] + a * (p[n + 1] - p[n])) * b;
+    const float v = (y + 1.0f) * 0.4999f * (float)(n - 1), t = ssl__smooth(v - (float)(int)v);
+    const float *p = lattice + (int)v * n;
+    int j;
+    for (j = 0; j < n; j++) row[j] = p[j] + t * (p[n + j] - p[j]);
+}
+static float ssl__noise(const float *row, int n, float x)
+{
+    const float u = (x + 1.0f) * 0.4999f * (float)(n - 1);
+    const int j = (int)u;
+    return row[j] + ssl__smooth(u - (float)j) * (row[j + 1] - row[j]);
 }
 
 static float ssl__box(float x, float y, float w, float h) { return SSL__MAX(fabsf(x) - w, fabsf(y) - h); }
@@ -9432,9 +9455,8 @@ static ssl__scene ssl__scene_make(ssl_rng *r, int kind)
     return s;
 }
 
-static void ssl__scene_pixel(const ssl__scene *s, float x, float y, float edge, float noise, float *rgb)
+static void ssl__scene_pixel(const ssl__scene *s, float x, float y, float edge, float texture, float noise, float *rgb)
 {
-    const float texture = s->grain * (ssl__noise(s->coarse, 5, x, y) + 0.7f * ssl__noise(s->fine, 9, x, y));
     const float u = s->cs * (x - s->x) + s->sn * (y - s->y), v = s->cs * (y - s->y) - s->sn * (x - s->x);
     const float far = u * u + v * v > 1.5f ? 1.0f : ssl__outline(s->kind, u, v) * s->r;
     const float in = ssl__clampf(0.5f - far / edge, 1.0f), light = 1.0f - 0.15f * x; /* lit from the left */
@@ -9447,20 +9469,25 @@ static void ssl__scene_pixel(const ssl__scene *s, float x, float y, float edge, 
     }
 }
 
-static void ssl__scene_draw(const ssl__scene *s, ssl_rng *r, const ssl_image *y)
+static void ssl__scene_draw(const ssl__scene *s, ssl_rng *r, const ssl_image *m)
 {
-    const float step = 2.0f / (float)SSL__MIN(y->h, y->w);
+    const float step = 2.0f / (float)SSL__MIN(m->h, m->w);
+    float coarse[5], fine[9], rgb[3];
     uint32_t bits = 0;
-    float rgb[3];
     int i, j, k;
-    for (i = 0; i < y->h; i++)
-        for (j = 0; j < y->w; j++) {
+    for (i = 0; i < m->h; i++) {
+        const float y = ((float)i + 0.5f) * step - 1.0f;
+        ssl__noise_row(s->coarse, 5, y, coarse);
+        ssl__noise_row(s->fine, 9, y, fine);
+        for (j = 0; j < m->w; j++) {
+            const float x = ((float)j + 0.5f) * step - 1.0f;
             if (j % 4 == 0) bits = ssl_rng_u32(r);
-            ssl__scene_pixel(s, ((float)j + 0.5f) * step - 1.0f, ((float)i + 0.5f) * step - 1.0f, step,
+            ssl__scene_pixel(s, x, y, step, s->grain * (ssl__noise(coarse, 5, x) + 0.7f * ssl__noise(fine, 9, x)),
                              0.12f * ((float)(bits & 255) / 255.0f - 0.5f), rgb);
             bits >>= 8;
-            for (k = 0; k < 3; k++) y->u8[(size_t)k * y->plane + (size_t)i * y->row + (size_t)j] = (uint8_t)(255.0f * ssl__clampf(rgb[k], 1.0f) + 0.5f);
+            for (k = 0; k < 3; k++) m->u8[(size_t)k * m->plane + (size_t)i * m->row + (size_t)j] = (uint8_t)(255.0f * ssl__clampf(rgb[k], 1.0f) + 0.5f);
         }
+    }
 }
 
 typedef struct ssl__synthetic_job { ssl_dataset *d; const int *source; uint64_t stream; } ssl__synthetic_job;
