@@ -13,7 +13,7 @@
 ##
 ## Variables: CC CXX NVCC CFLAGS, OPENMP= (build without it), STB_DIR=DIR (with stb_image.h and stb_image_write.h),
 ## FIXTURES=DIR, TESTS="test_ops ..." (run only these)
-CFLAGS   ?= -O3
+CFLAGS   ?= -O2
 NVCC     ?= nvcc
 WARN      = -Wall -Wextra -Wpedantic
 B         = build

@@ -21,11 +21,11 @@
  *         return ssl_close(ctx);                                 // 0, or the first error's code
  *     }
  *
- *     cc   -O3 -fopenmp prog.c   -lm -pthread                    // C11, all cores; -fopenmp is optional
- *     c++  -O3 -fopenmp prog.cpp -lm -pthread                    // C++17
+ *     cc   -O2 -fopenmp prog.c   -lm -pthread                    // C11, all cores; -fopenmp is optional
+ *     c++  -O2 -fopenmp prog.cpp -lm -pthread                    // C++17
  *     nvcc -O3 -x cu -arch=native prog.c                         // the same program with the CUDA backend inside
  *
- * No -march is needed: the kernels are compiled for several instruction sets and chosen when the program starts.
+ * No -march or -O3 is needed: the kernels are compiled at -O3 for several instruction sets, the best of which is chosen at start.
  *
  * CONTENTS (search for a token: the first hit is the public part, the next ones kernels and implementation)
  *     basics       >>options >>types >>context >>rng >>tensor >>param

@@ -1,4 +1,4 @@
-/* cc -O3 -fopenmp -I. examples/custom_loss.c -lm -pthread   An objective and an op of one's own, differentiated for free. */
+/* cc -O2 -fopenmp -I. examples/custom_loss.c -lm -pthread   An objective and an op of one's own, differentiated for free. */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
 

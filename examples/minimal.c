@@ -1,4 +1,4 @@
-/* cc -O3 -fopenmp -I. examples/minimal.c -lm -pthread   The shortest complete pre-training: a masked autoencoder. */
+/* cc -O2 -fopenmp -I. examples/minimal.c -lm -pthread   The shortest complete pre-training: a masked autoencoder. */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
 
