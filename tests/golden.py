@@ -471,7 +471,39 @@ def objectives():
     c.put("out.top1", [sum(max(range(4), key=lambda k: r[k].v) == t for x in logits for t, r in enumerate(x)) / 8])
     c.done(cross_entropy(logits[0] + logits[1], [0, 1, 2, 3] * 2))
 
+    apl_original()
     mae()
+
+
+def apl_original():
+    # 3 x 3 grid of 6 x 6 patches of a 20 x 20 image, 3 pixels cut per axis (2 of them before), one original block.
+    c = Case("apl_original", "objective", G=3, K=3, K_meaning="pixels removed in total per axis", activation="relu", channels=2, crop_left=2, crop_top=2,
+             cropped_size=3, d_model=18, flatten_order="channel,row,column", hidden_mult=2, image_size=20, ln_eps=1e-5, norm="post", num_heads=2,
+             num_layers=1, patch_dim=18, patch_size=6, qkv_scale="d_model**-0.25 on each of q k v")
+    e, pre = 18, "contextualize.0."
+    images = c.put("in.images", normal(2, 2, 20, 20))
+    drop = c.put("in.drop", [[n * 9 + t in (1, 5, 9, 16) for t in range(9)] for n in range(2)])
+    wk, wq, wv = (c.w(pre + "attention." + n + ".weight", e, e) for n in ("W_k", "W_q", "W_v"))
+    wu, bu = c.w(pre + "attention.W_u.weight", e, e), c.w(pre + "attention.W_u.bias", e)
+    n1, n2 = ((c.w(pre + n + ".weight", e, scale=0.1, shift=1.0), c.w(pre + n + ".bias", e)) for n in ("norm1", "norm2"))
+    f0, f2 = ((c.w(pre + n + ".weight", o, i), c.w(pre + n + ".bias", o)) for n, o, i in (("ff.0", 36, e), ("ff.2", e, 36)))
+    wh, bh = c.w("head.weight", 9, e), c.w("head.bias", 9)
+    cut, logits = [], []
+    for image, dropped in zip(images, drop):
+        whole = patches([[r[:18] for r in plane[:18]] for plane in image], 6, True)
+        cut.append([[v for k, v in enumerate(r) if 2 <= k // 6 % 6 < 5 and 2 <= k % 6 < 5] for r in whole])
+        x = [[V(0.0)] * e if d else r for r, d in zip(cut[-1], dropped)]
+        q, k, v = ([[a / e**0.25 for a in r] for r in linear(x, w)] for w in (wq, wk, wv))
+        q = [[a * math.sqrt(e // 2) for a in r] for r in q]  # attend divides by the root of the head's width
+        x = layer_norm(add(x, linear(attend(q, k, v, 2)[0], wu, bu)), *n1)
+        x = layer_norm(add(x, linear(each(relu, linear(x, *f0)), *f2)), *n2)
+        logits += linear(x, wh, bh)
+    c.put("out.patches", cut)
+    c.put("out.logits", logits)
+    ranks = [sum(a.v > r[i % 9].v for a in r) for i, r in enumerate(logits)]
+    for k in (1, 3, 5):
+        c.put("out.top%d" % k, [sum(r < k for r in ranks) / 18])
+    c.done(cross_entropy(logits, [-100 if d else i % 9 for i, d in enumerate(flat(drop))]))
 
 
 def mae():
