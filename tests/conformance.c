@@ -79,24 +79,34 @@ static float *floats(const ssl_file_tensor *w) /* to be freed */
     if (!ssl_file_tensor_to_f32(w, x)) memset(x, 0, sizeof(float) * (size_t)w->n);
     return x;
 }
+static int32_t *ints(const ssl_file_tensor *w) /* of an I64 tensor, to be freed */
+{
+    int32_t *x = (int32_t *)must_alloc(sizeof *x * (size_t)w->n);
+    int64_t i, v;
+    for (i = 0; i < w->n; i++) { memcpy(&v, (const char *)w->data + 8 * i, 8); x[i] = (int32_t)v; }
+    return x;
+}
 /* A step tensor with the file's values (I64 becomes I32): elements [begin, begin + n) seen with the given shape. */
 static ssl_tensor *load_part(fixture *t, const ssl_file_tensor *w, int64_t begin, int ndim, const int64_t *dim)
 {
     int d[SSL_DIMS] = { 1, 1, 1, 1, 1, 1 }, i;
-    int64_t n = 1;
     ssl_tensor *y;
-    for (i = 0; i < ndim; i++) { d[i] = (int)dim[i]; n *= dim[i]; }
+    for (i = 0; i < ndim; i++) d[i] = (int)dim[i];
     ndim = ndim ? ndim : 1;
     if (!strcmp(w->dtype, "U8")) return ssl_input_u8(t->c, (const uint8_t *)w->data + begin, ndim, d[0], d[1], d[2], d[3], d[4], d[5]);
     if (!strcmp(w->dtype, "I64")) {
-        const int64_t *from = (const int64_t *)w->data + begin;
-        int32_t *x = (int32_t *)must_alloc(sizeof *x * (size_t)n);
-        for (i = 0; i < (int)n; i++) x[i] = (int32_t)from[i];
-        y = ssl_input_i32(t->c, x, ndim, d[0], d[1], d[2], d[3], d[4], d[5]);
+        int32_t *x = ints(w);
+        y = ssl_input_i32(t->c, x + begin, ndim, d[0], d[1], d[2], d[3], d[4], d[5]);
         free(x);
         return y;
     }
     return ssl_input(t->c, (const float *)w->data + begin, ndim, d[0], d[1], d[2], d[3], d[4], d[5]);
+}
+static void complain(fixture *t, const char *fmt, const char *name)
+{
+    char text[400];
+    snprintf(text, sizeof text, fmt, name);
+    ssl_raise(t->c, SSL_E_ARG, text);
 }
 static void add_leaf(fixture *t, ssl_tensor *x, const char *name)
 {
@@ -107,13 +117,10 @@ static void add_leaf(fixture *t, ssl_tensor *x, const char *name)
 static ssl_tensor *load(fixture *t, const char *prefix, const char *name) /* the context's error if it is not in the file */
 {
     const ssl_file_tensor *w = find(t, prefix, name);
+    char full[256];
     ssl_tensor *x;
-    char text[256];
-    if (!w) {
-        snprintf(text, sizeof text, "the file has no %s%s", prefix, name);
-        ssl_raise(t->c, SSL_E_ARG, text);
-        return &t->c->nil;
-    }
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    if (!w) { complain(t, "the file has no %s", full); return &t->c->nil; }
     x = load_part(t, w, 0, w->ndim, w->dim);
     if (find(t, "grad.", w->name)) add_leaf(t, ssl_requires_grad(x), w->name);
     return x;
@@ -285,9 +292,15 @@ static void run_layer_norm(fixture *t)
 { finish(t, probe(t, "y", ssl_layer_norm(in(t, "x"), param_or_null(t, "weight"), param_or_null(t, "bias"), real(t, "eps", 1e-5)))); }
 static void run_cross_entropy(fixture *t)
 {
+    const int ignore = whole(t, "ignore_index", -100);
     ssl_tensor *target = in(t, "target");
+    int32_t *label = (int32_t *)must_alloc(sizeof *label * (size_t)ssl_numel(target));
     int64_t i;
-    for (i = 0; i < ssl_numel(target) && target->i; i++) if (target->i[i] == whole(t, "ignore_index", -100)) target->i[i] = -100;
+    if (ssl_to_host(target, label)) {
+        for (i = 0; i < ssl_numel(target); i++) if (label[i] == ignore) label[i] = -100;
+        ssl_from_host(target, label);
+    }
+    free(label);
     finish(t, ssl_cross_entropy(in(t, "logits"), target, real(t, "label_smoothing", 0.0)));
 }
 
@@ -500,9 +513,33 @@ static int make_params(fixture *t, const char *prefix, int by_step, const char *
     return n;
 }
 static ssl_tensor *nth_param(fixture *t, int i, const char **name) { return ssl_param_at_index(t->c, i, name); }
-/* One step's part of a file tensor, or all of it with step 0, into a parameter's values or gradient. */
-static void set(float *dst, const ssl_file_tensor *w, int step, int64_t n)
-{ if (w && (step + 1) * n <= w->n) memcpy(dst, (const float *)w->data + step * n, sizeof(float) * (size_t)n); }
+/* The part of step `step` of a file tensor, shaped as p (all of it with step 0). */
+static ssl_tensor *part_for(fixture *t, const ssl_file_tensor *w, int step, const ssl_tensor *p)
+{
+    const int64_t n = ssl_numel(p);
+    int64_t dim[SSL_DIMS];
+    int i;
+    if (!w || (step + 1) * n > w->n) { complain(t, "the file has too little for %s", p->op); return &t->c->nil; }
+    for (i = 0; i < p->ndim; i++) dim[i] = p->dim[i];
+    return load_part(t, w, step * n, p->ndim, dim);
+}
+static void set_values(ssl_tensor *p, const ssl_file_tensor *w, int step)
+{
+    const int64_t n = ssl_numel(p);
+    if (w && (step + 1) * n <= w->n) ssl_from_host(p, (const float *)w->data + step * n);
+}
+static void set_gradient(fixture *t, ssl_tensor *p, const ssl_file_tensor *w, int step) /* that of sum(p G) is G */
+{
+    ssl_backward(ssl_sum(ssl_mul(p, part_for(t, w, step, p))));
+}
+static void out_step_tensor(fixture *t, const char *prefix, const char *name, int step, const ssl_tensor *p)
+{
+    float *x = (float *)must_alloc(sizeof *x * (size_t)ssl_numel(p));
+    char full[256];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    if (ssl_to_host(p, x)) out_step(t, full, step, x, ssl_numel(p));
+    free(x);
+}
 
 static ssl_optim_desc optimizer_of(const fixture *t)
 {
@@ -548,24 +585,22 @@ static void run_optimizer(fixture *t)
     const ssl_optim_desc d = optimizer_of(t);
     const int n = make_params(t, "param.", 0, ""), steps = whole(t, "steps", 1);
     const char *name;
-    char traj[256];
     int i, step;
     if (number(t, "dampening", 0.0) != 0.0) { skip(t, "dampening is not offered"); return; }
     for (i = 0; i < n; i++) {
         ssl_tensor *p = nth_param(t, i, &name);
-        set(p->x, find(t, "param.", name), 0, ssl_numel(p));
+        set_values(p, find(t, "param.", name), 0);
         if (has_word(word(t, "no_decay", ""), name)) ssl_param_group(t->c, name, 1.0f, 0.0f, 0);
     }
     for (step = 0; step < steps && ssl_ok(t->c); step++) {
         for (i = 0; i < n; i++) {
             ssl_tensor *p = nth_param(t, i, &name);
-            set(p->g, find(t, "in.grads.", name), step, ssl_numel(p));
+            set_gradient(t, p, find(t, "in.grads.", name), step);
         }
         ssl_optim_step(t->c, &d, real(t, "lr", 0.0));
         for (i = 0; i < n; i++) {
             const ssl_tensor *p = nth_param(t, i, &name);
-            snprintf(traj, sizeof traj, "traj.%s", name);
-            out_step(t, traj, step, p->x, ssl_numel(p));
+            out_step_tensor(t, "traj.", name, step, p);
         }
     }
     for (i = 0; i < n; i++) {
@@ -583,13 +618,15 @@ static void run_clip_grad_norm(fixture *t)
     int i;
     for (i = 0; i < n; i++) {
         ssl_tensor *p = nth_param(t, i, &name);
-        set(p->g, find(t, "in.grad.", name), 0, ssl_numel(p));
+        set_gradient(t, p, find(t, "in.grad.", name), 0);
     }
     total = ssl_clip_grad_norm(t->c, real(t, "max_norm", 1.0));
     out_values(t, "total_norm", &total, 1);
     for (i = 0; i < n; i++) {
         const ssl_tensor *p = nth_param(t, i, &name);
-        if ((want = find(t, "out.clipped.", name)) != NULL) output_values(t, want, p->g, ssl_numel(p));
+        float *g = (float *)must_alloc(sizeof *g * (size_t)ssl_numel(p));
+        if ((want = find(t, "out.clipped.", name)) != NULL && ssl_grad_to_host(p, g)) output_values(t, want, g, ssl_numel(p));
+        free(g);
     }
 }
 static void run_lr(fixture *t, int chained)
@@ -613,23 +650,21 @@ static void run_ema(fixture *t)
 {
     const int n = make_params(t, "param.", 0, "target."), steps = whole(t, "steps", 1);
     const char *name;
-    char traj[256];
     int i, step;
     if (make_params(t, "in.online.", 1, "online.") != n) { skip(t, "in.online and param differ"); return; }
     for (i = 0; i < n; i++) {
         ssl_tensor *p = nth_param(t, i, &name);
-        set(p->x, find(t, "param.", name + 7), 0, ssl_numel(p));
+        set_values(p, find(t, "param.", name + 7), 0);
     }
     for (step = 0; step < steps && ssl_ok(t->c); step++) {
         for (i = n; i < 2 * n; i++) {
             ssl_tensor *p = nth_param(t, i, &name);
-            set(p->x, find(t, "in.online.", name + 7), step, ssl_numel(p));
+            set_values(p, find(t, "in.online.", name + 7), step);
         }
         ssl_ema_update(t->c, "target", "online", real(t, "beta", 0.0));
         for (i = 0; i < n; i++) {
             const ssl_tensor *p = nth_param(t, i, &name);
-            snprintf(traj, sizeof traj, "traj.%s", name + 7);
-            out_step(t, traj, step, p->x, ssl_numel(p));
+            out_step_tensor(t, "traj.", name + 7, step, p);
         }
     }
     for (i = 0; i < n; i++) {
@@ -639,12 +674,6 @@ static void run_ema(fixture *t)
 }
 
 /* ==== networks ======================================================================================== */
-static void complain(fixture *t, const char *fmt, const char *name)
-{
-    char text[400];
-    snprintf(text, sizeof text, fmt, name);
-    ssl_raise(t->c, SSL_E_ARG, text);
-}
 /* Fill the context's parameters, which bear the file's names, from param.*; every one of both must have its partner. */
 static void fill_params(fixture *t)
 {
@@ -976,8 +1005,9 @@ static void run_dino(fixture *t)
 static void run_moco(fixture *t)
 {
     const float temperature = real(t, "temperature", 0.1);
-    ssl_tensor *q = in(t, "query"), *k = in(t, "key"), *queue = buffer(t, "queue"), *start = buffer(t, "queue_ptr"), *part[2], *unit = ssl_l2_normalize(q, 1e-12f);
-    int ptr = start->i ? start->i[0] : 0;
+    ssl_tensor *q = in(t, "query"), *k = in(t, "key"), *queue = buffer(t, "queue"), *part[2], *unit = ssl_l2_normalize(q, 1e-12f);
+    const ssl_file_tensor *start = find(t, "buf.", "queue_ptr");
+    int ptr = start ? (int)*(const int64_t *)start->data : 0;
     part[0] = ssl_reshape(ssl_cosine_similarity(q, k), 2, -1, 1);
     part[1] = ssl_matmul_t(unit, queue, 0, 1);
     out(t, "logits", ssl_scale(ssl_concat(1, 2, part), 1.0f / temperature));
@@ -1000,7 +1030,9 @@ static void run_fmc(fixture *t)
 {
     ssl_fmc_desc d = SSL_ZERO;
     ssl_fmc_trace trace = SSL_ZERO;
+    const ssl_file_tensor *loc = find(t, "in.", "loc"), *used = find(t, "in.", "maps_used");
     ssl_tensor *anchor[10], *positive[10], *loss;
+    int32_t *ids[2];
     char name[2][32];
     int n, i;
     for (n = 0; n < 10; n++) {
@@ -1013,10 +1045,12 @@ static void run_fmc(fixture *t)
     d.comparisons = word(t, "comparisons", "");
     d.tclip = real(t, "tclip", 10.0);
     d.one_direction = !whole(t, "bidirectional", 1);
-    trace.loc = in(t, "loc")->i;
-    trace.maps_used = in(t, "maps_used")->i;
-    if (!n || !ssl_ok(t->c)) return;
+    if (!n || !loc || !used) { skip(t, "no maps or locations"); return; }
+    trace.loc = ids[0] = ints(loc);
+    trace.maps_used = ids[1] = ints(used);
     loss = ssl_fmc(&d, n, anchor, positive, &trace);
+    free(ids[0]);
+    free(ids[1]);
     for (i = 0; i < trace.n_comparisons; i++) {
         const float value = ssl_item(trace.losses[i]);
         out_step(t, "losses", i, &value, 1);
