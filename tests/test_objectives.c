@@ -1,0 +1,275 @@
+/* Every objective: learns eight images by heart, its gradient against differences, the same bits on one and two threads, no
+   allocation in a steady loop, and one clear sentence for every bad setting.   ./build/test_objectives [NAME] */
+#define SSL_IMPLEMENTATION
+#include "ssl.h"
+#include "check.h"
+
+enum { B = 8, SIDE = 16, N = B * 3 * SIDE * SIDE };
+static int n_errors;
+static char last_error[1024];
+static void on_error(ssl_status code, const char *message, void *user)
+{
+    (void)code; (void)user;
+    n_errors++;
+    snprintf(last_error, sizeof last_error, "%s", message);
+}
+static ssl_ctx *open_context(int threads)
+{
+    ssl_desc d = SSL_ZERO;
+    d.on_error = on_error;
+    d.threads = threads;
+    d.seed = 7;
+    n_errors = 0;
+    return ssl_open(&d);
+}
+
+/* ---- the objectives, small, behind one signature ---- */
+typedef struct objective { const char *name; void *(*create)(ssl_ctx *ctx); ssl_tensor *(*loss)(void *model, ssl_tensor *images); int steps; float lr, fraction; } objective;
+
+static void *apl_new(ssl_ctx *c)
+{
+    ssl_apl_desc d = SSL_ZERO;
+    d.image_size = SIDE; d.encoder = SSL_APL_LINEAR; d.dim = 32; d.depth = 2; d.patch_dropout = 0.1f;
+    return ssl_apl_new(c, "", &d);
+}
+static void *apl_original_new(ssl_ctx *c)
+{
+    ssl_apl_desc d = SSL_ZERO;
+    d.image_size = SIDE; d.depth = 2; d.heads = 3; d.original_attention = 1; d.mlp_head = 1; d.method = SSL_APL_SUBSET; d.patch_dropout = 0.2f;
+    return ssl_apl_new(c, "", &d);
+}
+static ssl_tensor *apl_loss(void *m, ssl_tensor *x) { return ssl_apl_loss((const ssl_apl *)m, x, NULL); }
+
+static void *mae_new(ssl_ctx *c)
+{
+    ssl_mae_desc d = SSL_ZERO;
+    d.image_size = SIDE; d.dim = 32; d.depth = 2; d.heads = 2; d.decoder_dim = 32; d.decoder_depth = 1; d.norm_pix = 1; d.mask_ratio = 0.5f;
+    return ssl_mae_new(c, "", &d);
+}
+static ssl_tensor *mae_loss(void *m, ssl_tensor *x) { return ssl_mae_loss((const ssl_mae *)m, x, NULL); }
+
+static void *mask_token_mae_new(ssl_ctx *c)
+{
+    ssl_mask_token_mae_desc d = SSL_ZERO;
+    d.image_size = SIDE; d.dim = 32; d.depth = 2; d.heads = 2; d.decoder_dim = 32; d.decoder_depth = 1; d.mask_tokens = 3; d.per_image = 1; d.pixel_scale = 1.0f;
+    return ssl_mask_token_mae_new(c, "", &d);
+}
+static ssl_tensor *mask_token_mae_loss(void *m, ssl_tensor *x) { return ssl_mask_token_mae_loss((const ssl_mask_token_mae *)m, x, NULL); }
+
+static void *randsac_new_with(ssl_ctx *c, ssl_segments segments, int groups)
+{
+    ssl_randsac_desc d = SSL_ZERO;
+    d.image_size = SIDE; d.patch = 2; d.segments = segments; d.groups = groups; d.dim = 32; d.depth = 2; d.heads = 2; d.decoder_depth = 2;
+    return ssl_randsac_new(c, "", &d);
+}
+static void *randsac_new(ssl_ctx *c) { return randsac_new_with(c, SSL_SEGMENTS_SQUARE, 2); }
+static void *randsac_blob_new(ssl_ctx *c) { return randsac_new_with(c, SSL_SEGMENTS_BLOB, 2); }
+static ssl_tensor *randsac_loss(void *m, ssl_tensor *x) { return ssl_randsac_loss((const ssl_randsac *)m, x, NULL); }
+
+static void *simclr_new(ssl_ctx *c)
+{
+    ssl_simclr_desc d = SSL_ZERO;
+    d.vit.image_size = SIDE; d.vit.dim = 32; d.vit.depth = 2; d.vit.heads = 2; d.vit.mean_pool = 1;
+    return ssl_simclr_new(c, "", &d);
+}
+static ssl_tensor *simclr_loss(void *m, ssl_tensor *x)
+{ return ssl_simclr_loss((const ssl_simclr *)m, x, ssl_add_scalar(ssl_scale(x, 0.8f), 0.1f)); }
+
+static const objective objectives[] = { /* the loss after so many steps at this rate is below this fraction of the first */
+    { "apl", apl_new, apl_loss, 300, 3e-3f, 0.3f },
+    { "apl_original", apl_original_new, apl_loss, 250, 2e-3f, 0.3f },
+    { "mae", mae_new, mae_loss, 250, 3e-3f, 0.6f },
+    { "mask_token_mae", mask_token_mae_new, mask_token_mae_loss, 200, 3e-3f, 0.4f },
+    { "randsac", randsac_new, randsac_loss, 120, 3e-3f, 0.75f },
+    { "randsac_blob", randsac_blob_new, randsac_loss, 120, 3e-3f, 0.75f },
+    { "simclr", simclr_new, simclr_loss, 150, 3e-3f, 0.2f },
+};
+#define N_OBJECTIVES ((int)(sizeof objectives / sizeof *objectives))
+
+static float pixel[N];
+static void make_images(void) /* each a wave of its own direction and color */
+{
+    int b, c, y, x;
+    ssl_rng r = ssl_rng_make(1, 2);
+    for (b = 0; b < B; b++) {
+        const float fx = 0.9f * ssl_rng_uniform(&r), fy = 0.9f * ssl_rng_uniform(&r), phase = 6.0f * ssl_rng_uniform(&r);
+        for (c = 0; c < 3; c++)
+            for (y = 0; y < SIDE; y++)
+                for (x = 0; x < SIDE; x++) pixel[((b * 3 + c) * SIDE + y) * SIDE + x] = sinf(fx * (float)x + fy * (float)y + phase + (float)c);
+    }
+}
+static ssl_tensor *images_of(ssl_ctx *c) { return ssl_input(c, pixel, 4, B, 3, SIDE, SIDE); }
+static float step(const objective *o, ssl_ctx *c, void *model, float lr)
+{
+    ssl_tensor *loss = o->loss(model, images_of(c));
+    const float value = ssl_item(loss);
+    ssl_backward(loss);
+    ssl_adamw_step(c, lr);
+    ssl_step_end(c);
+    return value;
+}
+
+static void test_learns_eight_images(void)
+{
+    int i, s;
+    for (i = 0; i < N_OBJECTIVES; i++) {
+        const objective *o = &objectives[i];
+        ssl_ctx *c = open_context(0);
+        void *model = o->create(c);
+        const float first = step(o, c, model, o->lr);
+        float last = 0.0f; /* mean of the last ten: masks and orders differ from step to step */
+        for (s = 1; s < o->steps && ssl_ok(c); s++) {
+            const float value = step(o, c, model, ssl_lr_warmup_cosine((float)s, 10.0f, (float)o->steps, o->lr, 0.0f));
+            if (s >= o->steps - 10) last += value / 10.0f;
+        }
+        if (!CHECK(ssl_ok(c) && last < o->fraction * first)) printf("     %s: loss %g, then %g, want below %g of the first\n", o->name, (double)first, (double)last, (double)o->fraction);
+        ssl_close(c);
+    }
+}
+
+/* One weight of every parameter moved by h both ways, the random choices held fixed. */
+static double loss_at(const objective *o, ssl_ctx *c, void *model, uint64_t position)
+{
+    double value;
+    c->rng_position = position;
+    value = (double)ssl_item(o->loss(model, images_of(c)));
+    ssl_step_end(c);
+    return value;
+}
+static void check_gradient(const objective *o, ssl_ctx *c, void *model)
+{
+    const uint64_t position = c->rng_position;
+    double scale = 0.0, worst = 0.0;
+    int p, bad = 0;
+    ssl_backward(o->loss(model, images_of(c)));
+    for (p = 0; p < c->n_params; p++) { /* the largest gradient entry of each */
+        const ssl_tensor *t = &c->param[p]->t;
+        const int64_t n = ssl_numel(t);
+        int64_t i;
+        for (i = 0; i < n; i++) scale = SSL__MAX(scale, fabs((double)t->g[i]));
+    }
+    ssl_step_end(c);
+    for (p = 0; p < c->n_params && ssl_ok(c); p++) {
+        ssl_tensor *t = &c->param[p]->t;
+        const int64_t n = ssl_numel(t);
+        const float h = 1e-2f;
+        int64_t i, at = 0;
+        double numeric, error;
+        float old;
+        if (c->param[p]->frozen) continue;
+        for (i = 0; i < n; i++) if (fabsf(t->g[i]) > fabsf(t->g[at])) at = i;
+        old = t->x[at];
+        t->x[at] = old + h;
+        numeric = loss_at(o, c, model, position);
+        t->x[at] = old - h;
+        numeric = (numeric - loss_at(o, c, model, position)) / (2.0 * (double)h);
+        t->x[at] = old;
+        error = fabs(numeric - (double)t->g[at]) / (fabs(numeric) + fabs((double)t->g[at]) + 0.03 * scale);
+        worst = SSL__MAX(worst, error);
+        if (error > 0.05) { bad++; printf("     %s: %s[%d]: gradient %g, differences %g\n", o->name, c->param[p]->name, (int)at, (double)t->g[at], numeric); }
+    }
+    if (!CHECK(bad == 0 && ssl_ok(c))) printf("     %s: worst relative error %g\n", o->name, worst);
+}
+static void test_gradient(void)
+{
+    int i;
+    for (i = 0; i < N_OBJECTIVES; i++) {
+        ssl_ctx *c = open_context(1);
+        void *model = objectives[i].create(c);
+        check_gradient(&objectives[i], c, model);
+        ssl_close(c);
+    }
+}
+
+static void test_same_bits_for_any_threads(void)
+{
+    static float weights[2][1 << 17];
+    int i, k, s;
+    for (i = 0; i < N_OBJECTIVES; i++) {
+        int64_t n = 0;
+        for (k = 0; k < 2; k++) {
+            ssl_ctx *c = open_context(1 + 2 * k);
+            void *model = objectives[i].create(c);
+            for (s = 0; s < 3; s++) step(&objectives[i], c, model, 1e-3f);
+            n = c->n_flat;
+            CHECK(ssl_ok(c) && n <= (int64_t)(sizeof weights[0] / sizeof(float)));
+            memcpy(weights[k], c->values, sizeof(float) * (size_t)n);
+            ssl_close(c);
+        }
+        if (!CHECK(!memcmp(weights[0], weights[1], sizeof(float) * (size_t)n))) printf("     %s: 1 and 3 threads differ\n", objectives[i].name);
+    }
+}
+
+static void test_no_allocation_in_a_steady_loop(void)
+{
+    int i, s;
+    for (i = 0; i < N_OBJECTIVES; i++) {
+        ssl_ctx *c = open_context(2);
+        void *model = objectives[i].create(c);
+        uint64_t before;
+        for (s = 0; s < 2; s++) step(&objectives[i], c, model, 1e-3f);
+        before = ssl_memory_stats(c).n_allocs;
+        for (s = 0; s < 5; s++) step(&objectives[i], c, model, 1e-3f);
+        if (!CHECK(ssl_ok(c) && ssl_memory_stats(c).n_allocs == before)) printf("     %s: %d allocations\n", objectives[i].name, (int)(ssl_memory_stats(c).n_allocs - before));
+        ssl_close(c);
+    }
+}
+
+/* ---- one sentence for every bad setting, and nothing crashes after it ---- */
+static void expect_error(ssl_ctx *c, ssl_tensor *loss, const char *words, int line)
+{
+    char where[64];
+    snprintf(where, sizeof where, "test_objectives.c:%d: error: ", line);
+    if (!CHECK(!ssl_ok(c) && n_errors == 1 && strstr(last_error, words) && strstr(last_error, where))) printf("     line %d: %d errors, last \"%s\"\n", line, n_errors, last_error);
+    ssl_backward(loss);
+    ssl_adamw_step(c, 1e-3f);
+    ssl_step_end(c);
+    CHECK(n_errors == 1);
+    ssl_close(c);
+}
+static void test_bad_settings(void)
+{
+    ssl_ctx *c;
+    ssl_vit_desc v = SSL_ZERO;
+    ssl_apl_desc a = SSL_ZERO;
+    ssl_mae_desc m = SSL_ZERO;
+    ssl_randsac_desc r = SSL_ZERO;
+    ssl_simclr_desc s = SSL_ZERO;
+    ssl_vit *vit;
+    ssl_mae *mae;
+
+    c = open_context(1); v.dim = 100; v.heads = 3;  vit = ssl_vit_new(c, "", &v); expect_error(c, ssl_vit_forward(vit, images_of(c)), "dim 100 and 3 heads", __LINE__);
+    c = open_context(1); v.heads = 4; v.patch = 5;  vit = ssl_vit_new(c, "", &v); expect_error(c, ssl_vit_forward(vit, images_of(c)), "not a multiple of patch 5", __LINE__);
+    c = open_context(1); v.patch = 4; vit = ssl_vit_new(c, "", &v);
+    expect_error(c, ssl_vit_forward(vit, images_of(c)), "[B,3,32,32] is needed", __LINE__);
+    c = open_context(1); memset(&v, 0xcc, sizeof v); vit = ssl_vit_new(c, "", &v); expect_error(c, ssl_vit_forward(vit, images_of(c)), "not initialized", __LINE__);
+
+    m.image_size = SIDE;
+    c = open_context(1); m.mask_ratio = 0.99f; mae = ssl_mae_new(c, "", &m); expect_error(c, ssl_mae_loss(mae, images_of(c), NULL), "leaves 0 to see", __LINE__);
+    c = open_context(1); m.mask_ratio = SSL_EXPLICIT_ZERO; mae = ssl_mae_new(c, "", &m); expect_error(c, ssl_mae_loss(mae, images_of(c), NULL), "0 to predict", __LINE__);
+    c = open_context(1); m.mask_ratio = 0.5f; m.decoder_dim = 30; m.decoder_heads = 3; mae = ssl_mae_new(c, "", &m); expect_error(c, ssl_mae_loss(mae, images_of(c), NULL), "divisible by 4", __LINE__);
+
+    a.image_size = SIDE;
+    c = open_context(1); a.heads = 7; apl_loss(ssl_apl_new(c, "", &a), images_of(c)); expect_error(c, images_of(c), "cannot be shared by 7 heads", __LINE__ );
+    c = open_context(1); a.heads = 3; a.crop = 4; apl_loss(ssl_apl_new(c, "", &a), images_of(c)); expect_error(c, images_of(c), "patches of 0 pixels", __LINE__);
+    c = open_context(1); a.crop = 1; a.patch_dropout = 1.0f; apl_loss(ssl_apl_new(c, "", &a), images_of(c)); expect_error(c, images_of(c), "must be in [0,1)", __LINE__);
+
+    r.image_size = SIDE;
+    c = open_context(1); r.segment = 3; randsac_loss(ssl_randsac_new(c, "", &r), images_of(c)); expect_error(c, images_of(c), "segments of 3 x 3", __LINE__);
+    c = open_context(1); r.segment = 4; randsac_loss(ssl_randsac_new(c, "", &r), images_of(c)); expect_error(c, images_of(c), "the first is never predicted", __LINE__);
+
+    c = open_context(1); s.temperature = -1.0f; s.vit.image_size = SIDE; s.vit.depth = 1; expect_error(c, ssl_nt_xent(ssl_reshape(images_of(c), 2, B, -1), ssl_reshape(images_of(c), 2, B, -1), -1.0f, SSL_NT_XENT_DEFAULT), "must be positive", __LINE__);
+    c = open_context(1); expect_error(c, ssl_simclr_loss(ssl_simclr_new(c, "", &s), ssl_input(c, pixel, 4, 1, 3, SIDE, SIDE), ssl_input(c, pixel, 4, 1, 3, SIDE, SIDE)), "N >= 2", __LINE__);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1) check_filter = argv[1];
+    make_images();
+    TEST(learns_eight_images);
+    TEST(gradient);
+    TEST(same_bits_for_any_threads);
+    TEST(no_allocation_in_a_steady_loop);
+    TEST(bad_settings);
+    return check_done();
+}
