@@ -1910,7 +1910,7 @@ SSL_HD static inline void ssl__philox(uint64_t seed, uint64_t stream, uint64_t i
 SSL_HD static inline float ssl__unit(uint32_t u) { return (float)(u >> 8) * (1.0f / 16777216.0f); } /* [0,1) */
 
 /* No kernel reads floating-point exception flags; told so, gcc vectorizes loops that select between values. */
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
 #  pragma GCC push_options
 #  pragma GCC optimize("no-trapping-math")
 #endif
@@ -3039,7 +3039,7 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #  undef SSL__SUFFIX
 #  undef SSL__ISA_NAME
 #endif
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
 #  pragma GCC pop_options
 #endif
 #endif /* part 1 */
