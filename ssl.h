@@ -7599,10 +7599,6 @@ static ssl_tensor *ssl__vit_embed(const char *at, const ssl_vit *v, ssl_tensor *
     pos = ssl__view(at, v->pos, v->cls ? d->dim : 0, 2, v->tokens, d->dim);
     return ssl_add_at(at, x, pos);
 }
-/* n rows [1,1,D] -> [B,1,D] */
-static ssl_tensor *ssl__repeat(const char *at, ssl_tensor *t, int batch, int tokens)
-{ return ssl_add_at(at, ssl_input_at(at, t->ctx, NULL, 3, batch, tokens, ssl__last(t)), t); }
-
 /* [B,T,D] -> [B,1+T,D] normed tokens of the encoder */
 static ssl_tensor *ssl__vit_encode(const char *at, const ssl_vit *v, ssl_tensor *x)
 {
@@ -7611,7 +7607,7 @@ static ssl_tensor *ssl__vit_encode(const char *at, const ssl_vit *v, ssl_tensor 
     if (v->ctx->status) return &v->ctx->nil;
     if (cls) {
         if (v->pos) cls = ssl_add_at(at, cls, ssl__view(at, v->pos, 0, 2, 1, v->d.dim));
-        both[0] = ssl__repeat(at, cls, x->dim[0], 1);
+        both[0] = ssl_expand_at(at, cls, 3, x->dim[0], 1, v->d.dim);
         both[1] = x;
         x = ssl_concat_at(at, 1, 2, both);
     }
@@ -8051,7 +8047,7 @@ static ssl_tensor *ssl__mae_decode(const char *at, const ssl_mae *m, ssl_tensor 
     ssl_tensor *x = ssl__lin(at, latent, &m->decoder_embed), *part[2], *all;
     int i;
     if (m->ctx->status) return &m->ctx->nil;
-    all = ssl__repeat(at, m->mask_token, x->dim[0], m->tokens);
+    all = ssl_expand_at(at, m->mask_token, 3, x->dim[0], m->tokens, dd);
     part[0] = ssl_slice_at(at, x, 1, 0, 1);
     part[1] = ssl_scatter_tokens_at(at, all, ssl_slice_at(at, x, 1, 1, 1 + m->keep), ids_keep);
     x = ssl_add_at(at, ssl_concat_at(at, 1, 2, part), ssl__view(at, m->decoder_pos, 0, 2, 1 + m->tokens, dd));
@@ -8157,7 +8153,7 @@ SSL_API ssl_tensor *ssl_mask_token_mae_loss_at(const char *at, const ssl_mask_to
     hidden = ssl_slice_ids_at(at, t->ids_shuffle, 0, n);
     if (hidden->dim[0] != B) hidden = ssl_repeat_ids_at(at, hidden, B);
     tokens = ssl_gather_tokens_at(at, m->mask_tokens, ssl_repeat_ids_at(at, t->token_index, 1));
-    tokens = ssl_add_at(at, ssl_input_at(at, c, NULL, 3, B, n, m->d.dim), tokens);
+    tokens = ssl_expand_at(at, tokens, 3, B, n, m->d.dim);
     x = ssl_scatter_tokens_at(at, ssl__lin(at, t->patches, &m->proj_enc), tokens, hidden);
     x = ssl_add_at(at, ssl__lin(at, ssl__mask_token_encode(at, m, x), &m->proj_dec), m->dec_pos);
     for (i = 0; i < m->d.decoder_depth; i++) x = ssl_block_forward_at(at, &m->decoder[i], x, NULL);
@@ -8349,7 +8345,7 @@ SSL_API ssl_tensor *ssl_randsac_loss_at(const char *at, const ssl_randsac *m, ss
     patches = ssl_patchify_at(at, images, m->d.patch, SSL_PATCH_ROW_COL_CHANNEL);
     pos = ssl__view(at, m->pos, 0, 2, m->tokens, m->d.dim);
     tokens = ssl_add_at(at, ssl__lin(at, patches, &m->in_proj), pos);
-    pos = ssl_add_at(at, ssl_input_at(at, c, NULL, 3, images->dim[0], m->tokens, m->d.dim), pos);
+    pos = ssl_expand_at(at, pos, 3, images->dim[0], m->tokens, m->d.dim);
     loss = m->d.segments == SSL_SEGMENTS_BLOB ? ssl__randsac_blobs(at, m, patches, tokens, pos, t) : ssl__randsac_squares(at, m, patches, tokens, pos, t);
     if (trace && !m->d.no_skip) t->memory = ssl_reshape_at(at, t->memory, 4, m->d.decoder_depth, images->dim[0], -1, m->d.dim);
     return loss;
