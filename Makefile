@@ -40,14 +40,23 @@ endif
 .PHONY: all demo test conformance bench cuda cuda-report test-cuda deps clean help
 all: $(PROGRAMS:%=$(B)/%)
 
-define program
-$(B)/%: $(1)/%.c $(NEEDS)
-	$$(CC) -std=c11 $$(FLAGS) $$< -o $$@ -lm -pthread
+# Tests and benchmarks look inside the library and compile their own copy, most tests with -O1; the examples link one.
+$(addprefix $(B)/,$(filter-out test_ops test_gemm,$(TESTS)) emu/test_ops emu/conformance): private CFLAGS += -O1
+$(B)/ssl.o: $(NEEDS)
+	$(CC) -std=c11 $(FLAGS) -DSSL_IMPLEMENTATION -x c -c ssl.h -o $@
+$(B)/%: examples/%.c $(B)/ssl.o $(NEEDS)
+	$(CC) -std=c11 $(FLAGS) -DSSL_NO_IMPLEMENTATION $< $(B)/ssl.o -o $@ -lm -pthread
+$(B)/%: tests/%.c $(NEEDS)
+	$(CC) -std=c11 $(FLAGS) $< -o $@ -lm -pthread
+$(B)/%: bench/%.c $(NEEDS)
+	$(CC) -std=c11 $(FLAGS) $< -o $@ -lm -pthread
+
+define cuda
 $(B)/cuda/%: $(1)/%.c ssl_cuda.cuh $(NEEDS)
 	@mkdir -p $$(@D)
-	$$(NVCC) -O3 -x cu $$(CUDA_ARCH) -Werror all-warnings -Xcompiler "$$(OPENMP)" $$(STB) -I. $$< -o $$@
+	$$(NVCC) -O2 -x cu $$(CUDA_ARCH) -Werror all-warnings -Xcompiler "$$(OPENMP)" $$(STB) -I. $$< -o $$@
 endef
-$(foreach dir,examples bench tests,$(eval $(call program,$(dir))))
+$(foreach dir,examples bench tests,$(eval $(call cuda,$(dir))))
 $(B)/emu/%: tests/%.c tests/cuda_emu.h ssl_cuda.cuh $(NEEDS) # the CUDA kernels as plain C++ on the host
 	@mkdir -p $(@D)
 	$(CXX) -x c++ -std=c++17 $(FLAGS) -DSSL_PORTABLE -include tests/cuda_emu.h $< -o $@ -lm -pthread

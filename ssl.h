@@ -1278,7 +1278,7 @@ SSL_API const char *ssl_note_find(const ssl_ctx *ctx, const char *key); /* NULL 
 /* =========================================================================================================
    IMPLEMENTATION, part 1: platform, context, kernel list.
    ========================================================================================================= */
-#if defined(SSL_IMPLEMENTATION) && !defined(SSL__PART)
+#if defined(SSL_IMPLEMENTATION) && !defined(SSL_NO_IMPLEMENTATION) && !defined(SSL__PART) /* NO_: one compiled copy is linked */
 #define SSL__PART 1
 #include <errno.h>
 #include <fcntl.h>

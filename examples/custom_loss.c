@@ -1,6 +1,8 @@
 /* cc -O2 -fopenmp -I. examples/custom_loss.c -lm -pthread   An objective and an op of one's own, differentiated for free. */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
+#include <math.h>
+#include <stdio.h>
 
 /* An op of one's own: y = sin x, dx += dy cos x. */
 static void sin_forward(ssl_tensor *y)

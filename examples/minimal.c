@@ -1,6 +1,7 @@
 /* cc -O2 -fopenmp -I. examples/minimal.c -lm -pthread   The shortest complete pre-training: a masked autoencoder. */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
+#include <stdio.h>
 
 int main(void)
 {
