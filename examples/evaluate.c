@@ -7,6 +7,7 @@
 typedef struct evaluate_desc {
     char checkpoint[WORD_SIZE], data[WORD_SIZE], test[WORD_SIZE];
     int protocol; /* 0 knn, 1 linear */
+    int features; /* 0 trained, 1 untrained, 2 pixels */
     int limit_images, threads, batch;
     ssl_knn_desc knn;
     ssl_probe_desc probe;
@@ -16,6 +17,7 @@ static const field evaluate_fields[] = {
     F(WORD, evaluate_desc, data, "labelled images to learn from (split train); as in pretrain --help; -: those of the checkpoint"),
     F(WORD, evaluate_desc, test, "labelled images to test on (split test); -: the same SPEC as data"),
     F_OF(evaluate_desc, protocol, "knn|linear", "k nearest neighbours, or a linear probe"),
+    F_OF(evaluate_desc, features, "trained|untrained|pixels", "untrained: the same network as it was before training; pixels: no network at all"),
     F(INTEGER, evaluate_desc, limit_images, "a random choice of so many training images; 0: all"),
     F(INTEGER, evaluate_desc, threads, "threads; 0: all cores"),
     F(INTEGER, evaluate_desc, batch, "images at a time; 0: 256"),
@@ -42,6 +44,7 @@ static void print_json(ssl_ctx *ctx, const evaluate_desc *d, const run *r, int n
     ssl_json_string(&j, "method", r->s.method->name);
     ssl_json_string(&j, "data", d->data);
     ssl_json_string(&j, "test", d->test);
+    ssl_json_string(&j, "features", d->features == 2 ? "pixels" : d->features ? "untrained" : "trained");
     ssl_json_string(&j, "protocol", d->protocol ? "linear" : "knn");
     ssl_json_number(&j, "train_images", n_train);
     ssl_json_number(&j, "test_images", n_test);
@@ -67,12 +70,12 @@ static void evaluate(run *r, const evaluate_desc *d, int json)
     spec.split = "test";
     spec.image_size = r->s.data.image_size;
     test = ssl_dataset_open_desc(r->ctx, d->test, &spec);
-    a = run_features(r, r->data, d->batch);
-    b = run_features(r, test, d->batch);
+    a = d->features == 2 ? ssl_features_pixels(r->data) : run_features(r, r->data, d->batch);
+    b = d->features == 2 ? ssl_features_pixels(test) : run_features(r, test, d->batch);
     s = d->protocol ? ssl_linear_probe(a, b, &d->probe) : ssl_knn(a, b, &d->knn);
     if (json) print_json(r->ctx, d, r, r->data->n, test->n, &s);
     else if (ssl_ok(r->ctx)) {
-        printf("%s, %s on %s, tested on %s: @1 %.2f%%  @3 %.2f%%  @5 %.2f%%", d->checkpoint, d->protocol ? "linear probe" : "k-NN", d->data, d->test, 100.0 * s.top1, 100.0 * s.top3,
+        printf("%s, %s, %s on %s, tested on %s: @1 %.2f%%  @3 %.2f%%  @5 %.2f%%", d->checkpoint, d->features == 2 ? "pixels" : d->features ? "untrained" : "trained", d->protocol ? "linear probe" : "k-NN", d->data, d->test, 100.0 * s.top1, 100.0 * s.top3,
                100.0 * s.top5);
         if (d->protocol) printf("  nll %.4f  (%d iterations%s)", s.nll, s.iterations, s.converged ? "" : ", not converged");
         printf("\n");
@@ -105,7 +108,7 @@ int main(int argc, char **argv)
     s.run.threads = d.threads;
     s.data.image_size = s.data.image_size ? s.data.image_size : s.augment.size;
     run_open(&r, &s, 0);
-    run_load(&r, d.checkpoint, 1);
+    if (d.features == 0) run_load(&r, d.checkpoint, 1); /* the seed alone gives the untrained weights again */
     evaluate(&r, &d, arguments_find(&args, "json") != NULL);
     return ssl_close(r.ctx) != 0;
 }
