@@ -2002,6 +2002,7 @@ SSL_HD static inline float ssl__dhuber(float d, float lim, float h) { return fab
    Every output is summed over k in the order of the blocks whatever mt and nt are: the same bits for any number of threads. */
 typedef struct ssl__gemm_kind { /* one way to multiply: an instruction set at a precision */
     int mr, nr;                 /* register tile */
+    int group;                  /* rows of op(a) packed at a time, a multiple of mr */
     int kr, kc;                 /* k is padded with zeros to a multiple of kr and cut into blocks of at most kc */
     int elem;                   /* bytes of a packed element */
     float pack_cost;            /* of packing one element, in multiply-adds */
@@ -2023,7 +2024,7 @@ typedef struct ssl__gemm_job {
     float *y;
     int64_t ldy, sy;
     const ssl__epilogue *ep;
-    int mt, nt, tiles_m, tiles_n, kc, blocks_k;
+    int mt, nt, group, tiles_m, tiles_n, kc, blocks_k;
     char *shared_b;             /* op(b) packed beforehand: [blocks_k][panel], or NULL */
 } ssl__gemm_job;
 
@@ -2034,18 +2035,28 @@ static size_t ssl__gemm_bytes(const ssl__gemm_job *g, int width) { return (size_
 static char *ssl__gemm_shared(const ssl__gemm_job *g, int kb, int j)
 { return g->shared_b + (size_t)kb * ssl__gemm_bytes(g, ssl__round_up(g->n, g->kind->nr)) + ssl__gemm_bytes(g, j); }
 
-/* Pack block kb of rows i0..i1 of op(a), of columns j0..j1 of op(b): one panel after the other. */
+/* Pack block kb of rows i0..i1 of op(a), of columns j0..j1 of op(b), 32 steps of k of one panel after the other: what lies
+   along the rows of the source is then read in order. */
+#define SSL__GEMM_PIECE 32
 static void ssl__gemm_pack_a(const ssl__gemm_job *g, const float *a, int kb, int i0, int i1, char *dst)
 {
     const int mr = g->kind->mr, kc = ssl__gemm_depth(g, kb);
-    for (a += (int64_t)kb * g->kc * g->aps; i0 < i1; i0 += mr, dst += ssl__gemm_bytes(g, mr))
-        g->kind->pack_a(SSL__MIN(mr, i1 - i0), kc, a + i0 * g->ars, g->ars, g->aps, dst);
+    int i, p;
+    a += (int64_t)kb * g->kc * g->aps;
+    for (p = 0; p == 0 || p < kc; p += SSL__GEMM_PIECE)
+        for (i = i0; i < i1; i += mr)
+            g->kind->pack_a(SSL__MIN(mr, i1 - i), SSL__MIN(SSL__GEMM_PIECE, kc - p), a + i * g->ars + p * g->aps, g->ars, g->aps,
+                            dst + ssl__gemm_bytes(g, i - i0) + (size_t)(p * mr * g->kind->elem));
 }
 static void ssl__gemm_pack_b(const ssl__gemm_job *g, const float *b, int kb, int j0, int j1, char *dst)
 {
     const int nr = g->kind->nr, kc = ssl__gemm_depth(g, kb);
-    for (b += (int64_t)kb * g->kc * g->bps; j0 < j1; j0 += nr, dst += ssl__gemm_bytes(g, nr))
-        g->kind->pack_b(SSL__MIN(nr, j1 - j0), kc, b + j0 * g->bcs, g->bcs, g->bps, dst);
+    int j, p;
+    b += (int64_t)kb * g->kc * g->bps;
+    for (p = 0; p == 0 || p < kc; p += SSL__GEMM_PIECE)
+        for (j = j0; j < j1; j += nr)
+            g->kind->pack_b(SSL__MIN(nr, j1 - j), SSL__MIN(SSL__GEMM_PIECE, kc - p), b + j * g->bcs + p * g->bps, g->bcs, g->bps,
+                            dst + ssl__gemm_bytes(g, j - j0) + (size_t)(p * nr * g->kind->elem));
 }
 static void ssl__gemm_share_chunk(void *arg, int chunk, int thread)
 {
@@ -2096,27 +2107,32 @@ static void ssl__gemm_chunk(void *arg, int chunk, int thread)
     const int i0 = chunk % g->tiles_m * g->mt, i1 = SSL__MIN(g->m, i0 + g->mt);
     const int j0 = chunk / g->tiles_m % g->tiles_n * g->nt, j1 = SSL__MIN(g->n, j0 + g->nt);
     const int s = chunk / g->tiles_m / g->tiles_n;
-    const size_t a_bytes = ssl__gemm_bytes(g, g->mt), b_bytes = g->shared_b ? 0 : ssl__gemm_bytes(g, g->nt);
+    const size_t a_bytes = ssl__gemm_bytes(g, g->group), b_bytes = g->shared_b ? 0 : ssl__gemm_bytes(g, g->nt);
     char *pa = (char *)ssl__scratch(g->c, thread, a_bytes + b_bytes), *pb = pa + a_bytes;
-    int kb;
+    float *y = g->y + s * g->sy + j0;
+    int kb, i;
     if (!pa) return;
     if (g->kind->begin) g->kind->begin();
     for (kb = 0; kb < g->blocks_k; kb++) {
+        const int kc = ssl__round_up(ssl__gemm_depth(g, kb), g->kind->kr);
         if (g->shared_b) pb = ssl__gemm_shared(g, kb, j0);
         else ssl__gemm_pack_b(g, g->b + s * g->sb, kb, j0, j1, pb);
-        ssl__gemm_pack_a(g, g->a + s * g->sa, kb, i0, i1, pa);
-        ssl__gemm_block(g, ssl__round_up(ssl__gemm_depth(g, kb), g->kind->kr), pa, pb, g->y + s * g->sy + i0 * g->ldy + j0,
-                        i1 - i0, j1 - j0, g->add || kb);
+        for (i = i0; i < i1; i += g->group) {
+            const int end = SSL__MIN(i1, i + g->group);
+            ssl__gemm_pack_a(g, g->a + s * g->sa, kb, i, end, pa);
+            ssl__gemm_block(g, kc, pa, pb, y + i * g->ldy, end - i, j1 - j0, g->add || kb);
+            if (g->ep && kb == g->blocks_k - 1) ssl__gemm_finish(g, s, i, end, j0, j1);
+        }
     }
     if (g->kind->end) g->kind->end();
-    if (g->ep) ssl__gemm_finish(g, s, i0, i1, j0, j1);
 }
 
-/* Choose mt x nt, at most 16 panels by 512: the least rounds(tiles / threads) x (mt nt + cost of packing mt + nt). */
+/* Choose mt x nt, at most SSL__GEMM_L2 floats of y: the least rounds(tiles / threads) x (mt nt + cost of packing mt + nt). */
+#define SSL__GEMM_L2 (192 * 1024)
 static void ssl__gemm_plan(ssl__gemm_job *g, int batch)
 {
     const int mr = g->kind->mr, nr = g->kind->nr, threads = g->c->n_threads;
-    const int rows = SSL__MIN(g->m, 16 * mr), cols = SSL__MIN(g->n, 512);
+    const int cols = SSL__MIN(g->n, 1024), rows = SSL__MIN(g->m, SSL__MIN(48 * mr, SSL__MAX(mr, SSL__GEMM_L2 / cols)));
     float best = 0.0f;
     int a, b;
     for (a = 1; a <= 8; a++)
@@ -2145,6 +2161,7 @@ static void ssl__gemm_run(ssl_ctx *c, const ssl__gemm_kind *kind, int ta, int tb
     g.blocks_k = SSL__MAX(1, ssl__ceil_div(k, kind->kc));
     g.kc = ssl__round_up(SSL__MAX(1, ssl__ceil_div(k, g.blocks_k)), kind->kr);
     ssl__gemm_plan(&g, batch);
+    g.group = ta ? g.mt : SSL__MIN(g.mt, kind->group); /* rows of a transposed a lie side by side: read them all at once */
     if (batch == 1 && g.tiles_m > 2) {
         g.shared_b = (char *)ssl__scratch(c, -1, (size_t)g.blocks_k * ssl__gemm_bytes(&g, ssl__round_up(n, kind->nr)));
         if (g.shared_b) ssl__parallel(c, ssl__ceil_div(n, kind->nr), ssl__gemm_share_chunk, &g);
@@ -3330,9 +3347,9 @@ static void SSL__K(gemm_finish)(int rows, int cols, const ssl__epilogue *ep, int
     }
 }
 
-static const ssl__gemm_kind SSL__K(gemm_f32) = { SSL__MR, SSL__NR, 1, 256, 4, 16.0f, SSL__K(gemm_pack_a), SSL__K(gemm_pack_b),
+static const ssl__gemm_kind SSL__K(gemm_f32) = { SSL__MR, SSL__NR, 48, 1, 256, 4, 16.0f, SSL__K(gemm_pack_a), SSL__K(gemm_pack_b),
                                                  SSL__K(gemm_tile), NULL, NULL, SSL__K(gemm_finish) };
-static const ssl__gemm_kind SSL__K(gemm_bf16) = { SSL__MR, SSL__NR, 1, 256, 4, 24.0f, SSL__K(gemm_round_a), SSL__K(gemm_round_b),
+static const ssl__gemm_kind SSL__K(gemm_bf16) = { SSL__MR, SSL__NR, 48, 1, 256, 4, 24.0f, SSL__K(gemm_round_a), SSL__K(gemm_round_b),
                                                   SSL__K(gemm_tile), NULL, NULL, SSL__K(gemm_finish) };
 
 #if SSL__PASS == 2 && defined(SSL__AMX)
@@ -3476,9 +3493,9 @@ SSL__AMX_FN void ssl__amx_pack_b_bf16(int cols, int kc, const float *src, int64_
 SSL__AMX_FN void ssl__amx_pack_a_high(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst) { ssl__amx_pack(0, 1, rows, kc, src, rs, ps, dst); }
 SSL__AMX_FN void ssl__amx_pack_b_high(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst) { ssl__amx_pack(1, 1, cols, kc, src, cs, ps, dst); }
 
-static const ssl__gemm_kind ssl__amx_bf16 = { 32, 32, SSL__AMX_KR, 512, 2, 256.0f, ssl__amx_pack_a_bf16, ssl__amx_pack_b_bf16,
+static const ssl__gemm_kind ssl__amx_bf16 = { 32, 32, 64, SSL__AMX_KR, 512, 2, 256.0f, ssl__amx_pack_a_bf16, ssl__amx_pack_b_bf16,
                                               ssl__amx_tile_bf16, ssl__amx_begin, ssl__amx_end, SSL__K(gemm_finish) };
-static const ssl__gemm_kind ssl__amx_high = { 32, 32, SSL__AMX_KR, 256, 4, 128.0f, ssl__amx_pack_a_high, ssl__amx_pack_b_high,
+static const ssl__gemm_kind ssl__amx_high = { 32, 32, 64, SSL__AMX_KR, 256, 4, 128.0f, ssl__amx_pack_a_high, ssl__amx_pack_b_high,
                                               ssl__amx_tile_high, ssl__amx_begin, ssl__amx_end, SSL__K(gemm_finish) };
 #endif
 
