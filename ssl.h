@@ -2127,12 +2127,13 @@ static void ssl__gemm_chunk(void *arg, int chunk, int thread)
     if (g->kind->end) g->kind->end();
 }
 
-/* Choose mt x nt, at most SSL__GEMM_L2 floats of y: the least rounds(tiles / threads) x (mt nt + cost of packing mt + nt). */
-#define SSL__GEMM_L2 (192 * 1024)
+/* Choose mt x nt so that a block of b and the tile of y are at most SSL__GEMM_L2 bytes each: the least rounds(tiles / threads) x (mt nt + cost of packing mt + nt). */
+#define SSL__GEMM_L2 (768 * 1024)
 static void ssl__gemm_plan(ssl__gemm_job *g, int batch)
 {
     const int mr = g->kind->mr, nr = g->kind->nr, threads = g->c->n_threads;
-    const int cols = SSL__MIN(g->n, 1024), rows = SSL__MIN(g->m, SSL__MIN(48 * mr, SSL__MAX(mr, SSL__GEMM_L2 / cols)));
+    const int cols = SSL__MIN(g->n, SSL__GEMM_L2 / (g->kind->kc * g->kind->elem));
+    const int rows = SSL__MIN(g->m, SSL__MIN(48 * mr, SSL__MAX(mr, SSL__GEMM_L2 / (4 * cols))));
     float best = 0.0f;
     int a, b;
     for (a = 1; a <= 8; a++)
@@ -3369,6 +3370,8 @@ SSL__AMX_FN void ssl__amx_end(void) { _tile_release(); }
 SSL__AMX_FN void ssl__amx_load_y(const float *y, int64_t ldy, int add) /* tiles 0..3 = y[32,32] or 0 */
 {
     const size_t row = (size_t)ldy * sizeof(float);
+    int r;
+    for (r = 0; r < 32 && !add; r++) { SSL__PREFETCH_W(y + r * ldy); SSL__PREFETCH_W(y + r * ldy + 16); } /* tile stores wait for their lines */
     if (!add) { _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3); return; }
     _tile_loadd(0, y, row);
     _tile_loadd(1, y + 16, row);
@@ -3493,9 +3496,9 @@ SSL__AMX_FN void ssl__amx_pack_b_bf16(int cols, int kc, const float *src, int64_
 SSL__AMX_FN void ssl__amx_pack_a_high(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst) { ssl__amx_pack(0, 1, rows, kc, src, rs, ps, dst); }
 SSL__AMX_FN void ssl__amx_pack_b_high(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst) { ssl__amx_pack(1, 1, cols, kc, src, cs, ps, dst); }
 
-static const ssl__gemm_kind ssl__amx_bf16 = { 32, 32, 64, SSL__AMX_KR, 512, 2, 256.0f, ssl__amx_pack_a_bf16, ssl__amx_pack_b_bf16,
+static const ssl__gemm_kind ssl__amx_bf16 = { 32, 32, 32, SSL__AMX_KR, 256, 2, 256.0f, ssl__amx_pack_a_bf16, ssl__amx_pack_b_bf16,
                                               ssl__amx_tile_bf16, ssl__amx_begin, ssl__amx_end, SSL__K(gemm_finish) };
-static const ssl__gemm_kind ssl__amx_high = { 32, 32, 64, SSL__AMX_KR, 256, 4, 128.0f, ssl__amx_pack_a_high, ssl__amx_pack_b_high,
+static const ssl__gemm_kind ssl__amx_high = { 32, 32, 32, SSL__AMX_KR, 256, 4, 128.0f, ssl__amx_pack_a_high, ssl__amx_pack_b_high,
                                               ssl__amx_tile_high, ssl__amx_begin, ssl__amx_end, SSL__K(gemm_finish) };
 #endif
 
