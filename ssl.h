@@ -6807,13 +6807,15 @@ static int ssl__attn_check(const char *at, ssl__attn_form form, ssl_tensor *cons
         fit = fit && in[i]->ndim == 3 && in[i]->dim[0] == in[0]->dim[0] && in[i]->dim[2] == row[i] * width;
     }
     if (!fit) {
-        ssl__fail(c, SSL_E_SHAPE, at, "%s: given %s, %s, %s: %s", op, ssl__shape(in[0], s1), ssl__shape(in[1], s2), ssl__shape(in[2], s3), ssl__attn_forms[form].need);
+        ssl__fail(c, SSL_E_SHAPE, at, "%s: given %s%s%s%s%s: %s", op, ssl__shape(in[0], s1), in[1] != in[0] ? ", " : "", in[1] != in[0] ? ssl__shape(in[1], s2) : "",
+                  in[2] != in[1] ? ", " : "", in[2] != in[1] ? ssl__shape(in[2], s3) : "", ssl__attn_forms[form].need);
         return 0;
     }
     if (heads < 1 || width % heads) {
         ssl__fail(c, SSL_E_SHAPE, at, "%s: q%s with %d heads: the number of heads must divide the width %d", op, ssl__shape(in[0], s1), heads, width);
         return 0;
     }
+    if (!(scale >= 0.0f)) { ssl__fail(c, SSL_E_ARG, at, "%s: scale %g: it must be positive, or 0 for 1 / sqrt(width of a head)", op, (double)scale); return 0; }
     memset(a, 0, sizeof *a);
     a->B = in[0]->dim[0]; a->H = heads; a->Tq = in[0]->dim[1]; a->Tk = in[1]->dim[1]; a->d = width / heads;
     a->sq = row[0] * width; a->sk = row[1] * width; a->sv = row[2] * width;

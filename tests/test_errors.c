@@ -148,6 +148,24 @@ static void test_norms_and_losses(void)
     MISUSE(ssl_mse(f2(4, 10), f2(4, 9)), "ssl_mse", "a[4,10]", "b[4,9]");
     MISUSE(ssl_l1(f2(4, 10), i2(4, 10, 0)), "ssl_l1", "b[4,10]", "I32");
     MISUSE(ssl_smooth_l1(f1(4), f1(4), -1.0f), "ssl_smooth_l1", "beta -1", "");
+    MISUSE(ssl_cosine_similarity(f2(4, 10), f2(5, 10)), "ssl_cosine_similarity", "a[4,10]", "b[5,10]");
+}
+static void test_attention(void)
+{
+    MISUSE(ssl_attention(f3(2, 5, 18), f3(2, 5, 18), f3(2, 5, 18), 4, 0.0f, NULL, 0), "ssl_attention", "q[2,5,18]", "4 heads");
+    MISUSE(ssl_attention(f3(2, 5, 16), f3(2, 5, 16), f3(2, 5, 16), 0, 0.0f, NULL, 0), "ssl_attention", "q[2,5,16]", "0 heads");
+    MISUSE(ssl_attention(f3(2, 5, 16), f3(2, 7, 16), f3(2, 6, 16), 4, 0.0f, NULL, 0), "ssl_attention", "[2,7,16]", "[2,6,16]");
+    MISUSE(ssl_attention(f3(2, 5, 16), f3(3, 7, 16), f3(3, 7, 16), 4, 0.0f, NULL, 0), "ssl_attention", "[2,5,16]", "[3,7,16]");
+    MISUSE(ssl_attention(f3(2, 5, 16), f2(5, 16), f2(5, 16), 4, 0.0f, NULL, 0), "ssl_attention", "[5,16]", "[B,Tk,D]");
+    MISUSE(ssl_attention(f3(2, 5, 16), f3(2, 7, 16), f3(2, 7, 16), 4, 0.0f, f2(5, 5), 0), "ssl_attention", "mask[5,5]", "F32 [5,7]");
+    MISUSE(ssl_attention(f3(2, 5, 16), f3(2, 7, 16), f3(2, 7, 16), 4, 0.0f, i2(5, 7, 0), 0), "ssl_attention", "mask[5,7]", "I32");
+    MISUSE(ssl_attention(f3(2, 5, 16), f3(2, 7, 16), f3(2, 7, 16), 4, 0.0f, f3(2, 5, 7), 0), "ssl_attention", "mask[2,5,7]", "U8 [5,7] or [2,5,7]");
+    MISUSE(ssl_attention(f3(2, 5, 16), f3(2, 5, 16), f3(2, 5, 16), 4, -1.0f, NULL, 0), "ssl_attention", "scale -1", "");
+    MISUSE(ssl_attention(f3(2, 5, 16), i2(5, 16, 0), f3(2, 5, 16), 4, 0.0f, NULL, 0), "ssl_attention", "[5,16]", "I32");
+    MISUSE(ssl_attention_packed(f3(2, 5, 47), 4, 0.0f, NULL, 0), "ssl_attention_packed", "[2,5,47]", "[B,T,3D]");
+    MISUSE(ssl_attention_packed(f3(2, 5, 48), 3, 0.0f, NULL, 0), "ssl_attention_packed", "[2,5,48]", "3 heads");
+    MISUSE(ssl_attention_kv(f3(2, 5, 16), f3(2, 7, 16), 4, 0.0f, NULL, 0), "ssl_attention_kv", "[2,7,16]", "[B,Tk,2D]");
+    MISUSE(ssl_attention_weights(f3(2, 5, 16), f3(2, 7, 15), 4, 0.0f, NULL, 0), "ssl_attention_weights", "[2,7,15]", "");
 }
 static void test_images(void)
 {
@@ -202,6 +220,7 @@ int main(int argc, char **argv)
     TEST(shapes);
     TEST(tokens);
     TEST(norms_and_losses);
+    TEST(attention);
     TEST(images);
     TEST(resnet);
     return check_done();

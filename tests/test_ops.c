@@ -10,6 +10,7 @@
  *           k     0.3 to 2.3 and either sign, for ops with a kink at 0
  *           d     different by at least 4/n   i7  I32 in 0..6          t7  the same, every third one -100
  *           s7    I32 rows without repetition in 0..6                  m   U8 0 or 1, the first of a row 0
+ *           b     U8 0 or 1, every third row all 1
  *   op      the result, made of in[0], in[1] ...
  *   oracle  statements that give y its shape and its values from in[0], in[1] ..., in double precision
  * Values and gradients may differ by tolerance x max(1, largest magnitude).
@@ -396,6 +397,131 @@ static ssl_tensor *frozen_batch_norm(ssl_tensor **in) /* evaluation: running sta
     return y;
 }
 
+/* ---- norms, losses, attention ---- */
+static int last_axis(const array *x) { return x->dim[x->ndim - 1]; }
+static void layer_norm(const array *x, const array *w, const array *b, double eps, array *y)
+{
+    const int n = last_axis(x);
+    int64_t i;
+    int j;
+    shape(y, x->ndim, x->dim);
+    for (i = 0; i < x->n; i += n) {
+        double mean = 0.0, var = 0.0;
+        for (j = 0; j < n; j++) mean += x->x[i + j] / n;
+        for (j = 0; j < n; j++) var += (x->x[i + j] - mean) * (x->x[i + j] - mean) / n;
+        for (j = 0; j < n; j++) y->x[i + j] = (x->x[i + j] - mean) / sqrt(var + eps) * (w ? w->x[j] : 1.0) + (b ? b->x[j] : 0.0);
+    }
+}
+static void softmax(const array *x, int take_log, array *y)
+{
+    const int n = last_axis(x);
+    int64_t i;
+    int j;
+    shape(y, x->ndim, x->dim);
+    for (i = 0; i < x->n; i += n) {
+        double sum = 0.0;
+        for (j = 0; j < n; j++) sum += exp(x->x[i + j]);
+        for (j = 0; j < n; j++) y->x[i + j] = take_log ? x->x[i + j] - log(sum) : exp(x->x[i + j]) / sum;
+    }
+}
+static void cosine(const array *a, const array *b, array *y)
+{
+    const int n = last_axis(a);
+    int64_t i;
+    int j;
+    shape(y, a->ndim > 1 ? a->ndim - 1 : 1, a->dim);
+    if (a->ndim == 1) y->dim[0] = 1, y->n = 1;
+    for (i = 0; i < a->n; i += n) {
+        double dot = 0.0, aa = 0.0, bb = 0.0;
+        for (j = 0; j < n; j++) { dot += a->x[i + j] * b->x[i + j]; aa += a->x[i + j] * a->x[i + j]; bb += b->x[i + j] * b->x[i + j]; }
+        y->x[i / n] = dot / sqrt(aa * bb);
+    }
+}
+static void l2_normalize(const array *x, double eps, array *y)
+{
+    const int n = last_axis(x);
+    int64_t i;
+    int j;
+    shape(y, x->ndim, x->dim);
+    for (i = 0; i < x->n; i += n) {
+        double s = 0.0;
+        for (j = 0; j < n; j++) s += x->x[i + j] * x->x[i + j];
+        for (j = 0; j < n; j++) y->x[i + j] = x->x[i + j] / fmax(sqrt(s), eps);
+    }
+}
+static void cross_entropy(const array *x, const array *target, double smoothing, array *y)
+{
+    const int n = last_axis(x);
+    int64_t i, count = 0;
+    array p;
+    int j;
+    shape3(y, 1, 0, 0);
+    softmax(x, 1, &p);
+    for (i = 0; i < target->n; i++) {
+        if (target->x[i] < 0.0) continue;
+        count++;
+        for (j = 0; j < n; j++) y->x[0] -= (smoothing / n + (j == (int)target->x[i] ? 1.0 - smoothing : 0.0)) * p.x[i * n + j];
+    }
+    if (count) y->x[0] /= (double)count;
+    free(p.x);
+}
+#define PAIR_MEAN(value) /* y = mean of value(d), d = a - b */                                                 \
+    do {                                                                                                       \
+        int64_t i;                                                                                             \
+        shape3(y, 1, 0, 0);                                                                                    \
+        for (i = 0; i < in[0].n; i++) { const double d = in[0].x[i] - in[1].x[i]; y->x[0] += (value) / (double)in[0].n; } \
+    } while (0)
+
+static int heads_of(int width) { return width % 3 == 0 ? 3 : width % 2 == 0 ? 2 : 1; }
+typedef struct head { const array *a; int row, begin; } head; /* D columns of each row of a, from column begin on */
+static double head_dot(const head *p, int b, int i, const head *q, int j, int h, int d)
+{
+    const int T = p->a->dim[1], S = q->a->dim[1];
+    double s = 0.0;
+    int e;
+    for (e = h * d; e < (h + 1) * d; e++)
+        s += p->a->x[((int64_t)b * T + i) * p->row + p->begin + e] * q->a->x[((int64_t)b * S + j) * q->row + q->begin + e];
+    return s;
+}
+static double mask_at(const array *mask, int b, int i, int j) /* what is added to a score */
+{
+    const int64_t at = mask ? ((mask->ndim == 3 ? (int64_t)b * mask->dim[1] : 0) + i) * last_axis(mask) + j : 0;
+    if (!mask) return 0.0;
+    if (mask->kind == 'm' || mask->kind == 'b') return mask->x[at] != 0.0 ? -HUGE_VAL : 0.0;
+    return mask->x[at];
+}
+static void attend(const head *q, const head *k, const head *v, int D, double scale, const array *mask, int causal, array *y) /* v NULL: the weights */
+{
+    const int B = q->a->dim[0], Tq = q->a->dim[1], Tk = k->a->dim[1], H = heads_of(D), d = D / H;
+    double *p = (double *)calloc((size_t)Tk, sizeof *p);
+    int b, h, i, j, e;
+    if (v) shape3(y, B, Tq, D);
+    else shape4(y, B, H, Tq, Tk);
+    for (b = 0; b < B; b++) for (h = 0; h < H; h++) for (i = 0; i < Tq; i++) {
+        double sum = 0.0;
+        for (j = 0; j < Tk; j++) {
+            p[j] = causal && j > i ? 0.0 : exp((scale > 0.0 ? scale : 1.0 / sqrt(d)) * head_dot(q, b, i, k, j, h, d) + mask_at(mask, b, i, j));
+            sum += p[j];
+        }
+        for (j = 0; j < Tk && sum > 0.0; j++) {
+            if (!v) y->x[((b * H + h) * Tq + i) * (int64_t)Tk + j] = p[j] / sum;
+            else for (e = h * d; e < (h + 1) * d; e++) y->x[((int64_t)b * Tq + i) * D + e] += p[j] / sum * v->a->x[((int64_t)b * Tk + j) * v->row + v->begin + e];
+        }
+    }
+    free(p);
+}
+static head whole(const array *a) { head p; p.a = a; p.row = a->dim[2]; p.begin = 0; return p; }
+static head third(const array *a, int n, int of) { head p; p.a = a; p.row = a->dim[2]; p.begin = n * (a->dim[2] / of); return p; }
+static void attention(const array *q, const array *k, const array *v, double scale, const array *mask, int causal, array *y)
+{ const head hq = whole(q), hk = whole(k), hv = whole(v); attend(&hq, &hk, &hv, q->dim[2], scale, mask, causal, y); }
+static void attention_packed(const array *x, const array *mask, int causal, array *y)
+{ const head q = third(x, 0, 3), k = third(x, 1, 3), v = third(x, 2, 3); attend(&q, &k, &v, x->dim[2] / 3, 0.0, mask, causal, y); }
+static void attention_kv(const array *x, const array *kv, array *y)
+{ const head q = whole(x), k = third(kv, 0, 2), v = third(kv, 1, 2); attend(&q, &k, &v, x->dim[2], 0.0, NULL, 0, y); }
+static void attention_weights(const array *q, const array *k, const array *mask, int causal, array *y)
+{ const head hq = whole(q), hk = whole(k); attend(&hq, &hk, NULL, q->dim[2], 0.0, mask, causal, y); }
+#define HEADS heads_of(in[0]->dim[2])
+
 #define ELEMENTWISE(R)                                                                                         \
     R(relu, 0, "k:1 | k:3x65 | k:257x65", ssl_relu(in[0]), MAP(x > 0.0 ? x : 0.0))                             \
     R(gelu, 1e-6, "1 | 3x65 | 257x65", ssl_gelu(in[0]), MAP(gelu(x)))                                          \
@@ -494,7 +620,45 @@ static ssl_tensor *frozen_batch_norm(ssl_tensor **in) /* evaluation: running sta
     R(batch_norm_relu, 1e-5, "65x3 3 3 65x3 | 3x65x5x7 65 65 3x65x5x7", ssl_batch_norm_relu(in[0], in[1], in[2], NULL, NULL, 0.1f, 1e-5f, in[3]), standardize(&in[0], 0, &in[1], &in[2], NULL, NULL, &in[3], y)) \
     R(group_norm, 1e-5, "1x3x2x2 3 3 | 3x66x5x7 66 66 | 5x3 3 3", ssl_group_norm(in[0], in[0]->ndim == 2 ? 1 : 3, in[1], in[2], 1e-5f), standardize(&in[0], in[0].ndim == 2 ? 1 : 3, &in[1], &in[2], NULL, NULL, NULL, y))
 
-#define ROWS(R) ELEMENTWISE(R) PRODUCTS(R) BROADCAST(R) REDUCE(R) SHAPES(R) TOKENS(R) CONVOLUTION(R)
+#define NORMS(R)                                                                                               \
+    R(layer_norm, 1e-5, "2 2 2 | 3x65 65 65 | 2x33x257 257 257 | 700x17 17 17", ssl_layer_norm(in[0], in[1], in[2], 1e-5f), layer_norm(&in[0], &in[1], &in[2], 1e-5, y)) \
+    R(layer_norm_plain, 1e-5, "1 | 3x65", ssl_layer_norm(in[0], NULL, NULL, 1e-6f), layer_norm(&in[0], NULL, NULL, 1e-6, y)) \
+    R(layer_norm_weight, 1e-5, "5x3x65 65", ssl_layer_norm(in[0], in[1], NULL, 1e-5f), layer_norm(&in[0], &in[1], NULL, 1e-5, y)) \
+    R(softmax, 1e-6, "1 | 3x65 | 2x33x257 | 1000x17", ssl_softmax(in[0]), softmax(&in[0], 0, y))               \
+    R(log_softmax, 2e-6, "1 | 3x65 | 2x33x257 | 1000x17", ssl_log_softmax(in[0]), softmax(&in[0], 1, y))       \
+    R(l2_normalize, 1e-6, "p:1 | 3x65 | 2x33x257", ssl_l2_normalize(in[0], 1e-12f), l2_normalize(&in[0], 1e-12, y)) \
+    R(l2_normalize_short, 1e-6, "3x5", ssl_l2_normalize(in[0], 100.0f), l2_normalize(&in[0], 100.0, y))        \
+    R(cosine_similarity, 2e-6, "65 65 | 3x65 3x65 | 2x33x257 2x33x257", ssl_cosine_similarity(in[0], in[1]), cosine(&in[0], &in[1], y))
+
+#define LOSSES(R)                                                                                              \
+    R(cross_entropy, 2e-6, "1x1 i1:1 | 7 i7:1 | 65x7 t7:65 | 3x33x257 t257:3x33", ssl_cross_entropy(in[0], in[1], 0.0f), cross_entropy(&in[0], &in[1], 0.0, y)) \
+    R(cross_entropy_smooth, 2e-6, "65x7 i7:65 | 3x33x257 t257:3x33", ssl_cross_entropy(in[0], in[1], 0.2f), cross_entropy(&in[0], &in[1], (double)0.2f, y)) \
+    R(mse, 2e-6, "1 1 | 3x65 3x65 | 257x65 257x65", ssl_mse(in[0], in[1]), PAIR_MEAN(d * d))                   \
+    R(l1, 2e-6, "k:3x65 k:3x65 | k:257x65 k:257x65", ssl_l1(in[0], in[1]), PAIR_MEAN(fabs(d)))                 \
+    R(smooth_l1, 2e-6, "3x65 3x65 | 257x65 257x65", ssl_smooth_l1(in[0], in[1], 0.5f), PAIR_MEAN(fabs(d) < 0.5 ? d * d : fabs(d) - 0.25))
+
+#define SELF "1x1x1 1x1x1 1x1x1 | 3x5x6 3x5x6 3x5x6 | 2x17x81 2x17x81 2x17x81 | 1x65x192 1x65x192 1x65x192 | 1x197x33 1x197x33 1x197x33"
+#define CROSS "1x1x2 1x9x2 1x9x2 | 2x66x27 2x3x27 2x3x27 | 2x33x32 2x130x32 2x130x32 | 1x130x5 1x300x5 1x300x5"
+#define SHARED(kind) "3x5x6 3x5x6 3x5x6 " kind "5x5 | 2x17x27 2x33x27 2x33x27 " kind "17x33 | 2x130x8 2x65x8 2x65x8 " kind "130x65"
+#define OWN(kind) "3x5x6 3x5x6 3x5x6 " kind "3x5x5 | 2x130x8 2x65x8 2x65x8 " kind "2x130x65"
+#define ATTENTION(R)                                                                                           \
+    R(attention, 1e-5, SELF, ssl_attention(in[0], in[1], in[2], HEADS, 0.0f, NULL, 0), attention(&in[0], &in[1], &in[2], 0.0, NULL, 0, y)) \
+    R(attention_cross, 1e-5, CROSS, ssl_attention(in[0], in[1], in[2], HEADS, 0.0f, NULL, 0), attention(&in[0], &in[1], &in[2], 0.0, NULL, 0, y)) \
+    R(attention_scale, 1e-5, "2x17x27 2x33x27 2x33x27", ssl_attention(in[0], in[1], in[2], HEADS, 0.125f, NULL, 0), attention(&in[0], &in[1], &in[2], 0.125, NULL, 0, y)) \
+    R(attention_causal, 1e-5, SELF " | " CROSS, ssl_attention(in[0], in[1], in[2], HEADS, 0.0f, NULL, 1), attention(&in[0], &in[1], &in[2], 0.0, NULL, 1, y)) \
+    R(attention_mask, 1e-5, SHARED("m:"), ssl_attention(in[0], in[1], in[2], HEADS, 0.0f, in[3], 0), attention(&in[0], &in[1], &in[2], 0.0, &in[3], 0, y)) \
+    R(attention_mask_causal, 1e-5, SHARED("m:"), ssl_attention(in[0], in[1], in[2], HEADS, 0.0f, in[3], 1), attention(&in[0], &in[1], &in[2], 0.0, &in[3], 1, y)) \
+    R(attention_mask_own, 1e-5, OWN("m:"), ssl_attention(in[0], in[1], in[2], HEADS, 0.0f, in[3], 0), attention(&in[0], &in[1], &in[2], 0.0, &in[3], 0, y)) \
+    R(attention_blocked, 1e-5, SHARED("b:") " | " OWN("b:"), ssl_attention(in[0], in[1], in[2], HEADS, 0.0f, in[3], 0), attention(&in[0], &in[1], &in[2], 0.0, &in[3], 0, y)) \
+    R(attention_add, 1e-5, SHARED(""), ssl_attention(in[0], in[1], in[2], HEADS, 0.0f, in[3], 0), attention(&in[0], &in[1], &in[2], 0.0, &in[3], 0, y)) \
+    R(attention_add_causal, 1e-5, SHARED(""), ssl_attention(in[0], in[1], in[2], HEADS, 0.0f, in[3], 1), attention(&in[0], &in[1], &in[2], 0.0, &in[3], 1, y)) \
+    R(attention_one, 1e-5, "3x5x6 | 1x66x27", ssl_attention(in[0], in[0], in[0], HEADS, 0.0f, NULL, 0), attention(&in[0], &in[0], &in[0], 0.0, NULL, 0, y)) \
+    R(attention_packed, 1e-5, "1x1x3 | 3x5x18 | 2x65x576 | 3x49x81", ssl_attention_packed(in[0], heads_of(in[0]->dim[2] / 3), 0.0f, NULL, 0), attention_packed(&in[0], NULL, 0, y)) \
+    R(attention_packed_mask, 1e-5, "3x5x18 m:5x5 | 2x130x24 130x130", ssl_attention_packed(in[0], heads_of(in[0]->dim[2] / 3), 0.0f, in[1], 1), attention_packed(&in[0], &in[1], 1, y)) \
+    R(attention_kv, 1e-5, "3x5x6 3x9x12 | 2x33x32 2x130x64", ssl_attention_kv(in[0], in[1], HEADS, 0.0f, NULL, 0), attention_kv(&in[0], &in[1], y)) \
+    R(attention_weights, 1e-6, "3x5x6 3x9x6 b:5x9 | 2x130x8 2x65x8 m:2x130x65", ssl_attention_weights(in[0], in[1], HEADS, 0.0f, in[2], 1), attention_weights(&in[0], &in[1], &in[2], 1, y))
+
+#define ROWS(R) NORMS(R) LOSSES(R) ATTENTION(R) ELEMENTWISE(R) PRODUCTS(R) BROADCAST(R) REDUCE(R) SHAPES(R) TOKENS(R) CONVOLUTION(R)
 
 typedef struct row {
     const char *name;
@@ -537,6 +701,7 @@ static void fill(array *a, ssl_rng *r, int limit)
         if (a->kind == 'd') v = 4.0 * (double)i / (double)a->n - 2.0;
         if (a->kind == 'i' || a->kind == 't') v = a->kind == 't' && i % 3 == 2 ? -100.0 : floor(u * limit);
         if (a->kind == 'm') v = i % last != 0 && u < 0.3;
+        if (a->kind == 'b') v = i / last % 3 == 1 || u < 0.3;
         a->x[i] = (double)(float)v;
     }
     if (a->kind == 'd') shuffle(a->x, (int)a->n, r);
@@ -569,7 +734,7 @@ static const char *parse(const char *text, array *a, ssl_rng *r)
     fill(a, r, limit);
     return text;
 }
-static ssl_dtype type_of(const array *a) { return a->kind == 'i' || a->kind == 't' || a->kind == 's' ? SSL_I32 : a->kind == 'm' ? SSL_U8 : SSL_F32; }
+static ssl_dtype type_of(const array *a) { return a->kind == 'i' || a->kind == 't' || a->kind == 's' ? SSL_I32 : a->kind == 'm' || a->kind == 'b' ? SSL_U8 : SSL_F32; }
 static int wants_grad(const array *a) { return type_of(a) == SSL_F32 && a->kind != 'c' && a->kind != 'q'; }
 
 static void *values(const array *a) /* as the tensor holds them */
