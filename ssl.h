@@ -1997,7 +1997,8 @@ SSL_HD static inline float ssl__dhuber(float d, float lim, float h) { return fab
    blocks of kc and multiplies packed panels, mr rows of op(a) as [kc][mr] by nr columns of op(b) as [kc][nr]:
      registers  mr x nr sums, mr nr multiply-adds for mr + nr loads per step of k
      L1         one panel of b: kc nr 4 bytes = 32 KB at kc 256, nr 32
-     L2         the packed block of a: mt kc 4 bytes, mt <= 16 mr
+     L2         the block of b, kc nt elem bytes, and the tile of y, mt nt 4 bytes: at most SSL__GEMM_L2 each
+   Rows of op(a) are packed in groups of 32 to 48 just before use; all mt at once if op(a) is transposed.
    Columns of op(b) that several chunks read are packed once for all of them beforehand.
    Every output is summed over k in the order of the blocks whatever mt and nt are: the same bits for any number of threads. */
 typedef struct ssl__gemm_kind { /* one way to multiply: an instruction set at a precision */

@@ -148,7 +148,8 @@ static float *guarded(const operands *o)
     return buf;
 }
 
-static const ssl__kernels *tables[4];
+static const ssl__kernels *tables[5];
+static const char *isa[5]; /* their names; "amx" is avx512 with tiles */
 static int n_tables;
 static const char *const precision_name[] = { "", "highest", "high", "bf16" };
 static const double tolerance[] = { 0, 1e-6, 2e-5, 1e-6 };
@@ -172,7 +173,7 @@ static void check(const char *group, const product *q)
             float *buf, *pre;
             char name[160];
             double e;
-            snprintf(name, sizeof name, "%s/%s/%s/%d%d/%dx%dx%dx%d", group, tables[t]->isa, precision_name[p], q->ta, q->tb, q->batch, q->m,
+            snprintf(name, sizeof name, "%s/%s/%s/%d%d/%dx%dx%dx%d", group, isa[t], precision_name[p], q->ta, q->tb, q->batch, q->m,
                      q->n, q->k);
             if (filter && !strstr(name, filter)) continue;
             if (!made) { o = operands_make(q); made = 1; }
@@ -180,6 +181,7 @@ static void check(const char *group, const product *q)
             d.precision = (ssl_precision)p;
             c = ssl_open(&d);
             c->k = tables[t];
+            c->amx = !strcmp(isa[t], "amx");
             buf = guarded(&o);
             pre = (float *)malloc(sizeof(float) * (size_t)q->batch * (size_t)q->m * (size_t)q->n);
             run(c, q, &o, buf + GUARD, pre);
@@ -201,7 +203,7 @@ static void check_threads(const product *q)
             float *buf[4], *pre = (float *)malloc(sizeof(float) * (size_t)o.ny);
             char name[160];
             int same = 1;
-            snprintf(name, sizeof name, "threads/%s/%s/%d%d/%dx%dx%dx%d", tables[t]->isa, precision_name[p], q->ta, q->tb, q->batch, q->m,
+            snprintf(name, sizeof name, "threads/%s/%s/%d%d/%dx%dx%dx%d", isa[t], precision_name[p], q->ta, q->tb, q->batch, q->m,
                      q->n, q->k);
             if (filter && !strstr(name, filter)) { free(pre); continue; }
             for (n = 1; n <= 3; n++) {
@@ -211,6 +213,7 @@ static void check_threads(const product *q)
                 d.precision = (ssl_precision)p;
                 c = ssl_open(&d);
                 c->k = tables[t];
+                c->amx = !strcmp(isa[t], "amx");
                 buf[n] = guarded(&o);
                 run(c, q, &o, buf[n] + GUARD, pre);
                 same = same && !memcmp(buf[1], buf[n], sizeof(float) * (size_t)(o.ny + 2 * GUARD));
@@ -291,19 +294,27 @@ static void check_all_threads(void)
     check_threads(&q);
 }
 
+static void add_table(const ssl__kernels *table, const char *name, int available)
+{
+    if (available) { tables[n_tables] = table; isa[n_tables++] = name; return; }
+    n_skipped++;
+    printf("skip %s: this machine does not have it\n", name);
+}
+
 int main(int argc, char **argv)
 {
+    ssl_ctx *c = ssl_open(NULL);
     filter = argc > 1 ? argv[1] : NULL;
-    tables[n_tables++] = &ssl__cpu_table_portable;
+    add_table(&ssl__cpu_table_portable, "portable", 1);
 #ifdef SSL__X86_PASSES
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) tables[n_tables++] = &ssl__cpu_table_avx2;
-    else { n_skipped++; printf("skip avx2: this machine does not have it\n"); }
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) tables[n_tables++] = &ssl__cpu_table_avx512;
-    else { n_skipped++; printf("skip avx512: this machine does not have it\n"); }
+    add_table(&ssl__cpu_table_avx2, "avx2", __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
+    add_table(&ssl__cpu_table_avx512, "avx512", __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"));
+    add_table(&ssl__cpu_table_avx512, "amx", c->amx);
 #endif
 #ifdef SSL__NEON_PASS
-    tables[n_tables++] = &ssl__cpu_table_neon;
+    add_table(&ssl__cpu_table_neon, "neon", 1);
 #endif
+    ssl_close(c);
     check_shapes();
     check_options();
     check_all_threads();
