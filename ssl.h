@@ -1148,7 +1148,7 @@ SSL_API ssl_score ssl_knn_at(const char *at, const ssl_features *train, const ss
 typedef struct ssl_probe_desc {
     uint32_t _start_canary;
     float l2;           /* default 1e-3; SSL_EXPLICIT_ZERO for none */
-    float tolerance;    /* default 1e-4 */
+    float tolerance;    /* default 1e-3 */
     int max_iterations; /* default 500; a probe that stops there has score.converged 0 */
     uint32_t _end_canary;
 } ssl_probe_desc;
@@ -3017,9 +3017,7 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #    pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #  else
 #    pragma GCC push_options
-#    ifndef __CUDACC__ /* nvcc does not know the pragma */
-#      pragma GCC optimize("O3") /* vectorize the loops also at -O2 */
-#    endif
+#    pragma GCC optimize("O3") /* vectorize the loops also at -O2 */
 #    pragma GCC target("avx2,fma")
 #  endif
 #  include __FILE__
@@ -3038,9 +3036,7 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #    pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
 #  else
 #    pragma GCC push_options
-#    ifndef __CUDACC__ /* nvcc does not know the pragma */
-#      pragma GCC optimize("O3") /* vectorize the loops also at -O2 */
-#    endif
+#    pragma GCC optimize("O3") /* vectorize the loops also at -O2 */
 #    pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,prefer-vector-width=512")
 #  endif
 #  include __FILE__
@@ -11301,7 +11297,7 @@ SSL_API ssl_score ssl_linear_probe_at(const char *at, const ssl_features *train,
     if (desc) d = *desc;
     if (d._start_canary || d._end_canary) { ssl__fail(p.c, SSL_E_ARG, at, "ssl_linear_probe: the ssl_probe_desc is not initialized: write `ssl_probe_desc d = SSL_ZERO;`"); return s; }
     d.l2 = SSL__DEFF(d.l2, 1e-3f);
-    d.tolerance = SSL__DEFF(d.tolerance, 1e-4f);
+    d.tolerance = SSL__DEFF(d.tolerance, 1e-3f);
     d.max_iterations = SSL__DEF(d.max_iterations, 500);
     p.d = train->dim;
     p.classes = train->classes;

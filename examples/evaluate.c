@@ -24,7 +24,7 @@ static const field evaluate_fields[] = {
     F_AT(INTEGER, evaluate_desc, "k", knn.k, "knn: neighbours that vote; 0: 20"),
     F_AT(NUMBER, evaluate_desc, "temperature", knn.temperature, "knn: votes weigh exp(cosine / temperature); 0: 0.07"),
     F_AT(NUMBER0, evaluate_desc, "l2", probe.l2, "linear: l2/2 |W|^2 is added to the loss; default 1e-3"),
-    F_AT(NUMBER, evaluate_desc, "tolerance", probe.tolerance, "linear: greatest gradient at the end; 0: 1e-4"),
+    F_AT(NUMBER, evaluate_desc, "tolerance", probe.tolerance, "linear: greatest gradient at the end; 0: 1e-3"),
     F_AT(INTEGER, evaluate_desc, "max_iterations", probe.max_iterations, "linear: iterations of L-BFGS; 0: 500"),
 };
 

@@ -11,7 +11,7 @@ typedef struct run_desc {
     char method[WORD_SIZE], data[WORD_SIZE], split[WORD_SIZE], out[WORD_SIZE], augment[WORD_SIZE];
     float lr, min_lr, warmup;
     int schedule; /* 0 cosine, 1 chained, 2 constant */
-    int log_every, save_every;
+    int log_every, save_every, stop_after;
     int threads, device, precision;
     uint64_t seed;
 } run_desc;
@@ -27,6 +27,7 @@ static const field run_fields[] = {
     F_OF(run_desc, schedule, "cosine|chained|constant", "course of the learning rate; chained: that of APL"),
     F(INTEGER, run_desc, log_every, "steps from one row of log.csv to the next"),
     F(INTEGER, run_desc, save_every, "epochs from one checkpoint to the next"),
+    F(INTEGER, run_desc, stop_after, "steps after which to save and stop, to be resumed; 0: never"),
     F(INTEGER, run_desc, threads, "threads; 0: all cores"),
     F_OF(run_desc, device, "default|cpu|cuda", "where to compute"),
     F_OF(run_desc, precision, "default|highest|high|bf16", "of matrix products; default: highest"),
@@ -314,6 +315,7 @@ static void run_loop(run *r, ssl_loader *loader, ssl_progress *progress, run_log
         log->n++;
         ssl_progress_step(progress, r->step, images, loss);
         if (row) run_log_row(r, log, rate, metrics);
+        if (r->s.run.stop_after > 0 && r->step - progress->first >= r->s.run.stop_after && r->step < r->total) interrupted = 1;
         if (r->step % (r->steps * r->s.run.save_every) == 0) run_save(r);
     }
 }
@@ -329,6 +331,8 @@ static inline void run_train(run *r)
     loader = ssl_loader_open(r->data, &d);
     r->steps = ssl_loader_steps(loader);
     r->total = r->steps * d.epochs;
+    if (ssl_ok(r->ctx) && (r->steps < 1 || r->s.run.log_every < 1 || r->s.run.save_every < 1))
+        ssl_raise(r->ctx, SSL_E_ARG, "a run needs batch at most the number of images, and log_every and save_every at least 1");
     if (!ssl_ok(r->ctx)) return;
     ssl_loader_seek(loader, (int)(r->step / r->steps), (int)(r->step % r->steps));
     run_save_config(r);
