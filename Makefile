@@ -54,7 +54,7 @@ $(B)/%: bench/%.c $(NEEDS)
 define cuda
 $(B)/cuda/%: $(1)/%.c ssl_cuda.cuh $(NEEDS)
 	@mkdir -p $$(@D)
-	$$(NVCC) -O2 -x cu $$(CUDA_ARCH) -Werror all-warnings -Xcompiler "$$(OPENMP)" $$(STB) -I. $$< -o $$@
+	$$(NVCC) -O3 -x cu $$(CUDA_ARCH) -Werror all-warnings -Xcompiler "$$(OPENMP)" $$(STB) -I. $$< -o $$@
 endef
 $(foreach dir,examples bench tests,$(eval $(call cuda,$(dir))))
 $(B)/emu/%: tests/%.c tests/cuda_emu.h ssl_cuda.cuh $(NEEDS) # the CUDA kernels as plain C++ on the host
@@ -79,6 +79,19 @@ bench: $(B)/bench
 	$(B)/bench gemm
 
 cuda: $(PROGRAMS:%=$(B)/cuda/%)
+
+cuda-report: $(B)/cuda/minimal
+	cuobjdump --dump-resource-usage $< | grep -E '^ *Function|REG'
+
+# The op table and the fixtures on the device, then the op table under the memory and race checkers.
+ON_GPU = env SSL_DEVICE=cuda
+CHECKED = $(ON_GPU) compute-sanitizer --error-exitcode 1 --log-file $(B)/log-cuda/sanitizer.txt --tool
+test-cuda:
+	@if nvidia-smi -L >/dev/null 2>&1; then \
+	    $(MAKE) -k --no-print-directory $(B)/cuda/test_ops $(B)/cuda/conformance; \
+	    sh tests/run.sh $(B)/log-cuda '$(ON_GPU) $(B)/cuda/test_ops' $(REPLAY:%='$(ON_GPU) $(B)/cuda/conformance %') \
+	        '$(CHECKED) memcheck $(B)/cuda/test_ops' '$(CHECKED) racecheck $(B)/cuda/test_ops'; \
+	else echo "no NVIDIA GPU here"; echo "0 passed, 0 failed, $(words test_ops memcheck racecheck $(REPLAY)) skipped"; fi
 
 deps: $(STB_DIR)/stb_image.h
 $(STB_DIR)/stb_image.h: # Debian's package when no other directory was named and we may install

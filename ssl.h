@@ -3017,7 +3017,9 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #    pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #  else
 #    pragma GCC push_options
-#    pragma GCC optimize("O3") /* vectorize the loops also at -O2 */
+#    ifndef __CUDACC__ /* nvcc does not know the pragma */
+#      pragma GCC optimize("O3") /* vectorize the loops also at -O2 */
+#    endif
 #    pragma GCC target("avx2,fma")
 #  endif
 #  include __FILE__
@@ -3036,7 +3038,9 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #    pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
 #  else
 #    pragma GCC push_options
-#    pragma GCC optimize("O3") /* vectorize the loops also at -O2 */
+#    ifndef __CUDACC__ /* nvcc does not know the pragma */
+#      pragma GCC optimize("O3") /* vectorize the loops also at -O2 */
+#    endif
 #    pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,prefer-vector-width=512")
 #  endif
 #  include __FILE__
