@@ -211,6 +211,16 @@ static void test_resnet(void)
     memset(&d, 0xcc, sizeof d);
     MISUSE_VOID(ssl_resnet_new(ctx, "net", &d), "ssl_resnet_new", "not initialized", "SSL_ZERO");
 }
+static void test_contrast(void)
+{
+    MISUSE(ssl_nt_xent(f2(5, 8), f2(4, 8), 0.1f, (ssl_nt_xent_kind)0), "ssl_nt_xent", "[5,8]", "[4,8]");
+    MISUSE(ssl_nt_xent(f2(5, 8), f2(5, 8), 0.0f, (ssl_nt_xent_kind)0), "ssl_nt_xent", "temperature", "0");
+    MISUSE(ssl_cosine_similarity(f2(5, 8), f2(5, 7)), "ssl_cosine_similarity", "[5,8]", "[5,7]");
+    MISUSE(ssl_barlow(f2(5, 8), f2(5, 7), 0.005f, 1e-5f), "ssl_barlow", "[5,8]", "[5,7]");
+    MISUSE(ssl_vicreg(f2(5, 8), f2(4, 8), 25.0f, 25.0f, 1.0f, 1e-4f), "ssl_vicreg", "[5,8]", "[4,8]");
+    MISUSE(ssl_simsiam(f2(5, 8), f2(5, 8), f2(5, 8), f2(4, 8)), "ssl_cosine_similarity", "[5,8]", "[4,8]");
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1) check_filter = argv[1];
@@ -222,6 +232,7 @@ int main(int argc, char **argv)
     TEST(norms_and_losses);
     TEST(attention);
     TEST(images);
+    TEST(contrast);
     TEST(resnet);
     return check_done();
 }
