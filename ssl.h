@@ -31,7 +31,7 @@
  *     basics       >>options >>types >>context >>rng >>tensor >>param
  *     ops          >>op >>broadcast >>reduce >>shape >>token >>norm >>loss >>dropout >>attention >>conv >>batchnorm >>mask
  *     networks     >>layer >>block >>vit >>resnet
- *     objectives   >>apl >>mae >>mask-token-mae >>randsac >>contrast >>fmc >>pairs
+ *     objectives   >>apl >>mae >>mask-token-mae >>randsac >>contrast >>fmc >>pairs >>pixpro
  *     training     >>optim >>image >>dataset >>augment >>loader
  *     afterwards   >>eval >>report >>checkpoint
  *     inside       >>kernels >>platform >>math >>simd >>gemm
@@ -126,6 +126,9 @@ struct ssl_tensor {
     void *aux;                       /* what back needs beside in[] */
     ssl_tensor *prev;                /* tape: the node recorded before this one */
 };
+
+/* Where a view comes from: rows y0..y1 and columns x0..x1 of the image (ends exclusive), and whether it was mirrored. */
+typedef struct ssl_view_box { int y0, y1, x0, x1, hflip, vflip; } ssl_view_box;
 
 /* ==== >>context ====================================================================================== */
 typedef struct ssl_desc {
@@ -878,6 +881,120 @@ SSL_API ssl_tensor *ssl_vicreg_at(const char *at, ssl_tensor *a, ssl_tensor *b, 
 SSL_API ssl_tensor *ssl_dino_at(const char *at, ssl_tensor *student, ssl_tensor *teacher, ssl_tensor *center, float student_temp, float teacher_temp, float center_momentum);
 SSL_API ssl_tensor *ssl_moco_at(const char *at, ssl_tensor *q, ssl_tensor *k, ssl_tensor *queue, int *ptr, float temperature);
 
+/* ==== >>pixpro ==== agreement of pixels ============================================================== */
+/* Idea      the same place of the picture looks alike in two crops of it: contrast pixels, and whole crops beside
+   Input     images [B,C,H,W]; two cuts of each, of the same ratio range, mirrored at chance; maps of h x w pixels of a ResNet
+   Positives pairs of map pixels whose places in the picture are nearer than `distance` (map pixels over the diagonal)
+   Target    the momentum copy of encoder and projectors; no gradient
+   Loss      alpha pixels + instance;  pixels: mean of both directions of -mean over positives of cos(PPM(x)_i, target_j), or
+             -log(sum over positives / sum over all of exp(cos / temperature));  instance: BYOL on the pooled features
+   Paper     Xie et al. 2021, Propagate Yourself (PixPro), arXiv 2011.10043; lucidrains/pixel-level-contrastive-learning
+   Collapse  avoided by the momentum target and the asymmetry of propagation and predictor; PixPro has no negatives */
+
+/* 0: linear (or 1x1 convolution), 1: batch norm, ReLU, 3: linear; parameters PREFIX.0, PREFIX.1, PREFIX.3 */
+typedef struct ssl_bn_mlp { ssl_tensor *w0, *b0, *w3, *b3; ssl_batch_norm_layer bn; } ssl_bn_mlp;
+#define ssl_bn_mlp_new(...)     ssl_bn_mlp_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_bn_mlp_forward(...) ssl_bn_mlp_forward_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_bn_mlp ssl_bn_mlp_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int in, int hidden, int out, int conv);
+SSL_API ssl_tensor *ssl_bn_mlp_forward_at(const char *at, const ssl_bn_mlp *m, ssl_tensor *x); /* [N,I] -> [N,O]; conv 1: [N,I,H,W] -> [N,O,H,W] */
+
+/* Pixel propagation: y_i = sum over all pixels j of max(cos(x_i, x_j), clamp)^gamma g(x_j);  g: layers 0 the identity,
+   1 a 1x1 convolution PREFIX, 2 an ssl_bn_mlp PREFIX. unit 1: each g(x_j) and each y_i scaled to length 1 (the original). */
+typedef struct ssl_ppm { int layers, unit; float gamma, clamp; ssl_conv_layer conv; ssl_bn_mlp mlp; } ssl_ppm;
+#define ssl_ppm_new(...)     ssl_ppm_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_ppm_forward(...) ssl_ppm_forward_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_ppm ssl_ppm_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int channels, int layers, float gamma, int unit);
+SSL_API ssl_tensor *ssl_ppm_forward_at(const char *at, const ssl_ppm *p, ssl_tensor *x); /* [B,C,H,W] -> [B,C,H,W] */
+
+/* The part `box` of images [B,C,H,W], resized to h x w, mirrored as the box says. */
+#define ssl_cutout(...) ssl_cutout_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_cutout_at(const char *at, ssl_tensor *images, const ssl_view_box *box, int h, int w, ssl_interpolation mode);
+/* Host: places out [h w, 2] (row, column) of the pixels of an h x w map of a box of an image: image rows and columns times
+   h (or w) / diagonal of the image, resized as the picture is (mode), mirrored as the box says. */
+SSL_API void ssl_pixel_places(const ssl_view_box *box, int image_h, int image_w, int h, int w, ssl_interpolation mode, float *out);
+/* Host: positive[i,j] = |one_i - two_j + 1e-6| < threshold as 0 or 1, of n places each; distance [n,n] may be NULL. Returns
+   how many are positive. */
+SSL_API int ssl_pixel_positives(const float *one, const float *two, int n, float threshold, float *distance, float *positive);
+/* Host, the original's rule: boxes x0,y0,x1,y1 in the unit image (x0 > x1: mirrored); positive if the centers of two bins of
+   an h x w map are nearer than ratio times the longer of the two bin diagonals. */
+SSL_API int ssl_pixel_positives_official(const float *one, const float *two, int h, int w, float ratio, float *positive);
+
+/* Losses of maps x1, x2 (propagated, or projected) [B,C,h,w] against targets z2, z1; positive F32 [P,P] or [B,P,P], P = h w.
+   direction 0: mean of both, 1: x1 with z2 alone, 2: x2 with z1 alone.
+   consistency  -sum w cos(x1_i, z2_j), w of a weight per pair: positive / how many there are (and over the batch)
+   contrast     -log(sum over positives and batch of exp(cos / temperature) / the same sum over all pairs), one log for the batch */
+#define ssl_pixel_consistency(...) ssl_pixel_consistency_at(SSL_HERE, __VA_ARGS__)
+#define ssl_pixel_contrast(...)    ssl_pixel_contrast_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_pixel_consistency_at(const char *at, ssl_tensor *x1, ssl_tensor *x2, ssl_tensor *z1, ssl_tensor *z2, ssl_tensor *weight, int direction);
+SSL_API ssl_tensor *ssl_pixel_contrast_at(const char *at, ssl_tensor *x1, ssl_tensor *x2, ssl_tensor *z1, ssl_tensor *z2, ssl_tensor *positive, float temperature, int direction);
+
+/* A network of your own instead of the ResNet: images -> *map [B,C,h,w] and *instance [B,F] or [B,F,1,1]. Its parameters are
+   named PREFIX.online_encoder.* and PREFIX.target_encoder.* and made before; target says which of the two is meant. */
+typedef void (*ssl_pixpro_net)(void *user, int target, ssl_tensor *images, ssl_tensor **map, ssl_tensor **instance);
+
+typedef struct ssl_pixpro_desc {
+    uint32_t _start_canary;
+    ssl_resnet_desc resnet;       /*                                                         default ResNet-18 */
+    ssl_pixpro_net net;           /* instead of it */
+    void *net_user;
+    int image_size;               /* side of the views                                       default that of the images */
+    const char *pixel_layer;      /* torchvision's name, or its place as "-3"                default "layer4" */
+    const char *instance_layer;   /* averaged over its pixels                                default "-2", avgpool */
+    int projection_size, projection_hidden; /*                                               default 256, 2048 */
+    float flip_p;                 /* probability that a view is mirrored                     default 0.25 */
+    float momentum;               /* of the target                                           default 0.99 */
+    int ppm_layers;               /* 1 or 2, -1 for none                                     default 1 */
+    float ppm_gamma;              /*                                                         default 2 */
+    float distance;               /* positives are nearer than this                          default 0.7 */
+    float temperature;            /* of the pixel contrast, at least 0.03                    default 0.3 */
+    float alpha;                  /* weight of the pixel loss                                default 1 */
+    int contrast;                 /* 1: pixel contrast instead of propagation and consistency */
+    float cutout_min, cutout_max; /* side of a view / side of the image                      default 0.6, 0.8 */
+    ssl_interpolation cutout_mode, coord_mode; /*                                            default NEAREST, BILINEAR */
+    int official;                 /* 1: the original PixPro: a crop for each image, distance over the bin diagonal, unit values,
+                                     pixel loss twice the sum of both directions (see ssl_pixel_positives_official) */
+    uint32_t _end_canary;
+} ssl_pixpro_desc;
+
+typedef struct ssl_pixpro_trace {  /* what happened in one call */
+    const ssl_view_box *boxes;     /* [2], or [2,B] with official; set before to force the crops */
+    ssl_tensor *view[2];           /* out: the cuts [B,C,H,W] */
+    ssl_tensor *pixel[2];          /* out: projected maps of the online network [B,D,h,w] */
+    ssl_tensor *target_pixel[2];   /* out: of the target */
+    ssl_tensor *instance[2], *target_instance[2]; /* out: [B,D] */
+    ssl_tensor *positive;          /* out: F32 [P,P], or [B,P,P] with official: 1 or 0 */
+    ssl_tensor *pixel_loss, *instance_loss; /* out: [1] */
+    int num_positive;              /* out: positive pairs of pixels; 0: the loss is the instance loss alone */
+} ssl_pixpro_trace;
+
+typedef struct ssl_pixpro {
+    ssl_ctx *ctx;
+    ssl_pixpro_desc d;
+    const char *prefix;
+    ssl_resnet *net[2];            /* online, target; NULL with a network of your own */
+    ssl_bn_mlp pixel_projector[2], instance_projector[2], predictor;
+    ssl_ppm ppm;
+} ssl_pixpro;
+
+/* Augmentation: the preset "pixpro" for two views of a loader changes colors but not places; images1 and images2 are those
+   (or both the same tensor). After the optimizer's step call ssl_pixpro_update. The improved backbone is the parameters
+   PREFIX.online_encoder.net.*: ssl_load them into another program's "backbone" with only = "backbone" and
+   file_prefix = "PREFIX.online_encoder.net". */
+SSL_API int ssl_pixpro_desc_resolve(const ssl_pixpro_desc *in, ssl_pixpro_desc *out);
+#define ssl_pixpro_new(...)          ssl_pixpro_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_pixpro_loss(...)         ssl_pixpro_loss_at(SSL_HERE, __VA_ARGS__)
+#define ssl_pixpro_terms(...)        ssl_pixpro_terms_at(SSL_HERE, __VA_ARGS__)
+#define ssl_pixpro_features(...)     ssl_pixpro_features_at(SSL_HERE, __VA_ARGS__)
+#define ssl_pixpro_update(...)       ssl_pixpro_update_at(SSL_HERE, __VA_ARGS__)
+#define ssl_pixpro_reset_target(...) ssl_pixpro_reset_target_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_pixpro *ssl_pixpro_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_pixpro_desc *desc);
+SSL_API ssl_tensor *ssl_pixpro_loss_at(const char *at, const ssl_pixpro *m, ssl_tensor *images1, ssl_tensor *images2, ssl_pixpro_trace *trace); /* -> [1] */
+/* The loss from projections (pixel, target_pixel, instance, target_instance of the trace) and boxes of an image_h x image_w picture. */
+SSL_API ssl_tensor *ssl_pixpro_terms_at(const char *at, const ssl_pixpro *m, int image_h, int image_w, ssl_pixpro_trace *trace);
+SSL_API ssl_tensor *ssl_pixpro_features_at(const char *at, const ssl_pixpro *m, ssl_tensor *images); /* instance features [B,F], before the projector */
+SSL_API void ssl_pixpro_update_at(const char *at, const ssl_pixpro *m);       /* target = momentum target + (1 - momentum) online */
+SSL_API void ssl_pixpro_reset_target_at(const char *at, const ssl_pixpro *m); /* target = online */
+
 /* ==== >>optim ==== optimizers, schedules, EMA ======================================================== */
 typedef enum ssl_optim_kind { SSL_OPTIM_DEFAULT = 0, SSL_OPTIM_ADAMW, SSL_OPTIM_ADAM, SSL_OPTIM_SGD, SSL_OPTIM_LARS } ssl_optim_kind;
 
@@ -1052,12 +1169,10 @@ typedef struct ssl_augment_desc {
     uint32_t _end_canary;
 } ssl_augment_desc;
 
-/* Where a view comes from: rows y0..y1 and columns x0..x1 of the image (ends exclusive), and whether it was mirrored. */
-typedef struct ssl_view_box { int y0, y1, x0, x1, hflip, vflip; } ssl_view_box;
-
 /* Fill desc with a recipe: "none" and "eval" (whole image, normalized), "mae" (resized crop 0.2..1, flip),
    "crop" (shift by 4, flip), "apl" (resized crop 0.6..1, flip, grayscale 0.2, blur, mean and deviation 0.5),
-   "simclr" (resized crop 0.2..1, flip, jitter 0.4 0.4 0.4 0.1 with p 0.8, grayscale 0.2). 0 if there is no such name. */
+   "simclr" (resized crop 0.2..1, flip, jitter 0.4 0.4 0.4 0.1 with p 0.8, grayscale 0.2), "pixpro" (whole image, jitter
+   0.8 0.8 0.8 0.2 with p 0.8, grayscale 0.2, blur 0.1, solarize 0.5, ImageNet's normalization). 0 if there is no such name. */
 SSL_API int ssl_augment_preset(const char *name, ssl_augment_desc *desc);
 /* The desc with every default filled in for images [c,h,w]; a bad value is an error. 1 on success. */
 #define ssl_augment_resolve(...) ssl_augment_resolve_at(SSL_HERE, __VA_ARGS__)
@@ -8646,6 +8761,401 @@ SSL_API ssl_tensor *ssl_moco_at(const char *at, ssl_tensor *q, ssl_tensor *k, ss
     return loss;
 }
 
+/* ==== >>pixpro ==== agreement of pixels ============================================================== */
+SSL_API ssl_bn_mlp ssl_bn_mlp_new_at(const char *at, ssl_ctx *c, const char *prefix, int in, int hidden, int out, int conv)
+{
+    const ssl_init torch = ssl_init_make(SSL_INIT_TORCH, 0.0f);
+    const int from[2] = { in, hidden }, to[2] = { hidden, out };
+    ssl_tensor *w[2], *b[2];
+    ssl_bn_mlp m;
+    char p[256];
+    int i;
+    for (i = 0; i < 2; i++) {
+        ssl__name(p, prefix, i ? "3" : "0");
+        if (conv) {
+            const ssl_conv_layer l = ssl_conv_new_at(at, c, p, from[i], to[i], 1, 0, torch, NULL);
+            w[i] = l.weight; b[i] = l.bias;
+        } else {
+            const ssl_linear_layer l = ssl_linear_new_at(at, c, p, from[i], to[i], 0, torch);
+            w[i] = l.weight; b[i] = l.bias;
+        }
+    }
+    m.w0 = w[0]; m.b0 = b[0]; m.w3 = w[1]; m.b3 = b[1];
+    m.bn = ssl_batch_norm_new_at(at, c, ssl__name(p, prefix, "1"), hidden);
+    return m;
+}
+SSL_API ssl_tensor *ssl_bn_mlp_forward_at(const char *at, const ssl_bn_mlp *m, ssl_tensor *x)
+{
+    const int conv = m->w0->ndim == 4;
+    x = conv ? ssl_conv2d_at(at, x, m->w0, m->b0, NULL) : ssl_linear_at(at, x, m->w0, m->b0);
+    if (x->ctx->status) return &x->ctx->nil;
+    x = ssl_batch_norm_forward_at(at, &m->bn, x, 1, NULL);
+    return conv ? ssl_conv2d_at(at, x, m->w3, m->b3, NULL) : ssl_linear_at(at, x, m->w3, m->b3);
+}
+
+SSL_API ssl_ppm ssl_ppm_new_at(const char *at, ssl_ctx *c, const char *prefix, int channels, int layers, float gamma, int unit)
+{
+    ssl_ppm p;
+    memset(&p, 0, sizeof p);
+    p.layers = layers; p.unit = unit; p.gamma = gamma;
+    if (layers < 0 || layers > 2) ssl__fail(c, SSL_E_ARG, at, "ssl_ppm_new: %d layers: the transformation has 0, 1 or 2", layers);
+    else if (!(gamma > 0.0f)) ssl__fail(c, SSL_E_ARG, at, "ssl_ppm_new: gamma %g: it must be positive", (double)gamma);
+    if (layers == 1) p.conv = ssl_conv_new_at(at, c, prefix, channels, channels, 1, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f), NULL);
+    if (layers == 2) p.mlp = ssl_bn_mlp_new_at(at, c, prefix, channels, channels, channels, 1);
+    return p;
+}
+SSL_API ssl_tensor *ssl_ppm_forward_at(const char *at, const ssl_ppm *p, ssl_tensor *x)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *s, *v;
+    char shape[96];
+    if (c->status) return &c->nil;
+    if (x->ndim != 4) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_ppm_forward: x%s must be [B,C,H,W]", ssl__shape(x, shape));
+    s = ssl_l2_normalize_at(at, ssl__map_tokens(at, x), 1e-8f);
+    s = ssl_clamp_min_at(at, ssl_matmul_t_at(at, s, s, 0, 1), p->clamp); /* [B,P,P] */
+    if (p->gamma < 1.0f) s = ssl_add_scalar_at(at, s, 1e-6f);             /* the slope at 0 is infinite */
+    s = p->gamma == 2.0f ? ssl_square_at(at, s) : p->gamma == 1.0f ? s : ssl_pow_at(at, s, p->gamma);
+    v = ssl__map_tokens(at, p->layers == 2 ? ssl_bn_mlp_forward_at(at, &p->mlp, x) : p->layers == 1 ? ssl_conv_forward_at(at, &p->conv, x) : x);
+    v = ssl_matmul_t_at(at, s, p->unit ? ssl_l2_normalize_at(at, v, 1e-12f) : v, 0, 0); /* [B,P,C] */
+    if (p->unit) v = ssl_l2_normalize_at(at, v, 1e-12f);
+    return c->status ? &c->nil : ssl_reshape_at(at, ssl_permute_at(at, v, 0, 2, 1), 4, x->dim[0], x->dim[1], x->dim[2], x->dim[3]);
+}
+
+/* Mirror the axis of n elements, the last or the one before it, of x [B,C,h,w]. */
+static ssl_tensor *ssl__mirror(const char *at, ssl_tensor *x, int columns)
+{
+    ssl_ctx *c = x->ctx;
+    const int n = c->status ? 1 : x->dim[columns ? 3 : 2];
+    int32_t *order = (int32_t *)ssl__aux(c, at, sizeof *order * (size_t)n);
+    ssl_tensor *y;
+    int i;
+    if (c->status) return &c->nil;
+    for (i = 0; i < n; i++) order[i] = n - 1 - i;
+    y = ssl_reshape_at(at, x, 3, columns ? -1 : x->dim[0] * x->dim[1], n, columns ? 1 : x->dim[3]);
+    return ssl_reshape_at(at, ssl_index_select_at(at, y, ssl_input_i32_at(at, c, order, 1, n)), 4, x->dim[0], x->dim[1], x->dim[2], x->dim[3]);
+}
+SSL_API ssl_tensor *ssl_cutout_at(const char *at, ssl_tensor *x, const ssl_view_box *b, int h, int w, ssl_interpolation mode)
+{
+    ssl_ctx *c = x->ctx;
+    char s[96];
+    if (c->status) return &c->nil;
+    if (x->ndim != 4 || b->y0 < 0 || b->x0 < 0 || b->y1 <= b->y0 || b->x1 <= b->x0 || b->y1 > x->dim[2] || b->x1 > x->dim[3])
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_cutout: rows %d to %d and columns %d to %d of images%s: the box must have pixels and lie inside", b->y0, b->y1, b->x0, b->x1, ssl__shape(x, s));
+    x = ssl_slice_at(at, ssl_slice_at(at, x, 2, b->y0, b->y1), 3, b->x0, b->x1);
+    x = ssl_interpolate_at(at, x, h, w, mode);
+    if (b->hflip) x = ssl__mirror(at, x, 1);
+    return b->vflip ? ssl__mirror(at, x, 0) : x;
+}
+
+/* Place of element i of n, resized from elements begin.. of `size`. Linear interpolation of places is a place between. */
+static float ssl__pixel_place(int i, int n, int begin, int size, ssl_interpolation mode)
+{
+    float at = ((float)i + 0.5f) * (float)size / (float)n - 0.5f;
+    if (mode == SSL_INTERPOLATE_NEAREST) at = (float)(int)((float)i * (float)size / (float)n);
+    return (float)begin + SSL__MIN(SSL__MAX(at, 0.0f), (float)(size - 1));
+}
+SSL_API void ssl_pixel_places(const ssl_view_box *b, int image_h, int image_w, int h, int w, ssl_interpolation mode, float *out)
+{
+    const float diagonal = sqrtf((float)image_h * (float)image_h + (float)image_w * (float)image_w);
+    int i, j;
+    for (i = 0; i < h; i++)
+        for (j = 0; j < w; j++) {
+            const int y = b->vflip ? h - 1 - i : i, x = b->hflip ? w - 1 - j : j;
+            *out++ = ssl__pixel_place(y, h, b->y0, b->y1 - b->y0, mode) / diagonal * (float)h;
+            *out++ = ssl__pixel_place(x, w, b->x0, b->x1 - b->x0, mode) / diagonal * (float)w;
+        }
+}
+SSL_API int ssl_pixel_positives(const float *one, const float *two, int n, float threshold, float *distance, float *positive)
+{
+    int i, j, count = 0;
+    for (i = 0; i < n; i++)
+        for (j = 0; j < n; j++) {
+            const float dy = one[2 * i] - two[2 * j] + 1e-6f, dx = one[2 * i + 1] - two[2 * j + 1] + 1e-6f, d = sqrtf(dy * dy + dx * dx);
+            const size_t k = (size_t)i * (size_t)n + (size_t)j;
+            if (distance) distance[k] = d;
+            positive[k] = d < threshold ? 1.0f : 0.0f;
+            count += d < threshold;
+        }
+    return count;
+}
+SSL_API int ssl_pixel_positives_official(const float *a, const float *b, int h, int w, float ratio, float *positive)
+{
+    const float aw = (a[2] - a[0]) / (float)w, ah = (a[3] - a[1]) / (float)h, bw = (b[2] - b[0]) / (float)w, bh = (b[3] - b[1]) / (float)h;
+    const float da = sqrtf(aw * aw + ah * ah), db = sqrtf(bw * bw + bh * bh), diagonal = SSL__MAX(da, db);
+    const int n = h * w;
+    int i, j, count = 0;
+    for (i = 0; i < n; i++)
+        for (j = 0; j < n; j++) {
+            const float dx = ((float)(i % w) + 0.5f) * aw + a[0] - ((float)(j % w) + 0.5f) * bw - b[0];
+            const float dy = ((float)(i / w) + 0.5f) * ah + a[1] - ((float)(j / w) + 0.5f) * bh - b[1];
+            const int near = sqrtf(dx * dx + dy * dy) / diagonal < ratio;
+            *positive++ = near ? 1.0f : 0.0f;
+            count += near;
+        }
+    return count;
+}
+
+/* cos(x_i, z_j) [B,P,P] of two maps */
+static ssl_tensor *ssl__pixel_cos(const char *at, ssl_tensor *x, ssl_tensor *z)
+{ return ssl_matmul_t_at(at, ssl_l2_normalize_at(at, ssl__map_tokens(at, x), 1e-8f), ssl_l2_normalize_at(at, ssl__map_tokens(at, z), 1e-8f), 0, 1); }
+static int ssl__pixel_ok(const char *at, const char *op, ssl_tensor *x1, ssl_tensor *x2, ssl_tensor *z1, ssl_tensor *z2, ssl_tensor *pairs)
+{
+    ssl_tensor *t[3];
+    ssl_ctx *c = x1->ctx;
+    char a[96], b[96];
+    int i;
+    t[0] = x2; t[1] = z1; t[2] = z2;
+    if (c->status) return 0;
+    for (i = 0; i < 3; i++)
+        if (x1->ndim != 4 || t[i]->ndim != 4 || memcmp(x1->dim, t[i]->dim, 4 * sizeof(int))) { ssl__fail(c, SSL_E_SHAPE, at, "%s: maps%s and%s: all four must have one shape [B,C,h,w]", op, ssl__shape(x1, a), ssl__shape(t[i], b)); return 0; }
+    i = x1->dim[2] * x1->dim[3];
+    if (pairs->ndim >= 2 && pairs->ndim <= 3 && pairs->dim[pairs->ndim - 1] == i && pairs->dim[pairs->ndim - 2] == i && (pairs->ndim == 2 || pairs->dim[0] == x1->dim[0])) return 1;
+    ssl__fail(c, SSL_E_SHAPE, at, "%s: maps%s with pairs%s: pairs must be [P,P] or [B,P,P], P = h w", op, ssl__shape(x1, a), ssl__shape(pairs, b));
+    return 0;
+}
+SSL_API ssl_tensor *ssl_pixel_consistency_at(const char *at, ssl_tensor *x1, ssl_tensor *x2, ssl_tensor *z1, ssl_tensor *z2, ssl_tensor *weight, int direction)
+{
+    ssl_tensor *s;
+    if (!ssl__pixel_ok(at, "ssl_pixel_consistency", x1, x2, z1, z2, weight)) return &x1->ctx->nil;
+    if (direction == 1) s = ssl__pixel_cos(at, x1, ssl_detach_at(at, z2));
+    else if (direction == 2) s = ssl__pixel_cos(at, ssl_detach_at(at, z1), x2); /* rows are pixels of the first view here, too */
+    else s = ssl_add_at(at, ssl__pixel_cos(at, x1, ssl_detach_at(at, z2)), ssl__pixel_cos(at, ssl_detach_at(at, z1), x2));
+    return ssl_scale_at(at, ssl_sum_at(at, ssl_mul_at(at, s, weight)), direction ? -1.0f : -0.5f);
+}
+static ssl_tensor *ssl__pixel_contrast(const char *at, ssl_tensor *a, ssl_tensor *b, ssl_tensor *positive, float temperature)
+{
+    ssl_tensor *e = ssl_exp_at(at, ssl_scale_at(at, ssl_add_scalar_at(at, ssl__pixel_cos(at, a, b), -1.0f), 1.0f / temperature)); /* at most 1 */
+    return ssl_sub_at(at, ssl_log_at(at, ssl_sum_at(at, e)), ssl_log_at(at, ssl_sum_at(at, ssl_mul_at(at, e, positive))));
+}
+SSL_API ssl_tensor *ssl_pixel_contrast_at(const char *at, ssl_tensor *x1, ssl_tensor *x2, ssl_tensor *z1, ssl_tensor *z2, ssl_tensor *positive, float temperature, int direction)
+{
+    ssl_ctx *c = x1->ctx;
+    ssl_tensor *one = NULL, *two = NULL;
+    if (!ssl__pixel_ok(at, "ssl_pixel_contrast", x1, x2, z1, z2, positive)) return &c->nil;
+    if (!(temperature >= 0.03f)) return ssl__fail(c, SSL_E_ARG, at, "ssl_pixel_contrast: temperature %g: it must be at least 0.03, or exp(cos / temperature) vanishes", (double)temperature);
+    if (direction != 2) one = ssl__pixel_contrast(at, x1, ssl_detach_at(at, z2), positive, temperature);
+    if (direction != 1) two = ssl__pixel_contrast(at, ssl_detach_at(at, z1), x2, positive, temperature);
+    return one && two ? ssl_scale_at(at, ssl_add_at(at, one, two), 0.5f) : one ? one : two;
+}
+
+/* ---- the objective ---- */
+SSL_API int ssl_pixpro_desc_resolve(const ssl_pixpro_desc *in, ssl_pixpro_desc *out)
+{
+    ssl_pixpro_desc d = SSL_ZERO;
+    if (in) d = *in;
+    if (d._start_canary || d._end_canary || !ssl_resnet_desc_resolve(&d.resnet, &d.resnet)) return 0;
+    d.pixel_layer = d.pixel_layer ? d.pixel_layer : "layer4";
+    d.instance_layer = d.instance_layer ? d.instance_layer : "-2";
+    d.projection_size = SSL__DEF(d.projection_size, 256);
+    d.projection_hidden = SSL__DEF(d.projection_hidden, 2048);
+    d.flip_p = SSL__DEFF(d.flip_p, 0.25f);
+    d.momentum = SSL__DEFF(d.momentum, 0.99f);
+    d.ppm_layers = SSL__DEF(d.ppm_layers, 1);
+    d.ppm_gamma = SSL__DEFF(d.ppm_gamma, 2.0f);
+    d.distance = SSL__DEFF(d.distance, 0.7f);
+    d.temperature = SSL__DEFF(d.temperature, 0.3f);
+    d.alpha = SSL__DEFF(d.alpha, 1.0f);
+    d.cutout_min = SSL__DEFF(d.cutout_min, 0.6f);
+    d.cutout_max = SSL__DEFF(d.cutout_max, SSL__MAX(0.8f, d.cutout_min));
+    d.cutout_mode = d.cutout_mode == SSL_INTERPOLATE_DEFAULT ? SSL_INTERPOLATE_NEAREST : d.cutout_mode;
+    d.coord_mode = d.coord_mode == SSL_INTERPOLATE_DEFAULT ? SSL_INTERPOLATE_BILINEAR : d.coord_mode;
+    *out = d;
+    return 1;
+}
+static const char *ssl__resnet_child(const char *name) /* "-2" or "7": a child by its place, as in list(net.children()) */
+{
+    static const char *const child[10] = { "conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool", "fc" };
+    char *end;
+    const long i = strtol(name, &end, 10);
+    return end == name || *end || i < -10 || i > 9 ? name : child[i < 0 ? 10 + i : i];
+}
+/* Both hidden outputs of the online (0) or target (1) network: map [B,C,h,w], instance [B,F]. */
+static void ssl__pixpro_net(const char *at, const ssl_pixpro *m, int target, ssl_tensor *images, ssl_tensor *out[2])
+{
+    ssl_ctx *c = m->ctx;
+    const char *name[2];
+    char s1[96], s2[96];
+    name[0] = ssl__resnet_child(m->d.pixel_layer);
+    name[1] = ssl__resnet_child(m->d.instance_layer);
+    out[0] = out[1] = &c->nil;
+    if (c->status) return;
+    if (m->d.net) m->d.net(m->d.net_user, target, images, &out[0], &out[1]);
+    else ssl_resnet_layers_at(at, m->net[target], images, 2, name, out);
+    if (c->status) return;
+    if (out[0]->ndim != 4 || (out[1]->ndim != 4 && out[1]->ndim != 2))
+        ssl__fail(c, SSL_E_ARG, at, "ssl_pixpro: pixel layer \"%s\"%s and instance layer \"%s\"%s: the first must be a map [B,C,h,w], the second a map or [B,F]", name[0], ssl__shape(out[0], s1), name[1], ssl__shape(out[1], s2));
+    else if (out[1]->ndim == 4) out[1] = ssl_global_avg_pool_at(at, out[1]);
+}
+static int ssl__pixpro_check(const char *at, ssl_ctx *c, const ssl_pixpro_desc *d)
+{
+    if (d->projection_size < 1 || d->projection_hidden < 1) ssl__fail(c, SSL_E_ARG, at, "ssl_pixpro_new: projection_size %d, projection_hidden %d: both must be positive", d->projection_size, d->projection_hidden);
+    else if (!(d->cutout_min > 0.0f && d->cutout_min <= d->cutout_max && d->cutout_max <= 1.0f)) ssl__fail(c, SSL_E_ARG, at, "ssl_pixpro_new: cutout_min %g, cutout_max %g: 0 < min <= max <= 1 is needed", (double)d->cutout_min, (double)d->cutout_max);
+    else if (!(d->temperature >= 0.03f)) ssl__fail(c, SSL_E_ARG, at, "ssl_pixpro_new: temperature %g: it must be at least 0.03", (double)d->temperature);
+    else if (!(d->momentum <= 1.0f)) ssl__fail(c, SSL_E_ARG, at, "ssl_pixpro_new: momentum %g: it must be from 0 to 1", (double)d->momentum);
+    else if (d->official && d->contrast) ssl__fail(c, SSL_E_ARG, at, "ssl_pixpro_new: the original PixPro has no pixel contrast: set official or contrast, not both");
+    return !c->status;
+}
+
+SSL_API ssl_pixpro *ssl_pixpro_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_pixpro_desc *desc)
+{
+    static const char *const side[2] = { "online_encoder", "target_encoder" };
+    ssl_pixpro *m = (ssl_pixpro *)ssl__model(c, at, sizeof *m);
+    ssl_pixpro_desc *d = &m->d;
+    ssl_tensor *out[2];
+    char p[256], q[256], *own = c->status ? NULL : (char *)ssl__model(c, at, strlen(prefix) + 1);
+    const int training = c->training;
+    int i;
+    if (c->status) return m;
+    m->prefix = strcpy(own, prefix);
+    if (!ssl_pixpro_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_pixpro_new: the ssl_pixpro_desc is not initialized: write `ssl_pixpro_desc d = SSL_ZERO;`"); return m; }
+    if (!ssl__pixpro_check(at, c, d)) return m;
+    for (i = 0; i < 2 && !d->net; i++) m->net[i] = ssl_resnet_new_at(at, c, ssl__name(p, ssl__name(q, prefix, side[i]), "net"), &d->resnet);
+    ssl_no_grad(c, 1); /* a small black picture tells the widths */
+    c->training = 0;
+    i = d->net && d->image_size ? d->image_size : 32;
+    ssl__pixpro_net(at, m, 0, ssl_input_at(at, c, NULL, 4, 1, d->resnet.channels, i, i), out);
+    c->training = training;
+    ssl_no_grad(c, 0);
+    for (i = 0; i < 2 && !c->status; i++) {
+        ssl__name(q, prefix, side[i]);
+        m->pixel_projector[i] = ssl_bn_mlp_new_at(at, c, ssl__name(p, q, "pixel_projector.net"), out[0]->dim[1], d->projection_hidden, d->projection_size, 1);
+        m->instance_projector[i] = ssl_bn_mlp_new_at(at, c, ssl__name(p, q, "instance_projector.net"), out[1]->dim[1], d->projection_hidden, d->projection_size, 0);
+    }
+    if (!d->contrast) m->ppm = ssl_ppm_new_at(at, c, ssl__name(p, prefix, "propagate_pixels.transform_net"), d->projection_size, SSL__MAX(d->ppm_layers, 0), d->ppm_gamma, d->official);
+    m->predictor = ssl_bn_mlp_new_at(at, c, ssl__name(p, prefix, "online_predictor.net"), d->projection_size, d->projection_hidden, d->projection_size, 0);
+    ssl_pixpro_reset_target_at(at, m);
+    if (!c->status) ssl_param_group(c, ssl__name(p, ssl__name(q, prefix, side[1]), "*"), 1.0f, 1.0f, 1);
+    return m;
+}
+static void ssl__pixpro_ema(const char *at, const ssl_pixpro *m, int copy)
+{
+    char p[256], q[256];
+    if (m->ctx->status) return;
+    ssl__name(p, m->prefix, "target_encoder");
+    ssl__name(q, m->prefix, "online_encoder");
+    if (copy) ssl_ema_copy_at(at, m->ctx, p, q);
+    else ssl_ema_update_at(at, m->ctx, p, q, m->d.momentum);
+}
+SSL_API void ssl_pixpro_update_at(const char *at, const ssl_pixpro *m) { ssl__pixpro_ema(at, m, 0); }
+SSL_API void ssl_pixpro_reset_target_at(const char *at, const ssl_pixpro *m) { ssl__pixpro_ema(at, m, 1); }
+
+/* n boxes for each of two views: one ratio and place for a view (or, with official, an image of a view). */
+static const ssl_view_box *ssl__pixpro_boxes(const char *at, const ssl_pixpro *m, int n, int h, int w)
+{
+    ssl_rng r = ssl_rng_make(m->ctx->seed, ssl_rng_stream(m->ctx));
+    ssl_view_box *b = (ssl_view_box *)ssl__aux(m->ctx, at, sizeof *b * 2 * (size_t)n);
+    int i;
+    for (i = 0; b && i < 2 * n; i++) {
+        const float ratio = m->d.cutout_min + ssl_rng_uniform(&r) * (m->d.cutout_max - m->d.cutout_min);
+        const int bh = SSL__MAX((int)(ratio * (float)h), 1), bw = SSL__MAX((int)(ratio * (float)w), 1);
+        b[i].y0 = (int)(ssl_rng_uniform(&r) * (float)(h - bh));
+        b[i].x0 = (int)(ssl_rng_uniform(&r) * (float)(w - bw));
+        b[i].y1 = b[i].y0 + bh;
+        b[i].x1 = b[i].x0 + bw;
+        b[i].hflip = ssl_rng_uniform(&r) < m->d.flip_p;
+    }
+    return b;
+}
+static ssl_tensor *ssl__pixpro_view(const char *at, const ssl_pixpro *m, ssl_tensor *images, const ssl_view_box *boxes)
+{
+    ssl_ctx *c = m->ctx;
+    const int B = images->dim[0], h = m->d.image_size ? m->d.image_size : images->dim[2], w = m->d.image_size ? m->d.image_size : images->dim[3];
+    ssl_tensor **part;
+    int i;
+    if (!m->d.official) return ssl_cutout_at(at, images, boxes, h, w, m->d.cutout_mode);
+    part = (ssl_tensor **)ssl__aux(c, at, sizeof *part * (size_t)B);
+    for (i = 0; i < B && !c->status; i++) part[i] = ssl_cutout_at(at, ssl_slice_at(at, images, 0, i, i + 1), &boxes[i], h, w, m->d.cutout_mode);
+    return c->status ? &c->nil : ssl_concat_at(at, 0, B, part);
+}
+
+/* Positive pairs of the boxes of trace: positive and num_positive; returns the weight of each pair, which are those of a mean
+   over positive pairs and batch, or of the original's 4 / B sum over positives of an image / (their number + 1e-6). */
+static ssl_tensor *ssl__pixpro_weights(const char *at, const ssl_pixpro *m, int B, int h, int w, int image_h, int image_w, ssl_pixpro_trace *t)
+{
+    ssl_ctx *c = m->ctx;
+    const int P = h * w, n = m->d.official ? B : 1;
+    const size_t pairs = (size_t)P * (size_t)P;
+    float *positive = (float *)ssl__aux(c, at, sizeof(float) * ((size_t)n * pairs + (size_t)P * 4)), *place = positive + (size_t)n * pairs, *weight, box[8];
+    int b, v;
+    size_t k;
+    if (c->status) return &c->nil;
+    t->num_positive = 0;
+    if (!m->d.official) {
+        for (v = 0; v < 2; v++) ssl_pixel_places(&t->boxes[v], image_h, image_w, h, w, m->d.coord_mode, place + v * 2 * P);
+        t->num_positive = ssl_pixel_positives(place, place + 2 * P, P, m->d.distance, NULL, positive);
+        t->positive = ssl_input_at(at, c, positive, 2, P, P);
+        return ssl_scale_at(at, t->positive, 1.0f / ((float)B * SSL__MAX((float)t->num_positive, 1.0f)));
+    }
+    weight = (float *)ssl__aux(c, at, sizeof(float) * (size_t)n * pairs);
+    for (b = 0; b < n && weight; b++) {
+        float *p = positive + (size_t)b * pairs;
+        int count;
+        for (v = 0; v < 2; v++) {
+            const ssl_view_box *x = &t->boxes[v * n + b];
+            box[4 * v] = (float)(x->hflip ? x->x1 : x->x0) / (float)image_w;
+            box[4 * v + 2] = (float)(x->hflip ? x->x0 : x->x1) / (float)image_w;
+            box[4 * v + 1] = (float)(x->vflip ? x->y1 : x->y0) / (float)image_h;
+            box[4 * v + 3] = (float)(x->vflip ? x->y0 : x->y1) / (float)image_h;
+        }
+        count = ssl_pixel_positives_official(box, box + 4, h, w, m->d.distance, p);
+        for (k = 0; k < pairs; k++) weight[(size_t)b * pairs + k] = p[k] * 4.0f / ((float)B * ((float)count + 1e-6f)); /* 2 x the sum of directions = 4 x their mean */
+        t->num_positive += count;
+    }
+    t->positive = ssl_input_at(at, c, positive, 3, n, P, P);
+    return ssl_input_at(at, c, weight, 3, n, P, P);
+}
+
+SSL_API ssl_tensor *ssl_pixpro_terms_at(const char *at, const ssl_pixpro *m, int image_h, int image_w, ssl_pixpro_trace *t)
+{
+    ssl_ctx *c = m->ctx;
+    ssl_tensor *p[2], *x[2], *weight;
+    int i;
+    if (c->status) return &c->nil;
+    for (i = 0; i < 2; i++) p[i] = ssl_bn_mlp_forward_at(at, &m->predictor, t->instance[i]);
+    t->instance_loss = ssl_byol_at(at, p[0], p[1], t->target_instance[0], t->target_instance[1]);
+    weight = ssl__pixpro_weights(at, m, t->pixel[0]->dim[0], t->pixel[0]->dim[2], t->pixel[0]->dim[3], image_h, image_w, t);
+    if (c->status) return &c->nil;
+    if (!t->num_positive) { t->pixel_loss = ssl_input_at(at, c, NULL, 1, 1); return t->instance_loss; }
+    if (m->d.contrast) t->pixel_loss = ssl_pixel_contrast_at(at, t->pixel[0], t->pixel[1], t->target_pixel[0], t->target_pixel[1], t->positive, m->d.temperature, 0);
+    else {
+        for (i = 0; i < 2; i++) x[i] = ssl_ppm_forward_at(at, &m->ppm, t->pixel[i]);
+        t->pixel_loss = ssl_pixel_consistency_at(at, x[0], x[1], t->target_pixel[0], t->target_pixel[1], weight, 0);
+    }
+    return ssl_add_at(at, ssl_scale_at(at, t->pixel_loss, m->d.alpha), t->instance_loss);
+}
+
+SSL_API ssl_tensor *ssl_pixpro_loss_at(const char *at, const ssl_pixpro *m, ssl_tensor *images1, ssl_tensor *images2, ssl_pixpro_trace *trace)
+{
+    ssl_ctx *c = m->ctx;
+    ssl_pixpro_trace none = SSL_ZERO, *t = trace ? trace : &none;
+    ssl_tensor *out[2];
+    char s1[96], s2[96];
+    int i, k, n;
+    if (c->status) return &c->nil;
+    if (images1->ndim != 4 || images2->ndim != 4 || memcmp(images1->dim, images2->dim, 4 * sizeof(int)))
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_pixpro_loss: images%s and%s: both must be [B,C,H,W] of one shape", ssl__shape(images1, s1), ssl__shape(images2, s2));
+    n = m->d.official ? images1->dim[0] : 1;
+    if (!t->boxes) t->boxes = ssl__pixpro_boxes(at, m, n, images1->dim[2], images1->dim[3]);
+    for (i = 0; i < 2 && !c->status; i++) t->view[i] = ssl__pixpro_view(at, m, i ? images2 : images1, t->boxes + i * n);
+    for (k = 0; k < 2; k++) { /* the online network, then the target */
+        if (k) ssl_no_grad(c, 1);
+        for (i = 0; i < 2 && !c->status; i++) {
+            ssl__pixpro_net(at, m, k, t->view[i], out);
+            (k ? t->target_pixel : t->pixel)[i] = ssl_bn_mlp_forward_at(at, &m->pixel_projector[k], out[0]);
+            (k ? t->target_instance : t->instance)[i] = ssl_bn_mlp_forward_at(at, &m->instance_projector[k], out[1]);
+        }
+        if (k) ssl_no_grad(c, 0);
+    }
+    return ssl_pixpro_terms_at(at, m, images1->dim[2], images1->dim[3], t);
+}
+
+SSL_API ssl_tensor *ssl_pixpro_features_at(const char *at, const ssl_pixpro *m, ssl_tensor *images)
+{
+    ssl_tensor *out[2];
+    ssl__pixpro_net(at, m, 0, images, out);
+    return out[1];
+}
+
 /* ==== >>optim ==== optimizers, schedules, EMA ======================================================== */
 SSL_API int ssl_optim_desc_resolve(const ssl_optim_desc *in, ssl_optim_desc *out)
 {
@@ -10300,13 +10810,18 @@ SSL_API const char *ssl_dataset_class(const ssl_dataset *d, int label) { return 
 SSL_API int ssl_augment_preset(const char *name, ssl_augment_desc *desc)
 {
     ssl_augment_desc d = SSL_ZERO;
-    const int apl = !strcmp(name, "apl"), simclr = !strcmp(name, "simclr"), mae = !strcmp(name, "mae");
+    const int apl = !strcmp(name, "apl"), simclr = !strcmp(name, "simclr"), mae = !strcmp(name, "mae"), pixpro = !strcmp(name, "pixpro");
     if (!strcmp(name, "crop")) d.crop = SSL_CROP_PADDED;
     else if (apl || simclr || mae) d.crop = SSL_CROP_RESIZED;
-    else if (strcmp(name, "none") && strcmp(name, "eval")) return 0;
+    else if (strcmp(name, "none") && strcmp(name, "eval") && !pixpro) return 0;
     if (d.crop == SSL_CROP_RESIZED) { d.scale[0] = apl ? 0.6f : 0.2f; d.scale[1] = 1.0f; }
     if (d.crop == SSL_CROP_RESIZED || d.crop == SSL_CROP_PADDED) d.hflip = 0.5f;
-    if (apl || simclr) d.grayscale_p = 0.2f;
+    if (apl || simclr || pixpro) d.grayscale_p = 0.2f;
+    if (pixpro) {
+        d.jitter_p = 0.8f; d.brightness = d.contrast = d.saturation = 0.8f; d.hue = 0.2f;
+        d.blur_p = 0.1f; d.blur_kernel = 3; d.blur_sigma[0] = d.blur_sigma[1] = 1.5f; d.solarize_p = 0.5f;
+        d.mean[0] = 0.485f; d.mean[1] = 0.456f; d.mean[2] = 0.406f; d.std_dev[0] = 0.229f; d.std_dev[1] = 0.224f; d.std_dev[2] = 0.225f;
+    }
     if (simclr) { d.jitter_p = 0.8f; d.brightness = d.contrast = d.saturation = 0.4f; d.hue = 0.1f; }
     if (apl) {
         d.blur_p = 0.5f; d.blur_kernel = 9; d.blur_sigma[0] = 0.1f; d.blur_sigma[1] = 0.5f;

@@ -674,7 +674,7 @@ static void run_ema(fixture *t)
 }
 
 /* ==== networks ======================================================================================== */
-/* Fill the context's parameters, which bear the file's names, from param.*; every one of both must have its partner. */
+/* Fill the context's parameters, which bear the file's names, from param.* and buf.*; every one of both must have its partner. */
 static void fill_params(fixture *t)
 {
     const ssl_file_tensor *w;
@@ -691,7 +691,8 @@ static void fill_params(fixture *t)
     }
     for (i = 0; i < ssl_param_count(t->c) && ssl_ok(t->c); i++) {
         ssl_param_at_index(t->c, i, &name);
-        if (!find(t, "param.", name)) complain(t, "the file has no param.%s", name);
+        if (find(t, "buf.", name)) set_values(ssl_param_at_index(t->c, i, &name), find(t, "buf.", name), 0);
+        else if (!find(t, "param.", name)) complain(t, "the file has no param.%s", name);
     }
 }
 static ssl_act act_of(const fixture *t)
@@ -1059,6 +1060,230 @@ static void run_fmc(fixture *t)
     finish(t, loss);
 }
 
+/* ==== agreement of pixels ============================================================================= */
+static void all_after(fixture *t) /* after.* of every parameter and buffer */
+{
+    const char *name;
+    int i;
+    for (i = 0; i < ssl_param_count(t->c); i++) {
+        const ssl_tensor *p = ssl_param_at_index(t->c, i, &name);
+        after(t, name, p);
+    }
+}
+static void run_ppm(fixture *t)
+{
+    const ssl_ppm p = ssl_ppm_new(t->c, "transform_net", whole(t, "chan", 0), whole(t, "num_layers", 0), real(t, "gamma", 2.0), 0);
+    fill_params(t);
+    finish(t, probe(t, "y", ssl_ppm_forward(&p, in(t, "x"))));
+    all_after(t);
+}
+static void run_bn_mlp(fixture *t)
+{
+    ssl_tensor *x = in(t, "x");
+    const ssl_bn_mlp m = ssl_bn_mlp_new(t->c, "net", whole(t, "chan", 0), whole(t, "inner_dim", 0), whole(t, "chan_out", 0), x->ndim == 4);
+    fill_params(t);
+    finish(t, probe(t, "y", ssl_bn_mlp_forward(&m, x)));
+    all_after(t);
+}
+static ssl_view_box box_of(fixture *t, const char *box, const char *flip)
+{
+    const ssl_file_tensor *w = find(t, "in.", box), *f = find(t, "in.", flip);
+    ssl_view_box b = SSL_ZERO;
+    int64_t v[4] = { 0, 0, 0, 0 }, mirrored = 0;
+    if (!w || w->n != 4 || !ssl_file_tensor_to_i64(w, v)) complain(t, "the file has no box in.%s", box);
+    if (f && f->n == 1) ssl_file_tensor_to_i64(f, &mirrored);
+    b.y0 = (int)v[0]; b.y1 = (int)v[1]; b.x0 = (int)v[2]; b.x1 = (int)v[3]; b.hflip = (int)mirrored;
+    return b;
+}
+static void run_cutout(fixture *t)
+{
+    const ssl_view_box b = box_of(t, "box", "flip");
+    finish(t, probe(t, "y", ssl_cutout(in(t, "x"), &b, whole(t, "out_h", 0), whole(t, "out_w", 0), mode_of(t))));
+}
+static void out_positive(fixture *t, const float *positive, int64_t n, int count)
+{
+    const ssl_file_tensor *want = find(t, "out.", "positive_one_two"), *number_wanted = find(t, "out.", "num_positive");
+    uint8_t *level = (uint8_t *)must_alloc((size_t)n);
+    int32_t k = count;
+    int64_t i;
+    for (i = 0; i < n; i++) level[i] = (uint8_t)positive[i];
+    if (want && want->n == n) output_levels(t, want, level, 0.0);
+    if (number_wanted) output_indices(t, number_wanted, &k, 1);
+    free(level);
+}
+static void run_pixel_masks(fixture *t)
+{
+    const ssl_view_box one = box_of(t, "box_one", "flip_one"), two = box_of(t, "box_two", "flip_two");
+    const int h = whole(t, "proj_h", 1), w = whole(t, "proj_w", 1), ih = whole(t, "image_h", 1), iw = whole(t, "image_w", 1), n = h * w;
+    float *a = (float *)must_alloc(sizeof(float) * (size_t)(4 * n + 2 * n * n)), *b = a + 2 * n, *distance_now = b + 2 * n, *positive = distance_now + n * n;
+    int count;
+    ssl_pixel_places(&one, ih, iw, h, w, SSL_INTERPOLATE_BILINEAR, a);
+    ssl_pixel_places(&two, ih, iw, h, w, SSL_INTERPOLATE_BILINEAR, b);
+    count = ssl_pixel_positives(a, b, n, real(t, "distance_thres", 0.7), distance_now, positive);
+    out_values(t, "coords_one", a, 2 * n);
+    out_values(t, "coords_two", b, 2 * n);
+    out_values(t, "distance", distance_now, (int64_t)n * n);
+    out_positive(t, positive, (int64_t)n * n, count);
+    free(a);
+}
+/* in.positive_one_two as F32 [P,P], scaled to 1 over the number of positives and the batch if mean is 1 */
+static ssl_tensor *pairs_of(fixture *t, int mean, int batch)
+{
+    const ssl_file_tensor *w = find(t, "in.", "positive_one_two");
+    float *x, count = 0.0f;
+    ssl_tensor *y;
+    int64_t i;
+    if (!w || w->ndim != 2) { complain(t, "the file has no in.%s", "positive_one_two"); return &t->c->nil; }
+    x = floats(w);
+    for (i = 0; i < w->n; i++) count += x[i];
+    y = ssl_input(t->c, x, 2, (int)w->dim[0], (int)w->dim[1]);
+    free(x);
+    return mean ? ssl_scale(y, 1.0f / (count * (float)batch)) : y;
+}
+static void run_pixpro_loss(fixture *t)
+{
+    ssl_tensor *x1 = in(t, "propagated_one"), *x2 = in(t, "propagated_two"), *z1 = in(t, "target_one"), *z2 = in(t, "target_two"), *weight = pairs_of(t, 1, x1->dim[0]);
+    out(t, "loss_one_two", ssl_pixel_consistency(x1, x2, z1, z2, weight, 1));
+    out(t, "loss_two_one", ssl_pixel_consistency(x1, x2, z1, z2, weight, 2));
+    finish(t, ssl_pixel_consistency(x1, x2, z1, z2, weight, 0));
+}
+static void run_contrast_loss(fixture *t)
+{
+    ssl_tensor *x1 = in(t, "proj_one"), *x2 = in(t, "proj_two"), *z1 = in(t, "target_one"), *z2 = in(t, "target_two"), *positive = pairs_of(t, 0, 1);
+    const float temperature = real(t, "similarity_temperature", 0.3);
+    out(t, "loss_one_two", ssl_pixel_contrast(x1, x2, z1, z2, positive, temperature, 1));
+    out(t, "loss_two_one", ssl_pixel_contrast(x1, x2, z1, z2, positive, temperature, 2));
+    finish(t, ssl_pixel_contrast(x1, x2, z1, z2, positive, temperature, 0));
+}
+static void run_instance_loss(fixture *t) { finish(t, ssl_byol(in(t, "pred_one"), in(t, "pred_two"), in(t, "target_one"), in(t, "target_two"))); }
+
+static ssl_pixpro_desc pixpro_of(const fixture *t)
+{
+    ssl_pixpro_desc d = SSL_ZERO;
+    d.projection_size = whole(t, "projection_size", 0);
+    d.projection_hidden = whole(t, "projection_hidden_size", 0);
+    d.momentum = real(t, "moving_average_decay", 0.99);
+    d.ppm_layers = whole(t, "ppm_num_layers", 1) ? whole(t, "ppm_num_layers", 1) : -1;
+    d.ppm_gamma = real(t, "ppm_gamma", 2.0);
+    d.distance = real(t, "distance_thres", 0.7);
+    d.temperature = real(t, "similarity_temperature", 0.3);
+    d.alpha = real(t, "alpha", 1.0);
+    d.alpha = d.alpha > 0.0f ? d.alpha : SSL_EXPLICIT_ZERO;
+    d.contrast = !whole(t, "use_pixpro", 1);
+    return d;
+}
+static void out_pixpro(fixture *t, const ssl_pixpro_trace *trace)
+{
+    float *positive = (float *)must_alloc(sizeof(float) * (size_t)ssl_numel(trace->positive));
+    if (ssl_to_host(trace->positive, positive)) out_positive(t, positive, ssl_numel(trace->positive), trace->num_positive);
+    free(positive);
+    out(t, "pix_loss", trace->pixel_loss);
+    out(t, "instance_loss", trace->instance_loss);
+}
+static void run_pixelcl_full(fixture *t) /* from the projections on: a model without encoders */
+{
+    static const char *const view[2] = { "one", "two" };
+    ssl_pixpro_desc d = pixpro_of(t);
+    ssl_pixpro_trace trace = SSL_ZERO;
+    ssl_pixpro m = SSL_ZERO;
+    ssl_view_box boxes[2];
+    ssl_tensor *loss;
+    char name[64];
+    int i;
+    boxes[0] = box_of(t, "box_one", "flip_one");
+    boxes[1] = box_of(t, "box_two", "flip_two");
+    trace.boxes = boxes;
+    for (i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "proj_pixel_%s", view[i]);           trace.pixel[i] = in(t, name);
+        snprintf(name, sizeof name, "proj_instance_%s", view[i]);        trace.instance[i] = in(t, name);
+        snprintf(name, sizeof name, "target_proj_pixel_%s", view[i]);    trace.target_pixel[i] = in(t, name);
+        snprintf(name, sizeof name, "target_proj_instance_%s", view[i]); trace.target_instance[i] = in(t, name);
+    }
+    m.ctx = t->c;
+    if (!ssl_pixpro_desc_resolve(&d, &m.d) || !ssl_ok(t->c)) return;
+    if (!d.contrast) m.ppm = ssl_ppm_new(t->c, "propagate_pixels.transform_net", trace.pixel[0]->dim[1], d.ppm_layers > 0 ? d.ppm_layers : 0, m.d.ppm_gamma, 0);
+    m.predictor = ssl_bn_mlp_new(t->c, "online_predictor.net", trace.instance[0]->dim[1], whole(t, "hidden_dim", 0), trace.instance[0]->dim[1], 0);
+    fill_params(t);
+    loss = ssl_pixpro_terms(&m, whole(t, "image_h", 0), whole(t, "image_w", 0), &trace);
+    if (!ssl_ok(t->c)) return;
+    out_pixpro(t, &trace);
+    finish(t, loss);
+    all_after(t);
+}
+
+typedef struct small_net { ssl_conv_layer conv[2][2]; ssl_batch_norm_layer bn[2][2]; } small_net; /* [online, target][layer] */
+static void small_net_forward(void *user, int target, ssl_tensor *x, ssl_tensor **map, ssl_tensor **instance)
+{
+    const small_net *net = (const small_net *)user;
+    int i;
+    for (i = 0; i < 2; i++) x = ssl_batch_norm_forward(&net->bn[target][i], ssl_conv_forward(&net->conv[target][i], x), 1, NULL);
+    *map = x;
+    *instance = ssl_global_avg_pool(x);
+}
+static void run_pixelcl_end_to_end(fixture *t)
+{
+    static const char *const side[2] = { "online_encoder", "target_encoder" };
+    ssl_pixpro_desc d = pixpro_of(t);
+    ssl_pixpro_trace trace = SSL_ZERO;
+    ssl_conv_desc conv = SSL_ZERO;
+    small_net net;
+    ssl_pixpro *m;
+    ssl_view_box boxes[2];
+    ssl_tensor *images = in(t, "images"), *loss;
+    double width[2];
+    char name[64];
+    int k, i;
+    numbers(t, "net_widths", 8.0, width, 2);
+    conv.stride = 2;
+    conv.padding = 1;
+    for (k = 0; k < 2; k++)
+        for (i = 0; i < 2; i++) {
+            snprintf(name, sizeof name, "%s.net.%d", side[k], 3 * i);
+            net.conv[k][i] = ssl_conv_new(t->c, name, i ? (int)width[0] : images->dim[1], (int)width[i], 3, 1, ssl_init_make(SSL_INIT_TORCH, 0.0f), &conv);
+            snprintf(name, sizeof name, "%s.net.%d", side[k], 3 * i + 1);
+            net.bn[k][i] = ssl_batch_norm_new(t->c, name, (int)width[i]);
+        }
+    d.net = small_net_forward;
+    d.net_user = &net;
+    m = ssl_pixpro_new(t->c, "", &d);
+    fill_params(t);
+    boxes[0] = box_of(t, "box_one", "flip_one");
+    boxes[1] = box_of(t, "box_two", "flip_two");
+    trace.boxes = boxes;
+    loss = ssl_pixpro_loss(m, images, images, &trace);
+    if (!ssl_ok(t->c)) return;
+    out_pixpro(t, &trace);
+    finish(t, loss);
+    ssl_pixpro_update(m);
+    all_after(t);
+}
+static void run_pixpro_official(fixture *t)
+{
+    ssl_tensor *x[2], *key[2], *pred[2], *weight;
+    const ssl_file_tensor *one = find(t, "in.", "coord_1"), *two = find(t, "in.", "coord_2");
+    ssl_ppm p;
+    float *w;
+    int i, b, B, P;
+    x[0] = in(t, "proj_1"); x[1] = in(t, "proj_2"); key[0] = in(t, "key_1"); key[1] = in(t, "key_2");
+    if (!ssl_ok(t->c) || !one || !two || one->n != 4 * x[0]->dim[0] || two->n != one->n) { skip(t, "no boxes"); return; }
+    p = ssl_ppm_new(t->c, "value_transform", x[0]->dim[1], whole(t, "transform_layer", 1), real(t, "p", 2.0), 1);
+    p.clamp = real(t, "clamp_value", 0.0);
+    fill_params(t);
+    B = x[0]->dim[0];
+    P = x[0]->dim[2] * x[0]->dim[3];
+    w = (float *)must_alloc(sizeof(float) * (size_t)(B * P * P));
+    for (b = 0; b < B; b++) {
+        const int count = ssl_pixel_positives_official((const float *)one->data + 4 * b, (const float *)two->data + 4 * b, x[0]->dim[2], x[0]->dim[3], real(t, "pos_ratio", 0.7), w + b * P * P);
+        for (i = 0; i < P * P; i++) w[b * P * P + i] *= 4.0f / ((float)B * ((float)count + 1e-6f));
+    }
+    weight = ssl_input(t->c, w, 3, B, P, P);
+    free(w);
+    for (i = 0; i < 2; i++) pred[i] = ssl_ppm_forward(&p, x[i]);
+    out(t, "pred_1", pred[0]);
+    out(t, "pred_2", pred[1]);
+    finish(t, ssl_pixel_consistency(pred[0], pred[1], key[0], key[1], weight, 0));
+}
+
 /* ==== training runs =================================================================================== */
 /* Step by step: losses before each update, global gradient norms, AdamW; then the parameters. loss_of makes one step's loss
    from the step's images. */
@@ -1247,6 +1472,17 @@ static const struct family { const char *name; void (*run)(fixture *t); image_fn
     { "amdim_nce", run_amdim_nce, NULL },
     { "fmc_", run_fmc, NULL },
     { "tanh_clip", run_tanh_clip, NULL },
+    { "pixelcl_ppm", run_ppm, NULL },
+    { "pixelcl_mlp", run_bn_mlp, NULL },
+    { "pixelcl_conv_mlp", run_bn_mlp, NULL },
+    { "pixelcl_cutout", run_cutout, NULL },
+    { "pixelcl_masks", run_pixel_masks, NULL },
+    { "pixelcl_pixpro_loss", run_pixpro_loss, NULL },
+    { "pixelcl_contrast_loss", run_contrast_loss, NULL },
+    { "pixelcl_instance_loss", run_instance_loss, NULL },
+    { "pixelcl_full", run_pixelcl_full, NULL },
+    { "pixelcl_end_to_end", run_pixelcl_end_to_end, NULL },
+    { "pixpro_official", run_pixpro_official, NULL },
     { "traj_apl", run_traj_apl, NULL },
     { "traj_mae", run_traj_mae, NULL },
     { "traj_randsac", run_traj_randsac, NULL },
