@@ -3290,15 +3290,17 @@ static inline float SSL__K(vtop)(SSL__V v)
 static inline SSL__V SSL__K(vloadn)(const float *p, int n, SSL__V fill)
 {
     float t[SSL__W];
+    int i;
     SSL__VSTORE(t, fill);
-    memcpy(t, p, sizeof(float) * (size_t)n);
+    for (i = 0; i < SSL__W && i < n; i++) t[i] = p[i];
     return SSL__VLOAD(t);
 }
 static inline void SSL__K(vstoren)(float *p, int n, SSL__V v)
 {
     float t[SSL__W];
+    int i;
     SSL__VSTORE(t, v);
-    memcpy(p, t, sizeof(float) * (size_t)n);
+    for (i = 0; i < SSL__W && i < n; i++) p[i] = t[i];
 }
 #  define SSL__VLOADN(p, n, fill) SSL__K(vloadn)(p, n, fill)
 #  define SSL__VSTOREN(p, n, v)   SSL__K(vstoren)(p, n, v)
@@ -4652,6 +4654,7 @@ static int SSL__K(attn_bufs)(const SSL__K(attn_job) *e, int chunk, int thread, i
     int i;
     for (i = 0; i < n; i++) total += size[i];
     w[0] = (float *)ssl__scratch(e->c, thread, sizeof(float) * (size_t)total);
+    if (!w[0]) return 0; /* no memory: no pairs */
     for (i = 1; i < n; i++) w[i] = w[i - 1] + size[i - 1];
     return SSL__MIN(a->B * a->H, (chunk + 1) * e->per_chunk);
 }
@@ -4666,6 +4669,7 @@ static void SSL__K(attn_run)(SSL__K(attn_job) *e, ssl_ctx *c, const ssl__attn *a
     e->dp = ssl__round_up(a->d, SSL__W);
     e->per_chunk = SSL__MAX(grain, ssl__ceil_div(pairs, chunks_at_most));
     s = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)(shared + (e->dmask ? ssl__ceil_div(pairs, e->per_chunk) * a->Tk * lb : 0)));
+    if (c->status) return;
     if (shared) SSL__K(attn_bias)(a, 0, 0, a->Tq, a->Tk, e->bias = s, lb);
     if (e->dmask) e->dmask = s + shared;
     ssl__parallel(c, ssl__ceil_div(pairs, e->per_chunk), fn, e);
@@ -4794,7 +4798,7 @@ static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const
     e.y = (float *)(uintptr_t)y; e.stat = (float *)(uintptr_t)stat; e.dy = dy; e.beta = beta;
     e.dq = dq; e.dk = dk; e.dv = dv; e.dmask = dmask;
     SSL__K(attn_run)(&e, c, a, dmask ? 16 : a->B * a->H, SSL__K(attn_b_chunk)); /* one sum of dmask for each chunk: so not too many */
-    for (n = 0; dmask && n < ssl__ceil_div(a->B * a->H, e.per_chunk); n++, e.dmask += a->Tk * e.lb)
+    for (n = 0; dmask && !c->status && n < ssl__ceil_div(a->B * a->H, e.per_chunk); n++, e.dmask += a->Tk * e.lb)
         for (i = 0; i < a->Tq; i++)
             for (j = 0; j < a->Tk; j++) dmask[(int64_t)i * a->Tk + j] += e.dmask[j * e.lb + i];
 }
