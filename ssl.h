@@ -1510,6 +1510,11 @@ SSL_API const char *ssl_note_find(const ssl_ctx *ctx, const char *key); /* NULL 
 #else
 #  define SSL_HD
 #endif
+#if defined(__GNUC__) /* scalar formulas must be inlined into the loops of every pass, whose optimization options differ */
+#  define SSL__INLINE inline __attribute__((always_inline))
+#else
+#  define SSL__INLINE inline
+#endif
 #ifdef __cplusplus
 #  define SSL_RESTRICT __restrict
 #else
@@ -2006,7 +2011,7 @@ static const char *ssl__cpu_error(void) { return "memcpy"; }
 static const ssl__backend ssl__cpu_backend = { ssl__cpu_alloc, ssl__cpu_release, ssl__cpu_copy, ssl__cpu_copy, ssl__cpu_copy, NULL, ssl__cpu_error };
 
 /* ==== >>rng ==== Philox 4x32-10: ten rounds of two 32x32 -> 64 bit products and xors ==================== */
-SSL_HD static inline void ssl__philox(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4])
+SSL_HD static SSL__INLINE void ssl__philox(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4])
 {
     uint32_t c0 = (uint32_t)index, c1 = (uint32_t)(index >> 32), c2 = (uint32_t)stream, c3 = (uint32_t)(stream >> 32);
     uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
@@ -2022,7 +2027,7 @@ SSL_HD static inline void ssl__philox(uint64_t seed, uint64_t stream, uint64_t i
     }
     out[0] = c0; out[1] = c1; out[2] = c2; out[3] = c3;
 }
-SSL_HD static inline float ssl__unit(uint32_t u) { return (float)(u >> 8) * (1.0f / 16777216.0f); } /* [0,1) */
+SSL_HD static SSL__INLINE float ssl__unit(uint32_t u) { return (float)(u >> 8) * (1.0f / 16777216.0f); } /* [0,1) */
 
 /* No kernel reads floating-point exception flags; told so, gcc vectorizes loops that select between values. */
 #if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
@@ -2030,10 +2035,10 @@ SSL_HD static inline float ssl__unit(uint32_t u) { return (float)(u >> 8) * (1.0
 #  pragma GCC optimize("no-trapping-math")
 #endif
 /* ==== >>math ==== branch-free scalar functions that compilers vectorize; errors against libm are in tests/test_math.c */
-SSL_HD static inline float ssl__bits(uint32_t u) { float f; memcpy(&f, &u, 4); return f; }
-SSL_HD static inline uint32_t ssl__word(float f) { uint32_t u; memcpy(&u, &f, 4); return u; }
+SSL_HD static SSL__INLINE float ssl__bits(uint32_t u) { float f; memcpy(&f, &u, 4); return f; }
+SSL_HD static SSL__INLINE uint32_t ssl__word(float f) { uint32_t u; memcpy(&u, &f, 4); return u; }
 /* 2^n e^r for an integer n >= -127 (where it is exactly 0, never a slow denormal), |r| <= ln2/2: minimax polynomial of degree 6 */
-SSL_HD static inline float ssl__pow2(float n, float r)
+SSL_HD static SSL__INLINE float ssl__pow2(float n, float r)
 {
     float p = 1.38143485e-3f;
     p = p * r + 8.36883765e-3f;
@@ -2044,9 +2049,9 @@ SSL_HD static inline float ssl__pow2(float n, float r)
     p = p * r + 1.0f;
     return p * ssl__bits((uint32_t)((int32_t)n + 127) << 23);
 }
-SSL_HD static inline float ssl__nearest(float x) { return (x + 12582912.0f) - 12582912.0f; } /* |x| < 2^22 */
+SSL_HD static SSL__INLINE float ssl__nearest(float x) { return (x + 12582912.0f) - 12582912.0f; } /* |x| < 2^22 */
 /* e^x = 2^n e^r, n = round(x / ln 2); infinity above 88.37, 0 below -87.7 */
-SSL_HD static inline float ssl__exp(float x)
+SSL_HD static SSL__INLINE float ssl__exp(float x)
 {
     float n;
     x = x < -88.0f ? -88.0f : x > 88.7f ? 88.7f : x;
@@ -2054,7 +2059,7 @@ SSL_HD static inline float ssl__exp(float x)
     return ssl__pow2(n, (x - n * 0.693359375f) + n * 2.12194440e-4f);
 }
 /* tanh x = x P(x^2) for |x| < 0.625, else +-(1 - 2 / (e^2|x| + 1)) (P from Cephes) */
-SSL_HD static inline float ssl__tanh(float x)
+SSL_HD static SSL__INLINE float ssl__tanh(float x)
 {
     const float s = x * x, a = x < 0.0f ? -x : x, big = 1.0f - 2.0f / (ssl__exp(2.0f * a) + 1.0f);
     float p = -5.70498872745e-3f;
@@ -2065,7 +2070,7 @@ SSL_HD static inline float ssl__tanh(float x)
     p = p * s * x + x;
     return a < 0.625f ? p : x < 0.0f ? -big : big;
 }
-SSL_HD static inline float ssl__bf16(float x) /* rounded to bfloat16, ties to even; NaN stays NaN */
+SSL_HD static SSL__INLINE float ssl__bf16(float x) /* rounded to bfloat16, ties to even; NaN stays NaN */
 {
     uint32_t u;
     memcpy(&u, &x, 4);
@@ -2073,7 +2078,7 @@ SSL_HD static inline float ssl__bf16(float x) /* rounded to bfloat16, ties to ev
     return ssl__bits(u & 0xffff0000u);
 }
 /* Phi(x), the normal distribution: Phi(-|x|) = 2^P(|x|), P a minimax polynomial of degree 9 for |x| < 6; beyond that 0 */
-SSL_HD static inline float ssl__cdf(float x)
+SSL_HD static SSL__INLINE float ssl__cdf(float x)
 {
     const float a = x < 0.0f ? -x : x, u = a < 6.0f ? a : 6.0f;
     float p = 2.62493586e-7f, n, q;
@@ -2091,21 +2096,21 @@ SSL_HD static inline float ssl__cdf(float x)
     q = u < 6.0f ? q : 0.0f;
     return x < 0.0f ? q : 1.0f - q;
 }
-SSL_HD static inline float ssl__gelu(float x) { return x * ssl__cdf(x); }
-SSL_HD static inline float ssl__dgelu(float x) { return ssl__cdf(x) + x * 0.39894228f * ssl__exp(-0.5f * x * x); } /* Phi(x) + x phi(x) */
+SSL_HD static SSL__INLINE float ssl__gelu(float x) { return x * ssl__cdf(x); }
+SSL_HD static SSL__INLINE float ssl__dgelu(float x) { return ssl__cdf(x) + x * 0.39894228f * ssl__exp(-0.5f * x * x); } /* Phi(x) + x phi(x) */
 /* (1 + tanh z) / 2 = 1 / (1 + e^-2z) = w at z = sqrt(2/pi) (x + 0.044715 x^3); dw/dz = 2 w (1 - w) = 2 w^2 e^-2z */
-SSL_HD static inline float ssl__gelu_tanh(float x) { return x / (1.0f + ssl__exp(-1.59576912f * (x + 0.044715f * x * x * x))); }
-SSL_HD static inline float ssl__dgelu_tanh(float x)
+SSL_HD static SSL__INLINE float ssl__gelu_tanh(float x) { return x / (1.0f + ssl__exp(-1.59576912f * (x + 0.044715f * x * x * x))); }
+SSL_HD static SSL__INLINE float ssl__dgelu_tanh(float x)
 {
     const float z = -1.59576912f * (x + 0.044715f * x * x * x), e = ssl__exp(z > 80.0f ? 80.0f : z), w = 1.0f / (1.0f + e);
     return w + x * (w * e) * w * 1.59576912f * (1.0f + 0.134145f * x * x);
 }
-SSL_HD static inline float ssl__act(ssl_act a, float x)
+SSL_HD static SSL__INLINE float ssl__act(ssl_act a, float x)
 { return a == SSL_ACT_RELU ? (x > 0.0f ? x : 0.0f) : a == SSL_ACT_GELU ? ssl__gelu(x) : a == SSL_ACT_GELU_TANH ? ssl__gelu_tanh(x) : x; }
 
 /* |d| < lim: h d^2, else |d| - lim / 2.  mse: lim inf, h 1;  l1: lim 0;  smooth l1: lim beta, h 1 / (2 beta) */
-SSL_HD static inline float ssl__huber(float d, float lim, float h) { const float a = fabsf(d); return a < lim ? h * d * d : a - 0.5f * lim; }
-SSL_HD static inline float ssl__dhuber(float d, float lim, float h) { return fabsf(d) < lim ? 2.0f * h * d : d > 0.0f ? 1.0f : d < 0.0f ? -1.0f : d; }
+SSL_HD static SSL__INLINE float ssl__huber(float d, float lim, float h) { const float a = fabsf(d); return a < lim ? h * d * d : a - 0.5f * lim; }
+SSL_HD static SSL__INLINE float ssl__dhuber(float d, float lim, float h) { return fabsf(d) < lim ? 2.0f * h * d : d > 0.0f ? 1.0f : d < 0.0f ? -1.0f : d; }
 
 /* ==== >>gemm ==== y = beta y + op(a) op(b), then bias, activation, residual: blocking and threads ==========
    After Goto and van de Geijn (2008). The output is cut into tiles of mt x nt; a tile is one chunk of work. A chunk walks k in
@@ -2296,11 +2301,9 @@ static void ssl__gemm_run(ssl_ctx *c, const ssl__gemm_kind *kind, int ta, int tb
 #if defined(__GNUC__)
 #  define SSL__PREFETCH(p)   __builtin_prefetch(p, 0, 2)
 #  define SSL__PREFETCH_W(p) __builtin_prefetch(p, 1)
-#  define SSL__INLINE        inline __attribute__((always_inline))
 #else
 #  define SSL__PREFETCH(p)   (void)(p)
 #  define SSL__PREFETCH_W(p) (void)(p)
-#  define SSL__INLINE        inline
 #endif
 
 static SSL__INLINE void ssl__transpose4(const float *s, int64_t lds, float *d, int64_t ldd) /* d[4,4] = s[4,4]^T */
