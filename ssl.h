@@ -31,7 +31,7 @@
  *     basics       >>options >>types >>context >>rng >>tensor >>param
  *     ops          >>op >>broadcast >>reduce >>shape >>token >>norm >>loss >>dropout >>attention >>conv >>batchnorm >>mask
  *     networks     >>layer >>block >>vit >>resnet
- *     objectives   >>apl >>mae >>mask-token-mae >>randsac >>contrast >>fmc >>pairs >>pixpro
+ *     objectives   >>apl >>mae >>mask-token-mae >>randsac >>contrast >>fmc >>pairs >>pixpro >>cpc
  *     training     >>optim >>image >>dataset >>augment >>loader
  *     afterwards   >>eval >>report >>checkpoint
  *     inside       >>kernels >>platform >>math >>simd >>gemm
@@ -994,6 +994,59 @@ SSL_API ssl_tensor *ssl_pixpro_terms_at(const char *at, const ssl_pixpro *m, int
 SSL_API ssl_tensor *ssl_pixpro_features_at(const char *at, const ssl_pixpro *m, ssl_tensor *images); /* instance features [B,F], before the projector */
 SSL_API void ssl_pixpro_update_at(const char *at, const ssl_pixpro *m);       /* target = momentum target + (1 - momentum) online */
 SSL_API void ssl_pixpro_reset_target_at(const char *at, const ssl_pixpro *m); /* target = online */
+
+/* ==== >>cpc ==== contrastive predictive coding ======================================================= */
+/* Idea      from the patches above, tell which of all patches of the batch lies some rows below
+   Input     images [B,C,H,W], cut into overlapping patches, each encoded by itself by a ResNet: z [B,F,G,G]
+   Context   PixelCNN over the grid: what lies above and beside (its top row is padded with ones, 1x3 kernels see both sides)
+   Target    another 1x1 convolution of z; negatives are all other places of all images
+   Loss      L_i = mean cross entropy(embed_scale pred(row y) . targets, the place i + 1 rows below);  sum over i of i L_i, i >= 1
+             (as Lightning Bolts counts), or each L_i once from i = 0 on (each_once)
+   Paper     van den Oord et al. 2018, arXiv 1807.03748; Henaff et al. 2019, arXiv 1905.09272; Lightning Bolts' CPCTask
+   Collapse  the negatives prevent it; batch norm over patches of one image can let them tell their neighbours */
+typedef struct ssl_pixelcnn { ssl_conv_layer *conv; int blocks; } ssl_pixelcnn; /* [blocks][4]: PREFIX.blocks.b.0, .2, .4, .6 */
+#define ssl_pixelcnn_new(...)     ssl_pixelcnn_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_pixelcnn_forward(...) ssl_pixelcnn_forward_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_pixelcnn ssl_pixelcnn_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int channels, int hidden, int blocks);
+/* relu(z_blocks), z_b+1 = z_b + conv1x1(relu(conv2x1(ones above(conv1x3(relu(conv1x1(z_b))))))).  z [B,C,H,W], W >= 3, same shape out */
+SSL_API ssl_tensor *ssl_pixelcnn_forward_at(const char *at, const ssl_pixelcnn *m, ssl_tensor *z);
+
+typedef struct ssl_cpc_desc {
+    uint32_t _start_canary;
+    ssl_resnet_desc resnet;  /* of the patches; the CIFAR stem below 32 pixels    default ResNet-18 */
+    int patch, stride;       /* pixels; STL-10: 16, 8; ImageNet: 32, 16     default 8, patch / 2 */
+    int target_dim;          /* of predictions and targets                  default 64 */
+    float embed_scale;       /* of predictions                              default 0.1 */
+    int hidden, blocks;      /* of the PixelCNN                             default 256, 5 */
+    int each_once;           /* 1: loss = sum of L_0 .. L_H-2, each once */
+    uint32_t _end_canary;
+} ssl_cpc_desc;
+enum { SSL_CPC_STEPS = 128 };
+typedef struct ssl_cpc_trace {       /* what happened in one call */
+    ssl_tensor *context, *targets, *preds; /* out: [B,F,G,G], [B,D,G,G], [B,D,G,G] */
+    ssl_tensor *losses[SSL_CPC_STEPS];     /* out: L_1 .. (each_once: L_0 ..) */
+    int n_losses;                          /* out */
+} ssl_cpc_trace;
+typedef struct ssl_cpc {
+    ssl_ctx *ctx;
+    ssl_cpc_desc d;
+    ssl_resnet *net;                 /* PREFIX.encoder */
+    ssl_conv_layer target, pred;     /* PREFIX.contrastive_task.target_cnn, .pred_cnn */
+    ssl_pixelcnn context;            /* PREFIX.contrastive_task.context_cnn */
+} ssl_cpc;
+SSL_API int ssl_cpc_desc_resolve(const ssl_cpc_desc *in, ssl_cpc_desc *out);
+#define ssl_cpc_new(...)      ssl_cpc_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_cpc_task_new(...) ssl_cpc_task_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_cpc_loss(...)     ssl_cpc_loss_at(SSL_HERE, __VA_ARGS__)
+#define ssl_cpc_task(...)     ssl_cpc_task_at(SSL_HERE, __VA_ARGS__)
+#define ssl_cpc_grid(...)     ssl_cpc_grid_at(SSL_HERE, __VA_ARGS__)
+#define ssl_cpc_features(...) ssl_cpc_features_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_cpc *ssl_cpc_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_cpc_desc *desc);
+SSL_API ssl_cpc *ssl_cpc_task_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int channels, const ssl_cpc_desc *desc); /* without encoder: PREFIX.target_cnn ..., for ssl_cpc_task */
+SSL_API ssl_tensor *ssl_cpc_loss_at(const char *at, const ssl_cpc *m, ssl_tensor *images, ssl_cpc_trace *trace); /* -> [1]; trace may be NULL */
+SSL_API ssl_tensor *ssl_cpc_task_at(const char *at, const ssl_cpc *m, ssl_tensor *z, ssl_cpc_trace *trace);      /* the loss from features [B,F,H,W] on a grid */
+SSL_API ssl_tensor *ssl_cpc_grid_at(const char *at, const ssl_cpc *m, ssl_tensor *images);     /* [B,C,H,W] -> z [B,F,G,G], G = (H - patch) / stride + 1 */
+SSL_API ssl_tensor *ssl_cpc_features_at(const char *at, const ssl_cpc *m, ssl_tensor *images); /* mean over the grid [B,F] */
 
 /* ==== >>optim ==== optimizers, schedules, EMA ======================================================== */
 typedef enum ssl_optim_kind { SSL_OPTIM_DEFAULT = 0, SSL_OPTIM_ADAMW, SSL_OPTIM_ADAM, SSL_OPTIM_SGD, SSL_OPTIM_LARS } ssl_optim_kind;
@@ -9161,6 +9214,146 @@ SSL_API ssl_tensor *ssl_pixpro_features_at(const char *at, const ssl_pixpro *m, 
     ssl_tensor *out[2];
     ssl__pixpro_net(at, m, 0, images, out);
     return out[1];
+}
+
+/* ==== >>cpc ==== contrastive predictive coding ======================================================= */
+SSL_API ssl_pixelcnn ssl_pixelcnn_new_at(const char *at, ssl_ctx *c, const char *prefix, int channels, int hidden, int blocks)
+{
+    static const int kh[4] = { 1, 1, 2, 1 }, kw[4] = { 1, 3, 1, 1 };
+    const ssl_init torch = ssl_init_make(SSL_INIT_TORCH, 0.0f);
+    ssl_pixelcnn m;
+    char p[256], q[256];
+    int i;
+    m.blocks = blocks;
+    m.conv = (ssl_conv_layer *)ssl__model(c, at, sizeof *m.conv * 4 * (size_t)SSL__MAX(blocks, 1));
+    for (i = 0; i < 4 * blocks && !c->status; i++) {
+        ssl_conv_layer *l = &m.conv[i];
+        const int k = i % 4, in = k ? hidden : channels, out = k == 3 ? channels : hidden;
+        char number[16];
+        snprintf(number, sizeof number, "%d", 2 * k);
+        ssl__name(p, ssl__name_i(q, prefix, "blocks", i / 4), number);
+        l->weight = ssl_param_at(at, c, torch, ssl__name(q, p, "weight"), 4, out, in, kh[k], kw[k]);
+        l->bias = ssl__bias(at, c, ssl__name(q, p, "bias"), in * kh[k] * kw[k], out, torch);
+        l->d.padding_w = k == 2 ? 1 : SSL_CONV_ZERO; /* the columns that 1x3 lost come back as zeros */
+    }
+    return m;
+}
+SSL_API ssl_tensor *ssl_pixelcnn_forward_at(const char *at, const ssl_pixelcnn *m, ssl_tensor *z)
+{
+    int i;
+    for (i = 0; i < m->blocks && !z->ctx->status; i++) {
+        const ssl_conv_layer *l = m->conv + 4 * i;
+        ssl_tensor *x = ssl_conv_forward_at(at, &l[1], ssl_relu_at(at, ssl_conv_forward_at(at, &l[0], z)));
+        x = ssl_conv_forward_at(at, &l[2], ssl_pad2d_at(at, x, 1, 0, 0, 0, SSL_PAD_CONSTANT, 1.0f));
+        z = ssl_add_at(at, z, ssl_conv_forward_at(at, &l[3], ssl_relu_at(at, x)));
+    }
+    return ssl_relu_at(at, z);
+}
+
+SSL_API int ssl_cpc_desc_resolve(const ssl_cpc_desc *in, ssl_cpc_desc *out)
+{
+    ssl_cpc_desc d = SSL_ZERO;
+    if (in) d = *in;
+    if (d._start_canary || d._end_canary || !ssl_resnet_desc_resolve(&d.resnet, &d.resnet)) return 0;
+    d.patch = SSL__DEF(d.patch, 8);
+    if (d.patch < 32) d.resnet.cifar_stem = 1; /* the other stem and four stages would halve a single pixel */
+    d.stride = SSL__DEF(d.stride, SSL__MAX(d.patch / 2, 1));
+    d.target_dim = SSL__DEF(d.target_dim, 64);
+    d.embed_scale = SSL__DEFF(d.embed_scale, 0.1f);
+    d.hidden = SSL__DEF(d.hidden, 256);
+    d.blocks = SSL__DEF(d.blocks, 5);
+    *out = d;
+    return 1;
+}
+SSL_API ssl_cpc *ssl_cpc_task_new_at(const char *at, ssl_ctx *c, const char *prefix, int channels, const ssl_cpc_desc *desc)
+{
+    ssl_cpc *m = (ssl_cpc *)ssl__model(c, at, sizeof *m);
+    const ssl_cpc_desc *d = &m->d;
+    char p[256];
+    if (c->status) return m;
+    if (!ssl_cpc_desc_resolve(desc, &m->d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_cpc_new: the ssl_cpc_desc is not initialized: write `ssl_cpc_desc d = SSL_ZERO;`"); return m; }
+    if (d->patch < 1 || d->stride < 1 || d->target_dim < 1 || d->hidden < 1 || d->blocks < 1) {
+        ssl__fail(c, SSL_E_ARG, at, "ssl_cpc_new: patch %d, stride %d, target_dim %d, hidden %d, blocks %d: all must be positive", d->patch, d->stride, d->target_dim, d->hidden, d->blocks);
+        return m;
+    }
+    m->target = ssl_conv_new_at(at, c, ssl__name(p, prefix, "target_cnn"), channels, d->target_dim, 1, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f), NULL);
+    m->pred = ssl_conv_new_at(at, c, ssl__name(p, prefix, "pred_cnn"), channels, d->target_dim, 1, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f), NULL);
+    m->context = ssl_pixelcnn_new_at(at, c, ssl__name(p, prefix, "context_cnn"), channels, d->hidden, d->blocks);
+    return m;
+}
+SSL_API ssl_cpc *ssl_cpc_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_cpc_desc *desc)
+{
+    ssl_cpc_desc d = SSL_ZERO;
+    ssl_resnet *net = NULL;
+    ssl_cpc *m;
+    char p[256];
+    if (ssl_cpc_desc_resolve(desc, &d)) net = ssl_resnet_new_at(at, c, ssl__name(p, prefix, "encoder"), &d.resnet);
+    m = ssl_cpc_task_new_at(at, c, ssl__name(p, prefix, "contrastive_task"), net && !c->status ? SSL__DEF(d.resnet.classes, net->features) : 1, desc);
+    if (!c->status) m->net = net;
+    return m;
+}
+
+SSL_API ssl_tensor *ssl_cpc_grid_at(const char *at, const ssl_cpc *m, ssl_tensor *x)
+{
+    ssl_conv_desc window = SSL_ZERO;
+    const int P = m->d.patch;
+    char s[96];
+    int B, C, h, w;
+    if (m->ctx->status) return &m->ctx->nil;
+    if (!m->net) return ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_cpc: this model has no encoder: make it with ssl_cpc_new, or give features to ssl_cpc_task");
+    if (x->ndim != 4 || x->dim[2] < P || x->dim[3] < P) return ssl__fail(m->ctx, SSL_E_SHAPE, at, "ssl_cpc: images%s: [B,C,H,W] of at least one patch of %d x %d pixels is needed", ssl__shape(x, s), P, P);
+    B = x->dim[0]; C = x->dim[1];
+    h = (x->dim[2] - P) / m->d.stride + 1;
+    w = (x->dim[3] - P) / m->d.stride + 1;
+    window.stride = m->d.stride;
+    x = ssl_permute_at(at, ssl_unfold_at(at, x, P, P, &window), 0, 2, 1);                       /* [B,G G,C P P] */
+    x = ssl_resnet_forward_at(at, m->net, ssl_reshape_at(at, x, 4, B * h * w, C, P, P));        /* [B G G,F] */
+    return ssl_permute_at(at, ssl_reshape_at(at, x, 4, B, h, w, -1), 0, 3, 1, 2);
+}
+SSL_API ssl_tensor *ssl_cpc_features_at(const char *at, const ssl_cpc *m, ssl_tensor *images)
+{ return ssl_mean_axes_at(at, ssl_cpc_grid_at(at, m, images), SSL_AXIS(2) | SSL_AXIS(3), 0); }
+
+/* L_i: predictions [B,H,W,D] of rows 0 .. H-i-2 against all targets [B H W,D] */
+static ssl_tensor *ssl__cpc_step(const char *at, ssl_tensor *preds, ssl_tensor *targets, int i)
+{
+    ssl_ctx *c = preds->ctx;
+    const int B = preds->dim[0], H = preds->dim[1], W = preds->dim[2], rows = (H - i - 1) * W;
+    int32_t *label = (int32_t *)ssl__aux(c, at, sizeof *label * (size_t)B * (size_t)rows);
+    ssl_tensor *x;
+    int k;
+    if (c->status) return &c->nil;
+    for (k = 0; k < B * rows; k++) label[k] = k / rows * H * W + (i + 1) * W + k % rows;
+    x = ssl_reshape_at(at, ssl_slice_at(at, preds, 1, 0, H - i - 1), 2, B * rows, preds->dim[3]);
+    return ssl_cross_entropy_at(at, ssl_matmul_t_at(at, x, targets, 0, 1), ssl_input_i32_at(at, c, label, 1, B * rows), 0.0f);
+}
+SSL_API ssl_tensor *ssl_cpc_task_at(const char *at, const ssl_cpc *m, ssl_tensor *z, ssl_cpc_trace *trace)
+{
+    ssl_ctx *c = m->ctx;
+    ssl_cpc_trace none, *t = trace ? trace : &none;
+    const int first = m->d.each_once ? 0 : 1;
+    ssl_tensor *preds, *targets, *loss = NULL, *l;
+    char s[96];
+    int i;
+    if (c->status) return &c->nil;
+    if (z->ndim != 4 || z->dim[2] < first + 2 || z->dim[3] < 3 || z->dim[2] > SSL_CPC_STEPS)
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_cpc: features%s: a grid of %d to %d rows and at least 3 columns is needed: take smaller patches or a smaller stride", ssl__shape(z, s), first + 2, (int)SSL_CPC_STEPS);
+    t->context = ssl_pixelcnn_forward_at(at, &m->context, z);
+    t->targets = ssl_conv_forward_at(at, &m->target, z);
+    t->preds = ssl_conv_forward_at(at, &m->pred, t->context);
+    t->n_losses = 0;
+    preds = ssl_scale_at(at, ssl_permute_at(at, t->preds, 0, 2, 3, 1), m->d.embed_scale);
+    targets = ssl_reshape_at(at, ssl_permute_at(at, t->targets, 0, 2, 3, 1), 2, -1, m->d.target_dim);
+    for (i = first; i < z->dim[2] - 1 && !c->status; i++) {
+        t->losses[t->n_losses++] = l = ssl__cpc_step(at, preds, targets, i);
+        l = first ? ssl_scale_at(at, l, (float)i) : l;
+        loss = loss ? ssl_add_at(at, loss, l) : l;
+    }
+    return loss ? loss : &c->nil;
+}
+SSL_API ssl_tensor *ssl_cpc_loss_at(const char *at, const ssl_cpc *m, ssl_tensor *images, ssl_cpc_trace *trace)
+{
+    ssl_tensor *z = ssl_cpc_grid_at(at, m, images);
+    return m->ctx->status ? &m->ctx->nil : ssl_cpc_task_at(at, m, z, trace);
 }
 
 /* ==== >>optim ==== optimizers, schedules, EMA ======================================================== */

@@ -1284,6 +1284,38 @@ static void run_pixpro_official(fixture *t)
     finish(t, ssl_pixel_consistency(pred[0], pred[1], key[0], key[1], weight, 0));
 }
 
+/* ==== predictive coding =============================================================================== */
+static void run_pixelcnn(fixture *t)
+{
+    const ssl_pixelcnn m = ssl_pixelcnn_new(t->c, "", whole(t, "channels", 0), whole(t, "hidden_channels", 0), whole(t, "num_blocks", 0));
+    fill_params(t);
+    finish(t, probe(t, "y", ssl_pixelcnn_forward(&m, in(t, "z"))));
+}
+static void run_cpc(fixture *t)
+{
+    ssl_cpc_desc d = SSL_ZERO;
+    ssl_cpc_trace trace = SSL_ZERO;
+    ssl_tensor *loss;
+    ssl_cpc *m;
+    int i;
+    d.target_dim = whole(t, "target_dim", 0);
+    d.embed_scale = real(t, "embed_scale", 0.1);
+    d.hidden = whole(t, "hidden_channels", 0);
+    d.blocks = whole(t, "num_blocks", 0);
+    m = ssl_cpc_task_new(t->c, "", whole(t, "channels", 0), &d);
+    fill_params(t);
+    loss = ssl_cpc_task(m, in(t, "z"), &trace);
+    if (!ssl_ok(t->c)) return;
+    out(t, "context", trace.context);
+    out(t, "targets", trace.targets);
+    out(t, "preds", trace.preds);
+    for (i = 0; i < trace.n_losses; i++) {
+        const float value = ssl_item(trace.losses[i]);
+        out_step(t, "step_losses", i, &value, 1);
+    }
+    finish(t, loss);
+}
+
 /* ==== training runs =================================================================================== */
 /* Step by step: losses before each update, global gradient norms, AdamW; then the parameters. loss_of makes one step's loss
    from the step's images. */
@@ -1483,6 +1515,8 @@ static const struct family { const char *name; void (*run)(fixture *t); image_fn
     { "pixelcl_full", run_pixelcl_full, NULL },
     { "pixelcl_end_to_end", run_pixelcl_end_to_end, NULL },
     { "pixpro_official", run_pixpro_official, NULL },
+    { "pixelcnn", run_pixelcnn, NULL },
+    { "cpc_", run_cpc, NULL },
     { "traj_apl", run_traj_apl, NULL },
     { "traj_mae", run_traj_mae, NULL },
     { "traj_randsac", run_traj_randsac, NULL },
