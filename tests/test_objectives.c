@@ -75,6 +75,39 @@ static void *simclr_new(ssl_ctx *c)
 static ssl_tensor *simclr_loss(void *m, ssl_tensor *x)
 { return ssl_simclr_loss((const ssl_simclr *)m, x, ssl_add_scalar(ssl_scale(x, 0.8f), 0.1f)); }
 
+/* PixPro on a convolution of its own. */
+typedef struct pixels { ssl_conv_layer conv[2]; } pixels;
+static void pixel_net(void *user, int target, ssl_tensor *x, ssl_tensor **map, ssl_tensor **instance)
+{
+    *map = ssl_tanh(ssl_conv_forward(&((const pixels *)user)->conv[target], x));
+    *instance = *map;
+}
+static const ssl_pixpro *pixpro_new(ssl_ctx *c)
+{
+    ssl_pixpro_desc d = SSL_ZERO;
+    ssl_conv_desc conv = SSL_ZERO;
+    static pixels nets;
+    pixels *p = &nets;
+    conv.stride = 4;
+    p->conv[0] = ssl_conv_new(c, "online_encoder.net", 3, 8, 4, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f), &conv);
+    p->conv[1] = ssl_conv_new(c, "target_encoder.net", 3, 8, 4, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f), &conv);
+    d.net = pixel_net; d.net_user = p; d.projection_size = 8; d.projection_hidden = 16;
+    return ssl_pixpro_new(c, "", &d);
+}
+
+static void *cpc_new(ssl_ctx *c) /* the patches are their own features */
+{
+    ssl_cpc_desc d = SSL_ZERO;
+    d.target_dim = 16; d.hidden = 16; d.blocks = 2; d.embed_scale = 1.0f;
+    return ssl_cpc_task_new(c, "", 3 * 4 * 4, &d);
+}
+static ssl_tensor *cpc_loss(void *m, ssl_tensor *x)
+{
+    const ssl_tensor *like = x;
+    x = ssl_permute(ssl_patchify(x, 4, SSL_PATCH_CHANNEL_ROW_COL), 0, 2, 1);
+    return ssl_cpc_task((const ssl_cpc *)m, ssl_reshape(x, 4, like->dim[0], -1, SIDE / 4, SIDE / 4), NULL);
+}
+
 static const objective objectives[] = { /* the loss after so many steps at this rate is below this fraction of the first */
     { "apl", apl_new, apl_loss, 300, 3e-3f, 0.3f },
     { "apl_original", apl_original_new, apl_loss, 250, 2e-3f, 0.3f },
@@ -83,6 +116,7 @@ static const objective objectives[] = { /* the loss after so many steps at this 
     { "randsac", randsac_new, randsac_loss, 120, 3e-3f, 0.75f },
     { "randsac_blob", randsac_blob_new, randsac_loss, 120, 3e-3f, 0.75f },
     { "simclr", simclr_new, simclr_loss, 150, 3e-3f, 0.2f },
+    { "cpc", cpc_new, cpc_loss, 200, 3e-3f, 0.6f },
 };
 #define N_OBJECTIVES ((int)(sizeof objectives / sizeof *objectives))
 
@@ -235,6 +269,9 @@ static void test_bad_settings(void)
     ssl_mae_desc m = SSL_ZERO;
     ssl_randsac_desc r = SSL_ZERO;
     ssl_simclr_desc s = SSL_ZERO;
+    ssl_pixpro_desc p = SSL_ZERO;
+    const ssl_view_box box = { 0, SIDE + 1, 0, 8, 0, 0 };
+    ssl_tensor *images;
     ssl_vit *vit;
     ssl_mae *mae;
 
@@ -257,6 +294,14 @@ static void test_bad_settings(void)
     r.image_size = SIDE;
     c = open_context(1); r.segment = 3; randsac_loss(ssl_randsac_new(c, "", &r), images_of(c)); expect_error(c, images_of(c), "segments of 3 x 3", __LINE__);
     c = open_context(1); r.segment = 4; randsac_loss(ssl_randsac_new(c, "", &r), images_of(c)); expect_error(c, images_of(c), "the first is never predicted", __LINE__);
+
+    p.cutout_min = 0.9f; p.cutout_max = 0.8f;
+    c = open_context(1); ssl_pixpro_new(c, "", &p); expect_error(c, images_of(c), "0 < min <= max <= 1", __LINE__);
+    c = open_context(1); expect_error(c, ssl_cutout(images_of(c), &box, 4, 4, SSL_INTERPOLATE_NEAREST), "lie inside", __LINE__);
+    c = open_context(1); ssl_ppm_new(c, "", 4, 3, 2.0f, 0); expect_error(c, images_of(c), "has 0, 1 or 2", __LINE__);
+    c = open_context(1); images = ssl_input(c, pixel, 4, 1, 3, SIDE, SIDE); expect_error(c, ssl_pixpro_loss(pixpro_new(c), images, images, NULL), "at least 2 in training", __LINE__);
+    c = open_context(1); expect_error(c, ssl_cpc_task(ssl_cpc_task_new(c, "", 3, NULL), ssl_input(c, pixel, 4, 1, 3, 2, 8), NULL), "3 to 128 rows", __LINE__);
+    c = open_context(1); expect_error(c, ssl_cpc_loss(ssl_cpc_task_new(c, "", 3, NULL), images_of(c), NULL), "has no encoder", __LINE__);
 
     c = open_context(1); s.temperature = -1.0f; s.vit.image_size = SIDE; s.vit.depth = 1; expect_error(c, ssl_nt_xent(ssl_reshape(images_of(c), 2, B, -1), ssl_reshape(images_of(c), 2, B, -1), -1.0f, SSL_NT_XENT_DEFAULT), "must be positive", __LINE__);
     c = open_context(1); expect_error(c, ssl_simclr_loss(ssl_simclr_new(c, "", &s), ssl_input(c, pixel, 4, 1, 3, SIDE, SIDE), ssl_input(c, pixel, 4, 1, 3, SIDE, SIDE)), "N >= 2", __LINE__);
