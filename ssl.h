@@ -2687,10 +2687,11 @@ static void ssl__corr_depth(ssl__corr *e, int k)
 }
 static void ssl__corr_run(ssl__corr *e)
 {
+    if (e->r.n < 1 || e->s.n < 1) return; /* a phase of a strided map that has no pixel */
     ssl__corr_depth(e, e->ic * e->r.taps * e->s.taps);
     ssl__corr_blocks(e, SSL__MAX(4 * e->kind->nr, SSL__MIN(512, 65536 / e->oc)));
     e->a = (char *)ssl__scratch(e->c, -1, (size_t)e->groups * (size_t)e->blocks_k * (size_t)e->panels * ssl__corr_panel_bytes(e) + 1);
-    if (!e->a || e->r.n < 1 || e->s.n < 1) return;
+    if (!e->a) return;
     if (e->k) ssl__parallel(e->c, e->groups * e->panels, ssl__corr_weights_chunk, e);
     ssl__parallel(e->c, e->groups * e->blocks, ssl__corr_chunk, e);
 }
