@@ -66,11 +66,12 @@ demo: $(B)/demo
 	$(B)/demo
 
 # A program that does not compile counts as one failure; the others still run.
+EMULATE  = test_ops conformance
 EMULATED = env SSL_DEVICE=cuda $(B)/emu
 test:
-	-@$(MAKE) -k --no-print-directory $(TESTS:%=$(B)/%) $(B)/conformance $(B)/emu/test_ops $(B)/emu/conformance
+	-@$(MAKE) -k --no-print-directory $(TESTS:%=$(B)/%) $(B)/conformance $(EMULATE:%=$(B)/emu/%)
 	@STB_DIR='$(STB_DIR)' NVCC='$(NVCC)' sh tests/run.sh $(B)/log $(TESTS:%=$(B)/%) $(REPLAY:%='$(B)/conformance %') \
-	    '$(EMULATED)/test_ops' $(REPLAY:%='$(EMULATED)/conformance %') $(if $(MATRIX),'$(MATRIX)')
+	    $(if $(EMULATE),'$(EMULATED)/test_ops' $(REPLAY:%='$(EMULATED)/conformance %')) $(if $(MATRIX),'$(MATRIX)')
 
 conformance: $(B)/conformance
 	$(B)/conformance $(FIXTURES)
