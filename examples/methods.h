@@ -16,6 +16,7 @@ typedef struct method {
     ssl_tensor *(*loss)(void *model, const ssl_batch *b, double *metrics); /* metrics: values of the extra columns of log.csv, or NULL */
     const char *metrics;  /* their names, or "" */
     ssl_feature_fn features;
+    void (*update)(void *model, float progress); /* after the optimizer's step, progress 0..1 of the run: momentum targets; or NULL */
     void (*picture)(void *model, ssl_tensor *images, const ssl_augment_desc *a, const char *path);
 } method;
 static const char all_defaults[] = "data=synthetic split=train out=out lr=1e-3 warmup=0.05 schedule=cosine log_every=10 save_every=1 batch=128 epochs=20 "
@@ -289,11 +290,11 @@ static ssl_tensor *simclr_loss(void *model, const ssl_batch *b, double *metrics)
 
 static const method methods[] = {
     { "apl", "puzzle: tell each patch's place in the image from content alone", "augment=apl kind=adam schedule=chained crop=2", 1,
-      GROUP("", apl_fields), sizeof(apl_desc), apl_resolve, apl_create, apl_loss, "acc1,acc3,acc5", apl_features, apl_picture },
+      GROUP("", apl_fields), sizeof(apl_desc), apl_resolve, apl_create, apl_loss, "acc1,acc3,acc5", apl_features, NULL, apl_picture },
     { "mae", "masked autoencoder: paint the hidden patches", "augment=mae beta2=0.95", 1,
-      GROUP("", mae_fields), sizeof(ssl_mae_desc), mae_resolve, mae_create, mae_loss, "", mae_features, mae_picture },
+      GROUP("", mae_fields), sizeof(ssl_mae_desc), mae_resolve, mae_create, mae_loss, "", mae_features, NULL, mae_picture },
     { "simclr", "contrast: find the other view of the same image in the batch", "augment=simclr", 2,
-      GROUP("", simclr_fields), sizeof(ssl_simclr_desc), simclr_resolve, simclr_create, simclr_loss, "", simclr_features, NULL },
+      GROUP("", simclr_fields), sizeof(ssl_simclr_desc), simclr_resolve, simclr_create, simclr_loss, "", simclr_features, NULL, NULL },
 };
 #define N_METHODS ((int)(sizeof methods / sizeof *methods))
 #define METRICS 8 /* the most extra columns */

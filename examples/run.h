@@ -298,6 +298,7 @@ static float run_step(run *r, const ssl_batch *b, double *metrics)
     ssl_backward(loss);
     value = ssl_item(loss);
     ssl_optim_step(r->ctx, &r->s.optim, run_rate(r));
+    if (r->s.method->update) r->s.method->update(r->model, (float)r->step / (float)r->total);
     ssl_step_end(r->ctx);
     return value;
 }
