@@ -299,4 +299,18 @@ static const method methods[] = {
 #define N_METHODS ((int)(sizeof methods / sizeof *methods))
 #define METRICS 8 /* the most extra columns */
 
+/* ---- named recipes: a method and the settings that the command line goes on top of ---- */
+typedef struct preset { const char *name, *method, *settings, *doc; } preset;
+static const preset presets[] = {
+    { "apl-stl10", "apl", "data=stl10:data/stl10 split=unlabeled image_size=96 grid=7 crop=1 patch_dropout=0.1 depth=4 heads=16 hidden_mult=3 dropout=0.15 "
+      "lr=0.00115 batch=1024 epochs=300", "the published setting of APL-7,1: STL-10's unlabeled images" },
+};
+#define N_PRESETS ((int)(sizeof presets / sizeof *presets))
+static const preset *preset_find(const char *name) /* NULL if there is none */
+{
+    int i;
+    for (i = 0; i < N_PRESETS; i++) if (!strcmp(name, presets[i].name)) return &presets[i];
+    return NULL;
+}
+
 #endif

@@ -9,7 +9,7 @@ static int help(void)
     settings s;
     table t;
     int i;
-    printf("usage: pretrain [--method NAME] [--data SPEC] [--out DIR] [--resume] [--KEY VALUE | --set KEY=VALUE]...\n\n"
+    printf("usage: pretrain [--method NAME | --preset NAME] [--data SPEC] [--out DIR] [--resume] [--KEY VALUE | --set KEY=VALUE]...\n\n"
            "DIR gets log.csv, config.json, checkpoint.safetensors and pictures. Ctrl-C saves and stops. --resume goes on from\n"
            "DIR/checkpoint.safetensors with its settings, bit for bit as if it had never stopped. The part of a name before the point\n"
            "may be left out: --beta2 is --optim.beta2, but --crop with method apl is apl's.\n\n"
@@ -23,21 +23,36 @@ static int help(void)
         t = settings_own(&s);
         table_print(&t);
     }
+    printf("\nPresets\n");
+    for (i = 0; i < N_PRESETS; i++) printf("  --preset %-18s %s (%s)\n    %s\n", presets[i].name, presets[i].doc, presets[i].method, presets[i].settings);
     return 0;
+}
+
+/* What the settings start from: a preset, a method, or the first method. NULL after a message. */
+static const char *start_of(const arguments *a)
+{
+    const char *name = arguments_find(a, "method"), *recipe = arguments_find(a, "preset");
+    const preset *p = recipe ? preset_find(recipe) : NULL;
+    if (!recipe) return name ? name : methods[0].name;
+    if (!p) fprintf(stderr, "error: there is no preset \"%s\"; --help lists all\n", recipe);
+    else if (name && strcmp(name, p->method)) fprintf(stderr, "error: preset %s is of method %s, not %s\n", recipe, p->method, name);
+    else return recipe;
+    return NULL;
 }
 
 /* The settings of this run: defaults, or with --resume those of the checkpoint; then the command line. */
 static int settings_of(settings *s, const arguments *a, int64_t *step)
 {
-    const char *name = arguments_find(a, "method"), *out = arguments_find(a, "out");
+    const char *start, *out = arguments_find(a, "out");
     char path[2 * WORD_SIZE];
     table t;
     *step = 0;
     if (arguments_find(a, "resume")) {
+        if (arguments_find(a, "preset")) { fprintf(stderr, "error: a resumed run has the settings of its checkpoint: --preset cannot be given again\n"); return 0; }
         snprintf(path, sizeof path, "%s/checkpoint.safetensors", out ? out : "out");
         return settings_load(s, path, a, step);
     }
-    if (!settings_init(s, name ? name : methods[0].name, arguments_find(a, "augment"))) return 0;
+    if (!(start = start_of(a)) || !settings_init(s, start, arguments_find(a, "augment"))) return 0;
     t = settings_table(s);
     return arguments_apply(a, &t);
 }

@@ -8,7 +8,7 @@
 
 /* ---- settings ---- */
 typedef struct run_desc {
-    char method[WORD_SIZE], data[WORD_SIZE], split[WORD_SIZE], out[WORD_SIZE], augment[WORD_SIZE];
+    char method[WORD_SIZE], preset[WORD_SIZE], data[WORD_SIZE], split[WORD_SIZE], out[WORD_SIZE], augment[WORD_SIZE];
     float lr, min_lr, warmup;
     int schedule; /* 0 cosine, 1 chained, 2 constant */
     int log_every, save_every, stop_after;
@@ -17,6 +17,7 @@ typedef struct run_desc {
 } run_desc;
 static const field run_fields[] = {
     F(WORD, run_desc, method, "what to learn: see below"),
+    F(WORD, run_desc, preset, "named recipe of a method and its settings, on top of which go the others: see below"),
     F(WORD, run_desc, data, "synthetic[:N] cifar10:DIR cifar100:DIR stl10:DIR idx:DIR folder:DIR tiny-imagenet:DIR"),
     F(WORD, run_desc, split, "train, test, val or unlabeled"),
     F(WORD, run_desc, out, "directory for log.csv, config.json, checkpoint.safetensors and pictures"),
@@ -144,16 +145,20 @@ static const method *method_find(const char *name) /* NULL after a message */
     fprintf(stderr, "error: there is no method \"%s\"%s%s%s; --help lists all\n", name, near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     return NULL;
 }
-/* The method's own defaults, and its recipe of augmentation or the named one. 1, or 0 after a message. */
-static int settings_init(settings *s, const char *method_name, const char *augment)
+/* The defaults of a method, or of a preset by its name, and its recipe of augmentation or the named one. 1, or 0 after a message. */
+static int settings_init(settings *s, const char *name, const char *augment)
 {
+    const preset *p = preset_find(name);
+    const char *own = p ? p->settings : "";
     table t;
     memset(s, 0, sizeof *s);
-    if (!(s->method = method_find(method_name))) return 0;
+    if (!(s->method = method_find(p ? p->method : name))) return 0;
     t = settings_table(s);
-    if (!table_set_all(&t, all_defaults) || !table_set_all(&t, s->method->defaults) || !table_set(&t, "method", method_name)) return 0;
+    if (!table_set_all(&t, all_defaults) || !table_set_all(&t, s->method->defaults) || !table_set_all(&t, own)) return 0;
+    if (!table_set(&t, "method", s->method->name) || !table_set(&t, "preset", p ? p->name : "")) return 0;
     if (augment && !table_set(&t, "augment", augment)) return 0;
-    if (ssl_augment_preset(s->run.augment, &s->augment)) return 1;
+    if (ssl_augment_preset(s->run.augment, &s->augment)) /* the recipe first, then what the defaults change in it */
+        return table_set_all(&t, s->method->defaults) && table_set_all(&t, own) && (!augment || table_set(&t, "augment", augment));
     fprintf(stderr, "error: there is no augmentation recipe \"%s\": none, eval, crop, mae, apl, simclr\n", s->run.augment);
     return 0;
 }
@@ -216,7 +221,7 @@ static void run_open(run *r, const settings *s, int64_t step)
     if (s->augment.std_dev[0] == 0.0f)
         for (k = 0; k < 3; k++) { r->s.augment.mean[k] = r->data->mean[k]; r->s.augment.std_dev[k] = r->data->std_dev[k]; }
     if (!ssl_augment_resolve(r->ctx, &r->s.augment, r->data->c, r->data->h, r->data->w, &r->s.augment)) return;
-    r->model = s->method->create(r->ctx, r->s.desc.bytes, r->s.augment.size, r->data->c);
+    r->model = s->method->create(r->ctx, r->s.desc.bytes, r->s.augment.size ? r->s.augment.size : r->data->h, r->data->c);
 }
 
 typedef struct notes { ssl_ctx *ctx; ssl_json json; } notes;
@@ -455,14 +460,13 @@ static void run_picture_method(run *r) /* the first images of the set through th
 static void run_picture_neighbors(run *r, ssl_dataset *data, const ssl_features *f)
 {
     enum { ROWS = 8, K = 7 };
-    const int scale = picture_scale(data->h), side = data->h * scale, step = side + 6, k = f && f->n < K ? f->n : K;
+    const int scale = picture_scale(data->h), side = data->h * scale, step = side + 6, k = f->n < K ? f->n : K;
     int32_t index[ROWS * K];
     float cosine[ROWS * K];
     ssl_features query;
     ssl_canvas *canvas;
     char path[2 * WORD_SIZE], text[16];
     int i, j;
-    if (!f) return;
     query = *f;
     query.n = f->n < ROWS ? f->n : ROWS;
     if (!ssl_neighbors(f, &query, k, index, cosine)) return;
@@ -490,7 +494,7 @@ static inline void run_pictures(run *r)
     run_picture_method(r);
     some = ssl_dataset_open_desc(r->ctx, r->s.run.data, &d);
     f = ssl_ok(r->ctx) ? run_features(r, some, 0) : NULL;
-    run_picture_neighbors(r, some, f);
+    if (f) run_picture_neighbors(r, some, f);
     ssl_features_free(f);
 }
 #endif
