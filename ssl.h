@@ -31,7 +31,7 @@
  *     basics       >>options >>types >>context >>rng >>tensor >>param
  *     ops          >>op >>broadcast >>reduce >>shape >>token >>norm >>loss >>dropout >>attention >>conv >>batchnorm >>mask
  *     networks     >>layer >>block >>vit >>resnet
- *     objectives   >>apl >>mae >>mask-token-mae >>randsac >>contrast >>fmc >>pairs >>pixpro >>cpc
+ *     objectives   >>apl >>mae >>mask-token-mae >>randsac >>contrast >>fmc >>amdim >>pairs >>pixpro >>cpc
  *     training     >>optim >>image >>dataset >>augment >>loader
  *     afterwards   >>eval >>report >>checkpoint
  *     inside       >>kernels >>platform >>math >>simd >>gemm
@@ -552,7 +552,7 @@ SSL_API ssl_tensor *ssl_vit_pool_at(const char *at, const ssl_vit *vit, ssl_tens
 /* He et al. 2015, arXiv 1512.03385, as torchvision builds it: its names (conv1 bn1 layer1.0.conv1 ... fc), the stride of a
    bottleneck in its 3x3 convolution, kaiming normal (fan out) weights, batch norm at 1 and 0. */
 typedef struct ssl_conv_layer { ssl_tensor *weight, *bias; ssl_conv_desc d; } ssl_conv_layer;                     /* [O,I/groups,k,k], [O] or NULL */
-typedef struct ssl_batch_norm_layer { ssl_tensor *weight, *bias, *running_mean, *running_var; } ssl_batch_norm_layer; /* each [C] */
+typedef struct ssl_batch_norm_layer { ssl_tensor *weight, *bias, *running_mean, *running_var; } ssl_batch_norm_layer; /* each [C]; see ssl_resnet_desc.cpc */
 #define ssl_conv_new(...)           ssl_conv_new_at(SSL_HERE, __VA_ARGS__)
 #define ssl_conv_forward(...)       ssl_conv_forward_at(SSL_HERE, __VA_ARGS__)
 #define ssl_batch_norm_new(...)     ssl_batch_norm_new_at(SSL_HERE, __VA_ARGS__)
@@ -565,16 +565,20 @@ SSL_API ssl_tensor *ssl_batch_norm_forward_at(const char *at, const ssl_batch_no
 typedef struct ssl_resnet_desc {
     uint32_t _start_canary;
     int depth;              /* 18, 34, 50, 101 or 152                               default 18 */
+    int width;              /* channels of conv1; layer i's 3x3 have width 2^(i-1)  default 64 */
+    int stage[4];           /* blocks of layer1 to layer4                           default those of depth */
     int channels;           /* of the images                                        default 3 */
     int classes;            /* outputs of fc; 0: no fc, the network ends with the pooled features */
     int cifar_stem;         /* 1: conv1 is 3x3 with stride 1 and there is no max pooling (images of 32 pixels) */
     int zero_init_residual; /* 1: the last batch norm of every block starts at 0, and so every block as the identity */
+    int cpc;                /* the side of the images: the encoder of CPC v2 (Lightning Bolts' CPCResNet101), bottlenecks 3, 4, 46, 3, layer3
+                               8 width wide with expansion 8, layer norms over [C,H,W] named ln for batch norms; 0: batch norms */
     uint32_t _end_canary;
 } ssl_resnet_desc;
 
 typedef struct ssl_resnet_block {
     char name[32];                  /* "layer3.1" */
-    int convs;                      /* 2 basic (3x3, 3x3), 3 bottleneck (1x1, 3x3, 1x1 to four times the width) */
+    int convs;                      /* 2 basic (3x3, 3x3), 3 bottleneck (1x1, 3x3, 1x1 to four (CPC's layer3: eight) times the width) */
     ssl_conv_layer conv[3], down;   /* down.weight NULL: the shortcut is the identity */
     ssl_batch_norm_layer bn[3], down_bn;
 } ssl_resnet_block;
@@ -582,7 +586,7 @@ typedef struct ssl_resnet_block {
 typedef struct ssl_resnet {
     ssl_ctx *ctx;
     ssl_resnet_desc d;
-    int features;                   /* channels of layer4: 512 or 2048 */
+    int features;                   /* channels of layer4: 8 width or 32 width */
     int stage[4];                   /* blocks of layer1 to layer4 */
     ssl_conv_layer conv1;
     ssl_batch_norm_layer bn1;
@@ -856,6 +860,54 @@ typedef struct ssl_fmc_trace {    /* what happened in one call; set before to fo
 #define ssl_fmc(...) ssl_fmc_at(SSL_HERE, __VA_ARGS__)
 SSL_API ssl_tensor *ssl_fmc_at(const char *at, const ssl_fmc_desc *desc, int n_maps, ssl_tensor *const *anchor, ssl_tensor *const *positive, ssl_fmc_trace *trace);
 
+/* ==== >>amdim ==== mutual information across scales ================================================= */
+/* Idea      what one view's summary knows of a place of the other view, against the places of all other images
+   Input     two views [B,C,S,S] of each image, S 32, 64 or 128; maps of 1 x 1, 5 x 5 and 7 x 7 places, or those of a ResNet of any S
+   Encoder   units y = conv2(relu(conv1(x))) + shortcut(x): conv1 k x k, conv2 1 x 1 starting at zero; the shortcut pools as conv1
+             strides and adds channels of zeros, so that at the start a block averages; no padding: a place sees only its window
+   Scores    map 0 is the last one, normalized; maps 1 (5 x 5) and 2 (7 x 7) pass a residual block of 1 x 1 convolutions to rkhs channels
+   Loss      ssl_fmc with comparisons "01, 02, 11" and tclip 20
+   Paper     Bachman et al. 2019, arXiv 1906.00910; Philip-Bachman/amdim-public; Lightning Bolts' AMDIM (names of parameters)
+   Collapse  the other images of the batch prevent it */
+typedef struct ssl_amdim_unit { int kernel, stride; ssl_conv_layer conv1, conv2, conv3; ssl_batch_norm_layer bn; } ssl_amdim_unit; /* conv3: the shortcut where channels get fewer */
+typedef struct ssl_amdim_layer { ssl_conv_layer conv; ssl_batch_norm_layer bn; ssl_amdim_unit *unit; int units; } ssl_amdim_layer; /* one of the three */
+typedef struct ssl_rkhs { ssl_conv_layer conv1, conv2, shortcut; ssl_batch_norm_layer bn1, bn_out; } ssl_rkhs; /* bn_out(conv2(relu(bn1(conv1(x)))) + shortcut(x)) */
+
+typedef struct ssl_amdim_desc {
+    uint32_t _start_canary;
+    int image_size, channels;  /*                                                       default 32, 3 */
+    int ndf, rkhs, depth;      /* channels of the first layer and of the maps; units of a block
+                                  default at 32 pixels 320, 1280, 10; at 64 192, 1536, 8; at 128 320, 2560, 10 */
+    int batch_norm;            /* 1: batch norm inside the units, too */
+    int use_resnet;            /* 1: a ResNet instead; maps 0 pooled layer4, 1 layer4, 2 layer3, 3 layer2, 4 layer1, each through an ssl_rkhs
+                                  rkhs default 128; the CIFAR stem up to 64 pixels unless resnet says something */
+    int resnet_maps;           /* how many of them                                      default 3 */
+    ssl_resnet_desc resnet;
+    const char *comparisons;   /* of ssl_fmc_desc                                       default "01, 02, 11" */
+    float tclip;               /*                                                       default 20 */
+    int one_direction;
+    uint32_t _end_canary;
+} ssl_amdim_desc;
+enum { SSL_AMDIM_LAYERS = 10, SSL_AMDIM_MAPS = 5 };
+typedef struct ssl_amdim {
+    ssl_ctx *ctx;
+    ssl_amdim_desc d;
+    int n_layers, n_maps;
+    ssl_amdim_layer layer[SSL_AMDIM_LAYERS]; /* PREFIX.encoder.layer_list.i */
+    ssl_resnet *net;                         /* PREFIX.encoder */
+    ssl_rkhs rkhs[SSL_AMDIM_MAPS];           /* of map i; PREFIX.encoder.rkhs_block_5, _7; of a ResNet PREFIX.rkhs.i */
+} ssl_amdim;
+/* Augmentation: the preset "amdim", two views of a loader. */
+SSL_API int ssl_amdim_desc_resolve(const ssl_amdim_desc *in, ssl_amdim_desc *out);
+#define ssl_amdim_new(...)      ssl_amdim_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_amdim_maps(...)     ssl_amdim_maps_at(SSL_HERE, __VA_ARGS__)
+#define ssl_amdim_loss(...)     ssl_amdim_loss_at(SSL_HERE, __VA_ARGS__)
+#define ssl_amdim_features(...) ssl_amdim_features_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_amdim *ssl_amdim_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_amdim_desc *desc);
+SSL_API int ssl_amdim_maps_at(const char *at, const ssl_amdim *m, ssl_tensor *images, ssl_tensor *out[SSL_AMDIM_MAPS]); /* [B,rkhs,h,w] each; how many */
+SSL_API ssl_tensor *ssl_amdim_loss_at(const char *at, const ssl_amdim *m, ssl_tensor *view1, ssl_tensor *view2, ssl_fmc_trace *trace); /* -> [1]; trace may be NULL */
+SSL_API ssl_tensor *ssl_amdim_features_at(const char *at, const ssl_amdim *m, ssl_tensor *images); /* map 0, [B,rkhs]; of a ResNet its pooled features */
+
 /* ==== >>pairs ==== losses on paired embeddings ======================================================= */
 /* Losses on paired embeddings [N,D] of two views. z (targets) get no gradient.
    ssl_byol       mean(2 - 2 cos(p1,z2)) + mean(2 - 2 cos(p2,z1))              Grill et al. 2020; a momentum target avoids the collapse
@@ -1014,6 +1066,7 @@ SSL_API ssl_tensor *ssl_pixelcnn_forward_at(const char *at, const ssl_pixelcnn *
 typedef struct ssl_cpc_desc {
     uint32_t _start_canary;
     ssl_resnet_desc resnet;  /* of the patches; the CIFAR stem below 32 pixels    default ResNet-18 */
+    int layer_norm;          /* 1: the encoder of CPC v2 with layer norms, see ssl_resnet_desc.cpc; its own stem at any size */
     int patch, stride;       /* pixels; STL-10: 16, 8; ImageNet: 32, 16     default 8, patch / 2 */
     int target_dim;          /* of predictions and targets                  default 64 */
     float embed_scale;       /* of predictions                              default 0.1 */
@@ -1225,7 +1278,9 @@ typedef struct ssl_augment_desc {
 /* Fill desc with a recipe: "none" and "eval" (whole image, normalized), "mae" (resized crop 0.2..1, flip),
    "crop" (shift by 4, flip), "apl" (resized crop 0.6..1, flip, grayscale 0.2, blur, mean and deviation 0.5),
    "simclr" (resized crop 0.2..1, flip, jitter 0.4 0.4 0.4 0.1 with p 0.8, grayscale 0.2), "pixpro" (whole image, jitter
-   0.8 0.8 0.8 0.2 with p 0.8, grayscale 0.2, blur 0.1, solarize 0.5, ImageNet's normalization). 0 if there is no such name. */
+   0.8 0.8 0.8 0.2 with p 0.8, grayscale 0.2, blur 0.1, solarize 0.5, ImageNet's normalization), "amdim" (one flip for all
+   views, then shift by 4 with p 0.8, jitter 0.4 0.4 0.4 0.2 with p 0.8, grayscale 0.25; CPC takes the same), "amdim-large" (the same with
+   resized crop 0.3..1 of ratio 0.7..1.4 for the shift: STL-10, ImageNet). 0 if there is no such name. */
 SSL_API int ssl_augment_preset(const char *name, ssl_augment_desc *desc);
 /* The desc with every default filled in for images [c,h,w]; a bad value is an error. 1 on success. */
 #define ssl_augment_resolve(...) ssl_augment_resolve_at(SSL_HERE, __VA_ARGS__)
@@ -7866,18 +7921,20 @@ SSL_API int ssl_resnet_desc_resolve(const ssl_resnet_desc *in, ssl_resnet_desc *
     ssl_resnet_desc d = SSL_ZERO;
     if (in) d = *in;
     if (d._start_canary || d._end_canary) return 0;
-    d.depth = SSL__DEF(d.depth, 18);
+    d.depth = SSL__DEF(d.depth, d.cpc ? 101 : 18);
+    d.width = SSL__DEF(d.width, 64);
     d.channels = SSL__DEF(d.channels, 3);
     *out = d;
     return 1;
 }
-static int ssl__resnet_stages(int depth, int stage[4]) /* 0: no such depth */
+static int ssl__resnet_stages(const ssl_resnet_desc *d, int stage[4]) /* 0: no such depth */
 {
-    static const int known[5][5] = { { 18, 2, 2, 2, 2 }, { 34, 3, 4, 6, 3 }, { 50, 3, 4, 6, 3 }, { 101, 3, 4, 23, 3 }, { 152, 3, 8, 36, 3 } };
-    int i;
-    for (i = 0; i < 5; i++)
-        if (known[i][0] == depth) { memcpy(stage, known[i] + 1, 4 * sizeof *stage); return 1; }
-    return 0;
+    static const int known[6][5] = { { 18, 2, 2, 2, 2 }, { 34, 3, 4, 6, 3 }, { 50, 3, 4, 6, 3 }, { 101, 3, 4, 23, 3 }, { 152, 3, 8, 36, 3 }, { 0, 3, 4, 46, 3 } };
+    int i, k;
+    for (i = 0; i < 5 && known[i][0] != d->depth; i++) {}
+    if (i == 5) return 0;
+    for (k = 0; k < 4; k++) stage[k] = SSL__DEF(d->stage[k], known[d->cpc ? 5 : i][k + 1]);
+    return 1;
 }
 static ssl_conv_layer ssl__resnet_conv(const char *at, ssl_ctx *c, const char *prefix, const char *name, int in, int out, int kernel, int stride)
 {
@@ -7887,29 +7944,43 @@ static ssl_conv_layer ssl__resnet_conv(const char *at, ssl_ctx *c, const char *p
     d.padding = kernel / 2;
     return ssl_conv_new_at(at, c, ssl__name(buf, prefix, name), in, out, kernel, 1, ssl_init_make(SSL_INIT_KAIMING_NORMAL_FAN_OUT, 0.0f), &d);
 }
-static ssl_batch_norm_layer ssl__resnet_bn(const char *at, ssl_ctx *c, const char *prefix, const char *name, int channels)
-{ char buf[256]; return ssl_batch_norm_new_at(at, c, ssl__name(buf, prefix, name), channels); }
-
-/* A block from `in` channels to width (basic) or 4 width (bottleneck). */
-static void ssl__resnet_block_new(const char *at, ssl_ctx *c, const char *prefix, ssl_resnet_block *b, int in, int width, int stride, int zero_init)
+/* side 0: batch norm; else layer norm of maps of side x side, which has no running statistics and weights [C,H,W] */
+static ssl_batch_norm_layer ssl__resnet_norm(const char *at, ssl_ctx *c, const char *prefix, const char *name, int channels, int side)
 {
-    const int basic = b->convs == 2, out = basic ? width : 4 * width;
+    ssl_batch_norm_layer l;
+    char p[256], buf[256];
+    ssl__name(p, prefix, name);
+    if (!side) return ssl_batch_norm_new_at(at, c, p, channels);
+    memset(&l, 0, sizeof l);
+    l.weight = ssl_param_at(at, c, ssl_init_make(SSL_INIT_CONSTANT, 1.0f), ssl__name(buf, p, "weight"), 3, channels, side, side);
+    l.bias = ssl_param_at(at, c, ssl__zeros(), ssl__name(buf, p, "bias"), 3, channels, side, side);
+    ssl__no_decay(l.weight);
+    ssl__no_decay(l.bias);
+    return l;
+}
+
+/* A block from `in` channels to width (basic) or expansion x width (bottleneck); *side of its input becomes that of its output. */
+static void ssl__resnet_block_new(const char *at, ssl_ctx *c, const char *prefix, ssl_resnet_block *b, int in, int width, int expansion, int stride, int *side, int zero_init)
+{
+    const int basic = b->convs == 2, out = basic ? width : expansion * width, after = (*side + stride - 1) / stride;
     ssl_tensor *last;
     char p[256];
     int i;
     ssl__name(p, prefix, b->name);
     for (i = 0; i < b->convs; i++) {
         const int from = i ? width : in, to = i == b->convs - 1 ? out : width, strided = basic ? i == 0 : i == 1;
-        char conv[8] = "conv1", bn[4] = "bn1";
-        conv[4] = bn[2] = (char)('1' + i);
+        char conv[8] = "conv1", norm[4] = "bn1";
+        if (*side) norm[0] = 'l';
+        conv[4] = norm[2] = (char)('1' + i);
         b->conv[i] = ssl__resnet_conv(at, c, p, conv, from, to, basic || i == 1 ? 3 : 1, strided ? stride : 1);
-        b->bn[i] = ssl__resnet_bn(at, c, p, bn, to);
+        b->bn[i] = ssl__resnet_norm(at, c, p, norm, to, i ? after : *side);
     }
     last = b->bn[b->convs - 1].weight;
     if (zero_init && !c->status) c->k->fill(c, ssl_numel(last), 0.0f, last->x);
+    *side = after;
     if (stride == 1 && in == out) return;
     b->down = ssl__resnet_conv(at, c, p, "downsample.0", in, out, 1, stride);
-    b->down_bn = ssl__resnet_bn(at, c, p, "downsample.1", out);
+    b->down_bn = ssl__resnet_norm(at, c, p, "downsample.1", out, after);
 }
 
 SSL_API ssl_resnet *ssl_resnet_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_resnet_desc *desc)
@@ -7917,19 +7988,25 @@ SSL_API ssl_resnet *ssl_resnet_new_at(const char *at, ssl_ctx *c, const char *pr
     ssl_resnet *net = (ssl_resnet *)ssl__model(c, at, sizeof *net);
     ssl_resnet_block *b;
     char buf[256];
-    int i, j, in = 64;
+    int i, j, in, side;
     if (c->status) return net;
     if (!ssl_resnet_desc_resolve(desc, &net->d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_resnet_new: the ssl_resnet_desc is not initialized: write `ssl_resnet_desc d = SSL_ZERO;`"); return net; }
-    if (!ssl__resnet_stages(net->d.depth, net->stage)) { ssl__fail(c, SSL_E_ARG, at, "ssl_resnet_new: depth %d: 18, 34, 50, 101 and 152 exist", net->d.depth); return net; }
-    net->conv1 = ssl__resnet_conv(at, c, prefix, "conv1", net->d.channels, 64, net->d.cifar_stem ? 3 : 7, net->d.cifar_stem ? 1 : 2);
-    net->bn1 = ssl__resnet_bn(at, c, prefix, "bn1", 64);
+    if (!ssl__resnet_stages(&net->d, net->stage)) { ssl__fail(c, SSL_E_ARG, at, "ssl_resnet_new: depth %d: 18, 34, 50, 101 and 152 exist", net->d.depth); return net; }
+    for (i = 0; i < 4; i++)
+        if (net->stage[i] < 1 || net->d.width < 1 || net->d.cpc < 0) { ssl__fail(c, SSL_E_ARG, at, "ssl_resnet_new: width %d, %d blocks in layer%d, cpc %d: width and blocks must be positive", net->d.width, net->stage[i], i + 1, net->d.cpc); return net; }
+    in = net->d.width;
+    side = net->d.cifar_stem ? net->d.cpc : (net->d.cpc + 1) / 2; /* stays 0 with batch norm */
+    net->conv1 = ssl__resnet_conv(at, c, prefix, "conv1", net->d.channels, in, net->d.cifar_stem ? 3 : 7, net->d.cifar_stem ? 1 : 2);
+    net->bn1 = ssl__resnet_norm(at, c, prefix, side ? "ln1" : "bn1", in, side);
+    if (!net->d.cifar_stem) side = (side + 1) / 2;
     b = net->block = (ssl_resnet_block *)ssl__model(c, at, sizeof *b * (size_t)(net->stage[0] + net->stage[1] + net->stage[2] + net->stage[3]));
     for (i = 0; i < 4; i++)
         for (j = 0; j < net->stage[i] && !c->status; j++, b++) {
+            const int wide = net->d.cpc && i == 2, width = net->d.width << (wide ? 3 : i), expansion = wide ? 8 : 4;
             b->convs = net->d.depth < 50 ? 2 : 3;
             snprintf(b->name, sizeof b->name, "layer%d.%d", i + 1, j);
-            ssl__resnet_block_new(at, c, prefix, b, in, 64 << i, i && !j ? 2 : 1, net->d.zero_init_residual);
-            in = b->convs == 2 ? 64 << i : 256 << i;
+            ssl__resnet_block_new(at, c, prefix, b, in, width, expansion, i && !j ? 2 : 1, &side, net->d.zero_init_residual);
+            in = b->convs == 2 ? width : expansion * width;
         }
     net->features = in;
     if (net->d.classes > 0) net->fc = ssl_linear_new_at(at, c, ssl__name(buf, prefix, "fc"), in, net->d.classes, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f));
@@ -7962,9 +8039,12 @@ static ssl_tensor *ssl__resnet_conv_bn(const char *at, ssl__taps *t, const char 
 {
     const int fused = relu && !ssl__tap_find(t, block, bn_name);
     x = ssl__tap(t, block, conv_name, ssl_conv_forward_at(at, conv, x));
-    x = ssl_batch_norm_forward_at(at, bn, x, fused, residual);
-    if (fused) return x;
-    ssl__tap(t, block, bn_name, x);
+    if (!bn->running_mean) x = ssl__tap(t, block, bn_name, ssl_layer_norm_chw_at(at, x, bn->weight, bn->bias, 1e-5f));
+    else {
+        x = ssl_batch_norm_forward_at(at, bn, x, fused, residual);
+        if (fused) return x;
+        ssl__tap(t, block, bn_name, x);
+    }
     if (residual) x = ssl_add_at(at, x, residual);
     return relu ? ssl_relu_at(at, x) : x;
 }
@@ -7987,6 +8067,8 @@ static ssl_tensor *ssl__resnet_run(const char *at, const ssl_resnet *net, ssl_te
     int i, j;
     if (net->ctx->status) return &net->ctx->nil;
     if (x->ndim != 4 || x->dim[1] != net->d.channels) return ssl__fail(net->ctx, SSL_E_SHAPE, at, "ssl_resnet_forward: images%s: [N,%d,H,W] is needed", ssl__shape(x, s), net->d.channels);
+    if (net->d.cpc && (x->dim[2] != net->d.cpc || x->dim[3] != net->d.cpc))
+        return ssl__fail(net->ctx, SSL_E_SHAPE, at, "ssl_resnet_forward: images%s: the layer norms of this network (cpc %d) need images of %d x %d", ssl__shape(x, s), net->d.cpc, net->d.cpc, net->d.cpc);
     x = ssl__tap(t, "", "relu", ssl__resnet_conv_bn(at, t, "", "conv1", "bn1", x, &net->conv1, &net->bn1, 1, NULL));
     x = ssl__tap(t, "", "maxpool", net->d.cifar_stem ? x : ssl_max_pool2d_at(at, x, 3, 2, 1));
     for (i = 0; i < 4; i++) {
@@ -8717,6 +8799,183 @@ SSL_API ssl_tensor *ssl_fmc_at(const char *at, const ssl_fmc_desc *desc, int n_m
     return ssl_add_at(at, loss, reg);
 }
 
+/* ==== >>amdim ==== mutual information across scales ================================================= */
+/* kernel (0: batch norm), stride, channels / ndf (0: rkhs), units (0: convolution and ReLU, 1, or 2: depth) of the layers at 32, 64 and
+   128 pixels; a list ends with -1. Sides 30 30 14 7 7 5 3 1 1 at 32, 62 30 14 7 7 5 3 1 1 at 64, 64 62 30 ... at 128. */
+static const signed char ssl__amdim_plan[3][SSL_AMDIM_LAYERS + 1][4] = {
+    { { 3, 1, 1, 0 }, { 1, 1, 1, 1 }, { 4, 2, 2, 2 }, { 2, 2, 4, 2 }, { 0, 0, 4, 0 }, { 3, 1, 4, 2 }, { 3, 1, 4, 2 }, { 3, 1, 0, 1 }, { 0, 0, 0, 0 }, { -1, 0, 0, 0 }, { -1, 0, 0, 0 } },
+    { { 3, 1, 1, 0 }, { 4, 2, 2, 2 }, { 4, 2, 4, 2 }, { 2, 2, 8, 2 }, { 0, 0, 8, 0 }, { 3, 1, 8, 2 }, { 3, 1, 8, 2 }, { 3, 1, 0, 1 }, { 0, 0, 0, 0 }, { -1, 0, 0, 0 }, { -1, 0, 0, 0 } },
+    { { 5, 2, 1, 0 }, { 3, 1, 1, 0 }, { 4, 2, 2, 2 }, { 4, 2, 4, 2 }, { 2, 2, 8, 2 }, { 0, 0, 8, 0 }, { 3, 1, 8, 2 }, { 3, 1, 8, 2 }, { 3, 1, 0, 1 }, { 0, 0, 0, 0 }, { -1, 0, 0, 0 } }
+};
+static int ssl__amdim_size(int image_size) { return image_size == 32 ? 0 : image_size == 64 ? 1 : image_size == 128 ? 2 : -1; }
+
+SSL_API int ssl_amdim_desc_resolve(const ssl_amdim_desc *in, ssl_amdim_desc *out)
+{
+    static const int preset[3][3] = { { 320, 1280, 10 }, { 192, 1536, 8 }, { 320, 2560, 10 } };
+    ssl_amdim_desc d = SSL_ZERO;
+    const int *p;
+    if (in) d = *in;
+    if (d._start_canary || d._end_canary) return 0;
+    d.image_size = SSL__DEF(d.image_size, 32);
+    d.channels = SSL__DEF(d.channels, 3);
+    p = preset[SSL__MAX(ssl__amdim_size(d.image_size), 0)];
+    d.ndf = SSL__DEF(d.ndf, p[0]);
+    d.rkhs = SSL__DEF(d.rkhs, d.use_resnet ? 128 : p[1]);
+    d.depth = SSL__DEF(d.depth, p[2]);
+    d.resnet_maps = SSL__DEF(d.resnet_maps, 3);
+    d.resnet.channels = d.channels;
+    if (d.image_size <= 64 && !d.resnet.depth) d.resnet.cifar_stem = 1;
+    d.comparisons = d.comparisons ? d.comparisons : "01, 02, 11";
+    d.tclip = SSL__DEFF(d.tclip, 20.0f);
+    if (!ssl_resnet_desc_resolve(&d.resnet, &d.resnet)) return 0;
+    *out = d;
+    return 1;
+}
+static ssl_conv_layer ssl__amdim_conv(const char *at, ssl_ctx *c, const char *prefix, const char *name, int in, int out, int kernel, int stride, int no_bias, int zero)
+{
+    ssl_conv_desc d = SSL_ZERO;
+    char p[256];
+    d.stride = stride;
+    if (kernel == 5) { d.padding = 2; d.pad_mode = SSL_PAD_REFLECT; }
+    return ssl_conv_new_at(at, c, ssl__name(p, prefix, name), in, out, kernel, no_bias, zero ? ssl__zeros() : ssl_init_make(SSL_INIT_TORCH, 0.0f), &d);
+}
+static void ssl__amdim_unit_new(const char *at, ssl_ctx *c, const char *p, ssl_amdim_unit *u, int in, int out, int kernel, int stride, int batch_norm)
+{
+    char q[256];
+    u->kernel = kernel;
+    u->stride = stride;
+    u->conv1 = ssl__amdim_conv(at, c, p, "conv1", in, out, kernel, stride, 1, 0);
+    u->conv2 = ssl__amdim_conv(at, c, p, "conv2", out, out, 1, 1, 1, 1);
+    if (out < in) u->conv3 = ssl__amdim_conv(at, c, p, "conv3", in, out, kernel, stride, 0, 0);
+    if (batch_norm) u->bn = ssl_batch_norm_new_at(at, c, ssl__name(q, p, "bn1.bn"), out);
+}
+static ssl_tensor *ssl__amdim_unit(const char *at, const ssl_amdim_unit *u, ssl_tensor *x)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *y = ssl_conv_forward_at(at, &u->conv1, x);
+    const int more = c->status ? 0 : y->dim[1] - x->dim[1];
+    y = ssl_conv_forward_at(at, &u->conv2, u->bn.weight ? ssl_batch_norm_forward_at(at, &u->bn, y, 1, NULL) : ssl_relu_at(at, y));
+    if (u->conv3.weight) x = ssl_conv_forward_at(at, &u->conv3, x);
+    else if (u->kernel > 1) x = ssl_avg_pool2d_at(at, x, u->kernel, u->stride, 0);
+    if (more > 0 && !c->status) { /* channels are the rows of one plane per image */
+        x = ssl_pad2d_at(at, ssl_reshape_at(at, x, 4, x->dim[0], 1, x->dim[1], -1), 0, more, 0, 0, SSL_PAD_ZERO, 0.0f);
+        if (!c->status) x = ssl_reshape_at(at, x, 4, y->dim[0], y->dim[1], y->dim[2], y->dim[3]);
+    }
+    return ssl_add_at(at, y, x);
+}
+static ssl_rkhs ssl__rkhs_new(const char *at, ssl_ctx *c, const char *p, int in, int out, int batch_norm)
+{
+    ssl_rkhs r;
+    float *w;
+    char q[256];
+    int i;
+    memset(&r, 0, sizeof r);
+    r.conv1 = ssl__amdim_conv(at, c, p, "conv1", in, out, 1, 1, 1, 0);
+    r.conv2 = ssl__amdim_conv(at, c, p, "conv2", out, out, 1, 1, 1, 1);
+    r.shortcut = ssl__amdim_conv(at, c, p, "shortcut", in, out, 1, 1, 0, 0);
+    if (batch_norm) r.bn1 = ssl_batch_norm_new_at(at, c, ssl__name(q, p, "bn1.bn"), out);
+    r.bn_out = ssl_batch_norm_new_at(at, c, ssl__name(q, p, "bn_out.bn"), out);
+    if (out < in || !(w = (float *)ssl__alloc(c, at, sizeof(float) * (size_t)out * (size_t)in))) return r;
+    if (ssl_to_host(r.shortcut.weight, w)) { /* like the identity: 1 on the diagonal, uniform in +-0.01 elsewhere */
+        for (i = 0; i < out * in; i++) w[i] = i / in == i % in ? 1.0f : w[i] * 0.01f * sqrtf((float)in);
+        ssl_from_host(r.shortcut.weight, w);
+    }
+    ssl__release(w);
+    return r;
+}
+static ssl_tensor *ssl__rkhs(const char *at, const ssl_rkhs *r, ssl_tensor *x)
+{
+    ssl_tensor *y = ssl_conv_forward_at(at, &r->conv1, x);
+    y = ssl_conv_forward_at(at, &r->conv2, r->bn1.weight ? ssl_batch_norm_forward_at(at, &r->bn1, y, 1, NULL) : ssl_relu_at(at, y));
+    return ssl_batch_norm_forward_at(at, &r->bn_out, ssl_add_at(at, y, ssl_conv_forward_at(at, &r->shortcut, x)), 0, NULL);
+}
+
+static void ssl__amdim_encoder_new(const char *at, ssl_amdim *m, const char *prefix)
+{
+    const ssl_amdim_desc *d = &m->d;
+    const int size = ssl__amdim_size(d->image_size);
+    ssl_ctx *c = m->ctx;
+    char p[256], q[256], r[256];
+    int i, j, in = d->channels, out, local = 0;
+    for (i = 0; ssl__amdim_plan[size][i][0] >= 0 && !c->status; i++) {
+        const signed char *k = ssl__amdim_plan[size][i];
+        ssl_amdim_layer *l = &m->layer[i];
+        ssl__name_i(p, prefix, "layer_list", i);
+        out = k[2] ? k[2] * d->ndf : d->rkhs;
+        if (k[2]) local = out;
+        if (k[0] == 0 && (d->batch_norm || !k[2])) l->bn = ssl_batch_norm_new_at(at, c, ssl__name(q, p, "bn"), out);
+        else if (k[0] && !k[3]) l->conv = ssl__amdim_conv(at, c, p, "conv", in, out, k[0], k[1], 0, 0);
+        l->units = k[3] == 2 ? d->depth : k[3];
+        l->unit = (ssl_amdim_unit *)ssl__model(c, at, sizeof *l->unit * (size_t)SSL__MAX(l->units, 1));
+        for (j = 0; j < l->units && !c->status; j++)
+            ssl__amdim_unit_new(at, c, k[3] == 2 ? ssl__name_i(q, p, "layer_list", j) : p, &l->unit[j], j ? out : in, out, j ? 1 : k[0], j ? 1 : k[1], d->batch_norm);
+        in = out;
+        m->n_layers = i + 1;
+    }
+    m->n_maps = 3;
+    m->rkhs[1] = ssl__rkhs_new(at, c, ssl__name(r, prefix, "rkhs_block_5"), local, d->rkhs, d->batch_norm);
+    m->rkhs[2] = ssl__rkhs_new(at, c, ssl__name(r, prefix, "rkhs_block_7"), local, d->rkhs, d->batch_norm);
+}
+SSL_API ssl_amdim *ssl_amdim_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_amdim_desc *desc)
+{
+    ssl_amdim *m = (ssl_amdim *)ssl__model(c, at, sizeof *m);
+    const ssl_amdim_desc *d = &m->d;
+    char p[256], q[256];
+    int i, pair[16][2];
+    if (c->status) return m;
+    if (!ssl_amdim_desc_resolve(desc, &m->d)) ssl__fail(c, SSL_E_ARG, at, "ssl_amdim_new: the ssl_amdim_desc is not initialized: write `ssl_amdim_desc d = SSL_ZERO;`");
+    else if (!d->use_resnet && ssl__amdim_size(d->image_size) < 0) ssl__fail(c, SSL_E_ARG, at, "ssl_amdim_new: image_size %d: AMDIM's encoder is made for 32, 64 and 128 pixels; resize the images, or set use_resnet", d->image_size);
+    else if (d->ndf < 1 || d->rkhs < 1 || d->depth < 1 || d->resnet_maps < 1 || d->resnet_maps > SSL_AMDIM_MAPS)
+        ssl__fail(c, SSL_E_ARG, at, "ssl_amdim_new: ndf %d, rkhs %d, depth %d, resnet_maps %d: all must be positive, the maps at most %d", d->ndf, d->rkhs, d->depth, d->resnet_maps, (int)SSL_AMDIM_MAPS);
+    if (c->status || !ssl__fmc_parse(at, c, d->comparisons, d->use_resnet ? d->resnet_maps : 3, pair)) return m; /* a missing map is told before the first step */
+    ssl__name(p, prefix, "encoder");
+    if (!d->use_resnet) { ssl__amdim_encoder_new(at, m, p); return m; }
+    m->net = ssl_resnet_new_at(at, c, p, &d->resnet);
+    m->n_maps = d->resnet_maps;
+    for (i = 0; i < m->n_maps && !c->status; i++)
+        m->rkhs[i] = ssl__rkhs_new(at, c, ssl__name_i(q, prefix, "rkhs", i), m->net->features >> (i ? i - 1 : 0), d->rkhs, d->batch_norm);
+    return m;
+}
+
+SSL_API int ssl_amdim_maps_at(const char *at, const ssl_amdim *m, ssl_tensor *x, ssl_tensor *out[SSL_AMDIM_MAPS])
+{
+    static const char *const names[SSL_AMDIM_MAPS] = { "avgpool", "layer4", "layer3", "layer2", "layer1" };
+    ssl_ctx *c = m->ctx;
+    char s[96];
+    int i, j;
+    for (i = 0; i < SSL_AMDIM_MAPS; i++) out[i] = &c->nil;
+    if (c->status) return 0;
+    if (m->net) ssl_resnet_layers_at(at, m->net, x, m->n_maps, names, out);
+    else if (x->ndim != 4 || x->dim[1] != m->d.channels || x->dim[2] != m->d.image_size || x->dim[3] != m->d.image_size)
+        ssl__fail(c, SSL_E_SHAPE, at, "ssl_amdim: images%s: [B,%d,%d,%d] is needed", ssl__shape(x, s), m->d.channels, m->d.image_size, m->d.image_size);
+    for (i = 0; i < m->n_layers && !c->status; i++) { /* a map is the last one of its size */
+        const ssl_amdim_layer *l = &m->layer[i];
+        if (l->conv.weight) x = ssl_relu_at(at, ssl_conv_forward_at(at, &l->conv, x));
+        if (l->bn.weight) x = ssl_batch_norm_forward_at(at, &l->bn, x, 0, NULL);
+        for (j = 0; j < l->units; j++) x = ssl__amdim_unit(at, &l->unit[j], x);
+        if (!c->status) out[x->dim[2] == 7 ? 2 : x->dim[2] == 5 ? 1 : 0] = x;
+    }
+    for (i = 0; i < m->n_maps && !c->status; i++) if (m->rkhs[i].shortcut.weight) out[i] = ssl__rkhs(at, &m->rkhs[i], out[i]);
+    return c->status ? 0 : m->n_maps;
+}
+SSL_API ssl_tensor *ssl_amdim_loss_at(const char *at, const ssl_amdim *m, ssl_tensor *view1, ssl_tensor *view2, ssl_fmc_trace *trace)
+{
+    ssl_tensor *one[SSL_AMDIM_MAPS], *two[SSL_AMDIM_MAPS];
+    ssl_fmc_desc f = SSL_ZERO;
+    f.comparisons = m->d.comparisons;
+    f.tclip = m->d.tclip;
+    f.one_direction = m->d.one_direction;
+    ssl_amdim_maps_at(at, m, view1, one);
+    ssl_amdim_maps_at(at, m, view2, two);
+    return m->ctx->status ? &m->ctx->nil : ssl_fmc_at(at, &f, m->n_maps, one, two, trace);
+}
+SSL_API ssl_tensor *ssl_amdim_features_at(const char *at, const ssl_amdim *m, ssl_tensor *images)
+{
+    ssl_tensor *map[SSL_AMDIM_MAPS];
+    if (m->net) return ssl_resnet_forward_at(at, m->net, images);
+    return ssl_amdim_maps_at(at, m, images, map) ? ssl_reshape_at(at, map[0], 2, images->dim[0], -1) : &m->ctx->nil;
+}
+
 /* ==== >>pairs ==== losses on paired embeddings ======================================================= */
 static ssl_tensor *ssl__mean_cos(const char *at, ssl_tensor *p, ssl_tensor *z) { return ssl_mean_at(at, ssl_cosine_similarity_at(at, p, ssl_detach_at(at, z))); }
 SSL_API ssl_tensor *ssl_byol_at(const char *at, ssl_tensor *p1, ssl_tensor *p2, ssl_tensor *z1, ssl_tensor *z2)
@@ -9255,9 +9514,11 @@ SSL_API int ssl_cpc_desc_resolve(const ssl_cpc_desc *in, ssl_cpc_desc *out)
 {
     ssl_cpc_desc d = SSL_ZERO;
     if (in) d = *in;
-    if (d._start_canary || d._end_canary || !ssl_resnet_desc_resolve(&d.resnet, &d.resnet)) return 0;
+    if (d._start_canary || d._end_canary) return 0;
     d.patch = SSL__DEF(d.patch, 8);
-    if (d.patch < 32) d.resnet.cifar_stem = 1; /* the other stem and four stages would halve a single pixel */
+    if (d.layer_norm) d.resnet.cpc = d.patch;
+    else if (d.patch < 32) d.resnet.cifar_stem = 1; /* the other stem and four stages would halve a single pixel */
+    if (!ssl_resnet_desc_resolve(&d.resnet, &d.resnet)) return 0;
     d.stride = SSL__DEF(d.stride, SSL__MAX(d.patch / 2, 1));
     d.target_dim = SSL__DEF(d.target_dim, 64);
     d.embed_scale = SSL__DEFF(d.embed_scale, 0.1f);
@@ -11012,10 +11273,19 @@ SSL_API int ssl_augment_preset(const char *name, ssl_augment_desc *desc)
 {
     ssl_augment_desc d = SSL_ZERO;
     const int apl = !strcmp(name, "apl"), simclr = !strcmp(name, "simclr"), mae = !strcmp(name, "mae"), pixpro = !strcmp(name, "pixpro");
+    const int large = !strcmp(name, "amdim-large"), amdim = large || !strcmp(name, "amdim");
     if (!strcmp(name, "crop")) d.crop = SSL_CROP_PADDED;
+    else if (amdim) {
+        d.crop = large ? SSL_CROP_RESIZED : SSL_CROP_PADDED;
+        d.crop_p = large ? 1.0f : 0.8f;
+        d.shared_flip = 1;
+        d.ratio[0] = 0.7f; d.ratio[1] = 1.4f;
+        d.jitter_p = 0.8f; d.brightness = d.contrast = d.saturation = 0.4f; d.hue = 0.2f;
+        d.grayscale_p = 0.25f;
+    }
     else if (apl || simclr || mae) d.crop = SSL_CROP_RESIZED;
     else if (strcmp(name, "none") && strcmp(name, "eval") && !pixpro) return 0;
-    if (d.crop == SSL_CROP_RESIZED) { d.scale[0] = apl ? 0.6f : 0.2f; d.scale[1] = 1.0f; }
+    if (d.crop == SSL_CROP_RESIZED) { d.scale[0] = apl ? 0.6f : large ? 0.3f : 0.2f; d.scale[1] = 1.0f; }
     if (d.crop == SSL_CROP_RESIZED || d.crop == SSL_CROP_PADDED) d.hflip = 0.5f;
     if (apl || simclr || pixpro) d.grayscale_p = 0.2f;
     if (pixpro) {
