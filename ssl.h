@@ -30,7 +30,7 @@
  * CONTENTS (search for a token: the first hit is the public part, the next ones kernels and implementation)
  *     basics       >>options >>types >>context >>rng >>tensor >>param
  *     ops          >>op >>broadcast >>reduce >>shape >>token >>norm >>loss >>dropout >>attention >>conv >>batchnorm >>mask
- *     networks     >>layer >>block >>vit >>resnet
+ *     networks     >>layer >>block >>vit >>resnet >>backbone >>mlp
  *     objectives   >>apl >>mae >>mask-token-mae >>randsac >>contrast >>fmc >>amdim >>pairs >>pixpro >>cpc
  *     training     >>optim >>image >>dataset >>augment >>loader
  *     afterwards   >>eval >>report >>checkpoint
@@ -525,6 +525,7 @@ typedef struct ssl_vit_desc {
     int no_class_token;              /* 1: ssl_vit_pool takes the mean of the tokens */
     int mean_pool;                   /* 1: the mean of the patch tokens although there is a class token */
     ssl_pos pos;                     /*                                         default SSL_POS_LEARNED */
+    int any_size;                    /* 1: images of other sizes, too (multiples of patch): positions interpolated (bilinear) */
     float dropout, drop_path;        /* drop_path grows linearly with the depth up to this */
     ssl_init init;                   /* of the weight matrices                  default SSL_INIT_TRUNC_NORMAL 0.02 */
     uint32_t _end_canary;
@@ -607,6 +608,51 @@ SSL_API void ssl_resnet_layers_at(const char *at, const ssl_resnet *net, ssl_ten
 SSL_API void ssl_resnet_maps_at(const char *at, const ssl_resnet *net, ssl_tensor *images, ssl_tensor *out[5]); /* stem (maxpool) and layer1 to layer4 */
 #define ssl_resnet_block_forward(...) ssl_resnet_block_forward_at(SSL_HERE, __VA_ARGS__)
 SSL_API ssl_tensor *ssl_resnet_block_forward_at(const char *at, const ssl_resnet_block *block, ssl_tensor *x); /* for networks of one's own */
+
+/* ==== >>backbone ==== a network of either kind ======================================================== */
+/* What methods that ask only for features of a picture are built on: images [B,C,H,W] -> [B,F], F the width of the ViT (class
+   token or mean of the patches) or the 512 or 2048 channels of the ResNet, averaged over the picture. */
+typedef enum ssl_backbone_kind { SSL_BACKBONE_DEFAULT = 0, SSL_BACKBONE_VIT, SSL_BACKBONE_RESNET } ssl_backbone_kind;
+typedef struct ssl_backbone_desc {
+    uint32_t _start_canary;
+    ssl_backbone_kind kind;   /*                                                                       default SSL_BACKBONE_VIT */
+    int image_size, channels; /* hold for both kinds, whatever vit and resnet say                      default 32, 3 */
+    ssl_vit_desc vit;
+    ssl_resnet_desc resnet;   /* without fc; cifar_stem: default 1 for images below 64 pixels, -1: never */
+    uint32_t _end_canary;
+} ssl_backbone_desc;
+typedef struct ssl_backbone {
+    ssl_ctx *ctx;
+    ssl_backbone_desc d;
+    int features;             /* F */
+    ssl_vit *vit;             /* one of the two, the other is NULL */
+    ssl_resnet *resnet;
+} ssl_backbone;
+SSL_API int ssl_backbone_desc_resolve(const ssl_backbone_desc *in, ssl_backbone_desc *out); /* 0 if in was not initialized */
+#define ssl_backbone_new(...)     ssl_backbone_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_backbone_forward(...) ssl_backbone_forward_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_backbone *ssl_backbone_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_backbone_desc *desc); /* desc may be NULL */
+SSL_API ssl_tensor *ssl_backbone_forward_at(const char *at, const ssl_backbone *b, ssl_tensor *images); /* [B,C,H,W] -> [B,F] */
+
+/* ==== >>mlp ==== projectors and predictors ============================================================ */
+/* (linear, batch norm, activation) for each layer but the last, which is linear alone. Parameters have the numbers of that
+   sequence: PREFIX.0, .1 (norm), .3, .4, .6; without norms PREFIX.0, .2, .4. */
+enum { SSL_MLP_LAYERS = 4 };
+typedef struct ssl_mlp_desc {
+    uint32_t _start_canary;
+    int layers;    /* 1 to 4                                                  default 2 */
+    ssl_act act;   /*                                                         default SSL_ACT_RELU */
+    int no_norm;   /* 1: no batch norms */
+    int last_norm; /* 1: the output is normalized, too, without weight and bias to learn (SimSiam) */
+    int conv;      /* 1: 1x1 convolutions of maps [N,I,H,W] */
+    ssl_init init; /*                                                         default SSL_INIT_TORCH */
+    uint32_t _end_canary;
+} ssl_mlp_desc;
+typedef struct ssl_mlp { ssl_mlp_desc d; ssl_linear_layer linear[SSL_MLP_LAYERS]; ssl_batch_norm_layer norm[SSL_MLP_LAYERS]; } ssl_mlp;
+#define ssl_mlp_new(...)     ssl_mlp_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_mlp_forward(...) ssl_mlp_forward_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_mlp ssl_mlp_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int in, int hidden, int out, const ssl_mlp_desc *desc); /* desc may be NULL */
+SSL_API ssl_tensor *ssl_mlp_forward_at(const char *at, const ssl_mlp *m, ssl_tensor *x); /* [N,I] -> [N,O]; conv 1: [N,I,H,W] -> [N,O,H,W] */
 
 /* ==== >>apl ==== puzzle: absolute position localization ============================================== */
 /* Idea      cut the image into G x G patches and tell from content alone where each one belongs
@@ -943,16 +989,9 @@ SSL_API ssl_tensor *ssl_moco_at(const char *at, ssl_tensor *q, ssl_tensor *k, ss
    Paper     Xie et al. 2021, Propagate Yourself (PixPro), arXiv 2011.10043; lucidrains/pixel-level-contrastive-learning
    Collapse  avoided by the momentum target and the asymmetry of propagation and predictor; PixPro has no negatives */
 
-/* 0: linear (or 1x1 convolution), 1: batch norm, ReLU, 3: linear; parameters PREFIX.0, PREFIX.1, PREFIX.3 */
-typedef struct ssl_bn_mlp { ssl_tensor *w0, *b0, *w3, *b3; ssl_batch_norm_layer bn; } ssl_bn_mlp;
-#define ssl_bn_mlp_new(...)     ssl_bn_mlp_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_bn_mlp_forward(...) ssl_bn_mlp_forward_at(SSL_HERE, __VA_ARGS__)
-SSL_API ssl_bn_mlp ssl_bn_mlp_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int in, int hidden, int out, int conv);
-SSL_API ssl_tensor *ssl_bn_mlp_forward_at(const char *at, const ssl_bn_mlp *m, ssl_tensor *x); /* [N,I] -> [N,O]; conv 1: [N,I,H,W] -> [N,O,H,W] */
-
 /* Pixel propagation: y_i = sum over all pixels j of max(cos(x_i, x_j), clamp)^gamma g(x_j);  g: layers 0 the identity,
-   1 a 1x1 convolution PREFIX, 2 an ssl_bn_mlp PREFIX. unit 1: each g(x_j) and each y_i scaled to length 1 (the original). */
-typedef struct ssl_ppm { int layers, unit; float gamma, clamp; ssl_conv_layer conv; ssl_bn_mlp mlp; } ssl_ppm;
+   1 a 1x1 convolution PREFIX, 2 an ssl_mlp PREFIX. unit 1: each g(x_j) and each y_i scaled to length 1 (the original). */
+typedef struct ssl_ppm { int layers, unit; float gamma, clamp; ssl_conv_layer conv; ssl_mlp mlp; } ssl_ppm;
 #define ssl_ppm_new(...)     ssl_ppm_new_at(SSL_HERE, __VA_ARGS__)
 #define ssl_ppm_forward(...) ssl_ppm_forward_at(SSL_HERE, __VA_ARGS__)
 SSL_API ssl_ppm ssl_ppm_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int channels, int layers, float gamma, int unit);
@@ -1024,7 +1063,7 @@ typedef struct ssl_pixpro {
     ssl_pixpro_desc d;
     const char *prefix;
     ssl_resnet *net[2];            /* online, target; NULL with a network of your own */
-    ssl_bn_mlp pixel_projector[2], instance_projector[2], predictor;
+    ssl_mlp pixel_projector[2], instance_projector[2], predictor;
     ssl_ppm ppm;
 } ssl_pixpro;
 
@@ -7841,6 +7880,13 @@ SSL_API ssl_vit *ssl_vit_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     return v;
 }
 
+/* positions [grid grid, D] of a square of patches -> [rows columns, D] of another: a map of D channels, resized */
+static ssl_tensor *ssl__vit_resize_pos(const char *at, ssl_tensor *pos, int grid, int rows, int columns)
+{
+    ssl_tensor *x = ssl_reshape_at(at, pos, 4, 1, grid, grid, -1);
+    x = ssl_interpolate_at(at, ssl_permute_at(at, x, 0, 3, 1, 2), rows, columns, SSL_INTERPOLATE_BILINEAR);
+    return ssl_reshape_at(at, ssl_permute_at(at, x, 0, 2, 3, 1), 2, rows * columns, -1);
+}
 /* [B,C,H,W] -> patch tokens with positions [B,L,D], no class token yet */
 static ssl_tensor *ssl__vit_embed(const char *at, const ssl_vit *v, ssl_tensor *images)
 {
@@ -7849,12 +7895,14 @@ static ssl_tensor *ssl__vit_embed(const char *at, const ssl_vit *v, ssl_tensor *
     ssl_tensor *x, *pos, *w = v->embed.weight;
     char s[96];
     if (c->status) return &c->nil;
-    if (images->ndim != 4 || images->dim[1] != d->channels || images->dim[2] != d->image_size || images->dim[3] != d->image_size)
-        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_vit_forward: images%s: [B,%d,%d,%d] is needed", ssl__shape(images, s), d->channels, d->image_size, d->image_size);
+    if (images->ndim != 4 || images->dim[1] != d->channels || (!d->any_size && (images->dim[2] != d->image_size || images->dim[3] != d->image_size)))
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_vit_forward: images%s: [B,%d,%d,%d] is needed%s", ssl__shape(images, s), d->channels, d->image_size, d->image_size,
+                         d->any_size ? ", or another size" : "");
     x = ssl_patchify_at(at, images, d->patch, SSL_PATCH_CHANNEL_ROW_COL);
     x = ssl_linear_at(at, x, ssl__view(at, w, 0, 2, d->dim, d->channels * d->patch * d->patch), v->embed.bias);
     if (!v->pos) return x;
     pos = ssl__view(at, v->pos, v->cls ? d->dim : 0, 2, v->tokens, d->dim);
+    if (images->dim[2] != d->image_size || images->dim[3] != d->image_size) pos = ssl__vit_resize_pos(at, pos, d->image_size / d->patch, images->dim[2] / d->patch, images->dim[3] / d->patch);
     return ssl_add_at(at, x, pos);
 }
 /* [B,T,D] -> [B,1+T,D] normed tokens of the encoder */
@@ -8135,6 +8183,85 @@ SSL_API ssl_tensor *ssl_resnet_block_forward_at(const char *at, const ssl_resnet
 {
     ssl__taps none = SSL_ZERO;
     return ssl__resnet_block_forward(at, &none, block, x);
+}
+
+/* ==== >>backbone ==== a network of either kind ======================================================== */
+SSL_API int ssl_backbone_desc_resolve(const ssl_backbone_desc *in, ssl_backbone_desc *out)
+{
+    ssl_backbone_desc d = SSL_ZERO;
+    if (in) d = *in;
+    if (d._start_canary || d._end_canary) return 0;
+    d.kind = d.kind == SSL_BACKBONE_DEFAULT ? SSL_BACKBONE_VIT : d.kind;
+    d.image_size = d.vit.image_size = SSL__DEF(d.image_size, 32);
+    d.channels = d.vit.channels = d.resnet.channels = SSL__DEF(d.channels, 3);
+    d.resnet.classes = 0;
+    d.resnet.cifar_stem = SSL__DEF(d.resnet.cifar_stem, d.image_size < 64 ? 1 : -1);
+    if (!ssl_vit_desc_resolve(&d.vit, &d.vit) || !ssl_resnet_desc_resolve(&d.resnet, &d.resnet)) return 0;
+    *out = d;
+    return 1;
+}
+SSL_API ssl_backbone *ssl_backbone_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_backbone_desc *desc)
+{
+    ssl_backbone *b = (ssl_backbone *)ssl__model(c, at, sizeof *b);
+    ssl_resnet_desc r;
+    if (c->status) return b;
+    if (!ssl_backbone_desc_resolve(desc, &b->d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_backbone_new: the ssl_backbone_desc is not initialized: write `ssl_backbone_desc d = SSL_ZERO;`"); return b; }
+    if (b->d.kind != SSL_BACKBONE_VIT && b->d.kind != SSL_BACKBONE_RESNET) { ssl__fail(c, SSL_E_ARG, at, "ssl_backbone_new: kind %d: it is SSL_BACKBONE_VIT or SSL_BACKBONE_RESNET", (int)b->d.kind); return b; }
+    r = b->d.resnet;
+    r.cifar_stem = r.cifar_stem > 0;
+    if (b->d.kind == SSL_BACKBONE_VIT) b->vit = ssl_vit_new_at(at, c, prefix, &b->d.vit);
+    else b->resnet = ssl_resnet_new_at(at, c, prefix, &r);
+    if (!c->status) b->features = b->vit ? b->d.vit.dim : b->resnet->features;
+    return b;
+}
+SSL_API ssl_tensor *ssl_backbone_forward_at(const char *at, const ssl_backbone *b, ssl_tensor *images)
+{
+    if (b->ctx->status) return &b->ctx->nil;
+    return b->vit ? ssl_vit_pool_at(at, b->vit, ssl_vit_forward_at(at, b->vit, images)) : ssl_resnet_forward_at(at, b->resnet, images);
+}
+
+/* ==== >>mlp ==== projectors and predictors ============================================================ */
+SSL_API ssl_mlp ssl_mlp_new_at(const char *at, ssl_ctx *c, const char *prefix, int in, int hidden, int out, const ssl_mlp_desc *desc)
+{
+    ssl_mlp m;
+    char p[256], number[16];
+    int i;
+    memset(&m, 0, sizeof m);
+    if (c->status) return m;
+    if (desc) m.d = *desc;
+    m.d.layers = SSL__DEF(m.d.layers, 2);
+    m.d.act = m.d.act == SSL_ACT_DEFAULT ? SSL_ACT_RELU : m.d.act;
+    if (m.d.init.kind == SSL_INIT_ZEROS) m.d.init = ssl_init_make(SSL_INIT_TORCH, 0.0f);
+    if (m.d._start_canary || m.d._end_canary) ssl__fail(c, SSL_E_ARG, at, "ssl_mlp_new: the ssl_mlp_desc is not initialized: write `ssl_mlp_desc d = SSL_ZERO;`");
+    else if (m.d.layers < 1 || m.d.layers > SSL_MLP_LAYERS) ssl__fail(c, SSL_E_ARG, at, "ssl_mlp_new: \"%s\" with %d layers: 1 to %d are possible", prefix, m.d.layers, SSL_MLP_LAYERS);
+    for (i = 0; i < m.d.layers && !c->status; i++) {
+        const int last = i == m.d.layers - 1, from = i ? hidden : in, to = last ? out : hidden, at_number = i * (m.d.no_norm ? 2 : 3);
+        snprintf(number, sizeof number, "%d", at_number);
+        if (m.d.conv) {
+            const ssl_conv_layer l = ssl_conv_new_at(at, c, ssl__name(p, prefix, number), from, to, 1, 0, m.d.init, NULL);
+            m.linear[i].weight = l.weight; m.linear[i].bias = l.bias;
+        } else m.linear[i] = ssl_linear_new_at(at, c, ssl__name(p, prefix, number), from, to, 0, m.d.init);
+        snprintf(number, sizeof number, "%d", at_number + 1);
+        if (last ? m.d.last_norm : !m.d.no_norm) m.norm[i] = ssl_batch_norm_new_at(at, c, ssl__name(p, prefix, number), to);
+        if (last && m.d.last_norm) { ssl__freeze(m.norm[i].weight); ssl__freeze(m.norm[i].bias); }
+    }
+    return m;
+}
+static ssl_tensor *ssl__activate(const char *at, ssl_tensor *x, ssl_act act)
+{ return act == SSL_ACT_RELU ? ssl_relu_at(at, x) : act == SSL_ACT_GELU ? ssl_gelu_at(at, x) : act == SSL_ACT_GELU_TANH ? ssl_gelu_tanh_at(at, x) : x; }
+SSL_API ssl_tensor *ssl_mlp_forward_at(const char *at, const ssl_mlp *m, ssl_tensor *x)
+{
+    ssl_ctx *c = x->ctx;
+    int i;
+    for (i = 0; i < m->d.layers && !c->status; i++) {
+        const ssl_linear_layer *l = &m->linear[i];
+        const ssl_act act = i == m->d.layers - 1 ? SSL_ACT_NONE : m->d.act;
+        const int norm = m->norm[i].weight != NULL, fused = norm && act == SSL_ACT_RELU;
+        x = m->d.conv ? ssl_conv2d_at(at, x, l->weight, l->bias, NULL) : ssl_linear_at(at, x, l->weight, l->bias);
+        if (norm && !c->status) x = ssl_batch_norm_forward_at(at, &m->norm[i], x, fused, NULL);
+        if (!fused) x = ssl__activate(at, x, act);
+    }
+    return c->status ? &c->nil : x;
 }
 
 /* ==== >>apl ==== puzzle: absolute position localization ============================================== */
@@ -9082,46 +9209,17 @@ SSL_API ssl_tensor *ssl_moco_at(const char *at, ssl_tensor *q, ssl_tensor *k, ss
 }
 
 /* ==== >>pixpro ==== agreement of pixels ============================================================== */
-SSL_API ssl_bn_mlp ssl_bn_mlp_new_at(const char *at, ssl_ctx *c, const char *prefix, int in, int hidden, int out, int conv)
-{
-    const ssl_init torch = ssl_init_make(SSL_INIT_TORCH, 0.0f);
-    const int from[2] = { in, hidden }, to[2] = { hidden, out };
-    ssl_tensor *w[2], *b[2];
-    ssl_bn_mlp m;
-    char p[256];
-    int i;
-    for (i = 0; i < 2; i++) {
-        ssl__name(p, prefix, i ? "3" : "0");
-        if (conv) {
-            const ssl_conv_layer l = ssl_conv_new_at(at, c, p, from[i], to[i], 1, 0, torch, NULL);
-            w[i] = l.weight; b[i] = l.bias;
-        } else {
-            const ssl_linear_layer l = ssl_linear_new_at(at, c, p, from[i], to[i], 0, torch);
-            w[i] = l.weight; b[i] = l.bias;
-        }
-    }
-    m.w0 = w[0]; m.b0 = b[0]; m.w3 = w[1]; m.b3 = b[1];
-    m.bn = ssl_batch_norm_new_at(at, c, ssl__name(p, prefix, "1"), hidden);
-    return m;
-}
-SSL_API ssl_tensor *ssl_bn_mlp_forward_at(const char *at, const ssl_bn_mlp *m, ssl_tensor *x)
-{
-    const int conv = m->w0->ndim == 4;
-    x = conv ? ssl_conv2d_at(at, x, m->w0, m->b0, NULL) : ssl_linear_at(at, x, m->w0, m->b0);
-    if (x->ctx->status) return &x->ctx->nil;
-    x = ssl_batch_norm_forward_at(at, &m->bn, x, 1, NULL);
-    return conv ? ssl_conv2d_at(at, x, m->w3, m->b3, NULL) : ssl_linear_at(at, x, m->w3, m->b3);
-}
-
 SSL_API ssl_ppm ssl_ppm_new_at(const char *at, ssl_ctx *c, const char *prefix, int channels, int layers, float gamma, int unit)
 {
+    ssl_mlp_desc maps = SSL_ZERO;
     ssl_ppm p;
     memset(&p, 0, sizeof p);
+    maps.conv = 1;
     p.layers = layers; p.unit = unit; p.gamma = gamma;
     if (layers < 0 || layers > 2) ssl__fail(c, SSL_E_ARG, at, "ssl_ppm_new: %d layers: the transformation has 0, 1 or 2", layers);
     else if (!(gamma > 0.0f)) ssl__fail(c, SSL_E_ARG, at, "ssl_ppm_new: gamma %g: it must be positive", (double)gamma);
     if (layers == 1) p.conv = ssl_conv_new_at(at, c, prefix, channels, channels, 1, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f), NULL);
-    if (layers == 2) p.mlp = ssl_bn_mlp_new_at(at, c, prefix, channels, channels, channels, 1);
+    if (layers == 2) p.mlp = ssl_mlp_new_at(at, c, prefix, channels, channels, channels, &maps);
     return p;
 }
 SSL_API ssl_tensor *ssl_ppm_forward_at(const char *at, const ssl_ppm *p, ssl_tensor *x)
@@ -9135,7 +9233,7 @@ SSL_API ssl_tensor *ssl_ppm_forward_at(const char *at, const ssl_ppm *p, ssl_ten
     s = ssl_clamp_min_at(at, ssl_matmul_t_at(at, s, s, 0, 1), p->clamp); /* [B,P,P] */
     if (p->gamma < 1.0f) s = ssl_add_scalar_at(at, s, 1e-6f);             /* the slope at 0 is infinite */
     s = p->gamma == 2.0f ? ssl_square_at(at, s) : p->gamma == 1.0f ? s : ssl_pow_at(at, s, p->gamma);
-    v = ssl__map_tokens(at, p->layers == 2 ? ssl_bn_mlp_forward_at(at, &p->mlp, x) : p->layers == 1 ? ssl_conv_forward_at(at, &p->conv, x) : x);
+    v = ssl__map_tokens(at, p->layers == 2 ? ssl_mlp_forward_at(at, &p->mlp, x) : p->layers == 1 ? ssl_conv_forward_at(at, &p->conv, x) : x);
     v = ssl_matmul_t_at(at, s, p->unit ? ssl_l2_normalize_at(at, v, 1e-12f) : v, 0, 0); /* [B,P,C] */
     if (p->unit) v = ssl_l2_normalize_at(at, v, 1e-12f);
     return c->status ? &c->nil : ssl_reshape_at(at, ssl_permute_at(at, v, 0, 2, 1), 4, x->dim[0], x->dim[1], x->dim[2], x->dim[3]);
@@ -9321,6 +9419,7 @@ SSL_API ssl_pixpro *ssl_pixpro_new_at(const char *at, ssl_ctx *c, const char *pr
     static const char *const side[2] = { "online_encoder", "target_encoder" };
     ssl_pixpro *m = (ssl_pixpro *)ssl__model(c, at, sizeof *m);
     ssl_pixpro_desc *d = &m->d;
+    ssl_mlp_desc maps = SSL_ZERO;
     ssl_tensor *out[2];
     char p[256], q[256], *own = c->status ? NULL : (char *)ssl__model(c, at, strlen(prefix) + 1);
     const int training = c->training;
@@ -9330,6 +9429,7 @@ SSL_API ssl_pixpro *ssl_pixpro_new_at(const char *at, ssl_ctx *c, const char *pr
     if (!ssl_pixpro_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_pixpro_new: the ssl_pixpro_desc is not initialized: write `ssl_pixpro_desc d = SSL_ZERO;`"); return m; }
     if (!ssl__pixpro_check(at, c, d)) return m;
     for (i = 0; i < 2 && !d->net; i++) m->net[i] = ssl_resnet_new_at(at, c, ssl__name(p, ssl__name(q, prefix, side[i]), "net"), &d->resnet);
+    maps.conv = 1;
     ssl_no_grad(c, 1); /* a small black picture tells the widths */
     c->training = 0;
     i = d->net && d->image_size ? d->image_size : 32;
@@ -9338,11 +9438,11 @@ SSL_API ssl_pixpro *ssl_pixpro_new_at(const char *at, ssl_ctx *c, const char *pr
     ssl_no_grad(c, 0);
     for (i = 0; i < 2 && !c->status; i++) {
         ssl__name(q, prefix, side[i]);
-        m->pixel_projector[i] = ssl_bn_mlp_new_at(at, c, ssl__name(p, q, "pixel_projector.net"), out[0]->dim[1], d->projection_hidden, d->projection_size, 1);
-        m->instance_projector[i] = ssl_bn_mlp_new_at(at, c, ssl__name(p, q, "instance_projector.net"), out[1]->dim[1], d->projection_hidden, d->projection_size, 0);
+        m->pixel_projector[i] = ssl_mlp_new_at(at, c, ssl__name(p, q, "pixel_projector.net"), out[0]->dim[1], d->projection_hidden, d->projection_size, &maps);
+        m->instance_projector[i] = ssl_mlp_new_at(at, c, ssl__name(p, q, "instance_projector.net"), out[1]->dim[1], d->projection_hidden, d->projection_size, NULL);
     }
     if (!d->contrast) m->ppm = ssl_ppm_new_at(at, c, ssl__name(p, prefix, "propagate_pixels.transform_net"), d->projection_size, SSL__MAX(d->ppm_layers, 0), d->ppm_gamma, d->official);
-    m->predictor = ssl_bn_mlp_new_at(at, c, ssl__name(p, prefix, "online_predictor.net"), d->projection_size, d->projection_hidden, d->projection_size, 0);
+    m->predictor = ssl_mlp_new_at(at, c, ssl__name(p, prefix, "online_predictor.net"), d->projection_size, d->projection_hidden, d->projection_size, NULL);
     ssl_pixpro_reset_target_at(at, m);
     if (!c->status) ssl_param_group(c, ssl__name(p, ssl__name(q, prefix, side[1]), "*"), 1.0f, 1.0f, 1);
     return m;
@@ -9431,7 +9531,7 @@ SSL_API ssl_tensor *ssl_pixpro_terms_at(const char *at, const ssl_pixpro *m, int
     ssl_tensor *p[2], *x[2], *weight;
     int i;
     if (c->status) return &c->nil;
-    for (i = 0; i < 2; i++) p[i] = ssl_bn_mlp_forward_at(at, &m->predictor, t->instance[i]);
+    for (i = 0; i < 2; i++) p[i] = ssl_mlp_forward_at(at, &m->predictor, t->instance[i]);
     t->instance_loss = ssl_byol_at(at, p[0], p[1], t->target_instance[0], t->target_instance[1]);
     weight = ssl__pixpro_weights(at, m, t->pixel[0]->dim[0], t->pixel[0]->dim[2], t->pixel[0]->dim[3], image_h, image_w, t);
     if (c->status) return &c->nil;
@@ -9461,8 +9561,8 @@ SSL_API ssl_tensor *ssl_pixpro_loss_at(const char *at, const ssl_pixpro *m, ssl_
         if (k) ssl_no_grad(c, 1);
         for (i = 0; i < 2 && !c->status; i++) {
             ssl__pixpro_net(at, m, k, t->view[i], out);
-            (k ? t->target_pixel : t->pixel)[i] = ssl_bn_mlp_forward_at(at, &m->pixel_projector[k], out[0]);
-            (k ? t->target_instance : t->instance)[i] = ssl_bn_mlp_forward_at(at, &m->instance_projector[k], out[1]);
+            (k ? t->target_pixel : t->pixel)[i] = ssl_mlp_forward_at(at, &m->pixel_projector[k], out[0]);
+            (k ? t->target_instance : t->instance)[i] = ssl_mlp_forward_at(at, &m->instance_projector[k], out[1]);
         }
         if (k) ssl_no_grad(c, 0);
     }

@@ -1077,12 +1077,15 @@ static void run_ppm(fixture *t)
     finish(t, probe(t, "y", ssl_ppm_forward(&p, in(t, "x"))));
     all_after(t);
 }
-static void run_bn_mlp(fixture *t)
+static void run_mlp(fixture *t)
 {
     ssl_tensor *x = in(t, "x");
-    const ssl_bn_mlp m = ssl_bn_mlp_new(t->c, "net", whole(t, "chan", 0), whole(t, "inner_dim", 0), whole(t, "chan_out", 0), x->ndim == 4);
+    ssl_mlp_desc d = SSL_ZERO;
+    ssl_mlp m;
+    d.conv = x->ndim == 4;
+    m = ssl_mlp_new(t->c, "net", whole(t, "chan", 0), whole(t, "inner_dim", 0), whole(t, "chan_out", 0), &d);
     fill_params(t);
-    finish(t, probe(t, "y", ssl_bn_mlp_forward(&m, x)));
+    finish(t, probe(t, "y", ssl_mlp_forward(&m, x)));
     all_after(t);
 }
 static ssl_view_box box_of(fixture *t, const char *box, const char *flip)
@@ -1202,7 +1205,7 @@ static void run_pixelcl_full(fixture *t) /* from the projections on: a model wit
     m.ctx = t->c;
     if (!ssl_pixpro_desc_resolve(&d, &m.d) || !ssl_ok(t->c)) return;
     if (!d.contrast) m.ppm = ssl_ppm_new(t->c, "propagate_pixels.transform_net", trace.pixel[0]->dim[1], d.ppm_layers > 0 ? d.ppm_layers : 0, m.d.ppm_gamma, 0);
-    m.predictor = ssl_bn_mlp_new(t->c, "online_predictor.net", trace.instance[0]->dim[1], whole(t, "hidden_dim", 0), trace.instance[0]->dim[1], 0);
+    m.predictor = ssl_mlp_new(t->c, "online_predictor.net", trace.instance[0]->dim[1], whole(t, "hidden_dim", 0), trace.instance[0]->dim[1], NULL);
     fill_params(t);
     loss = ssl_pixpro_terms(&m, whole(t, "image_h", 0), whole(t, "image_w", 0), &trace);
     if (!ssl_ok(t->c)) return;
@@ -1505,8 +1508,8 @@ static const struct family { const char *name; void (*run)(fixture *t); image_fn
     { "fmc_", run_fmc, NULL },
     { "tanh_clip", run_tanh_clip, NULL },
     { "pixelcl_ppm", run_ppm, NULL },
-    { "pixelcl_mlp", run_bn_mlp, NULL },
-    { "pixelcl_conv_mlp", run_bn_mlp, NULL },
+    { "pixelcl_mlp", run_mlp, NULL },
+    { "pixelcl_conv_mlp", run_mlp, NULL },
     { "pixelcl_cutout", run_cutout, NULL },
     { "pixelcl_masks", run_pixel_masks, NULL },
     { "pixelcl_pixpro_loss", run_pixpro_loss, NULL },
