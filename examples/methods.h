@@ -5,6 +5,7 @@
 #include "settings.h"
 
 /* ---- methods ---- */
+struct painting;
 typedef struct method {
     const char *name, *doc;
     const char *defaults; /* settings in which it differs from all_defaults */
@@ -18,8 +19,10 @@ typedef struct method {
     ssl_feature_fn features;
     void (*update)(void *model, float progress); /* after the optimizer's step, progress 0..1 of the run: momentum targets; or NULL */
     void (*picture)(void *model, ssl_tensor *images, const ssl_augment_desc *a, const char *path);
+    /* or NULL: what the network paints over hidden patches. PSNR is then logged each epoch, and the best network kept */
+    int (*paint)(void *model, ssl_tensor *images, const ssl_augment_desc *a, int mask, struct painting *q);
 } method;
-static const char all_defaults[] = "data=synthetic split=train out=out lr=1e-3 warmup=0.05 schedule=cosine log_every=10 save_every=1 batch=128 epochs=20 "
+static const char all_defaults[] = "data=synthetic split=train out=out lr=1e-3 warmup=0.05 schedule=cosine log_every=10 save_every=1 psnr_images=1000 hold_out=0.05 batch=128 epochs=20 "
                                    "clip_norm=1";
 
 /* resolve, create and features of a method whose public functions are ssl_NAME_...; at: where its image size is kept */
@@ -52,6 +55,86 @@ static void pictures_draw(const pictures *p, ssl_canvas *canvas, int x, int y, i
 { ssl_canvas_f32(canvas, x, y, scale, image, p->c, p->h, p->w, p->mean, p->std_dev); }
 static int picture_scale(int side) { return side >= 96 ? 1 : 96 / side; }
 static const float *pictures_at(const pictures *p, int i) { return p->x + (size_t)i * (size_t)(p->c * p->h * p->w); }
+
+/* ---- puzzles: a picture's patches shuffled, and as a network puts them back ---- */
+/* each patch to the free cell it is surest of, the surest patch first: cell[] of every patch */
+static void puzzle_solve(const float *logits, int cells, int *cell)
+{
+    unsigned char *taken = (unsigned char *)calloc((size_t)cells, 1);
+    int n, i, j;
+    for (i = 0; i < cells; i++) cell[i] = -1;
+    for (n = 0; taken && n < cells; n++) {
+        int best_i = -1, best_j = -1;
+        for (i = 0; i < cells; i++)
+            for (j = 0; cell[i] < 0 && j < cells; j++)
+                if (!taken[j] && (best_i < 0 || logits[i * cells + j] > logits[best_i * cells + best_j])) { best_i = i; best_j = j; }
+        cell[best_i] = best_j;
+        taken[best_j] = 1;
+    }
+    free(taken);
+}
+typedef struct puzzle { pictures p; int grid, patch, scale, size; ssl_canvas *canvas; } puzzle;
+static int puzzle_begin(puzzle *z, ssl_tensor *images, const ssl_augment_desc *a, int grid, int patch)
+{
+    memset(z, 0, sizeof *z);
+    if (patch > 64 || !pictures_get(&z->p, images, a)) return 0;
+    z->grid = grid;
+    z->patch = patch;
+    z->scale = picture_scale(z->p.h);
+    z->size = grid * (patch * z->scale + 2);
+    z->canvas = ssl_canvas_new(images->ctx, 10 + z->p.n * (z->size + 10), 60 + 2 * (z->size + 10), 0xffffff);
+    ssl_canvas_text(z->canvas, 10, 10, 2, 0x202020, "shuffled patches");
+    ssl_canvas_text(z->canvas, 10, 40 + z->size, 2, 0x202020, "as solved (wrong places underlined)");
+    return 1;
+}
+static void puzzle_draw_patch(const puzzle *z, int image, int patch, int x, int y, int cell)
+{
+    const pictures *p = &z->p;
+    const int g = z->grid, k = z->patch, step = k * z->scale + 2, px = patch % g * k, py = patch / g * k;
+    const int cx = x + cell % g * step, cy = y + cell / g * step;
+    float part[3 * 64 * 64];
+    int c, i, j;
+    for (c = 0; c < p->c; c++)
+        for (i = 0; i < k; i++)
+            for (j = 0; j < k; j++) part[(c * k + i) * k + j] = pictures_at(p, image)[((size_t)c * (size_t)p->h + (size_t)(py + i)) * (size_t)p->w + (size_t)(px + j)];
+    ssl_canvas_f32(z->canvas, cx, cy, z->scale, part, p->c, k, k, p->mean, p->std_dev);
+    if (patch != cell) ssl_canvas_rect(z->canvas, cx, cy + k * z->scale, k * z->scale, 2, 0xd6541e);
+}
+/* order[]: the patch shown in each cell; cell[]: where the network puts each patch */
+static void puzzle_draw(const puzzle *z, int image, const int *order, const int *cell)
+{
+    const int x = 10 + image * (z->size + 10);
+    int j;
+    for (j = 0; j < z->grid * z->grid; j++) {
+        puzzle_draw_patch(z, image, order[j], x, 30, j);
+        puzzle_draw_patch(z, image, j, x, 60 + z->size, cell[j]);
+    }
+}
+static void puzzle_end(puzzle *z, const char *path)
+{
+    if (z->canvas) ssl_canvas_save(z->canvas, path);
+    ssl_canvas_free(z->canvas);
+    free(z->p.x);
+}
+/* logits [B,T,T] of each patch for each cell, T = grid^2 */
+static void puzzle_picture(ssl_tensor *images, ssl_tensor *logits, int grid, int patch, const ssl_augment_desc *a, const char *path)
+{
+    const size_t T = (size_t)(grid * grid);
+    float *host = (float *)malloc(sizeof(float) * (size_t)images->dim[0] * T * T);
+    int *cell = (int *)malloc(sizeof(int) * T), *order = (int *)malloc(sizeof(int) * T);
+    ssl_rng rng = ssl_rng_make(1, 0);
+    puzzle z = SSL_ZERO;
+    int i, j;
+    if (host && cell && order && puzzle_begin(&z, images, a, grid, patch) && ssl_to_host(logits, host))
+        for (i = 0; i < z.p.n; i++) {
+            for (j = 0; j < (int)T; j++) order[j] = j;
+            for (j = (int)T - 1; j > 0; j--) { const int k = ssl_rng_below(&rng, j + 1), o = order[j]; order[j] = order[k]; order[k] = o; }
+            puzzle_solve(host + (size_t)i * T * T, (int)T, cell);
+            puzzle_draw(&z, i, order, cell);
+        }
+    puzzle_end(&z, path);
+    free(host); free(cell); free(order);
+}
 
 /* ---- apl ---- */
 typedef struct apl_desc { ssl_apl_desc d; int patch; } apl_desc;
@@ -116,151 +199,12 @@ static ssl_tensor *apl_loss(void *model, const ssl_batch *b, double *metrics)
     if (metrics && ssl_ok(loss->ctx)) apl_metrics(&t, metrics);
     return loss;
 }
-/* each patch to the free cell it is surest of, the surest patch first: cell[] of every patch */
-static void apl_solve(const float *logits, int cells, int *cell)
-{
-    unsigned char *taken = (unsigned char *)calloc((size_t)cells, 1);
-    int n, i, j;
-    for (i = 0; i < cells; i++) cell[i] = -1;
-    for (n = 0; taken && n < cells; n++) {
-        int best_i = -1, best_j = -1;
-        for (i = 0; i < cells; i++)
-            for (j = 0; cell[i] < 0 && j < cells; j++)
-                if (!taken[j] && (best_i < 0 || logits[i * cells + j] > logits[best_i * cells + best_j])) { best_i = i; best_j = j; }
-        cell[best_i] = best_j;
-        taken[best_j] = 1;
-    }
-    free(taken);
-}
-static void apl_draw_patch(ssl_canvas *canvas, const pictures *p, const float *image, const ssl_apl *m, int patch, int x, int y, int scale, int cell)
-{
-    const int g = m->d.grid, k = m->patch, step = k * scale + 2, px = patch % g * k, py = patch / g * k;
-    const int cx = x + cell % g * step, cy = y + cell / g * step;
-    float part[3 * 64 * 64];
-    int c, i, j;
-    for (c = 0; c < p->c; c++)
-        for (i = 0; i < k; i++)
-            for (j = 0; j < k; j++) part[(c * k + i) * k + j] = image[((size_t)c * (size_t)p->h + (size_t)(py + i)) * (size_t)p->w + (size_t)(px + j)];
-    ssl_canvas_f32(canvas, cx, cy, scale, part, p->c, k, k, p->mean, p->std_dev);
-    if (patch != cell) ssl_canvas_rect(canvas, cx, cy + k * scale, k * scale, 2, 0xd6541e);
-}
 static void apl_picture(void *model, ssl_tensor *images, const ssl_augment_desc *a, const char *path)
 {
     const ssl_apl *m = (const ssl_apl *)model;
-    const int T = m->tokens, scale = picture_scale(m->d.image_size), size = m->d.grid * (m->patch * scale + 2);
     ssl_apl_trace t = SSL_ZERO;
-    ssl_rng rng = ssl_rng_make(1, 0);
-    pictures p = SSL_ZERO;
-    ssl_canvas *canvas = NULL;
-    float *logits = (float *)malloc(sizeof(float) * (size_t)images->dim[0] * (size_t)T * (size_t)T);
-    int *cell = (int *)malloc(sizeof(int) * (size_t)T), *order = (int *)malloc(sizeof(int) * (size_t)T);
-    int i, j;
     ssl_apl_loss(m, images, &t);
-    if (m->patch <= 64 && logits && cell && order && pictures_get(&p, images, a) && ssl_to_host(t.logits, logits))
-        canvas = ssl_canvas_new(m->ctx, 10 + p.n * (size + 10), 60 + 2 * (size + 10), 0xffffff);
-    if (canvas) {
-        ssl_canvas_text(canvas, 10, 10, 2, 0x202020, "shuffled patches");
-        ssl_canvas_text(canvas, 10, 40 + size, 2, 0x202020, "as solved (wrong places underlined)");
-        for (i = 0; i < p.n; i++) {
-            for (j = 0; j < T; j++) order[j] = j;
-            for (j = T - 1; j > 0; j--) { const int k = ssl_rng_below(&rng, j + 1), o = order[j]; order[j] = order[k]; order[k] = o; }
-            apl_solve(logits + (size_t)i * (size_t)T * (size_t)T, T, cell);
-            for (j = 0; j < T; j++) {
-                apl_draw_patch(canvas, &p, pictures_at(&p, i), m, order[j], 10 + i * (size + 10), 30, scale, j);
-                apl_draw_patch(canvas, &p, pictures_at(&p, i), m, j, 10 + i * (size + 10), 60 + size, scale, cell[j]);
-            }
-        }
-        ssl_canvas_save(canvas, path);
-    }
-    ssl_canvas_free(canvas);
-    free(p.x); free(logits); free(cell); free(order);
-}
-
-/* ---- mae ---- */
-static const field mae_fields[] = {
-    F(INTEGER, ssl_mae_desc, patch, "side of a patch in pixels"),
-    F(INTEGER, ssl_mae_desc, dim, "width of the encoder"),
-    F(INTEGER, ssl_mae_desc, depth, "blocks of the encoder"),
-    F(INTEGER, ssl_mae_desc, heads, "attention heads of the encoder; 0: dim / 64"),
-    F(INTEGER, ssl_mae_desc, hidden, "width of the encoder's MLP; 0: 4 dim"),
-    F(INTEGER, ssl_mae_desc, decoder_dim, "width of the decoder"),
-    F(INTEGER, ssl_mae_desc, decoder_depth, "blocks of the decoder"),
-    F(INTEGER, ssl_mae_desc, decoder_heads, "attention heads of the decoder; 0: decoder_dim / 32"),
-    F(INTEGER, ssl_mae_desc, decoder_hidden, "width of the decoder's MLP; 0: 4 decoder_dim"),
-    F(NUMBER0, ssl_mae_desc, mask_ratio, "part of the patches that is hidden"),
-    F(INTEGER, ssl_mae_desc, norm_pix, "1: predict patches normalized by their own mean and deviation"),
-    F(NUMBER, ssl_mae_desc, drop_path, "probability that a block of the encoder is skipped"),
-};
-MODEL(mae, )
-static ssl_tensor *mae_loss(void *model, const ssl_batch *b, double *metrics)
-{
-    (void)metrics;
-    return ssl_mae_loss((const ssl_mae *)model, b->images, NULL);
-}
-static void patch_figures(const pictures *p, const float *image, int k, int y0, int x0, float *mean, float *deviation) /* of all its pixels, unbiased */
-{
-    double sum = 0.0, squares = 0.0;
-    const int n = p->c * k * k;
-    int i;
-    for (i = 0; i < n; i++) {
-        const double v = (double)image[((size_t)(i / (k * k)) * (size_t)p->h + (size_t)(y0 + i / k % k)) * (size_t)p->w + (size_t)(x0 + i % k)];
-        sum += v;
-        squares += v * v;
-    }
-    *mean = (float)(sum / n);
-    *deviation = (float)sqrt((squares - sum * sum / n) / (n - 1) + 1e-6);
-}
-/* The hidden patches of image become pred [L, P P C], or gray where pred is NULL. */
-static void mae_fill(const ssl_mae *m, const pictures *p, const int32_t *ids, const float *pred, float *image)
-{
-    const int k = m->d.patch, g = m->d.image_size / k, width = k * k * p->c;
-    int i, j;
-    for (i = m->keep; i < m->tokens; i++) {
-        const int y0 = ids[i] / g * k, x0 = ids[i] % g * k;
-        float mean = 0.0f, deviation = 1.0f;
-        if (m->d.norm_pix && pred) patch_figures(p, image, k, y0, x0, &mean, &deviation);
-        for (j = 0; j < width; j++) {
-            const int c = j % p->c, y = y0 + j / (k * p->c), x = x0 + j / p->c % k;
-            image[((size_t)c * (size_t)p->h + (size_t)y) * (size_t)p->w + (size_t)x] =
-                pred ? mean + deviation * pred[(size_t)ids[i] * (size_t)width + (size_t)j] : (0.5f - p->mean[c]) / p->std_dev[c];
-        }
-    }
-}
-static void mae_draw(ssl_canvas *canvas, const ssl_mae *m, const pictures *p, const int32_t *ids, const float *pred)
-{
-    const size_t size = (size_t)(p->c * p->h * p->w);
-    const int scale = picture_scale(p->h), step = p->h * scale + 10;
-    float *work = (float *)malloc(sizeof(float) * size);
-    int i, row;
-    for (i = 0; work && i < p->n; i++)
-        for (row = 0; row < 3; row++) {
-            memcpy(work, pictures_at(p, i), sizeof(float) * size);
-            if (row) mae_fill(m, p, ids + (size_t)i * (size_t)m->tokens, row == 2 ? pred + (size_t)i * size : NULL, work);
-            pictures_draw(p, canvas, 130 + i * step, 10 + row * step, scale, work);
-        }
-    ssl_canvas_text(canvas, 10, 10 + step / 2 - 12, 2, 0x202020, "input");
-    ssl_canvas_text(canvas, 10, 10 + step + step / 2 - 12, 2, 0x202020, "masked");
-    ssl_canvas_text(canvas, 10, 10 + 2 * step + step / 2 - 12, 2, 0x202020, "predicted");
-    free(work);
-}
-static void mae_picture(void *model, ssl_tensor *images, const ssl_augment_desc *a, const char *path)
-{
-    const ssl_mae *m = (const ssl_mae *)model;
-    const int n = images->dim[0], step = m->d.image_size * picture_scale(m->d.image_size) + 10;
-    ssl_mae_trace t = SSL_ZERO;
-    pictures p = SSL_ZERO;
-    float *pred = (float *)malloc(sizeof(float) * (size_t)ssl_numel(images));
-    int32_t *ids = (int32_t *)malloc(sizeof(int32_t) * (size_t)n * (size_t)m->tokens);
-    ssl_canvas *canvas = NULL;
-    ssl_mae_loss(m, images, &t);
-    if (pred && ids && pictures_get(&p, images, a) && ssl_to_host(t.pred, pred) && ssl_to_host(t.ids_shuffle, ids))
-        canvas = ssl_canvas_new(m->ctx, 130 + n * step, 10 + 3 * step, 0xffffff);
-    if (canvas) {
-        mae_draw(canvas, m, &p, ids, pred);
-        ssl_canvas_save(canvas, path);
-    }
-    ssl_canvas_free(canvas);
-    free(p.x); free(pred); free(ids);
+    puzzle_picture(images, t.logits, m->d.grid, m->patch, a, path);
 }
 
 /* ---- simclr ---- */
@@ -288,13 +232,20 @@ static ssl_tensor *simclr_loss(void *model, const ssl_batch *b, double *metrics)
     return ssl_simclr_loss((const ssl_simclr *)model, b->views[0], b->views[1]);
 }
 
+#include "masked.h"
+
 static const method methods[] = {
     { "apl", "puzzle: tell each patch's place in the image from content alone", "augment=apl kind=adam schedule=chained crop=2", 1,
-      GROUP("", apl_fields), sizeof(apl_desc), apl_resolve, apl_create, apl_loss, "acc1,acc3,acc5", apl_features, NULL, apl_picture },
+      GROUP("", apl_fields), sizeof(apl_desc), apl_resolve, apl_create, apl_loss, "acc1,acc3,acc5", apl_features, NULL, apl_picture, NULL },
     { "mae", "masked autoencoder: paint the hidden patches", "augment=mae beta2=0.95", 1,
-      GROUP("", mae_fields), sizeof(ssl_mae_desc), mae_resolve, mae_create, mae_loss, "", mae_features, NULL, mae_picture },
+      GROUP("", mae_fields), sizeof(ssl_mae_desc), mae_resolve, mae_create, mae_loss, "", mae_features, NULL, mae_picture, mae_paint },
+    { "mae-mask-token", "masked autoencoder whose encoder sees mask tokens in the hidden places", "augment=eval hflip=0.2 vflip=0.2 grayscale_p=0.2 no_normalize=1", 1,
+      GROUP("", mask_token_mae_fields), sizeof(ssl_mask_token_mae_desc), mask_token_mae_resolve, mask_token_mae_create, mask_token_mae_loss, "", mask_token_mae_features, NULL,
+      mask_token_mae_picture, mask_token_mae_paint },
+    { "randsac", "paint random segments of patches one after the other, each from those before it", "augment=mae beta2=0.95", 1,
+      GROUP("", randsac_fields), sizeof(ssl_randsac_desc), randsac_resolve, randsac_create, randsac_loss, "", randsac_features, NULL, randsac_picture, NULL },
     { "simclr", "contrast: find the other view of the same image in the batch", "augment=simclr", 2,
-      GROUP("", simclr_fields), sizeof(ssl_simclr_desc), simclr_resolve, simclr_create, simclr_loss, "", simclr_features, NULL, NULL },
+      GROUP("", simclr_fields), sizeof(ssl_simclr_desc), simclr_resolve, simclr_create, simclr_loss, "", simclr_features, NULL, NULL, NULL },
 };
 #define N_METHODS ((int)(sizeof methods / sizeof *methods))
 #define METRICS 8 /* the most extra columns */
@@ -304,6 +255,8 @@ typedef struct preset { const char *name, *method, *settings, *doc; } preset;
 static const preset presets[] = {
     { "apl-stl10", "apl", "data=stl10:data/stl10 split=unlabeled image_size=96 grid=7 crop=1 patch_dropout=0.1 depth=4 heads=16 hidden_mult=3 dropout=0.15 "
       "lr=0.00115 batch=1024 epochs=300", "the published setting of APL-7,1: STL-10's unlabeled images" },
+    { "randsac-cifar10", "randsac", "data=cifar10:data/cifar10 augment=mae patch=2 segment=4 dim=192 depth=6 heads=3 decoder_depth=4 batch=256 lr=1.5e-3 beta2=0.95 "
+      "warmup=0.025 epochs=1600", "RandSAC on CIFAR-10: 16 squares of 4 x 4 patches, encoder 6, decoder 4" },
 };
 #define N_PRESETS ((int)(sizeof presets / sizeof *presets))
 static const preset *preset_find(const char *name) /* NULL if there is none */

@@ -11,7 +11,8 @@ typedef struct run_desc {
     char method[WORD_SIZE], preset[WORD_SIZE], data[WORD_SIZE], split[WORD_SIZE], out[WORD_SIZE], augment[WORD_SIZE];
     float lr, min_lr, warmup;
     int schedule; /* 0 cosine, 1 chained, 2 constant */
-    int log_every, save_every, stop_after;
+    int log_every, save_every, stop_after, psnr_images;
+    float hold_out;
     int threads, device, precision;
     uint64_t seed;
 } run_desc;
@@ -29,6 +30,8 @@ static const field run_fields[] = {
     F(INTEGER, run_desc, log_every, "steps from one row of log.csv to the next"),
     F(INTEGER, run_desc, save_every, "epochs from one checkpoint to the next"),
     F(INTEGER, run_desc, stop_after, "steps after which to save and stop, to be resumed; 0: never"),
+    F(INTEGER, run_desc, psnr_images, "mae, mae-mask-token: images of training and of validation whose PSNR is logged each epoch; 0: all"),
+    F(NUMBER, run_desc, hold_out, "the same: part of the images kept for validation if the data have no test or val split"),
     F(INTEGER, run_desc, threads, "threads; 0: all cores"),
     F_OF(run_desc, device, "default|cpu|cuda", "where to compute"),
     F_OF(run_desc, precision, "default|highest|high|bf16", "of matrix products; default: highest"),
@@ -158,7 +161,7 @@ static int settings_init(settings *s, const char *name, const char *augment)
     if (!table_set(&t, "method", s->method->name) || !table_set(&t, "preset", p ? p->name : "")) return 0;
     if (augment && !table_set(&t, "augment", augment)) return 0;
     if (ssl_augment_preset(s->run.augment, &s->augment)) /* the recipe first, then what the defaults change in it */
-        return table_set_all(&t, s->method->defaults) && table_set_all(&t, own) && (!augment || table_set(&t, "augment", augment));
+        return augment || (table_set_all(&t, s->method->defaults) && table_set_all(&t, own));
     fprintf(stderr, "error: there is no augmentation recipe \"%s\": none, eval, crop, mae, apl, simclr\n", s->run.augment);
     return 0;
 }
@@ -190,6 +193,8 @@ typedef struct run {
     ssl_dataset *data;
     void *model;
     int64_t step, steps, total; /* done, of an epoch, of the run */
+    ssl_dataset *validation, held; /* methods that paint: a split of its own, or `held`, the images kept out of training */
+    double psnr[2], best;          /* of training and validation at the end of the last epoch; the best of validation */
 } run;
 static const char *run_path(const run *r, const char *name, char buf[2 * WORD_SIZE])
 {
@@ -248,11 +253,11 @@ static void run_save_config(run *r) /* DIR/config.json, and the same as notes of
     ssl_json_save(&n.json, run_path(r, "config.json", path));
     ssl_json_free(&n.json);
 }
-static void run_save(run *r)
+static void run_save(run *r, const char *name)
 {
     char path[2 * WORD_SIZE];
     ssl_note_put(r->ctx, "step", "%lld", (long long)r->step);
-    ssl_save(r->ctx, run_path(r, "checkpoint.safetensors", path));
+    ssl_save(r->ctx, run_path(r, name, path));
 }
 
 static float run_rate(const run *r) /* learning rate of the next step */
@@ -268,19 +273,123 @@ static float run_rate(const run *r) /* learning rate of the next step */
 static volatile sig_atomic_t interrupted; /* Ctrl-C: finish the step, save, leave */
 static inline void interrupt(int signal_number) { (void)signal_number; interrupted = 1; }
 
+static ssl_augment_desc run_eval_augment(const run *r) /* whole images, normalized as in training */
+{
+    ssl_augment_desc a = SSL_ZERO;
+    a.size = r->s.augment.size;
+    a.no_normalize = r->s.augment.no_normalize;
+    memcpy(a.mean, r->s.augment.mean, sizeof a.mean);
+    memcpy(a.std_dev, r->s.augment.std_dev, sizeof a.std_dev);
+    return a;
+}
+
+/* ---- PSNR of what a network paints over hidden patches ---- */
+/* 10 log10(255^2 / mean squared error) in decibels, over the hidden patches of the first psnr_images images of data, pixels as
+   levels 0..255; the masks are always the same. */
+static double run_psnr(run *r, ssl_dataset *data)
+{
+    const ssl_augment_desc a = run_eval_augment(r);
+    const int most = r->s.run.psnr_images ? r->s.run.psnr_images : data->n;
+    ssl_loader_desc d = SSL_ZERO;
+    ssl_loader *loader;
+    ssl_batch b;
+    double squares = 0.0, n = 0.0;
+    d.batch = data->n < 100 ? data->n : 100;
+    d.no_shuffle = d.keep_last = 1;
+    d.augment = &a;
+    loader = ssl_loader_open(data, &d);
+    ssl_train(r->ctx, 0);
+    ssl_no_grad(r->ctx, 1);
+    while (ssl_ok(r->ctx) && ssl_loader_next(loader, &b) && b.step * d.batch < most) {
+        painting q;
+        if (r->s.method->paint(r->model, b.images, &a, b.step, &q)) painting_error(&q, &squares, &n);
+        painting_free(&q);
+        ssl_step_end(r->ctx);
+    }
+    ssl_no_grad(r->ctx, 0);
+    ssl_train(r->ctx, 1);
+    ssl_loader_close(loader);
+    return 10.0 * log10(255.0 * 255.0 * n / squares);
+}
+static int run_has_test(const run *r) /* whether the data have a test or val split beside the one in use */
+{
+    char path[2 * WORD_SIZE];
+    struct stat st;
+    if (strcmp(r->s.run.split, "train") && strcmp(r->s.run.split, "unlabeled")) return 0;
+    if (strncmp(r->s.run.data, "folder:", 7)) return 1;
+    snprintf(path, sizeof path, "%s/test", r->s.run.data + 7);
+    if (!stat(path, &st)) return 1;
+    snprintf(path, sizeof path, "%s/val", r->s.run.data + 7);
+    return !stat(path, &st);
+}
+/* A random part of the images moves to the end of the set, which ends before them from now on. */
+static void run_hold_out(run *r)
+{
+    ssl_dataset *d = r->data;
+    const size_t size = (size_t)(d->c * d->h * d->w);
+    const int n = (int)((float)d->n * r->s.run.hold_out + 0.5f);
+    unsigned char *spare = (unsigned char *)malloc(size);
+    ssl_rng rng = ssl_rng_make(r->s.run.seed, 1);
+    int i;
+    if (n < 1 || n >= d->n) ssl_raise(r->ctx, SSL_E_ARG, "hold_out leaves no image to train on or none to validate with");
+    for (i = d->n - 1; spare && ssl_ok(r->ctx) && i >= d->n - n; i--) {
+        const int k = ssl_rng_below(&rng, i + 1);
+        const int32_t label = d->labels[i];
+        memcpy(spare, d->images + (size_t)i * size, size);
+        memcpy(d->images + (size_t)i * size, d->images + (size_t)k * size, size);
+        memcpy(d->images + (size_t)k * size, spare, size);
+        d->labels[i] = d->labels[k];
+        d->labels[k] = label;
+    }
+    free(spare);
+    d->n -= n;
+    r->held = *d;
+    r->held.n = n;
+    r->held.images += (size_t)d->n * size;
+    r->held.labels += d->n;
+    r->validation = &r->held;
+}
+static void run_open_validation(run *r)
+{
+    ssl_dataset_desc d = r->s.data;
+    const char *before = ssl_note_find(r->ctx, "psnr"); /* of the checkpoint */
+    if (!before || sscanf(before, "%lf %lf %lf", &r->psnr[0], &r->psnr[1], &r->best) != 3) {
+        r->psnr[0] = r->psnr[1] = 0.0;
+        r->best = -1e9;
+    }
+    d.split = "test";
+    d.limit_images = r->s.run.psnr_images;
+    d.labels_per_class = 0;
+    if (!ssl_ok(r->ctx)) return;
+    if (run_has_test(r)) r->validation = ssl_dataset_open_desc(r->ctx, r->s.run.data, &d);
+    else run_hold_out(r);
+}
+/* At the end of an epoch: PSNR, and DIR/best.safetensors if validation has never been better. */
+static void run_validate(run *r)
+{
+    int better;
+    r->psnr[0] = run_psnr(r, r->data);
+    r->psnr[1] = run_psnr(r, r->validation);
+    better = r->psnr[1] > r->best;
+    if (better) r->best = r->psnr[1];
+    ssl_note_put(r->ctx, "psnr", "%.17g %.17g %.17g", r->psnr[0], r->psnr[1], r->best);
+    if (better) run_save(r, "best.safetensors");
+}
+
 typedef struct run_log { ssl_csv *csv; double loss, begun; int n, images; } run_log; /* means since the last row */
 static void run_log_open(run *r, run_log *log)
 {
     char columns[WORD_SIZE], path[2 * WORD_SIZE];
     memset(log, 0, sizeof *log);
-    snprintf(columns, sizeof columns, "step,epoch,lr,loss,images_per_second%s%s", *r->s.method->metrics ? "," : "", r->s.method->metrics);
+    snprintf(columns, sizeof columns, "step,epoch,lr,loss,images_per_second%s%s%s", *r->s.method->metrics ? "," : "", r->s.method->metrics,
+             r->s.method->paint ? ",psnr_train,psnr_val" : ""); /* of the last whole epoch; 0 before the first */
     log->csv = ssl_csv_open(r->ctx, run_path(r, "log.csv", path), columns, r->step > 0 ? r->step : -1);
     log->begun = ssl_seconds();
 }
 static void run_log_row(const run *r, run_log *log, float rate, const double *metrics)
 {
     const char *p = r->s.method->metrics;
-    double row[5 + METRICS];
+    double row[5 + METRICS + 2];
     int i, n = 5;
     row[0] = (double)r->step;
     row[1] = (double)r->step / (double)r->steps;
@@ -289,6 +398,7 @@ static void run_log_row(const run *r, run_log *log, float rate, const double *me
     row[4] = (double)log->images / (ssl_seconds() - log->begun + 1e-9);
     if (*p) for (n = 6; *p; p++) n += *p == ',';
     for (i = 5; i < n; i++) row[i] = metrics[i - 5];
+    if (r->s.method->paint) { row[n++] = r->psnr[0]; row[n++] = r->psnr[1]; }
     ssl_csv_row(log->csv, n, row);
     log->loss = 0.0;
     log->n = log->images = 0;
@@ -312,7 +422,8 @@ static void run_loop(run *r, ssl_loader *loader, ssl_progress *progress, run_log
     double metrics[METRICS] = { 0.0 };
     ssl_batch b;
     while (ssl_ok(r->ctx) && !interrupted && ssl_loader_next(loader, &b)) {
-        const int row = (r->step + 1) % r->s.run.log_every == 0 || r->step + 1 == r->total, images = b.n;
+        const int epoch_ends = (r->step + 1) % r->steps == 0, images = b.n;
+        const int row = (r->step + 1) % r->s.run.log_every == 0 || r->step + 1 == r->total || (epoch_ends && r->s.method->paint);
         const float rate = run_rate(r), loss = run_step(r, &b, row ? metrics : NULL);
         if (!ssl_ok(r->ctx)) return; /* the last good checkpoint stays */
         r->step++;
@@ -320,9 +431,10 @@ static void run_loop(run *r, ssl_loader *loader, ssl_progress *progress, run_log
         log->images += images;
         log->n++;
         ssl_progress_step(progress, r->step, images, loss);
+        if (epoch_ends && r->s.method->paint) run_validate(r);
         if (row) run_log_row(r, log, rate, metrics);
         if (r->s.run.stop_after > 0 && r->step - progress->first >= r->s.run.stop_after && r->step < r->total) interrupted = 1;
-        if (r->step % (r->steps * r->s.run.save_every) == 0) run_save(r);
+        if (r->step % (r->steps * r->s.run.save_every) == 0) run_save(r, "checkpoint.safetensors");
     }
 }
 /* Train to the end, or until Ctrl-C or an error; the checkpoint holds the last good step. */
@@ -334,6 +446,7 @@ static inline void run_train(run *r)
     run_log log;
     d.n_views = r->s.method->n_views;
     d.augment = &r->s.augment;
+    if (r->s.method->paint) run_open_validation(r);
     loader = ssl_loader_open(r->data, &d);
     r->steps = ssl_loader_steps(loader);
     r->total = r->steps * d.epochs;
@@ -346,7 +459,7 @@ static inline void run_train(run *r)
     progress = ssl_progress_begin(r->s.method->name, r->step, r->total);
     run_loop(r, loader, &progress, &log);
     if (r->step > progress.first) ssl_progress_end(&progress, r->step);
-    if (ssl_ok(r->ctx)) run_save(r);
+    if (ssl_ok(r->ctx)) run_save(r, "checkpoint.safetensors");
     ssl_csv_close(log.csv);
     ssl_loader_close(loader);
 }
@@ -382,15 +495,6 @@ static inline void run_load(run *r, const char *path, int weights_only)
 }
 
 /* ---- what the features are worth ---- */
-static ssl_augment_desc run_eval_augment(const run *r) /* whole images, normalized as in training */
-{
-    ssl_augment_desc a = SSL_ZERO;
-    a.size = r->s.augment.size;
-    a.no_normalize = r->s.augment.no_normalize;
-    memcpy(a.mean, r->s.augment.mean, sizeof a.mean);
-    memcpy(a.std_dev, r->s.augment.std_dev, sizeof a.std_dev);
-    return a;
-}
 static ssl_features *run_features(run *r, ssl_dataset *data, int batch)
 {
     const ssl_augment_desc a = run_eval_augment(r);
