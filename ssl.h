@@ -1662,6 +1662,13 @@ SSL_API const char *ssl_note_find(const ssl_ctx *ctx, const char *key); /* NULL 
 #else
 #  define SSL__INLINE inline
 #endif
+#if defined(__OPTIMIZE__) && defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__) /* code that only steers: half the time to compile */
+#  define SSL__COLD_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize(\"O1\")")
+#  define SSL__COLD_END   _Pragma("GCC pop_options")
+#else
+#  define SSL__COLD_BEGIN
+#  define SSL__COLD_END
+#endif
 #ifdef __cplusplus
 #  define SSL_RESTRICT __restrict
 #else
@@ -1681,22 +1688,24 @@ extern "C" {
 /* ==== >>kernels ==== everything a backend implements; a missing one is a compile error naming it ======
    Sizes are elements. Backward kernels add to d* unless the comment says "writes".
    SSL__UNARY(U): U(name, value, derivative) in terms of x, y and the op's constant p. */
-#define SSL__UNARY(U)                                                                                          \
+#define SSL__UNARY_HOT(U)                                                                                      \
     U(relu,       x > 0.0f ? x : 0.0f,            x > 0.0f ? 1.0f : 0.0f)                                      \
     U(gelu,       ssl__gelu(x),                   ssl__dgelu(x))                                               \
     U(gelu_tanh,  ssl__gelu_tanh(x),              ssl__dgelu_tanh(x))                                          \
     U(sigmoid,    1.0f / (1.0f + ssl__exp(-x)),   y * (1.0f - y))                                              \
     U(tanh,       ssl__tanh(x),                   1.0f - y * y)                                                \
     U(exp,        ssl__exp(x),                    y)                                                           \
+    U(square,     x * x,                          2.0f * x)                                                    \
+    U(scale,      p * x,                          p)                                                           \
+    U(add_scalar, x + p,                          1.0f)
+#define SSL__UNARY_PLAIN(U) /* the portable pass serves every instruction set */                               \
     U(log,        logf(x),                        1.0f / x)                                                    \
     U(sqrt,       sqrtf(x),                       0.5f / y)                                                    \
-    U(square,     x * x,                          2.0f * x)                                                    \
     U(abs,        fabsf(x),                       x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : 0.0f)                   \
-    U(scale,      p * x,                          p)                                                           \
-    U(add_scalar, x + p,                          1.0f)                                                        \
     U(pow,        powf(x, p),                     p * powf(x, p - 1.0f))                                       \
     U(clamp_min,  x > p ? x : p,                  x > p ? 1.0f : 0.0f)                                         \
     U(tanh_clip,  p * ssl__tanh(x / p),           1.0f - (y / p) * (y / p))
+#define SSL__UNARY(U) SSL__UNARY_HOT(U) SSL__UNARY_PLAIN(U)
 #define SSL__UNARY_KERNELS(name, f, d)                                                                         \
     SSL__KERNEL(name##_f, (ssl_ctx *c, int64_t n, float p, const float *x, float *y))                          \
     SSL__KERNEL(name##_b, (ssl_ctx *c, int64_t n, float p, const float *x, const float *y, const float *dy, float *dx))
@@ -1850,13 +1859,15 @@ typedef struct ssl__update { /* one optimizer step over a stretch of the flat bu
     SSL__KERNEL(adam, (ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m, float *v)) /* g = 0 */ \
     SSL__KERNEL(sgd, (ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m)) /* g = 0 */
 #define SSL__KERNELS                                                                                           \
-    SSL__UNARY(SSL__UNARY_KERNELS) SSL__KERNELS_CORE SSL__KERNELS_BROADCAST SSL__KERNELS_NORM SSL__KERNELS_LOSS SSL__KERNELS_ATTENTION \
-    SSL__KERNELS_CONV SSL__KERNELS_MASK SSL__KERNELS_OPTIM
+    SSL__UNARY_HOT(SSL__UNARY_KERNELS) SSL__KERNELS_CORE SSL__KERNELS_BROADCAST SSL__KERNELS_NORM SSL__KERNELS_LOSS SSL__KERNELS_ATTENTION \
+    SSL__KERNELS_CONV SSL__KERNELS_OPTIM
+#define SSL__KERNELS_PLAIN SSL__UNARY_PLAIN(SSL__UNARY_KERNELS) SSL__KERNELS_MASK /* small or rare: the portable pass serves every instruction set */
+#define SSL__KERNELS_ALL   SSL__KERNELS SSL__KERNELS_PLAIN SSL__KERNELS_ONCE
 
 #define SSL__KERNEL(name, args) void (*name) args;
 typedef struct ssl__kernels {
     const char *isa;
-    SSL__KERNELS SSL__KERNELS_ONCE
+    SSL__KERNELS_ALL
 } ssl__kernels;
 #undef SSL__KERNEL
 
@@ -2021,24 +2032,32 @@ static void ssl__starved(ssl_ctx *c, ssl__slot *s)
     if (s->missing) ssl__fail(c, SSL_E_MEMORY, c->at, "out of memory: %zu bytes asked for to work in", s->missing);
     s->missing = 0;
 }
+static int ssl__slot_grow(ssl__slot *s, size_t size) /* what it held is lost; 0: nothing to be had */
+{
+    ssl__release(s->raw);
+    s->raw = SSL_MALLOC(size + 64);
+    s->size = s->raw ? size : 0;
+    s->p = s->raw ? (void *)(((uintptr_t)s->raw + 63) & ~(uintptr_t)63) : NULL;
+    return s->raw != NULL;
+}
 /* 64-byte aligned working memory of one thread (-1: the shared slot); valid until the slot's next call. NULL when there is
    none: the kernel returns, and the error is raised once its threads have joined. */
 static void *ssl__scratch(ssl_ctx *c, int thread, size_t bytes)
 {
     ssl__slot *s = &c->scratch[thread < 0 ? c->n_threads : thread];
-    if (s->size < bytes) {
-        ssl__release(s->raw);
-        s->size = bytes + bytes / 4;
-        s->raw = SSL_MALLOC(s->size + 64);
-        s->p = (void *)(((uintptr_t)s->raw + 63) & ~(uintptr_t)63);
-        if (!s->raw) {
-            s->p = NULL;
-            s->size = 0;
-            s->missing = bytes;
-            if (thread < 0) ssl__starved(c, s);
-        }
+    if (s->size < bytes && !ssl__slot_grow(s, bytes + bytes / 4)) {
+        s->missing = bytes;
+        if (thread < 0) ssl__starved(c, s);
     }
     return s->p;
+}
+/* As much for every thread as the neediest had: which chunks a thread gets is chance, and later steps must not allocate. */
+static void ssl__scratch_level(ssl_ctx *c)
+{
+    size_t most = 0;
+    int i;
+    for (i = 0; i < c->n_threads; i++) most = SSL__MAX(most, c->scratch[i].size);
+    for (i = 0; i < c->n_threads; i++) if (c->scratch[i].size < most) ssl__slot_grow(&c->scratch[i], most);
 }
 
 typedef void (*ssl__chunk_fn)(void *arg, int chunk, int thread);
@@ -3284,7 +3303,7 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #  else
 #    pragma GCC push_options
 #    ifndef __CUDACC__ /* nvcc does not know the pragma */
-#      pragma GCC optimize("O3") /* vectorize the loops also at -O2 */
+#      pragma GCC optimize("O2", "tree-vectorize") /* also at -O0; the simple loops; O3 made the rest larger and no faster */
 #    endif
 #    pragma GCC target("avx2,fma")
 #  endif
@@ -3305,7 +3324,7 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #  else
 #    pragma GCC push_options
 #    ifndef __CUDACC__ /* nvcc does not know the pragma */
-#      pragma GCC optimize("O3") /* vectorize the loops also at -O2 */
+#      pragma GCC optimize("O2", "tree-vectorize") /* also at -O0; the simple loops; O3 made the rest larger and no faster */
 #    endif
 #    pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,prefer-vector-width=512")
 #  endif
@@ -3340,6 +3359,9 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #define SSL__K(name) SSL__CAT(SSL__CAT(ssl__cpu_, name), SSL__SUFFIX)
 #define SSL__KERNEL(name, args) static void SSL__K(name) args;
 SSL__KERNELS
+#if SSL__PASS == 0
+SSL__KERNELS_PLAIN
+#endif
 #undef SSL__KERNEL
 
 /* ==== >>simd ==== SSL__W floats in an SSL__V ============================================================ */
@@ -3524,7 +3546,10 @@ static void SSL__K(ew_run)(ssl_ctx *c, ssl__chunk_fn fn, SSL__K(ew) *e)
         SSL__K(ew) e = { n, p, x, y, dy, dx };                                                                 \
         SSL__K(ew_run)(c, SSL__K(name##_b_chunk), &e);                                                         \
     }
-SSL__UNARY(SSL__UNARY_CPU)
+SSL__UNARY_HOT(SSL__UNARY_CPU)
+#if SSL__PASS == 0
+SSL__UNARY_PLAIN(SSL__UNARY_CPU)
+#endif
 #undef SSL__UNARY_CPU
 
 static void SSL__K(fill_chunk)(void *arg, int chunk, int thread)
@@ -5125,6 +5150,7 @@ static void SSL__K(batch_norm_b)(ssl_ctx *c, const ssl__bn *b, const float *x, c
 }
 
 /* ==== >>mask ==== kernels ============================================================================ */
+#if SSL__PASS == 0
 /* Small integer work: one thread, no vectors needed. */
 static void SSL__K(iota)(ssl_ctx *c, int n, int start, int div, int m, int32_t *y)
 { int i; (void)c; for (i = 0; i < n; i++) y[i] = (int32_t)((start + i) / div % m); }
@@ -5212,6 +5238,7 @@ static void SSL__K(mask_diagonal_b)(ssl_ctx *c, int n, const float *dy, float *d
         for (j = 0; j < n; j++)
             if (i != j) dx[(int64_t)i * n + j] += dy[(int64_t)i * n + j];
 }
+#endif
 
 /* ==== >>conv ==== kernels ============================================================================ */
 /* Three ways: few channels per group directly, 1 x 1 as a product of the images, the rest as a product of gathered panels. */
@@ -5365,6 +5392,9 @@ static void SSL__K(sgd)(ssl_ctx *c, int64_t n, const ssl__update *u, float *w, f
 #define SSL__KERNEL(name, args) SSL__K(name),
 static const ssl__kernels SSL__K(table) = { SSL__ISA_NAME, SSL__KERNELS
 #undef SSL__KERNEL
+#define SSL__KERNEL(name, args) ssl__cpu_##name##_portable,
+    SSL__KERNELS_PLAIN
+#undef SSL__KERNEL
 #define SSL__KERNEL(name, args) ssl__cpu_##name,
     SSL__KERNELS_ONCE };
 #undef SSL__KERNEL
@@ -5398,6 +5428,7 @@ static const ssl__kernels SSL__K(table) = { SSL__ISA_NAME, SSL__KERNELS
 #  include "ssl_cuda.cuh"
 #endif
 
+SSL__COLD_BEGIN
 /* ==== >>context ====================================================================================== */
 static const ssl__kernels *ssl__cpu_kernels(void) /* the best table this machine can run; SSL_ISA= forces one */
 {
@@ -5547,6 +5578,7 @@ SSL_API void ssl_step_end(ssl_ctx *c)
     if (ssl__dead(c)) return;
     ssl__arena_reset(c, &c->data);
     ssl__arena_reset(c, &c->host);
+    ssl__scratch_level(c);
     c->n_free_grads = 0;
     c->tape = NULL;
 }
@@ -9916,6 +9948,8 @@ SSL_API float ssl_lr_apl_chained(int epoch, int epochs, int warmup, float start,
 SSL_API float ssl_momentum_cosine(float progress, float base)
 { return (float)(1.0 - (1.0 - (double)base) * (1.0 + cos(SSL__PI * (double)progress)) / 2.0); }
 
+SSL__COLD_END
+
 /* ==== >>image ==== */
 #define SSL__RUN 256 /* pixels that a pointwise operation holds on the stack at a time */
 
@@ -12407,6 +12441,7 @@ SSL_API ssl_score ssl_linear_probe_at(const char *at, const ssl_features *train,
     return s;
 }
 
+SSL__COLD_BEGIN
 /* ==== >>report ==== progress, logs, pictures ========================================================= */
 SSL_API double ssl_seconds(void)
 {
@@ -13510,6 +13545,7 @@ SSL_API int ssl_load_at(const char *at, ssl_ctx *c, const char *path, const ssl_
     return c->status ? 0 : l.n;
 }
 
+SSL__COLD_END
 #ifdef __cplusplus
 }
 #endif

@@ -5,7 +5,7 @@
  * the same bits. Sums in float32, across long axes in double.
  */
 #define SSL__KERNEL(name, args) static void ssl__cuda_##name args;
-SSL__KERNELS SSL__KERNELS_ONCE
+SSL__KERNELS_ALL
 #undef SSL__KERNEL
 
 /* ==== >>platform ==== memory, launches, errors ======================================================== */
@@ -1027,7 +1027,7 @@ static void ssl__cuda_sgd(ssl_ctx *c, int64_t n, const ssl__update *u, float *w,
 
 /* ==== >>context ========================================================================================== */
 #define SSL__KERNEL(name, args) ssl__cuda_##name,
-static const ssl__kernels ssl__cuda_kernels = { "cuda", SSL__KERNELS SSL__KERNELS_ONCE };
+static const ssl__kernels ssl__cuda_kernels = { "cuda", SSL__KERNELS_ALL };
 #undef SSL__KERNEL
 static const ssl__backend ssl__cuda_backend = { ssl__cuda_mem_alloc, ssl__cuda_mem_release, ssl__cuda_mem_put, ssl__cuda_mem_get, ssl__cuda_mem_copy,
                                                 ssl__cuda_mem_available, ssl__cuda_error };
