@@ -46,7 +46,7 @@ ISA_TESTS = test_ops test_gemm test_objectives
 $(addprefix $(B)/,$(filter-out $(ISA_TESTS),$(TESTS))): private CFLAGS += -O1 -DSSL_PORTABLE
 $(B)/test_objectives $(B)/emu/test_ops $(B)/emu/conformance: private CFLAGS += -O1
 $(B)/ssl.o: $(NEEDS)
-	$(CC) -std=c11 $(FLAGS) -DSSL_IMPLEMENTATION -x c -c ssl.h -o $@
+	printf '\043include "ssl.h"\n' | $(CC) -std=c11 $(FLAGS) -DSSL_IMPLEMENTATION -x c -c - -o $@
 $(B)/%: examples/%.c $(B)/ssl.o $(NEEDS)
 	$(CC) -std=c11 $(FLAGS) -DSSL_NO_IMPLEMENTATION $< $(B)/ssl.o -o $@ -lm -pthread
 $(B)/%: tests/%.c $(NEEDS)
