@@ -8053,7 +8053,7 @@ static void ssl__resnet_block_new(const char *at, ssl_ctx *c, const char *prefix
         if (*side) norm[0] = 'l';
         conv[4] = norm[2] = (char)('1' + i);
         b->conv[i] = ssl__resnet_conv(at, c, p, conv, from, to, basic || i == 1 ? 3 : 1, strided ? stride : 1);
-        b->bn[i] = ssl__resnet_norm(at, c, p, norm, to, i ? after : *side);
+        b->bn[i] = ssl__resnet_norm(at, c, p, norm, to, i || basic ? after : *side);
     }
     last = b->bn[b->convs - 1].weight;
     if (zero_init && !c->status) c->k->fill(c, ssl_numel(last), 0.0f, last->x);

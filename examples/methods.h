@@ -233,6 +233,7 @@ static ssl_tensor *simclr_loss(void *model, const ssl_batch *b, double *metrics)
 }
 
 #include "masked.h"
+#include "dense.h"
 
 static const method methods[] = {
     { "apl", "puzzle: tell each patch's place in the image from content alone", "augment=apl kind=adam schedule=chained crop=2", 1,
@@ -246,6 +247,7 @@ static const method methods[] = {
       GROUP("", randsac_fields), sizeof(ssl_randsac_desc), randsac_resolve, randsac_create, randsac_loss, "", randsac_features, NULL, randsac_picture, NULL },
     { "simclr", "contrast: find the other view of the same image in the batch", "augment=simclr", 2,
       GROUP("", simclr_fields), sizeof(ssl_simclr_desc), simclr_resolve, simclr_create, simclr_loss, "", simclr_features, NULL, NULL, NULL },
+    DENSE_METHODS
 };
 #define N_METHODS ((int)(sizeof methods / sizeof *methods))
 #define METRICS 8 /* the most extra columns */
@@ -257,6 +259,7 @@ static const preset presets[] = {
       "lr=0.00115 batch=1024 epochs=300", "the published setting of APL-7,1: STL-10's unlabeled images" },
     { "randsac-cifar10", "randsac", "data=cifar10:data/cifar10 augment=mae patch=2 segment=4 dim=192 depth=6 heads=3 decoder_depth=4 batch=256 lr=1.5e-3 beta2=0.95 "
       "warmup=0.025 epochs=1600", "RandSAC on CIFAR-10: 16 squares of 4 x 4 patches, encoder 6, decoder 4" },
+    DENSE_PRESETS
 };
 #define N_PRESETS ((int)(sizeof presets / sizeof *presets))
 static const preset *preset_find(const char *name) /* NULL if there is none */

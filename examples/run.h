@@ -22,7 +22,7 @@ static const field run_fields[] = {
     F(WORD, run_desc, data, "synthetic[:N] cifar10:DIR cifar100:DIR stl10:DIR idx:DIR folder:DIR tiny-imagenet:DIR"),
     F(WORD, run_desc, split, "train, test, val or unlabeled"),
     F(WORD, run_desc, out, "directory for log.csv, config.json, checkpoint.safetensors and pictures"),
-    F(WORD, run_desc, augment, "recipe that the fields of augment start from: none, eval, crop, mae, apl, simclr"),
+    F(WORD, run_desc, augment, "recipe that the fields of augment start from: none, eval, crop, mae, apl, simclr, pixpro, amdim, amdim-large"),
     F(NUMBER, run_desc, lr, "highest learning rate"),
     F(NUMBER, run_desc, min_lr, "learning rate at the end (cosine)"),
     F(NUMBER, run_desc, warmup, "part of the epochs during which the rate rises"),
@@ -162,7 +162,7 @@ static int settings_init(settings *s, const char *name, const char *augment)
     if (augment && !table_set(&t, "augment", augment)) return 0;
     if (ssl_augment_preset(s->run.augment, &s->augment)) /* the recipe first, then what the defaults change in it */
         return augment || (table_set_all(&t, s->method->defaults) && table_set_all(&t, own));
-    fprintf(stderr, "error: there is no augmentation recipe \"%s\": none, eval, crop, mae, apl, simclr\n", s->run.augment);
+    fprintf(stderr, "error: there is no augmentation recipe \"%s\": none, eval, crop, mae, apl, simclr, pixpro, amdim, amdim-large\n", s->run.augment);
     return 0;
 }
 /* Every default of the library filled in: what a run used, to be printed and saved. */
