@@ -33,7 +33,7 @@
  *     networks     >>layer >>block >>vit >>resnet >>backbone >>mlp
  *     objectives   >>apl >>mae >>mask-token-mae >>randsac >>contrast >>fmc >>amdim >>pairs >>pixpro >>cpc
  *     training     >>optim >>image >>dataset >>augment >>loader
- *     afterwards   >>eval >>report >>checkpoint
+ *     afterwards   >>tune >>eval >>report >>checkpoint
  *     inside       >>kernels >>platform >>math >>simd >>gemm
  *
  * OPTIONS (all for the implementation file only, unless it says "everywhere")
@@ -661,7 +661,13 @@ SSL_API ssl_tensor *ssl_mlp_forward_at(const char *at, const ssl_mlp *m, ssl_ten
    Loss      mean over the patches of cross entropy(head(z_t), t)
    Source    le0x99/self-supervised-vision-transformers (APL-G,K)
    Collapse  impossible: equal tokens cannot get T different labels */
-typedef enum ssl_apl_encoder { SSL_APL_ENCODER_DEFAULT = 0, SSL_APL_FLATTEN, SSL_APL_LINEAR } ssl_apl_encoder;
+typedef enum ssl_apl_encoder { /* of a patch */
+    SSL_APL_ENCODER_DEFAULT = 0,
+    SSL_APL_FLATTEN, /* its pixels are the token, D = C k k (the original's MECHANICAL, which it advises) */
+    SSL_APL_LINEAR,  /* projected to D = dim */
+    SSL_APL_CNN,     /* mean of relu(conv 3x3 (dropout of channels(relu(conv 3x3)))), 64 and D = 128 channels */
+    SSL_APL_RESNET18 /* torchvision's ResNet-18 without fc, D = 512 */
+} ssl_apl_encoder;
 typedef enum ssl_apl_method {
     SSL_APL_METHOD_DEFAULT = 0,
     SSL_APL_PLAIN,   /* dropped patches become zero tokens and are asked for all the same */
@@ -674,7 +680,9 @@ typedef struct ssl_apl_desc {
     int image_size, channels;  /*                                                            default 32, 3 */
     int grid;                  /* G; patch = image_size / G, pixels beyond G patch are left out    default 4 */
     int crop;                  /* K pixels removed per axis in all, round-half-even(K/2) of them before    default 1, -1 for none */
-    ssl_apl_encoder encoder;   /* FLATTEN: the pixels are the token, dim = C k k; LINEAR: projected to dim    default FLATTEN */
+    ssl_apl_encoder encoder;   /*                                                            default FLATTEN */
+    int cifar_stem;            /* RESNET18: 1: conv1 is 3x3 with stride 1 and there is no pooling (costs 16 times as much) */
+    int project_patch_emb;     /* 1: tokens are multiplied by a learned D x D matrix before the blocks */
     int dim;                   /* width of the tokens with LINEAR                            default 192 */
     int depth, heads;          /*                                                            default 4, 4 */
     int hidden_mult, hidden;   /* MLP width / dim, or the width itself                       default 3 */
@@ -683,8 +691,9 @@ typedef struct ssl_apl_desc {
     int original_attention;    /* 1: SSL_BLOCK_APL, the original's scaling and bias-free q, k, v */
     int mlp_head;              /* 1: head D -> 3D -> T, ReLU, dropout 0.1 */
     ssl_apl_method method;     /*                                                            default MASKED */
-    float patch_dropout;       /* probability that a patch is dropped                        default 0 */
+    float patch_dropout;       /* probability that a patch is dropped, in training           default 0 */
     float dropout, embed_dropout; /* in the blocks; on the tokens                            default 0 */
+    float encoder_dropout;     /* CNN: probability that a channel is dropped                 default 0 */
     uint32_t _end_canary;
 } ssl_apl_desc;
 
@@ -700,7 +709,9 @@ typedef struct ssl_apl {
     ssl_ctx *ctx;
     ssl_apl_desc d;
     int patch, cropped, tokens, token_dim; /* P, k = P - K, T, D */
-    ssl_linear_layer embed, head, head2;
+    ssl_linear_layer embed, project, head, head2;
+    ssl_conv_layer conv1, conv2; /* CNN */
+    ssl_resnet *resnet;          /* RESNET18 */
     ssl_block *block;
     ssl_norm_layer norm;
 } ssl_apl;
@@ -711,7 +722,7 @@ SSL_API int ssl_apl_desc_resolve(const ssl_apl_desc *in, ssl_apl_desc *out);
 #define ssl_apl_features(...) ssl_apl_features_at(SSL_HERE, __VA_ARGS__)
 SSL_API ssl_apl *ssl_apl_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_apl_desc *desc);
 SSL_API ssl_tensor *ssl_apl_loss_at(const char *at, const ssl_apl *m, ssl_tensor *images, ssl_apl_trace *trace); /* -> [1]; trace may be NULL */
-SSL_API ssl_tensor *ssl_apl_features_at(const char *at, const ssl_apl *m, ssl_tensor *images); /* [B,C,H,W] -> mean token [B,D] */
+SSL_API ssl_tensor *ssl_apl_features_at(const char *at, const ssl_apl *m, ssl_tensor *images); /* [B,C,H,W] -> mean token [B,D]; drops patches in training */
 
 /* ==== >>mae ==== masked autoencoder ================================================================== */
 /* Idea      hide most patches, encode the rest, paint the hidden ones from what is left
@@ -1369,6 +1380,60 @@ SSL_API int ssl_loader_steps(const ssl_loader *loader);            /* batches in
 SSL_API void ssl_loader_seek(ssl_loader *loader, int epoch, int step);
 SSL_API void ssl_loader_close(ssl_loader *loader);
 
+/* ==== >>tune ==== a classifier on a pre-trained network: heads and recipes =========================== */
+/* Heads: features x [B,D] -> logits [B,K]. Parameters PREFIX.weight, .bias (LINEAR), .0.*, .1.* (NORM), .fc1.*, .bn.*, .fc2.* (MLP). */
+typedef enum ssl_head_kind {
+    SSL_HEAD_DEFAULT = 0,
+    SSL_HEAD_LINEAR,    /* w x + b */
+    SSL_HEAD_NORM,      /* w bn(x) + b, bn without weight and bias, eps 1e-6: linear probe of MAE (Doersch et al. 2015), scale-free for LARS */
+    SSL_HEAD_MLP,       /* w2 relu(bn(w1 x)) + b2, hidden 1024: SSL evaluator of Lightning Bolts */
+    SSL_HEAD_MLP_PLAIN  /* w2 dropout(relu(w1 x + b1)) + b2, hidden 3 D, dropout 0.1: APL */
+} ssl_head_kind;
+typedef struct ssl_head_desc {
+    uint32_t _start_canary;
+    ssl_head_kind kind; /* default SSL_HEAD_LINEAR */
+    int hidden;         /* see above */
+    float dropout;      /* of x, and before w2    default 0; MLP_PLAIN: before w2 only, default 0.1, SSL_EXPLICIT_ZERO for none */
+    ssl_init init;      /* of the last weight     default SSL_INIT_TORCH, NORM: SSL_INIT_TRUNC_NORMAL 0.01 */
+    uint32_t _end_canary;
+} ssl_head_desc;
+typedef struct ssl_head { ssl_head_desc d; ssl_linear_layer fc1, fc2; ssl_batch_norm_layer bn; } ssl_head;
+#define ssl_head_new(...)     ssl_head_new_at(SSL_HERE, __VA_ARGS__)     /* ssl_head_new(ctx, "head", D, K, desc or NULL) */
+#define ssl_head_forward(...) ssl_head_forward_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_head ssl_head_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int dim, int classes, const ssl_head_desc *desc);
+SSL_API ssl_tensor *ssl_head_forward_at(const char *at, const ssl_head *head, ssl_tensor *x);
+
+/* Labels that are distributions. ssl_soft_cross_entropy: mean over the rows of -sum_c q_c log_softmax(logits)_c, both [N,K]. */
+#define ssl_one_hot(...)            ssl_one_hot_at(SSL_HERE, __VA_ARGS__) /* labels I32 [N], 0..K-1 -> F32 [N,K] */
+#define ssl_soft_cross_entropy(...) ssl_soft_cross_entropy_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_one_hot_at(const char *at, ssl_tensor *labels, int classes);
+SSL_API ssl_tensor *ssl_soft_cross_entropy_at(const char *at, ssl_tensor *logits, ssl_tensor *q);
+/* mixup (Zhang et al. 2018): lambda x_i + (1 - lambda) x_order[i], x [B,...] images or labels, order I32 [B].
+   cutmix (Yun et al. 2019): x_i with the rectangle `box` of x_order[i], images [B,C,H,W]. */
+#define ssl_mixup(...)  ssl_mixup_at(SSL_HERE, __VA_ARGS__)
+#define ssl_cutmix(...) ssl_cutmix_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_mixup_at(const char *at, ssl_tensor *x, ssl_tensor *order, float lambda);
+SSL_API ssl_tensor *ssl_cutmix_at(const char *at, ssl_tensor *images, ssl_tensor *order, const ssl_view_box *box);
+/* One of the two at random for a batch, with a random order and lambda ~ Beta(alpha, alpha); cutmix: a rectangle of the part
+   1 - lambda of the area around a random center, what lies outside is cut off and lambda corrected. *q [B,K] are the labels that
+   go with the result: (1 - smoothing) of the mixed one-hot labels, the rest spread over all classes. */
+typedef struct ssl_mix_desc {
+    uint32_t _start_canary;
+    float mixup, cutmix; /* alpha of each; MAE: 0.8, 1        default 0: off */
+    float cutmix_p;      /* part of cutmix where both are on  default 0.5 */
+    float smoothing;     /* of the labels; MAE: 0.1           default 0 */
+    uint32_t _end_canary;
+} ssl_mix_desc;
+#define ssl_mix(...) ssl_mix_at(SSL_HERE, __VA_ARGS__) /* images = ssl_mix(images, labels, classes, &desc, &q) */
+SSL_API ssl_tensor *ssl_mix_at(const char *at, ssl_tensor *images, ssl_tensor *labels, int classes, const ssl_mix_desc *desc, ssl_tensor **q);
+
+/* Layer-wise learning rates (BEiT, MAE): of n blocks, block i learns at decay^(n - i) of the rate, what was made before the first
+   block (patch embedding, tokens) at decay^(n + 1), what is no block and was made after it (norm, head) at the full rate. blocks:
+   "blocks" (ViT: blocks.0.*), "layer" (ResNet: layer1.*) ..., wherever it stands between points; NULL: the first of encoder.layers,
+   contextualize, layer, blocks, encoder that the network has. Returns n; no block is an error. */
+#define ssl_layer_decay(...) ssl_layer_decay_at(SSL_HERE, __VA_ARGS__) /* ssl_layer_decay(ctx, NULL, 0.75f) */
+SSL_API int ssl_layer_decay_at(const char *at, ssl_ctx *ctx, const char *blocks, float decay);
+
 /* ==== >>eval ==== k-NN, linear probe ================================================================= */
 /* What frozen features are worth. x [n,dim] and label [n] (0 <= label < classes) are on the host; fill them yourself, or
    let ssl_features_of (a network) or ssl_features_pixels (the images themselves) do it. */
@@ -1388,6 +1453,10 @@ SSL_API ssl_features *ssl_features_pixels_at(const char *at, const ssl_dataset *
 /* Fractions of the test set whose label is among the 1, 3, 5 best-scored classes (ties go to the lower class), and the
    mean -log p(label) of the linear probe. All zero after an error. */
 typedef struct ssl_score { double top1, top3, top5, nll; int iterations, converged; } ssl_score;
+
+/* The figures of a classifier: logits->x [n,classes], e.g. ssl_features_of a network with a head on a test set. */
+#define ssl_score_logits(...) ssl_score_logits_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_score ssl_score_logits_at(const char *at, const ssl_features *logits);
 
 /* The k rows of train with the greatest cosine to each row of test, nearest first, ties to the lower row:
    index [test.n, k] and similarity [test.n, k] (either may be NULL). */
@@ -8324,14 +8393,33 @@ static int ssl__apl_sizes(const char *at, ssl_apl *m)
     m->patch = d->grid > 0 ? d->image_size / d->grid : 0;
     m->cropped = m->patch - crop;
     m->tokens = d->grid * d->grid;
-    m->token_dim = d->encoder == SSL_APL_FLATTEN ? d->channels * m->cropped * m->cropped : d->dim;
+    m->token_dim = d->encoder == SSL_APL_FLATTEN ? d->channels * m->cropped * m->cropped : d->encoder == SSL_APL_CNN ? 128 : d->encoder == SSL_APL_RESNET18 ? 512 : d->dim;
     if (m->cropped < 1) ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_apl_new: image_size %d, grid %d, crop %d leave patches of %d pixels: take a smaller grid or crop", d->image_size, d->grid, crop, m->cropped);
     else if (d->heads < 1 || m->token_dim % d->heads)
-        ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_apl_new: tokens of width %d (%d channels of %d x %d pixels) cannot be shared by %d heads: change heads, crop or grid, or set encoder to SSL_APL_LINEAR with a dim",
+        ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_apl_new: tokens of width %d (from %d channels of %d x %d pixels) cannot be shared by %d heads: change heads, crop or grid, or set encoder to SSL_APL_LINEAR with a dim",
                   m->token_dim, d->channels, m->cropped, m->cropped, d->heads);
+    else if (d->encoder < SSL_APL_FLATTEN || d->encoder > SSL_APL_RESNET18) ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_apl_new: encoder %d: take one of SSL_APL_FLATTEN, LINEAR, CNN, RESNET18", (int)d->encoder);
     else if (d->patch_dropout < 0.0f || d->patch_dropout >= 1.0f)
         ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_apl_new: patch_dropout %g: it must be in [0,1)", (double)d->patch_dropout);
     return !m->ctx->status;
+}
+
+static void ssl__apl_encoder_new(const char *at, ssl_ctx *c, const char *prefix, ssl_apl *m)
+{
+    const ssl_init torch = ssl_init_make(SSL_INIT_TORCH, 0.0f);
+    ssl_conv_desc conv = SSL_ZERO;
+    ssl_resnet_desc rd = SSL_ZERO;
+    char p[256];
+    conv.padding = 1;
+    rd.channels = m->d.channels;
+    rd.cifar_stem = m->d.cifar_stem;
+    if (m->d.encoder == SSL_APL_LINEAR) m->embed = ssl_linear_new_at(at, c, ssl__name(p, prefix, "patch_embed"), m->d.channels * m->cropped * m->cropped, m->token_dim, 0, torch);
+    if (m->d.encoder == SSL_APL_CNN) {
+        m->conv1 = ssl_conv_new_at(at, c, ssl__name(p, prefix, "patch_embed.conv1"), m->d.channels, 64, 3, 0, torch, &conv);
+        m->conv2 = ssl_conv_new_at(at, c, ssl__name(p, prefix, "patch_embed.conv2"), 64, 128, 3, 0, torch, &conv);
+    }
+    if (m->d.encoder == SSL_APL_RESNET18) m->resnet = ssl_resnet_new_at(at, c, ssl__name(p, prefix, "patch_embed.resnet"), &rd);
+    if (m->d.project_patch_emb) m->project = ssl_linear_new_at(at, c, ssl__name(p, prefix, "patch_embed.project"), m->token_dim, m->token_dim, 1, torch);
 }
 
 SSL_API ssl_apl *ssl_apl_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_apl_desc *desc)
@@ -8347,7 +8435,7 @@ SSL_API ssl_apl *ssl_apl_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     bd.dim = m->token_dim; bd.heads = m->d.heads; bd.hidden = SSL__DEF(m->d.hidden, m->d.hidden_mult * m->token_dim); bd.act = m->d.act;
     bd.style = m->d.original_attention ? SSL_BLOCK_APL : SSL_BLOCK_TORCH;
     bd.post_norm = !m->d.pre_norm; bd.dropout = m->d.dropout;
-    if (m->d.encoder == SSL_APL_LINEAR) m->embed = ssl_linear_new_at(at, c, ssl__name(p, prefix, "patch_embed"), m->d.channels * m->cropped * m->cropped, m->token_dim, 0, torch);
+    ssl__apl_encoder_new(at, c, prefix, m);
     m->block = (ssl_block *)ssl__model(c, at, sizeof *m->block * (size_t)m->d.depth);
     for (i = 0; i < m->d.depth && !c->status; i++)
         m->block[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, m->d.original_attention ? "contextualize" : "encoder.layers", i), &bd);
@@ -8376,12 +8464,27 @@ static ssl_tensor *ssl__apl_patches(const char *at, const ssl_apl *m, ssl_tensor
     x = ssl_slice_at(at, ssl_slice_at(at, x, 3, off, off + m->cropped), 4, off, off + m->cropped);
     return ssl_reshape_at(at, x, 3, images->dim[0], m->tokens, d->channels * m->cropped * m->cropped);
 }
+/* patches [B,Tk,C k k] -> tokens [B,Tk,D], each from its own pixels */
+static ssl_tensor *ssl__apl_embed(const char *at, const ssl_apl *m, ssl_tensor *x)
+{
+    const int B = x->dim[0], T = x->dim[1], k = m->cropped;
+    if (m->d.encoder == SSL_APL_LINEAR) x = ssl__lin(at, x, &m->embed);
+    if (m->d.encoder == SSL_APL_CNN) {
+        x = ssl_relu_at(at, ssl_conv_forward_at(at, &m->conv1, ssl_reshape_at(at, x, 4, B * T, m->d.channels, k, k)));
+        x = ssl_drop_path_at(at, ssl_reshape_at(at, x, 2, B * T * 64, k * k), m->d.encoder_dropout); /* a row is a channel of a patch */
+        x = ssl_relu_at(at, ssl_conv_forward_at(at, &m->conv2, ssl_reshape_at(at, x, 4, B * T, 64, k, k)));
+        x = ssl_reshape_at(at, ssl_global_avg_pool_at(at, x), 3, B, T, m->token_dim);
+    }
+    if (m->d.encoder == SSL_APL_RESNET18)
+        x = ssl_reshape_at(at, ssl_resnet_forward_at(at, m->resnet, ssl_reshape_at(at, x, 4, B * T, m->d.channels, k, k)), 3, B, T, m->token_dim);
+    return m->project.weight ? ssl__lin(at, x, &m->project) : x;
+}
 /* patches [B,Tk,C k k] -> contextualized tokens [B,Tk,D]; rows with drop = 1 enter as zeros */
 static ssl_tensor *ssl__apl_encode(const char *at, const ssl_apl *m, ssl_tensor *x, ssl_tensor *drop)
 {
     int i;
-    if (m->d.encoder == SSL_APL_LINEAR) x = ssl__lin(at, x, &m->embed);
-    x = ssl_dropout_at(at, x, m->d.embed_dropout);
+    if (m->ctx->status) return &m->ctx->nil;
+    x = ssl_dropout_at(at, ssl__apl_embed(at, m, x), m->d.embed_dropout);
     if (drop) x = ssl_zero_rows_at(at, x, drop);
     for (i = 0; i < m->d.depth; i++) x = ssl_block_forward_at(at, &m->block[i], x, NULL);
     return m->d.pre_norm ? ssl__ln(at, x, &m->norm) : x;
@@ -8393,31 +8496,41 @@ static ssl_tensor *ssl__apl_head(const char *at, const ssl_apl *m, ssl_tensor *z
     return ssl__lin(at, ssl_dropout_at(at, z, 0.1f), &m->head2);
 }
 
+/* Patch dropout, unless the trace forces it: t->drop, or the places t->ids_keep of the patches that stay. Returns those patches. */
+static ssl_tensor *ssl__apl_drop(const char *at, const ssl_apl *m, ssl_tensor *x, ssl_apl_trace *t)
+{
+    ssl_ctx *c = m->ctx;
+    const int T = m->tokens, keep = SSL__MAX((int)((float)T * (1.0f - m->d.patch_dropout) + 0.5f), 1), draw = m->d.patch_dropout > 0.0f && c->training;
+    if (c->status) return &c->nil;
+    if (m->d.method != SSL_APL_SUBSET) {
+        if (!t->drop && draw) t->drop = ssl_bernoulli_at(at, c, x->dim[0], T, m->d.patch_dropout);
+        return x;
+    }
+    if (!t->ids_keep && draw) t->ids_keep = ssl_slice_ids_at(at, ssl_argsort_at(at, ssl_random_uniform_at(at, c, 2, x->dim[0], T)), 0, keep);
+    return t->ids_keep ? ssl_gather_tokens_at(at, x, t->ids_keep) : x;
+}
+
 SSL_API ssl_tensor *ssl_apl_loss_at(const char *at, const ssl_apl *m, ssl_tensor *images, ssl_apl_trace *trace)
 {
     ssl_ctx *c = m->ctx;
     ssl_apl_trace none = SSL_ZERO, *t = trace ? trace : &none;
-    const int T = m->tokens, keep = SSL__MAX((int)((float)T * (1.0f - m->d.patch_dropout) + 0.5f), 1);
-    ssl_tensor *x = ssl__apl_patches(at, m, images);
-    int B;
+    ssl_tensor *x;
+    t->patches = ssl__apl_patches(at, m, images);
+    x = ssl__apl_drop(at, m, t->patches, t);
     if (c->status) return &c->nil;
-    B = images->dim[0];
-    t->patches = x;
-    t->target = ssl_reshape_at(at, ssl_iota_at(at, c, B * T, 0, 1, T), 2, B, T);
-    if (m->d.method == SSL_APL_SUBSET && (t->ids_keep || m->d.patch_dropout > 0.0f)) {
-        if (!t->ids_keep) t->ids_keep = ssl_slice_ids_at(at, ssl_argsort_at(at, ssl_random_uniform_at(at, c, 2, B, T)), 0, keep);
-        t->target = t->ids_keep; /* the label of a patch is its place */
-        x = ssl_gather_tokens_at(at, x, t->ids_keep);
-    } else if (m->d.method != SSL_APL_SUBSET) {
-        if (!t->drop && m->d.patch_dropout > 0.0f && c->training) t->drop = ssl_bernoulli_at(at, c, B, T, m->d.patch_dropout);
-        if (t->drop && m->d.method == SSL_APL_MASKED) t->target = ssl_ignore_at(at, t->target, t->drop);
-    }
+    t->target = t->ids_keep; /* the label of a patch is its place */
+    if (!t->ids_keep) t->target = ssl_reshape_at(at, ssl_iota_at(at, c, x->dim[0] * m->tokens, 0, 1, m->tokens), 2, x->dim[0], m->tokens);
+    if (t->drop && m->d.method == SSL_APL_MASKED) t->target = ssl_ignore_at(at, t->target, t->drop);
     t->logits = ssl__apl_head(at, m, ssl__apl_encode(at, m, x, t->drop));
     return ssl_cross_entropy_at(at, t->logits, t->target, 0.0f);
 }
 
 SSL_API ssl_tensor *ssl_apl_features_at(const char *at, const ssl_apl *m, ssl_tensor *images)
-{ return ssl_mean_axes_at(at, ssl__apl_encode(at, m, ssl__apl_patches(at, m, images), NULL), SSL_AXIS(1), 0); }
+{
+    ssl_apl_trace t = SSL_ZERO;
+    ssl_tensor *x = ssl__apl_drop(at, m, ssl__apl_patches(at, m, images), &t);
+    return ssl_mean_axes_at(at, ssl__apl_encode(at, m, x, t.drop), SSL_AXIS(1), 0);
+}
 
 /* ==== >>mae ==== masked autoencoder ================================================================== */
 SSL_API int ssl_mae_desc_resolve(const ssl_mae_desc *in, ssl_mae_desc *out)
@@ -11956,6 +12069,197 @@ SSL_API void ssl_loader_close(ssl_loader *l)
     ssl__loader_free(l);
 }
 
+/* ==== >>tune ==== a classifier on a pre-trained network: heads and recipes =========================== */
+SSL_API ssl_head ssl_head_new_at(const char *at, ssl_ctx *c, const char *prefix, int dim, int classes, const ssl_head_desc *desc)
+{
+    const ssl_init torch = ssl_init_make(SSL_INIT_TORCH, 0.0f);
+    ssl_head h;
+    ssl_head_desc *d = &h.d;
+    char p[256];
+    memset(&h, 0, sizeof h);
+    if (c->status) return h;
+    if (desc) *d = *desc;
+    if (d->_start_canary || d->_end_canary) { ssl__fail(c, SSL_E_ARG, at, "ssl_head_new: the ssl_head_desc is not initialized: write `ssl_head_desc d = SSL_ZERO;`"); return h; }
+    if (dim < 1 || classes < 1) { ssl__fail(c, SSL_E_ARG, at, "ssl_head_new: \"%s\" from %d features to %d classes: both must be at least 1", prefix, dim, classes); return h; }
+    if (d->kind == SSL_HEAD_DEFAULT) d->kind = SSL_HEAD_LINEAR;
+    d->hidden = SSL__DEF(d->hidden, d->kind == SSL_HEAD_MLP_PLAIN ? 3 * dim : 1024);
+    d->dropout = SSL__DEFF(d->dropout, d->kind == SSL_HEAD_MLP_PLAIN ? 0.1f : 0.0f);
+    if (d->init.kind == SSL_INIT_ZEROS) d->init = d->kind == SSL_HEAD_NORM ? ssl_init_make(SSL_INIT_TRUNC_NORMAL, 0.01f) : torch;
+    if (d->kind == SSL_HEAD_LINEAR) h.fc2 = ssl_linear_new_at(at, c, prefix, dim, classes, 0, d->init);
+    else if (d->kind == SSL_HEAD_NORM) {
+        ssl__freeze(h.bn.running_mean = ssl_param_at(at, c, ssl__zeros(), ssl__name(p, prefix, "0.running_mean"), 1, dim));
+        ssl__freeze(h.bn.running_var = ssl_param_at(at, c, ssl_init_make(SSL_INIT_CONSTANT, 1.0f), ssl__name(p, prefix, "0.running_var"), 1, dim));
+        h.fc2 = ssl_linear_new_at(at, c, ssl__name(p, prefix, "1"), dim, classes, 0, d->init);
+    } else {
+        h.fc1 = ssl_linear_new_at(at, c, ssl__name(p, prefix, "fc1"), dim, d->hidden, d->kind == SSL_HEAD_MLP, torch);
+        if (d->kind == SSL_HEAD_MLP) h.bn = ssl_batch_norm_new_at(at, c, ssl__name(p, prefix, "bn"), d->hidden);
+        h.fc2 = ssl_linear_new_at(at, c, ssl__name(p, prefix, "fc2"), d->hidden, classes, 0, d->init);
+    }
+    return h;
+}
+SSL_API ssl_tensor *ssl_head_forward_at(const char *at, const ssl_head *h, ssl_tensor *x)
+{
+    if (x->ctx->status) return &x->ctx->nil;
+    if (h->d.kind != SSL_HEAD_MLP_PLAIN) x = ssl_dropout_at(at, x, h->d.dropout);
+    if (h->d.kind == SSL_HEAD_NORM) x = ssl_batch_norm_at(at, x, NULL, NULL, h->bn.running_mean, h->bn.running_var, 0.1f, 1e-6f);
+    if (h->d.kind == SSL_HEAD_MLP) x = ssl_dropout_at(at, ssl_batch_norm_forward_at(at, &h->bn, ssl__lin(at, x, &h->fc1), 1, NULL), h->d.dropout);
+    if (h->d.kind == SSL_HEAD_MLP_PLAIN) x = ssl_dropout_at(at, ssl_linear_fused_at(at, x, h->fc1.weight, h->fc1.bias, SSL_ACT_RELU, NULL), h->d.dropout);
+    return ssl__lin(at, x, &h->fc2);
+}
+
+SSL_API ssl_tensor *ssl_one_hot_at(const char *at, ssl_tensor *labels, int classes) /* rows of the identity */
+{
+    ssl_ctx *c = labels->ctx;
+    ssl_tensor *eye;
+    char s[96];
+    if (c->status) return &c->nil;
+    if (labels->dtype != SSL_I32 || labels->ndim != 1 || classes < 1)
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_one_hot: labels%s and %d classes: labels must be I32 [N], classes at least 1", ssl__shape(labels, s), classes);
+    eye = ssl_mask_diagonal_at(at, ssl_input_at(at, c, NULL, 2, classes, classes), 1.0f);
+    eye = ssl__gather(at, "ssl_one_hot", ssl_reshape_at(at, eye, 3, 1, classes, classes), labels);
+    return ssl_reshape_at(at, eye, 2, labels->dim[0], classes);
+}
+SSL_API ssl_tensor *ssl_soft_cross_entropy_at(const char *at, ssl_tensor *logits, ssl_tensor *q)
+{
+    char s1[96], s2[96];
+    if (logits->ctx->status || !ssl__need(at, "ssl_soft_cross_entropy", "logits", logits, SSL_F32)) return &logits->ctx->nil;
+    if (logits->ndim != 2 || !ssl__same_shape(logits, q))
+        return ssl__fail(logits->ctx, SSL_E_SHAPE, at, "ssl_soft_cross_entropy: logits%s q%s: both must be [N,K]", ssl__shape(logits, s1), ssl__shape(q, s2));
+    return ssl_scale_at(at, ssl_sum_at(at, ssl_mul_at(at, q, ssl_log_softmax_at(at, logits))), -1.0f / (float)logits->dim[0]);
+}
+
+/* x_order[i], x [B,...] */
+static ssl_tensor *ssl__reorder(const char *at, const char *op, ssl_tensor *x, ssl_tensor *order)
+{
+    ssl_tensor *y;
+    char s1[96], s2[96];
+    if (x->ctx->status) return &x->ctx->nil;
+    if (order->ndim != 1 || order->dim[0] != x->dim[0]) return ssl__fail(x->ctx, SSL_E_SHAPE, at, "%s: x%s order%s: order must name one row for each of the %d", op, ssl__shape(x, s1), ssl__shape(order, s2), x->dim[0]);
+    y = ssl__gather(at, op, ssl_reshape_at(at, x, 3, 1, x->dim[0], -1), order);
+    return ssl__reshape(at, y, x->ndim, x->dim);
+}
+SSL_API ssl_tensor *ssl_mixup_at(const char *at, ssl_tensor *x, ssl_tensor *order, float lambda)
+{
+    ssl_tensor *other = ssl__reorder(at, "ssl_mixup", x, order);
+    if (x->ctx->status) return &x->ctx->nil;
+    if (!(lambda >= 0.0f && lambda <= 1.0f)) return ssl__fail(x->ctx, SSL_E_ARG, at, "ssl_mixup: lambda %g: it must be from 0 to 1", (double)lambda);
+    return ssl_add_at(at, ssl_scale_at(at, x, lambda), ssl_scale_at(at, other, 1.0f - lambda));
+}
+/* x with its places lo..hi-1 along an axis taken from part */
+static ssl_tensor *ssl__splice(const char *at, ssl_tensor *x, int axis, int lo, int hi, ssl_tensor *part)
+{
+    ssl_tensor *list[3];
+    int n = 0;
+    if (x->ctx->status) return &x->ctx->nil;
+    if (lo > 0) list[n++] = ssl_slice_at(at, x, axis, 0, lo);
+    list[n++] = part;
+    if (hi < x->dim[axis]) list[n++] = ssl_slice_at(at, x, axis, hi, x->dim[axis]);
+    return ssl_concat_at(at, axis, n, list);
+}
+SSL_API ssl_tensor *ssl_cutmix_at(const char *at, ssl_tensor *x, ssl_tensor *order, const ssl_view_box *b)
+{
+    ssl_tensor *part = ssl__reorder(at, "ssl_cutmix", x, order);
+    char s[96];
+    if (x->ctx->status) return &x->ctx->nil;
+    if (x->ndim != 4 || b->y0 < 0 || b->x0 < 0 || b->y0 >= b->y1 || b->x0 >= b->x1 || b->y1 > x->dim[2] || b->x1 > x->dim[3])
+        return ssl__fail(x->ctx, SSL_E_SHAPE, at, "ssl_cutmix: images%s, rows %d to %d, columns %d to %d: the rectangle must lie inside images [B,C,H,W]", ssl__shape(x, s), b->y0, b->y1, b->x0, b->x1);
+    part = ssl_slice_at(at, ssl_slice_at(at, part, 2, b->y0, b->y1), 3, b->x0, b->x1);
+    part = ssl__splice(at, ssl_slice_at(at, x, 2, b->y0, b->y1), 3, b->x0, b->x1, part); /* the rows y0..y1 of the result */
+    return ssl__splice(at, x, 2, b->y0, b->y1, part);
+}
+
+static float ssl__gamma(ssl_rng *r, float shape) /* Marsaglia and Tsang 2000; below 1 from shape + 1 */
+{
+    const float boost = shape < 1.0f ? powf(ssl_rng_uniform(r) + 1e-7f, 1.0f / shape) : 1.0f, d = (shape < 1.0f ? shape + 1.0f : shape) - 1.0f / 3.0f, k = 1.0f / sqrtf(9.0f * d);
+    for (;;) {
+        const float x = ssl_rng_normal(r), v = (1.0f + k * x) * (1.0f + k * x) * (1.0f + k * x), u = ssl_rng_uniform(r) + 1e-7f;
+        if (v > 0.0f && logf(u) < 0.5f * x * x + d - d * v + d * logf(v)) return boost * d * v;
+    }
+}
+static float ssl__beta(ssl_rng *r, float alpha)
+{
+    const float a = ssl__gamma(r, alpha), b = ssl__gamma(r, alpha);
+    return a + b > 0.0f ? a / (a + b) : 0.5f;
+}
+/* A rectangle of the part 1 - lambda of h x w around a random center, cut off at the edge */
+static ssl_view_box ssl__cutmix_box(ssl_rng *r, int h, int w, float lambda)
+{
+    const float side = sqrtf(1.0f - lambda);
+    const int bh = (int)((float)h * side), bw = (int)((float)w * side), y = ssl_rng_below(r, h), x = ssl_rng_below(r, w);
+    ssl_view_box b = SSL_ZERO;
+    b.y0 = SSL__MAX(y - bh / 2, 0); b.y1 = SSL__MIN(y + bh / 2, h);
+    b.x0 = SSL__MAX(x - bw / 2, 0); b.x1 = SSL__MIN(x + bw / 2, w);
+    return b;
+}
+SSL_API ssl_tensor *ssl_mix_at(const char *at, ssl_tensor *x, ssl_tensor *labels, int classes, const ssl_mix_desc *desc, ssl_tensor **q)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_mix_desc d = SSL_ZERO;
+    ssl_tensor *order;
+    ssl_view_box b;
+    ssl_rng r;
+    float lambda, area;
+    int cut;
+    char s1[96], s2[96];
+    *q = &c->nil;
+    if (c->status) return &c->nil;
+    if (desc) d = *desc;
+    if (d._start_canary || d._end_canary) return ssl__fail(c, SSL_E_ARG, at, "ssl_mix: the ssl_mix_desc is not initialized: write `ssl_mix_desc d = SSL_ZERO;`");
+    if (!(d.mixup >= 0.0f && d.cutmix >= 0.0f && d.smoothing >= 0.0f && d.smoothing < 1.0f))
+        return ssl__fail(c, SSL_E_ARG, at, "ssl_mix: mixup %g, cutmix %g, smoothing %g: none may be negative, smoothing must be below 1", (double)d.mixup, (double)d.cutmix, (double)d.smoothing);
+    if (x->ndim != 4 || labels->ndim != 1 || labels->dim[0] != x->dim[0])
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_mix: images%s labels%s: [B,C,H,W] and [B] are needed", ssl__shape(x, s1), ssl__shape(labels, s2));
+    *q = ssl_add_scalar_at(at, ssl_scale_at(at, ssl_one_hot_at(at, labels, classes), 1.0f - d.smoothing), d.smoothing / (float)classes);
+    if (d.mixup == 0.0f && d.cutmix == 0.0f) return x;
+    r = ssl_rng_make(c->seed, ssl_rng_stream(c));
+    cut = d.mixup == 0.0f || (d.cutmix > 0.0f && ssl_rng_uniform(&r) < SSL__DEFF(d.cutmix_p, 0.5f));
+    lambda = ssl__beta(&r, cut ? d.cutmix : d.mixup);
+    order = ssl_argsort_at(at, ssl_random_uniform_at(at, c, 1, x->dim[0]));
+    if (cut) {
+        b = ssl__cutmix_box(&r, x->dim[2], x->dim[3], lambda);
+        area = (float)(b.y1 - b.y0) * (float)(b.x1 - b.x0);
+        if (!(area > 0.0f)) return x;
+        lambda = 1.0f - area / (float)(x->dim[2] * x->dim[3]);
+        x = ssl_cutmix_at(at, x, order, &b);
+    } else x = ssl_mixup_at(at, x, order, lambda);
+    *q = ssl_mixup_at(at, *q, order, lambda);
+    return x;
+}
+
+/* The number after blocks in "vit.blocks.3.attn" or "layer3.0.conv1"; -1: the name has no such part */
+static int ssl__block_number(const char *name, const char *blocks)
+{
+    const size_t n = strlen(blocks);
+    const char *p;
+    for (p = name; p; p = strchr(p, '.') ? strchr(p, '.') + 1 : NULL)
+        if (!strncmp(p, blocks, n)) {
+            const char *digit = p + n + (p[n] == '.');
+            if (*digit >= '0' && *digit <= '9') return atoi(digit);
+        }
+    return -1;
+}
+SSL_API int ssl_layer_decay_at(const char *at, ssl_ctx *c, const char *blocks, float decay)
+{
+    static const char *const known[] = { "encoder.layers", "contextualize", "layer", "blocks", "encoder" };
+    int i, k, n = 0, first = -1, low = 0;
+    if (c->status) return 0;
+    if (!(decay > 0.0f && decay <= 1.0f)) { ssl__fail(c, SSL_E_ARG, at, "ssl_layer_decay: decay %g: it must be above 0 and at most 1", (double)decay); return 0; }
+    for (k = 0; k < (blocks ? 1 : 5) && first < 0; k++)
+        for (i = 0; i < c->n_params; i++) {
+            const int number = ssl__block_number(c->param[i]->name, blocks ? blocks : known[k]);
+            if (number < 0) continue;
+            if (first < 0) { first = i; low = number; } /* layer1 is the first of a ResNet */
+            n = SSL__MAX(n, number - low + 1);
+        }
+    if (first < 0) { ssl__fail(c, SSL_E_ARG, at, "ssl_layer_decay: no parameter is named \"%s.0.*\": name the part before the number of a block", blocks ? blocks : "blocks"); return 0; }
+    if (!blocks) blocks = known[k - 1];
+    for (i = 0; i < c->n_params; i++) {
+        const int number = ssl__block_number(c->param[i]->name, blocks);
+        c->param[i]->lr_scale = number >= 0 ? powf(decay, (float)(n - (number - low))) : i < first ? powf(decay, (float)(n + 1)) : 1.0f;
+    }
+    return n;
+}
+
 /* ==== >>eval ==== k-NN, linear probe ================================================================= */
 SSL_API ssl_features *ssl_features_new_at(const char *at, ssl_ctx *c, int n, int dim, int classes)
 {
@@ -12374,18 +12678,30 @@ static void ssl__probe_unset(ssl__probe *p)
     p->x = p->z = p->host_z = NULL;
 }
 
-static void ssl__probe_score(ssl__probe *p, double *row, ssl_score *s) /* theta as ssl__probe_set found it, host_z filled */
+static void ssl__score_logits(int n, int classes, const float *logits, const int32_t *label, double *row, ssl_score *s) /* row [classes]: scratch */
 {
     int i, j;
-    for (i = 0; i < p->n; i++) {
-        const float *z = p->host_z + (size_t)i * (size_t)p->classes;
+    for (i = 0; i < n; i++) {
+        const float *z = logits + (size_t)i * (size_t)classes;
         double top = (double)z[0], sum = 0.0;
-        for (j = 0; j < p->classes; j++) { row[j] = (double)z[j]; top = row[j] > top ? row[j] : top; }
-        for (j = 0; j < p->classes; j++) sum += exp(row[j] - top);
-        s->nll += log(sum) + top - row[p->label[i]];
-        ssl__score_row(s, p->classes, row, p->label[i]);
+        for (j = 0; j < classes; j++) { row[j] = (double)z[j]; top = row[j] > top ? row[j] : top; }
+        for (j = 0; j < classes; j++) sum += exp(row[j] - top);
+        s->nll += log(sum) + top - row[label[i]];
+        ssl__score_row(s, classes, row, label[i]);
     }
-    ssl__score_mean(s, p->n);
+    ssl__score_mean(s, n);
+}
+SSL_API ssl_score ssl_score_logits_at(const char *at, const ssl_features *f)
+{
+    ssl_score s = SSL_ZERO;
+    double *row;
+    if (f && !f->ctx->status && f->dim != f->classes)
+        ssl__fail(f->ctx, SSL_E_SHAPE, at, "ssl_score_logits: logits[%d,%d] for %d classes: there must be one column for each class", f->n, f->dim, f->classes);
+    if (!ssl__features_check(at, "ssl_score_logits", f, f, 1)) return s;
+    row = (double *)ssl__alloc(f->ctx, at, sizeof *row * (size_t)f->classes);
+    if (row) ssl__score_logits(f->n, f->classes, f->x, f->label, row, &s);
+    ssl__release(row);
+    return s;
 }
 
 /* buffer: mean, inverse deviation, theta, work of L-BFGS, loss parts or one row of logits */
@@ -12403,7 +12719,7 @@ static void ssl__probe_run(ssl__probe *p, const char *at, const ssl_features *tr
         for (i = 0; i < n_theta; i++) p->host_theta[i] = (float)theta[i];
         ssl__put(p->c, p->theta, p->host_theta, sizeof(float) * (size_t)n_theta);
         ssl__probe_logits(p);
-        ssl__probe_score(p, p->part, s);
+        ssl__score_logits(p->n, p->classes, p->host_z, p->label, p->part, s);
     }
     ssl__probe_unset(p);
 }

@@ -221,6 +221,33 @@ static void test_contrast(void)
     MISUSE(ssl_simsiam(f2(5, 8), f2(5, 8), f2(5, 8), f2(4, 8)), "ssl_cosine_similarity", "[5,8]", "[4,8]");
 }
 
+static ssl_head wide_head(int dim) { return ssl_head_new(ctx, "head", dim, 3, NULL); }
+static void test_tune(void)
+{
+    ssl_head_desc h = SSL_ZERO;
+    ssl_mix_desc m = SSL_ZERO;
+    ssl_view_box box = SSL_ZERO;
+    ssl_head head;
+    ssl_tensor *q;
+    MISUSE(ssl_one_hot(i1(4, 3), 3), "ssl_one_hot", "holds 3", "[4]");
+    MISUSE(ssl_one_hot(f1(4), 3), "ssl_one_hot", "labels[4]", "I32");
+    MISUSE(ssl_soft_cross_entropy(f2(4, 3), f2(4, 2)), "ssl_soft_cross_entropy", "logits[4,3]", "q[4,2]");
+    MISUSE(ssl_mixup(f2(4, 3), i1(3, 0), 0.5f), "ssl_mixup", "x[4,3]", "order[3]");
+    MISUSE(ssl_mixup(f2(4, 3), i1(4, 0), 1.5f), "ssl_mixup", "lambda 1.5", "from 0 to 1");
+    MISUSE(ssl_cutmix(f4(2, 3, 8, 8), i1(2, 0), &box), "ssl_cutmix", "images[2,3,8,8]", "rows 0 to 0");
+    MISUSE(ssl_mix(f4(2, 3, 8, 8), i1(3, 0), 3, &m, &q), "ssl_mix", "images[2,3,8,8]", "labels[3]");
+    m.mixup = -1.0f;
+    MISUSE(ssl_mix(f4(2, 3, 8, 8), i1(2, 0), 3, &m, &q), "ssl_mix", "mixup -1", "negative");
+    m._start_canary = 1;
+    MISUSE(ssl_mix(f4(2, 3, 8, 8), i1(2, 0), 3, &m, &q), "ssl_mix", "not initialized", "SSL_ZERO");
+    MISUSE_VOID(ssl_layer_decay(ctx, "blocks", 0.5f), "ssl_layer_decay", "blocks.0", "no parameter");
+    MISUSE_VOID(ssl_layer_decay(ctx, NULL, 1.5f), "ssl_layer_decay", "decay 1.5", "at most 1");
+    MISUSE_VOID(ssl_head_new(ctx, "head", 8, 0, NULL), "ssl_head_new", "\"head\"", "0 classes");
+    h._end_canary = 1;
+    MISUSE_VOID(ssl_head_new(ctx, "head", 8, 2, &h), "ssl_head_new", "not initialized", "SSL_ZERO");
+    MISUSE((head = wide_head(8), ssl_head_forward(&head, f2(4, 9))), "ssl_linear", "x[4,9]", "w[3,8]");
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1) check_filter = argv[1];
@@ -234,5 +261,6 @@ int main(int argc, char **argv)
     TEST(images);
     TEST(contrast);
     TEST(resnet);
+    TEST(tune);
     return check_done();
 }

@@ -192,6 +192,24 @@ static void test_probe(void)
         check(ssl_close(c) == 0, "probe", 0);
     }
 }
+static void test_score_logits(void)
+{
+    static const float z[3 * 6] = { 0, 9, 1, 2, 3, 4,  5, 4, 3, 2, 1, 0,  1, 1, 1, 1, 1, 1 };
+    static const int32_t label[3] = { 1, 2, 0 };
+    ssl_ctx *c = open_quiet(1);
+    ssl_features *f = ssl_features_new(c, 3, 6, 6);
+    ssl_score s;
+    memcpy(f->x, z, sizeof z);
+    memcpy(f->label, label, sizeof label);
+    s = ssl_score_logits(f);
+    check(fabs(s.top1 - 2.0 / 3.0) < 1e-12 && s.top3 == 1.0 && s.top5 == 1.0, "ranks of logits", s.top1);
+    check(fabs(s.nll - (log(1 + exp(-9.0) + exp(-8.0) + exp(-7.0) + exp(-6.0) + exp(-5.0)) + log(exp(2.0) + exp(1.0) + 1 + exp(-1.0) + exp(-2.0) + exp(-3.0)) + log(6.0)) / 3.0) < 1e-9, "nll of logits", s.nll);
+    ssl_features_free(f);
+    f = ssl_features_new(c, 3, 5, 6);
+    check(ssl_score_logits(f).top1 == 0.0, "logits of too few classes", 0);
+    ssl_features_free(f);
+    check_error(c, "logits of too few classes", "logits[3,5]", "6 classes");
+}
 static void test_probe_threads(void)
 {
     ssl_score s[2];
@@ -433,7 +451,7 @@ static void test_progress(void)
 typedef struct test_row { const char *name; void (*run)(void); } test_row;
 int main(int argc, char **argv)
 {
-    static const test_row rows[] = { { "knn", test_knn }, { "neighbors", test_neighbors }, { "probe", test_probe }, { "probe_threads", test_probe_threads },
+    static const test_row rows[] = { { "knn", test_knn }, { "neighbors", test_neighbors }, { "probe", test_probe }, { "score_logits", test_score_logits }, { "probe_threads", test_probe_threads },
                                      { "features", test_features }, { "hostile", test_hostile }, { "csv", test_csv }, { "json", test_json }, { "png", test_png }, { "progress", test_progress } };
     size_t i;
     for (i = 0; i < sizeof rows / sizeof *rows; i++)

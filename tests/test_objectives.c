@@ -38,6 +38,12 @@ static void *apl_original_new(ssl_ctx *c)
     d.image_size = SIDE; d.depth = 2; d.heads = 3; d.original_attention = 1; d.mlp_head = 1; d.method = SSL_APL_SUBSET; d.patch_dropout = 0.2f;
     return ssl_apl_new(c, "", &d);
 }
+static void *apl_cnn_new(ssl_ctx *c)
+{
+    ssl_apl_desc d = SSL_ZERO;
+    d.image_size = SIDE; d.encoder = SSL_APL_CNN; d.project_patch_emb = 1; d.depth = 1; d.encoder_dropout = 0.1f;
+    return ssl_apl_new(c, "", &d);
+}
 static ssl_tensor *apl_loss(void *m, ssl_tensor *x) { return ssl_apl_loss((const ssl_apl *)m, x, NULL); }
 
 static void *mae_new(ssl_ctx *c)
@@ -108,15 +114,45 @@ static ssl_tensor *cpc_loss(void *m, ssl_tensor *x)
     return ssl_cpc_task((const ssl_cpc *)m, ssl_reshape(x, 4, like->dim[0], -1, SIDE / 4, SIDE / 4), NULL);
 }
 
+/* Classifiers of the pixels; the labels of the eight images are 0 to 7. */
+typedef struct classifier { ssl_head head; float mix; } classifier;
+static classifier *classifier_new(ssl_ctx *c, ssl_head_kind kind, float mix)
+{
+    static classifier one;
+    ssl_head_desc d = SSL_ZERO;
+    d.kind = kind; d.hidden = 32;
+    one.head = ssl_head_new(c, "head", 3 * SIDE * SIDE, B, &d);
+    one.mix = mix;
+    return &one;
+}
+static void *linear_head_new(ssl_ctx *c) { return classifier_new(c, SSL_HEAD_LINEAR, 0.0f); }
+static void *norm_head_new(ssl_ctx *c) { return classifier_new(c, SSL_HEAD_NORM, 0.0f); }
+static void *mlp_head_new(ssl_ctx *c) { return classifier_new(c, SSL_HEAD_MLP, 0.0f); }
+static void *mixed_head_new(ssl_ctx *c) { return classifier_new(c, SSL_HEAD_MLP_PLAIN, 0.2f); }
+static ssl_tensor *classifier_loss(void *model, ssl_tensor *x)
+{
+    const classifier *m = (const classifier *)model;
+    ssl_mix_desc d = SSL_ZERO;
+    ssl_tensor *q;
+    d.mixup = d.cutmix = m->mix;
+    x = ssl_mix(x, ssl_iota(x->ctx, B, 0, 1, B), B, &d, &q);
+    return ssl_soft_cross_entropy(ssl_head_forward(&m->head, ssl_reshape(x, 2, B, -1)), q);
+}
+
 static const objective objectives[] = { /* the loss after so many steps at this rate is below this fraction of the first */
     { "apl", apl_new, apl_loss, 300, 3e-3f, 0.3f },
     { "apl_original", apl_original_new, apl_loss, 250, 2e-3f, 0.3f },
+    { "apl_cnn", apl_cnn_new, apl_loss, 100, 3e-3f, 0.5f },
     { "mae", mae_new, mae_loss, 250, 3e-3f, 0.6f },
     { "mask_token_mae", mask_token_mae_new, mask_token_mae_loss, 200, 3e-3f, 0.4f },
     { "randsac", randsac_new, randsac_loss, 120, 3e-3f, 0.75f },
     { "randsac_blob", randsac_blob_new, randsac_loss, 120, 3e-3f, 0.75f },
     { "simclr", simclr_new, simclr_loss, 150, 3e-3f, 0.2f },
     { "cpc", cpc_new, cpc_loss, 200, 3e-3f, 0.6f },
+    { "linear_head", linear_head_new, classifier_loss, 60, 3e-3f, 0.2f },
+    { "norm_head", norm_head_new, classifier_loss, 60, 3e-3f, 0.2f },
+    { "mlp_head", mlp_head_new, classifier_loss, 60, 3e-3f, 0.2f },
+    { "mixed_head", mixed_head_new, classifier_loss, 150, 3e-3f, 0.5f },
 };
 #define N_OBJECTIVES ((int)(sizeof objectives / sizeof *objectives))
 
@@ -217,20 +253,23 @@ static void test_gradient(void)
 
 static void test_same_bits_for_any_threads(void)
 {
-    static float weights[2][1 << 17];
     int i, k, s;
     for (i = 0; i < N_OBJECTIVES; i++) {
+        float *weights[2] = { NULL, NULL };
         int64_t n = 0;
         for (k = 0; k < 2; k++) {
             ssl_ctx *c = open_context(1 + 2 * k);
             void *model = objectives[i].create(c);
             for (s = 0; s < 3; s++) step(&objectives[i], c, model, 1e-3f);
             n = c->n_flat;
-            CHECK(ssl_ok(c) && n <= (int64_t)(sizeof weights[0] / sizeof(float)));
+            weights[k] = (float *)malloc(sizeof(float) * (size_t)n);
+            CHECK(ssl_ok(c) && n > 0 && weights[k]);
             memcpy(weights[k], c->values, sizeof(float) * (size_t)n);
             ssl_close(c);
         }
         if (!CHECK(!memcmp(weights[0], weights[1], sizeof(float) * (size_t)n))) printf("     %s: 1 and 3 threads differ\n", objectives[i].name);
+        free(weights[0]);
+        free(weights[1]);
     }
 }
 
@@ -247,6 +286,130 @@ static void test_no_allocation_in_a_steady_loop(void)
         if (!CHECK(ssl_ok(c) && ssl_memory_stats(c).n_allocs == before)) printf("     %s: %d allocations\n", objectives[i].name, (int)(ssl_memory_stats(c).n_allocs - before));
         ssl_close(c);
     }
+}
+
+/* ---- APL: patches 0 and 3 of 2 x 2 change places, and so do their logits; features stay ---- */
+static void test_apl_encoders_know_no_place(void)
+{
+    static float moved[N];
+    int e, b, i, y, x;
+    for (i = 0; i < B * 3; i++)
+        for (y = 0; y < SIDE; y++)
+            for (x = 0; x < SIDE; x++) {
+                const int swap = (y < SIDE / 2) == (x < SIDE / 2), ty = swap ? (y + SIDE / 2) % SIDE : y, tx = swap ? (x + SIDE / 2) % SIDE : x;
+                moved[(i * SIDE + ty) * SIDE + tx] = pixel[(i * SIDE + y) * SIDE + x];
+            }
+    for (e = SSL_APL_FLATTEN; e <= SSL_APL_RESNET18; e++) {
+        ssl_ctx *c = open_context(0);
+        ssl_apl_desc d = SSL_ZERO;
+        ssl_apl_trace t1 = SSL_ZERO, t2 = SSL_ZERO;
+        ssl_apl *m;
+        ssl_tensor *f1, *f2;
+        double worst = 0.0, size = 0.0;
+        d.image_size = SIDE; d.grid = 2; d.encoder = (ssl_apl_encoder)e; d.depth = 1; d.heads = 1; d.patch_dropout = 0.5f; d.encoder_dropout = 0.5f;
+        m = ssl_apl_new(c, "", &d);
+        ssl_train(c, 0);
+        ssl_apl_loss(m, images_of(c), &t1);
+        ssl_apl_loss(m, ssl_input(c, moved, 4, B, 3, SIDE, SIDE), &t2);
+        f1 = ssl_apl_features(m, images_of(c));
+        f2 = ssl_apl_features(m, ssl_input(c, moved, 4, B, 3, SIDE, SIDE));
+        if (!CHECK(ssl_ok(c))) { printf("     encoder %d: %s\n", e, ssl_error_message(c)); ssl_close(c); continue; }
+        for (b = 0; b < B; b++)
+            for (i = 0; i < 16; i++) {
+                const int token = i / 4, other = token % 3 ? token : 3 - token;
+                worst = SSL__MAX(worst, fabs((double)t1.logits->x[b * 16 + i] - (double)t2.logits->x[b * 16 + other * 4 + i % 4]));
+                size = SSL__MAX(size, fabs((double)t1.logits->x[b * 16 + i] - (double)t1.logits->x[b * 16 + other * 4 + i % 4]));
+            }
+        for (i = 0; i < (int)ssl_numel(f1); i++) worst = SSL__MAX(worst, fabs((double)f1->x[i] - (double)f2->x[i]));
+        if (!CHECK(worst < 1e-4 && size > 1e-3)) printf("     encoder %d: %g between, %g inside\n", e, worst, size);
+        ssl_train(c, 1); /* in training patches are dropped, and features differ from draw to draw */
+        f1 = ssl_apl_features(m, images_of(c));
+        f2 = ssl_apl_features(m, images_of(c));
+        CHECK(ssl_ok(c) && memcmp(f1->x, f2->x, sizeof(float) * (size_t)ssl_numel(f1)));
+        ssl_step_end(c);
+        ssl_backward(ssl_sum(ssl_square(ssl_apl_features(m, images_of(c))))); /* reaches every weight of the encoder: features can be fine-tuned */
+        for (i = 0; i < c->n_params; i++) {
+            const ssl_tensor *p = &c->param[i]->t;
+            int64_t k, n = ssl_numel(p);
+            for (k = 0; k < n && p->g[k] == 0.0f; k++) { }
+            if (!c->param[i]->frozen && !strncmp(c->param[i]->name, "patch_embed", 11) && !CHECK(k < n)) printf("     encoder %d: %s has no gradient\n", e, c->param[i]->name);
+        }
+        ssl_close(c);
+    }
+}
+
+/* ---- recipes of fine-tuning, by hand ---- */
+static int near(float a, double b) { return fabs((double)a - b) < 1e-6; }
+static void test_mix(void)
+{
+    static const float x[8] = { 1, 2, 3, 4, 10, 20, 30, 40 };
+    static const int32_t swap[2] = { 1, 0 }, label[2] = { 2, 0 };
+    ssl_ctx *c = open_context(1);
+    ssl_mix_desc d = SSL_ZERO;
+    ssl_view_box box = SSL_ZERO;
+    ssl_tensor *images = ssl_input(c, x, 4, 2, 1, 2, 2), *order = ssl_input_i32(c, swap, 1, 2), *labels = ssl_input_i32(c, label, 1, 2), *y, *q, *z;
+    int i, k, draws = 0, cuts = 0;
+    double sum = 0.0, squares = 0.0;
+
+    y = ssl_mixup(images, order, 0.75f);
+    CHECK(near(y->x[0], 0.75 * 1 + 0.25 * 10) && near(y->x[7], 0.75 * 40 + 0.25 * 4));
+    box.y0 = 0; box.y1 = 2; box.x0 = 1; box.x1 = 2; /* the right column */
+    y = ssl_cutmix(images, order, &box);
+    CHECK(y->x[0] == 1 && y->x[1] == 20 && y->x[2] == 3 && y->x[3] == 40 && y->x[4] == 10 && y->x[5] == 2);
+    q = ssl_one_hot(labels, 3);
+    CHECK(q->dim[0] == 2 && q->dim[1] == 3 && q->x[0] == 0 && q->x[1] == 0 && q->x[2] == 1 && q->x[3] == 1 && q->x[5] == 0);
+    d.smoothing = 0.3f;
+    y = ssl_mix(images, labels, 3, &d, &q);
+    CHECK(y == images && near(q->x[0], 0.1) && near(q->x[2], 0.8) && near(q->x[3], 0.8));
+    z = ssl_reshape(ssl_slice(images, 2, 0, 1), 2, 2, 2); /* logits: the same loss as smoothed labels */
+    d.smoothing = 0.2f;
+    ssl_mix(images, ssl_iota(c, 2, 0, 1, 2), 2, &d, &q);
+    CHECK(near(ssl_item(ssl_soft_cross_entropy(z, q)), (double)ssl_item(ssl_cross_entropy(z, ssl_iota(c, 2, 0, 1, 2), 0.2f))));
+
+    for (k = 0; k < 2; k++) { /* Beta(0.5, 0.5): mean 1/2, variance 1/8; Beta(2, 2): 1/2, 1/20 */
+        ssl_rng r = ssl_rng_make(3, (uint64_t)k);
+        for (i = 0, sum = squares = 0.0; i < 20000; i++) { const double v = (double)ssl__beta(&r, k ? 2.0f : 0.5f); sum += v; squares += v * v; }
+        sum /= 20000.0;
+        CHECK(fabs(sum - 0.5) < 0.01 && fabs(squares / 20000.0 - sum * sum - (k ? 0.05 : 0.125)) < 0.005);
+    }
+    d.mixup = d.cutmix = 1.0f; d.smoothing = 0.0f; d.cutmix_p = 0.25f;
+    for (i = 0; i < 400 && ssl_ok(c); i++, ssl_step_end(c)) { /* whatever is drawn, image 0 has as much of image 1 as its label says */
+        static float plane[2 * 64];
+        ssl_tensor *two;
+        float mean = 0.0f;
+        int j, pure = 1;
+        for (j = 0; j < 64; j++) plane[64 + j] = 1.0f;
+        two = ssl_mix(ssl_input(c, plane, 4, 2, 1, 8, 8), ssl_iota(c, 2, 0, 1, 2), 2, &d, &q);
+        for (j = 0; j < 64; j++) { mean += two->x[j] / 64.0f; pure &= two->x[j] == 0.0f || two->x[j] == 1.0f; }
+        CHECK(fabsf(mean - q->x[1]) < 1e-5f && fabsf(q->x[0] + q->x[1] - 1.0f) < 1e-6f);
+        if (mean > 0.0f) { draws++; cuts += pure; }
+    }
+    if (!CHECK(draws > 120 && cuts > draws / 8 && cuts < draws / 2)) printf("     %d draws, %d cuts\n", draws, cuts);
+    CHECK(ssl_close(c) == 0);
+}
+
+static float lr_scale(ssl_ctx *c, const char *name)
+{
+    const ssl__param *p = (const ssl__param *)(const void *)ssl_param_find(c, name);
+    return p ? p->lr_scale : -1.0f;
+}
+static void test_layer_decay(void)
+{
+    ssl_ctx *c = open_context(1);
+    ssl_vit_desc v = SSL_ZERO;
+    ssl_resnet_desc r = SSL_ZERO;
+    v.image_size = SIDE; v.dim = 16; v.depth = 3; v.heads = 1;
+    ssl_vit_new(c, "net", &v);
+    ssl_head_new(c, "head", 16, 4, NULL);
+    CHECK(ssl_layer_decay(c, NULL, 0.5f) == 3);
+    CHECK(lr_scale(c, "net.cls_token") == 0.0625f && lr_scale(c, "net.patch_embed.proj.weight") == 0.0625f && lr_scale(c, "net.blocks.0.attn.qkv.weight") == 0.125f);
+    CHECK(lr_scale(c, "net.blocks.2.mlp.fc2.bias") == 0.5f && lr_scale(c, "net.norm.weight") == 1.0f && lr_scale(c, "head.weight") == 1.0f);
+    CHECK(((const ssl__param *)(const void *)ssl_param_find(c, "net.cls_token"))->decay_scale == 0.0f);
+    CHECK(ssl_close(c) == 0);
+    c = open_context(1);
+    ssl_resnet_new(c, "", &r);
+    CHECK(ssl_layer_decay(c, "layer", 0.5f) == 4 && lr_scale(c, "conv1.weight") == 0.03125f && lr_scale(c, "layer1.1.bn1.weight") == 0.0625f && lr_scale(c, "layer4.0.conv1.weight") == 0.5f);
+    CHECK(ssl_close(c) == 0);
 }
 
 /* ---- one sentence for every bad setting, and nothing crashes after it ---- */
@@ -315,6 +478,9 @@ int main(int argc, char **argv)
     TEST(gradient);
     TEST(same_bits_for_any_threads);
     TEST(no_allocation_in_a_steady_loop);
+    TEST(apl_encoders_know_no_place);
+    TEST(mix);
+    TEST(layer_decay);
     TEST(bad_settings);
     return check_done();
 }
