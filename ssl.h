@@ -31,7 +31,7 @@
  *     basics       >>options >>types >>context >>rng >>tensor >>param
  *     ops          >>op >>broadcast >>reduce >>shape >>token >>norm >>loss >>dropout >>attention >>conv >>batchnorm >>mask
  *     networks     >>layer >>block >>vit >>resnet >>backbone >>mlp
- *     objectives   >>apl >>mae >>mask-token-mae >>randsac >>contrast >>fmc >>amdim >>pairs >>pixpro >>cpc
+ *     objectives   >>apl >>mae >>mask-token-mae >>randsac >>jigsaw >>rotation >>mp3 >>contrast >>fmc >>amdim >>pairs >>pixpro >>cpc
  *     training     >>optim >>image >>dataset >>augment >>loader
  *     afterwards   >>tune >>eval >>report >>checkpoint
  *     inside       >>kernels >>platform >>math >>simd >>gemm
@@ -861,6 +861,105 @@ SSL_API int ssl_randsac_desc_resolve(const ssl_randsac_desc *in, ssl_randsac_des
 SSL_API ssl_randsac *ssl_randsac_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_randsac_desc *desc);
 SSL_API ssl_tensor *ssl_randsac_loss_at(const char *at, const ssl_randsac *m, ssl_tensor *images, ssl_randsac_trace *trace); /* -> [1] */
 SSL_API ssl_tensor *ssl_randsac_features_at(const char *at, const ssl_randsac *m, ssl_tensor *images); /* mean token [B,D] */
+
+/* ==== >>jigsaw ==== puzzle: which permutation shuffled the tiles ===================================== */
+/* Idea      cut the image into G x G tiles, shuffle them by one of P fixed permutations, tell which one
+   Input     images [B,C,H,W]; T = G^2 tiles of k x k pixels, each from a random place in its cell and normalized by its own mean
+             and deviation, so that neither edges nor brightness betray the neighbours
+   Network   every tile alone through one ViT -> [B,T,D]; `mix` blocks over the T tiles, told by a learned position which slot
+             each lies in; linear head on all of them side by side
+   Loss      cross entropy(head, number of the permutation)
+   Paper     Noroozi & Favaro 2016, arXiv 1603.09246 (a CNN and two fully connected layers)
+   Collapse  impossible: equal features give ln P; but touching edges and color fringes would be a shortcut */
+/* `count` permutations of n things, far from each other: each next one is that of a fixed random pool whose least Hamming
+   distance to those before is greatest. out [count,n], host. Returns the least distance of two of them, 0 if there are not so
+   many permutations. */
+SSL_API int ssl_permutations(int n, int count, int32_t *out);
+
+typedef struct ssl_jigsaw_desc {
+    uint32_t _start_canary;
+    int image_size, channels; /*                                                                default 32, 3 */
+    int grid;                 /* G, 2 to 8; cells have image_size / G pixels                    default 3 */
+    int crop;                 /* pixels by which a tile is smaller than its cell    default the fewest that leave whole patches, -1 none */
+    int permutations;         /* P, the classes                                                 default 64 */
+    int raw_tiles;            /* 1: tiles are not normalized */
+    int mix;                  /* blocks over the tiles together                                 default 2, -1 none */
+    ssl_vit_desc vit;         /* of a tile; its image_size and channels follow from the above   default patch 4, mean_pool */
+    uint32_t _end_canary;
+} ssl_jigsaw_desc;
+typedef struct ssl_jigsaw_trace { /* what happened in one call; set ids before to force them */
+    ssl_tensor *ids;              /* I32 [B]: which permutation */
+    ssl_tensor *logits;           /* out: [B,P] */
+} ssl_jigsaw_trace;
+typedef struct ssl_jigsaw {
+    ssl_ctx *ctx;
+    ssl_jigsaw_desc d;
+    int cell, tile, tiles;        /* pixels of a cell, k, T */
+    int32_t *permutation;         /* host [P,T]: slot s shows tile permutation[p T + s] */
+    ssl_vit *vit;
+    ssl_tensor *slot;             /* [1,T,D] */
+    ssl_block *block;
+    ssl_norm_layer norm;
+    ssl_linear_layer head;
+} ssl_jigsaw;
+SSL_API int ssl_jigsaw_desc_resolve(const ssl_jigsaw_desc *in, ssl_jigsaw_desc *out);
+#define ssl_jigsaw_new(...)      ssl_jigsaw_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_jigsaw_loss(...)     ssl_jigsaw_loss_at(SSL_HERE, __VA_ARGS__)
+#define ssl_jigsaw_features(...) ssl_jigsaw_features_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_jigsaw *ssl_jigsaw_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_jigsaw_desc *desc);
+SSL_API ssl_tensor *ssl_jigsaw_loss_at(const char *at, const ssl_jigsaw *m, ssl_tensor *images, ssl_jigsaw_trace *trace); /* -> [1]; trace may be NULL */
+SSL_API ssl_tensor *ssl_jigsaw_features_at(const char *at, const ssl_jigsaw *m, ssl_tensor *images); /* mean of the tiles, each alone: [B,D] */
+
+/* ==== >>rotation ==== puzzle: which way is up ======================================================== */
+/* Idea      turn the image by 0, 90, 180 and 270 degrees and tell by how much
+   Input     images [B,C,H,W], H = W -> all four turns of each [4B,C,H,W]; quarter turns move whole pixels and leave no traces
+   Loss      mean over the 4B of cross entropy(head(pooled tokens), turn)
+   Paper     Gidaris, Singh & Komodakis 2018, arXiv 1803.07728
+   Collapse  impossible: equal features give ln 4; but what looks the same from all sides teaches nothing */
+#define ssl_quarter_turns(...) ssl_quarter_turns_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_tensor *ssl_quarter_turns_at(const char *at, ssl_tensor *images); /* [B,C,S,S] -> [4B,C,S,S]: turn r is images rB .. rB+B-1, counterclockwise */
+
+typedef struct ssl_rotation_desc {
+    uint32_t _start_canary;
+    ssl_vit_desc vit;
+    uint32_t _end_canary;
+} ssl_rotation_desc;
+typedef struct ssl_rotation_trace { ssl_tensor *turned, *logits; } ssl_rotation_trace; /* out: [4B,C,H,W], [4B,4] */
+typedef struct ssl_rotation { ssl_ctx *ctx; ssl_rotation_desc d; ssl_vit *vit; ssl_linear_layer head; } ssl_rotation;
+SSL_API int ssl_rotation_desc_resolve(const ssl_rotation_desc *in, ssl_rotation_desc *out);
+#define ssl_rotation_new(...)      ssl_rotation_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_rotation_loss(...)     ssl_rotation_loss_at(SSL_HERE, __VA_ARGS__)
+#define ssl_rotation_features(...) ssl_rotation_features_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_rotation *ssl_rotation_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_rotation_desc *desc);
+SSL_API ssl_tensor *ssl_rotation_loss_at(const char *at, const ssl_rotation *m, ssl_tensor *images, ssl_rotation_trace *trace); /* -> [1]; trace may be NULL */
+SSL_API ssl_tensor *ssl_rotation_features_at(const char *at, const ssl_rotation *m, ssl_tensor *images); /* pooled tokens [B,D] */
+
+/* ==== >>mp3 ==== puzzle: positions from a few visible patches ======================================== */
+/* Idea      a ViT without positions tells every patch's place, looking only at a random few of the others
+   Input     images [B,C,H,W]; L patches, of which int(L (1 - mask_ratio)) are the context of an image
+   Encoder   in every block all L patches ask, but keys and values come from the context alone
+   Loss      mean over all L patches (hidden_only: over those outside the context) of cross entropy(head(z_l), l)
+   Paper     Zhai et al. 2022, Position Prediction as an Effective Pretraining Strategy (MP3), arXiv 2207.07611
+   Collapse  impossible: equal tokens cannot get L different labels; a small context keeps matching edges from being enough */
+typedef struct ssl_mp3_desc {
+    uint32_t _start_canary;
+    ssl_vit_desc vit;  /* has no class token and no positions */
+    float mask_ratio;  /* eta, in [0,1)   default 0.75; SSL_EXPLICIT_ZERO for 0 */
+    int hidden_only;
+    uint32_t _end_canary;
+} ssl_mp3_desc;
+typedef struct ssl_mp3_trace { /* what happened in one call; set ids_shuffle before to force the context */
+    ssl_tensor *ids_shuffle;   /* I32 [B,L]: the context first */
+    ssl_tensor *logits;        /* out: [B,L,L] */
+} ssl_mp3_trace;
+typedef struct ssl_mp3 { ssl_ctx *ctx; ssl_mp3_desc d; int tokens, keep; ssl_vit *vit; ssl_linear_layer head; } ssl_mp3;
+SSL_API int ssl_mp3_desc_resolve(const ssl_mp3_desc *in, ssl_mp3_desc *out);
+#define ssl_mp3_new(...)      ssl_mp3_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_mp3_loss(...)     ssl_mp3_loss_at(SSL_HERE, __VA_ARGS__)
+#define ssl_mp3_features(...) ssl_mp3_features_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_mp3 *ssl_mp3_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_mp3_desc *desc);
+SSL_API ssl_tensor *ssl_mp3_loss_at(const char *at, const ssl_mp3 *m, ssl_tensor *images, ssl_mp3_trace *trace); /* -> [1]; trace may be NULL */
+SSL_API ssl_tensor *ssl_mp3_features_at(const char *at, const ssl_mp3 *m, ssl_tensor *images); /* everything visible, mean token [B,D] */
 
 /* ==== >>contrast ==== NT-Xent and friends ============================================================ */
 /* NT-Xent (SimCLR, Chen et al. 2020). Two views a, b [N,D] of N images; the other view of the same image is the positive,
@@ -7862,10 +7961,10 @@ static ssl_tensor *ssl__self_attention(const char *at, const ssl_block *b, ssl_t
     y = ssl_attention_at(at, ssl__lin(at, x, &b->q), ssl__lin(at, x, &b->k), ssl__lin(at, x, &b->v), b->d.heads, 1.0f / sqrtf(d), mask, 0);
     return ssl_scale_at(at, y, 1.0f / sqrtf(sqrtf(d))); /* v / D^(1/4), taken out of the sum */
 }
-static ssl_tensor *ssl__cross_attention(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *memory, ssl_tensor *mask)
+static ssl_tensor *ssl__cross_attention(const char *at, const ssl_block *b, const ssl_linear_layer *qkv, ssl_tensor *x, ssl_tensor *memory, ssl_tensor *mask)
 {
     const int d = b->d.dim; /* rows 0..D of the packed weight make q from x, the rest k and v from memory */
-    ssl_tensor *w = b->cross_qkv.weight, *bias = b->cross_qkv.bias;
+    ssl_tensor *w = qkv->weight, *bias = qkv->bias;
     ssl_tensor *q = ssl_linear_at(at, x, ssl__view(at, w, 0, 2, d, d), ssl__view(at, bias, 0, 1, d, 0));
     ssl_tensor *kv = ssl_linear_at(at, memory, ssl__view(at, w, (int64_t)d * d, 2, 2 * d, d), ssl__view(at, bias, d, 1, 2 * d, 0));
     return ssl_attention_kv_at(at, q, kv, b->d.heads, 0.0f, mask, 0);
@@ -7889,25 +7988,23 @@ SSL_API ssl_tensor *ssl_block_decode_at(const char *at, const ssl_block *b, ssl_
     if (!b->d.cross) return ssl__fail(x->ctx, SSL_E_ARG, at, "ssl_block_decode: this block has no cross attention: set ssl_block_desc.cross = 1");
     x = ssl__branch(at, b, x, ssl__self_attention(at, b, ssl__before(at, b, x, &b->norm1), mask), &b->proj);
     x = ssl__after(at, b, x, &b->norm1);
-    x = ssl__branch(at, b, x, ssl__cross_attention(at, b, ssl__before(at, b, x, &b->norm2), memory, memory_mask), &b->cross_proj);
+    x = ssl__branch(at, b, x, ssl__cross_attention(at, b, &b->cross_qkv, ssl__before(at, b, x, &b->norm2), memory, memory_mask), &b->cross_proj);
     x = ssl__after(at, b, x, &b->norm2);
     x = ssl__branch(at, b, x, ssl__mlp(at, b, ssl__before(at, b, x, &b->norm3)), &b->fc2);
     return ssl__after(at, b, x, &b->norm3);
 }
 
 /* ==== >>vit ==== vision transformer ================================================================== */
+#define SSL__VIT_DEFAULTS(d, layers) /* of the fields that every transformer on patches has */                 \
+    ((d).image_size = SSL__DEF((d).image_size, 32), (d).patch = SSL__DEF((d).patch, 4), (d).channels = SSL__DEF((d).channels, 3), \
+     (d).dim = SSL__DEF((d).dim, 192), (d).depth = SSL__DEF((d).depth, layers), (d).heads = SSL__DEF((d).heads, SSL__MAX((d).dim / 64, 1)), \
+     (d).hidden = SSL__DEF((d).hidden, 4 * (d).dim))
 SSL_API int ssl_vit_desc_resolve(const ssl_vit_desc *in, ssl_vit_desc *out)
 {
     ssl_vit_desc d = SSL_ZERO;
     if (in) d = *in;
     if (d._start_canary || d._end_canary) return 0;
-    d.image_size = SSL__DEF(d.image_size, 32);
-    d.patch = SSL__DEF(d.patch, 4);
-    d.channels = SSL__DEF(d.channels, 3);
-    d.dim = SSL__DEF(d.dim, 192);
-    d.depth = SSL__DEF(d.depth, 12);
-    d.heads = SSL__DEF(d.heads, SSL__MAX(d.dim / 64, 1));
-    d.hidden = SSL__DEF(d.hidden, 4 * d.dim);
+    SSL__VIT_DEFAULTS(d, 12);
     d.pos = d.pos == SSL_POS_DEFAULT ? SSL_POS_LEARNED : d.pos;
     if (d.init.kind == SSL_INIT_ZEROS) d.init = ssl_init_make(SSL_INIT_TRUNC_NORMAL, 0.02f);
     *out = d;
@@ -8533,23 +8630,17 @@ SSL_API ssl_tensor *ssl_apl_features_at(const char *at, const ssl_apl *m, ssl_te
 }
 
 /* ==== >>mae ==== masked autoencoder ================================================================== */
+#define SSL__DECODER_DEFAULTS(d) /* of what the two masked autoencoders share beside it */                     \
+    ((d).decoder_dim = SSL__DEF((d).decoder_dim, 128), (d).decoder_depth = SSL__DEF((d).decoder_depth, 4),     \
+     (d).decoder_heads = SSL__DEF((d).decoder_heads, SSL__MAX((d).decoder_dim / 32, 1)),                       \
+     (d).decoder_hidden = SSL__DEF((d).decoder_hidden, 4 * (d).decoder_dim), (d).mask_ratio = SSL__DEFF((d).mask_ratio, 0.75f))
 SSL_API int ssl_mae_desc_resolve(const ssl_mae_desc *in, ssl_mae_desc *out)
 {
     ssl_mae_desc d = SSL_ZERO;
     if (in) d = *in;
     if (d._start_canary || d._end_canary) return 0;
-    d.image_size = SSL__DEF(d.image_size, 32);
-    d.patch = SSL__DEF(d.patch, 4);
-    d.channels = SSL__DEF(d.channels, 3);
-    d.dim = SSL__DEF(d.dim, 192);
-    d.depth = SSL__DEF(d.depth, 12);
-    d.heads = SSL__DEF(d.heads, SSL__MAX(d.dim / 64, 1));
-    d.hidden = SSL__DEF(d.hidden, 4 * d.dim);
-    d.decoder_dim = SSL__DEF(d.decoder_dim, 128);
-    d.decoder_depth = SSL__DEF(d.decoder_depth, 4);
-    d.decoder_heads = SSL__DEF(d.decoder_heads, SSL__MAX(d.decoder_dim / 32, 1));
-    d.decoder_hidden = SSL__DEF(d.decoder_hidden, 4 * d.decoder_dim);
-    d.mask_ratio = SSL__DEFF(d.mask_ratio, 0.75f);
+    SSL__VIT_DEFAULTS(d, 12);
+    SSL__DECODER_DEFAULTS(d);
     *out = d;
     return 1;
 }
@@ -8639,18 +8730,8 @@ SSL_API int ssl_mask_token_mae_desc_resolve(const ssl_mask_token_mae_desc *in, s
     ssl_mask_token_mae_desc d = SSL_ZERO;
     if (in) d = *in;
     if (d._start_canary || d._end_canary) return 0;
-    d.image_size = SSL__DEF(d.image_size, 32);
-    d.patch = SSL__DEF(d.patch, 4);
-    d.channels = SSL__DEF(d.channels, 3);
-    d.dim = SSL__DEF(d.dim, 192);
-    d.depth = SSL__DEF(d.depth, 12);
-    d.heads = SSL__DEF(d.heads, SSL__MAX(d.dim / 64, 1));
-    d.hidden = SSL__DEF(d.hidden, 4 * d.dim);
-    d.decoder_dim = SSL__DEF(d.decoder_dim, 128);
-    d.decoder_depth = SSL__DEF(d.decoder_depth, 4);
-    d.decoder_heads = SSL__DEF(d.decoder_heads, SSL__MAX(d.decoder_dim / 32, 1));
-    d.decoder_hidden = SSL__DEF(d.decoder_hidden, 4 * d.decoder_dim);
-    d.mask_ratio = SSL__DEFF(d.mask_ratio, 0.75f);
+    SSL__VIT_DEFAULTS(d, 12);
+    SSL__DECODER_DEFAULTS(d);
     d.mask_tokens = SSL__DEF(d.mask_tokens, 1);
     d.pixel_scale = SSL__DEFF(d.pixel_scale, 255.0f);
     *out = d;
@@ -8688,6 +8769,15 @@ SSL_API ssl_mask_token_mae *ssl_mask_token_mae_new_at(const char *at, ssl_ctx *c
     return m;
 }
 
+static ssl_tensor *ssl__mask_token_patches(const char *at, const ssl_mask_token_mae *m, ssl_tensor *images)
+{
+    const ssl_mask_token_mae_desc *d = &m->d;
+    char s[96];
+    if (m->ctx->status) return &m->ctx->nil;
+    if (images->ndim != 4 || images->dim[1] != d->channels || images->dim[2] != d->image_size || images->dim[3] != d->image_size)
+        return ssl__fail(m->ctx, SSL_E_SHAPE, at, "ssl_mask_token_mae: images%s: [B,%d,%d,%d] is needed", ssl__shape(images, s), d->channels, d->image_size, d->image_size);
+    return ssl_patchify_at(at, images, d->patch, SSL_PATCH_CHANNEL_ROW_COL);
+}
 static ssl_tensor *ssl__mask_token_encode(const char *at, const ssl_mask_token_mae *m, ssl_tensor *x)
 {
     int i;
@@ -8702,9 +8792,9 @@ SSL_API ssl_tensor *ssl_mask_token_mae_loss_at(const char *at, const ssl_mask_to
     const int L = m->tokens, n = m->n_hidden;
     ssl_tensor *x, *hidden, *tokens;
     int i, B;
+    t->patches = ssl__mask_token_patches(at, m, images);
     if (c->status) return &c->nil;
     B = images->dim[0];
-    t->patches = ssl_patchify_at(at, images, m->d.patch, SSL_PATCH_CHANNEL_ROW_COL);
     if (!t->ids_shuffle) t->ids_shuffle = ssl_argsort_at(at, ssl_random_uniform_at(at, c, 2, m->d.per_image ? B : 1, L));
     if (!t->token_index) t->token_index = ssl_random_ids_at(at, c, 1, n, m->d.mask_tokens);
     hidden = ssl_slice_ids_at(at, t->ids_shuffle, 0, n);
@@ -8720,7 +8810,7 @@ SSL_API ssl_tensor *ssl_mask_token_mae_loss_at(const char *at, const ssl_mask_to
 }
 SSL_API ssl_tensor *ssl_mask_token_mae_features_at(const char *at, const ssl_mask_token_mae *m, ssl_tensor *images)
 {
-    ssl_tensor *x = m->ctx->status ? &m->ctx->nil : ssl__lin(at, ssl_patchify_at(at, images, m->d.patch, SSL_PATCH_CHANNEL_ROW_COL), &m->proj_enc);
+    ssl_tensor *x = ssl__lin(at, ssl__mask_token_patches(at, m, images), &m->proj_enc);
     return ssl_mean_axes_at(at, ssl__mask_token_encode(at, m, x), SSL_AXIS(1), 0);
 }
 
@@ -8744,17 +8834,11 @@ SSL_API int ssl_randsac_desc_resolve(const ssl_randsac_desc *in, ssl_randsac_des
     ssl_randsac_desc d = SSL_ZERO;
     if (in) d = *in;
     if (d._start_canary || d._end_canary) return 0;
-    d.image_size = SSL__DEF(d.image_size, 32);
-    d.patch = SSL__DEF(d.patch, 4);
-    d.channels = SSL__DEF(d.channels, 3);
+    SSL__VIT_DEFAULTS(d, 6);
     d.segments = d.segments == SSL_SEGMENTS_DEFAULT ? SSL_SEGMENTS_SQUARE : d.segments;
     d.segment = SSL__DEF(d.segment, 2);
     d.blobs = SSL__DEF(d.blobs, 8);
     d.groups = SSL__DEF(d.groups, 1);
-    d.dim = SSL__DEF(d.dim, 192);
-    d.depth = SSL__DEF(d.depth, 6);
-    d.heads = SSL__DEF(d.heads, SSL__MAX(d.dim / 64, 1));
-    d.hidden = SSL__DEF(d.hidden, 4 * d.dim);
     d.decoder_depth = SSL__DEF(d.decoder_depth, 4);
     d.act = d.act == SSL_ACT_DEFAULT ? SSL_ACT_GELU : d.act;
     *out = d;
@@ -8918,6 +9002,251 @@ SSL_API ssl_tensor *ssl_randsac_features_at(const char *at, const ssl_randsac *m
     for (i = 0; i < m->d.depth; i++) x = ssl_block_forward_at(at, &m->encoder[i], x, NULL);
     return ssl_mean_axes_at(at, ssl__ln(at, x, &m->encoder_norm), SSL_AXIS(1), 0);
 }
+
+/* ==== >>jigsaw ==== puzzle: which permutation shuffled the tiles ===================================== */
+static void ssl__shuffle(ssl_rng *r, int n, int32_t *out) /* inside out: each new one changes places with an earlier one */
+{
+    int i;
+    for (i = 0; i < n; i++) {
+        const int k = ssl_rng_below(r, i + 1);
+        out[i] = out[k];
+        out[k] = i;
+    }
+}
+static int ssl__hamming(int n, const int32_t *a, const int32_t *b)
+{
+    int i, d = 0;
+    for (i = 0; i < n; i++) d += a[i] != b[i];
+    return d;
+}
+SSL_API int ssl_permutations(int n, int count, int32_t *out)
+{
+    const int pool = 16384 + 8 * count;
+    int32_t *candidate = (int32_t *)SSL_MALLOC(sizeof(int32_t) * (size_t)pool * (size_t)(n + 1)), *distance;
+    ssl_rng rng = ssl_rng_make(2016, 0);
+    int i, k, best = 0, least = n;
+    if (!candidate) return 0;
+    distance = candidate + (size_t)pool * (size_t)n; /* of each candidate to the nearest one taken */
+    for (i = 0; i < pool; i++) { ssl__shuffle(&rng, n, candidate + (size_t)i * (size_t)n); distance[i] = n; }
+    for (k = 0; k < count && least > 0; k++) {
+        const int32_t *taken = out + (size_t)k * (size_t)n;
+        least = distance[best];
+        memcpy(out + (size_t)k * (size_t)n, candidate + (size_t)best * (size_t)n, sizeof(int32_t) * (size_t)n);
+        for (best = 0, i = 0; i < pool; i++) {
+            const int d = ssl__hamming(n, candidate + (size_t)i * (size_t)n, taken);
+            distance[i] = SSL__MIN(distance[i], d);
+            if (distance[i] > distance[best]) best = i;
+        }
+    }
+    SSL_FREE(candidate);
+    return least;
+}
+
+SSL_API int ssl_jigsaw_desc_resolve(const ssl_jigsaw_desc *in, ssl_jigsaw_desc *out)
+{
+    ssl_jigsaw_desc d = SSL_ZERO;
+    int cell;
+    if (in) d = *in;
+    if (d._start_canary || d._end_canary || !ssl_vit_desc_resolve(&d.vit, &d.vit)) return 0;
+    d.image_size = SSL__DEF(d.image_size, 32);
+    d.channels = SSL__DEF(d.channels, 3);
+    d.grid = SSL__DEF(d.grid, 3);
+    cell = d.image_size / SSL__MAX(d.grid, 1);
+    d.crop = d.crop == 0 && d.vit.patch > 0 ? (cell - 1) % d.vit.patch + 1 : d.crop;
+    d.permutations = SSL__DEF(d.permutations, 64);
+    d.mix = SSL__DEF(d.mix, 2);
+    d.vit.image_size = cell - SSL__MAX(d.crop, 0);
+    d.vit.channels = d.channels;
+    d.vit.mean_pool = 1;
+    *out = d;
+    return 1;
+}
+SSL_API ssl_jigsaw *ssl_jigsaw_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_jigsaw_desc *desc)
+{
+    ssl_jigsaw *m = (ssl_jigsaw *)ssl__model(c, at, sizeof *m);
+    ssl_jigsaw_desc *d = &m->d;
+    ssl_block_desc bd = SSL_ZERO;
+    char p[256];
+    int i;
+    if (c->status) return m;
+    if (!ssl_jigsaw_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_jigsaw_new: the ssl_jigsaw_desc is not initialized: write `ssl_jigsaw_desc d = SSL_ZERO;`"); return m; }
+    m->tiles = d->grid * d->grid;
+    m->tile = d->vit.image_size;
+    m->cell = d->image_size / SSL__MAX(d->grid, 1);
+    if (d->grid < 2 || d->grid > 8 || m->tile < 1) { ssl__fail(c, SSL_E_ARG, at, "ssl_jigsaw_new: image_size %d, grid %d, crop %d give tiles of %d pixels: grid must be 2 to 8 and tiles at least 1 pixel", d->image_size, d->grid, d->crop, m->tile); return m; }
+    m->permutation = (int32_t *)ssl__model(c, at, sizeof *m->permutation * (size_t)SSL__MAX(d->permutations, 1) * (size_t)m->tiles);
+    if (c->status) return m;
+    if (d->permutations < 2 || !ssl_permutations(m->tiles, d->permutations, m->permutation)) { ssl__fail(c, SSL_E_ARG, at, "ssl_jigsaw_new: %d permutations of %d tiles: there must be at least 2 and no more than exist", d->permutations, m->tiles); return m; }
+    m->vit = ssl_vit_new_at(at, c, prefix, &d->vit);
+    m->slot = ssl__token_new(at, c, prefix, "slot_embed", m->tiles, d->vit.dim, 0.02f);
+    bd.dim = d->vit.dim; bd.heads = d->vit.heads; bd.hidden = d->vit.hidden; bd.dropout = d->vit.dropout; bd.init = d->vit.init;
+    m->block = (ssl_block *)ssl__model(c, at, sizeof *m->block * (size_t)SSL__MAX(d->mix, 0));
+    for (i = 0; i < d->mix && !c->status; i++) m->block[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, "mix", i), &bd);
+    m->norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "mix_norm"), d->vit.dim, 1e-6f);
+    m->head = ssl_linear_new_at(at, c, ssl__name(p, prefix, "head"), m->tiles * d->vit.dim, d->permutations, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f));
+    return m;
+}
+
+/* images -> the tiles [B T,C,k,k] in the order of permutation ids[b] (NULL: as they lie), in the middle of their cells or anywhere */
+static ssl_tensor *ssl__jigsaw_cut(const char *at, const ssl_jigsaw *m, ssl_tensor *images, const int32_t *ids, int jitter)
+{
+    const ssl_jigsaw_desc *d = &m->d;
+    ssl_ctx *c = m->ctx;
+    const int k = m->tile, T = m->tiles, W = d->image_size, room = m->cell - k;
+    ssl_rng rng = ssl_rng_make(c->seed, ssl_rng_stream(c));
+    ssl_tensor *x;
+    int32_t *index, *out;
+    int b, s, i, B;
+    char buf[96];
+    if (c->status) return &c->nil;
+    if (images->ndim != 4 || images->dim[1] != d->channels || images->dim[2] != W || images->dim[3] != W)
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_jigsaw: images%s: [B,%d,%d,%d] is needed", ssl__shape(images, buf), d->channels, W, W);
+    B = images->dim[0];
+    out = index = (int32_t *)ssl__aux(c, at, sizeof *index * (size_t)B * (size_t)(T * k * k));
+    for (b = 0; index && b < B; b++)
+        for (s = 0; s < T; s++) {
+            const int tile = ids ? m->permutation[ids[b] * T + s] : s;
+            const int y = tile / d->grid * m->cell + (jitter ? ssl_rng_below(&rng, room + 1) : room / 2);
+            const int z = tile % d->grid * m->cell + (jitter ? ssl_rng_below(&rng, room + 1) : room / 2);
+            for (i = 0; i < k * k; i++) *out++ = (y + i / k) * W + z + i % k;
+        }
+    x = ssl_reshape_at(at, ssl_permute_at(at, images, 0, 2, 3, 1), 3, B, W * W, d->channels);
+    x = ssl_reshape_at(at, ssl_gather_tokens_at(at, x, ssl_input_i32_at(at, c, index, 2, B, T * k * k)), 3, B, T, -1);
+    if (!d->raw_tiles) x = ssl__normalize_patches(at, x);
+    return ssl_permute_at(at, ssl_reshape_at(at, x, 4, B * T, k, k, d->channels), 0, 3, 1, 2);
+}
+static ssl_tensor *ssl__jigsaw_encode(const char *at, const ssl_jigsaw *m, ssl_tensor *tiles) /* each alone: [B T,C,k,k] -> [B,T,D] */
+{ return ssl_reshape_at(at, ssl_vit_pool_at(at, m->vit, ssl_vit_forward_at(at, m->vit, tiles)), 3, -1, m->tiles, m->d.vit.dim); }
+
+SSL_API ssl_tensor *ssl_jigsaw_loss_at(const char *at, const ssl_jigsaw *m, ssl_tensor *images, ssl_jigsaw_trace *trace)
+{
+    ssl_ctx *c = m->ctx;
+    ssl_jigsaw_trace none = SSL_ZERO, *t = trace ? trace : &none;
+    ssl_tensor *x;
+    int32_t *ids;
+    int i;
+    if (c->status) return &c->nil;
+    if (!t->ids) t->ids = ssl_reshape_at(at, ssl_random_ids_at(at, c, 1, images->dim[0], m->d.permutations), 1, images->dim[0]);
+    ids = (int32_t *)ssl__aux(c, at, sizeof *ids * (size_t)images->dim[0]);
+    if (!ids || !ssl_to_host(t->ids, ids)) return &c->nil;
+    x = ssl__jigsaw_encode(at, m, ssl__jigsaw_cut(at, m, images, ids, c->training));
+    x = ssl_add_at(at, x, m->slot);
+    for (i = 0; i < m->d.mix; i++) x = ssl_block_forward_at(at, &m->block[i], x, NULL);
+    x = ssl_reshape_at(at, ssl__ln(at, x, &m->norm), 2, images->dim[0], -1);
+    t->logits = ssl__lin(at, x, &m->head);
+    return ssl_cross_entropy_at(at, t->logits, t->ids, 0.0f);
+}
+SSL_API ssl_tensor *ssl_jigsaw_features_at(const char *at, const ssl_jigsaw *m, ssl_tensor *images)
+{ return m->ctx->status ? &m->ctx->nil : ssl_mean_axes_at(at, ssl__jigsaw_encode(at, m, ssl__jigsaw_cut(at, m, images, NULL, 0)), SSL_AXIS(1), 0); }
+
+/* ==== >>rotation ==== puzzle: which way is up ======================================================== */
+SSL_API ssl_tensor *ssl_quarter_turns_at(const char *at, ssl_tensor *images)
+{
+    ssl_ctx *c = images->ctx;
+    int32_t *index;
+    ssl_tensor *x;
+    int B, C, S, i, j;
+    char s[96];
+    if (c->status) return &c->nil;
+    if (images->ndim != 4 || images->dim[2] != images->dim[3]) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_quarter_turns: images%s must be square, [B,C,S,S]", ssl__shape(images, s));
+    B = images->dim[0]; C = images->dim[1]; S = images->dim[2];
+    index = (int32_t *)ssl__aux(c, at, sizeof *index * 4 * (size_t)S * (size_t)S);
+    for (i = 0; index && i < S; i++)
+        for (j = 0; j < S; j++) { /* where the pixel of row i, column j comes from */
+            index[i * S + j] = i * S + j;
+            index[(S + i) * S + j] = j * S + S - 1 - i;
+            index[(2 * S + i) * S + j] = (S - 1 - i) * S + S - 1 - j;
+            index[(3 * S + i) * S + j] = (S - 1 - j) * S + i;
+        }
+    x = ssl_index_select_at(at, ssl_reshape_at(at, images, 3, B * C, S * S, 1), ssl_input_i32_at(at, c, index, 1, 4 * S * S));
+    return ssl_reshape_at(at, ssl_permute_at(at, ssl_reshape_at(at, x, 4, B, C, 4, S * S), 2, 0, 1, 3), 4, 4 * B, C, S, S);
+}
+
+SSL_API int ssl_rotation_desc_resolve(const ssl_rotation_desc *in, ssl_rotation_desc *out)
+{
+    ssl_rotation_desc d = SSL_ZERO;
+    if (in) d = *in;
+    if (d._start_canary || d._end_canary || !ssl_vit_desc_resolve(&d.vit, &d.vit)) return 0;
+    *out = d;
+    return 1;
+}
+SSL_API ssl_rotation *ssl_rotation_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_rotation_desc *desc)
+{
+    ssl_rotation *m = (ssl_rotation *)ssl__model(c, at, sizeof *m);
+    char p[256];
+    if (c->status) return m;
+    if (!ssl_rotation_desc_resolve(desc, &m->d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_rotation_new: the ssl_rotation_desc is not initialized: write `ssl_rotation_desc d = SSL_ZERO;`"); return m; }
+    m->vit = ssl_vit_new_at(at, c, prefix, &m->d.vit);
+    m->head = ssl_linear_new_at(at, c, ssl__name(p, prefix, "head"), m->d.vit.dim, 4, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f));
+    return m;
+}
+SSL_API ssl_tensor *ssl_rotation_loss_at(const char *at, const ssl_rotation *m, ssl_tensor *images, ssl_rotation_trace *trace)
+{
+    ssl_rotation_trace none = SSL_ZERO, *t = trace ? trace : &none;
+    const int B = m->ctx->status ? 0 : images->dim[0];
+    t->turned = ssl_quarter_turns_at(at, images);
+    t->logits = ssl__lin(at, ssl_rotation_features_at(at, m, t->turned), &m->head);
+    return ssl_cross_entropy_at(at, t->logits, ssl_iota_at(at, m->ctx, 4 * B, 0, B, 4), 0.0f);
+}
+SSL_API ssl_tensor *ssl_rotation_features_at(const char *at, const ssl_rotation *m, ssl_tensor *images)
+{ return m->ctx->status ? &m->ctx->nil : ssl_vit_pool_at(at, m->vit, ssl_vit_forward_at(at, m->vit, images)); }
+
+/* ==== >>mp3 ==== puzzle: positions from a few visible patches ======================================== */
+SSL_API int ssl_mp3_desc_resolve(const ssl_mp3_desc *in, ssl_mp3_desc *out)
+{
+    ssl_mp3_desc d = SSL_ZERO;
+    if (in) d = *in;
+    if (d._start_canary || d._end_canary || !ssl_vit_desc_resolve(&d.vit, &d.vit)) return 0;
+    d.vit.no_class_token = 1;
+    d.vit.pos = SSL_POS_NONE;
+    d.mask_ratio = SSL__DEFF(d.mask_ratio, 0.75f);
+    *out = d;
+    return 1;
+}
+SSL_API ssl_mp3 *ssl_mp3_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_mp3_desc *desc)
+{
+    ssl_mp3 *m = (ssl_mp3 *)ssl__model(c, at, sizeof *m);
+    char p[256];
+    if (c->status) return m;
+    if (!ssl_mp3_desc_resolve(desc, &m->d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_mp3_new: the ssl_mp3_desc is not initialized: write `ssl_mp3_desc d = SSL_ZERO;`"); return m; }
+    m->vit = ssl_vit_new_at(at, c, prefix, &m->d.vit);
+    if (c->status) return m;
+    m->tokens = m->vit->tokens;
+    m->keep = (int)((double)m->tokens * (1.0 - ssl__decimal(m->d.mask_ratio)));
+    if (m->keep < 1 || m->keep > m->tokens || (m->d.hidden_only && m->keep == m->tokens)) {
+        ssl__fail(c, SSL_E_ARG, at, "ssl_mp3_new: mask_ratio %g of %d patches leaves a context of %d%s", (double)m->d.mask_ratio, m->tokens, m->keep,
+                  m->d.hidden_only ? ": it must be at least 1, and hidden_only needs some outside it" : ": it must be at least 1");
+        return m;
+    }
+    m->head = ssl_linear_new_at(at, c, ssl__name(p, prefix, "head"), m->d.vit.dim, m->tokens, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f));
+    return m;
+}
+/* A block in which all tokens x [B,L,D] ask, and only those of ids I32 [B,K] answer. */
+static ssl_tensor *ssl__block_ask(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *ids)
+{
+    ssl_tensor *n = ssl__before(at, b, x, &b->norm1);
+    x = ssl__branch(at, b, x, ssl__cross_attention(at, b, &b->qkv, n, ssl_gather_tokens_at(at, n, ids), NULL), &b->proj);
+    return ssl__branch(at, b, x, ssl__mlp(at, b, ssl__before(at, b, x, &b->norm2)), &b->fc2);
+}
+SSL_API ssl_tensor *ssl_mp3_loss_at(const char *at, const ssl_mp3 *m, ssl_tensor *images, ssl_mp3_trace *trace)
+{
+    ssl_ctx *c = m->ctx;
+    ssl_mp3_trace none = SSL_ZERO, *t = trace ? trace : &none;
+    const int L = m->tokens;
+    ssl_tensor *x = c->status ? &c->nil : ssl__vit_embed(at, m->vit, images), *context, *hidden;
+    int i;
+    if (c->status) return &c->nil;
+    if (!t->ids_shuffle) t->ids_shuffle = ssl_argsort_at(at, ssl_random_uniform_at(at, c, 2, x->dim[0], L));
+    context = ssl_slice_ids_at(at, t->ids_shuffle, 0, m->keep);
+    x = ssl_dropout_at(at, x, m->d.vit.dropout);
+    for (i = 0; i < m->d.vit.depth; i++) x = ssl__block_ask(at, &m->vit->block[i], x, context);
+    t->logits = ssl__lin(at, ssl__ln(at, x, &m->vit->norm), &m->head);
+    if (!m->d.hidden_only) return ssl_cross_entropy_at(at, t->logits, ssl_reshape_at(at, ssl_iota_at(at, c, images->dim[0] * L, 0, 1, L), 2, images->dim[0], L), 0.0f);
+    hidden = ssl_slice_ids_at(at, t->ids_shuffle, m->keep, L); /* the label of a patch is its place */
+    return ssl_cross_entropy_at(at, ssl_gather_tokens_at(at, t->logits, hidden), hidden, 0.0f);
+}
+SSL_API ssl_tensor *ssl_mp3_features_at(const char *at, const ssl_mp3 *m, ssl_tensor *images)
+{ return m->ctx->status ? &m->ctx->nil : ssl_vit_pool_at(at, m->vit, ssl_vit_forward_at(at, m->vit, images)); }
 
 /* ==== >>contrast ==== NT-Xent and friends ============================================================ */
 SSL_API ssl_tensor *ssl_nt_xent_at(const char *at, ssl_tensor *a, ssl_tensor *b, float temperature, ssl_nt_xent_kind kind)

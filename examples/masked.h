@@ -1,4 +1,5 @@
-/* masked.h: the methods that hide patches and paint them: mae, mae-mask-token, randsac. Included by methods.h. */
+/* masked.h: the methods that hide patches and paint them (mae, mae-mask-token, randsac) and the puzzles jigsaw, rotation, mp3.
+ * Included by methods.h. */
 #ifndef MASKED_H
 #define MASKED_H
 
@@ -272,5 +273,112 @@ static void randsac_picture(void *model, ssl_tensor *images, const ssl_augment_d
     if (ok) painting_picture(&q, images->ctx, path, "segments", segments_draw, &s);
     painting_free(&q);
     free(s.rank);
+}
+
+/* ---- jigsaw ---- */
+static const field jigsaw_fields[] = {
+    F(INTEGER, ssl_jigsaw_desc, grid, "the image is cut into grid x grid tiles"),
+    { "crop", INTEGER, offsetof(ssl_jigsaw_desc, crop), NULL, "pixels that a tile is smaller than its cell; 0: the fewest that leave whole patches, -1: none" },
+    F(INTEGER, ssl_jigsaw_desc, permutations, "how many to tell apart"),
+    F(INTEGER, ssl_jigsaw_desc, raw_tiles, "1: tiles are not normalized by their own mean and deviation"),
+    F(INTEGER, ssl_jigsaw_desc, mix, "blocks over all tiles, after those of each tile; -1: none"),
+    VIT_FIELDS(ssl_jigsaw_desc, vit.),
+};
+MODEL(jigsaw, )
+static ssl_tensor *jigsaw_loss(void *model, const ssl_batch *b, double *metrics)
+{
+    ssl_jigsaw_trace t = SSL_ZERO;
+    ssl_tensor *loss = ssl_jigsaw_loss((const ssl_jigsaw *)model, b->images, &t);
+    if (metrics && ssl_ok(loss->ctx)) puzzle_accuracy(t.logits, t.ids, 1, metrics);
+    return loss;
+}
+static void jigsaw_picture(void *model, ssl_tensor *images, const ssl_augment_desc *a, const char *path)
+{
+    const ssl_jigsaw *m = (const ssl_jigsaw *)model;
+    const int n = images->dim[0], P = m->d.permutations, T = m->tiles;
+    ssl_jigsaw_trace t = SSL_ZERO;
+    int32_t *ids = (int32_t *)malloc(sizeof(int32_t) * (size_t)n);
+    float *logits = (float *)malloc(sizeof(float) * (size_t)n * (size_t)P);
+    int order[64], cell[64];
+    puzzle z = SSL_ZERO;
+    int i, j, best;
+    ssl_jigsaw_loss(m, images, &t);
+    if (ids && logits && puzzle_begin(&z, images, a, m->d.grid, m->cell) && ssl_to_host(t.ids, ids) && ssl_to_host(t.logits, logits))
+        for (i = 0; i < n; i++) {
+            for (j = 1, best = 0; j < P; j++) if (logits[i * P + j] > logits[i * P + best]) best = j;
+            for (j = 0; j < T; j++) {
+                order[j] = m->permutation[ids[i] * T + j];
+                cell[order[j]] = m->permutation[best * T + j];
+            }
+            puzzle_draw(&z, i, order, cell);
+        }
+    puzzle_end(&z, path);
+    free(ids); free(logits);
+}
+
+/* ---- rotation ---- */
+static const field rotation_fields[] = { VIT_FIELDS(ssl_rotation_desc, vit.) };
+MODEL(rotation, vit.)
+static ssl_tensor *rotation_loss(void *model, const ssl_batch *b, double *metrics)
+{
+    const int n = b->n;
+    ssl_rotation_trace t = SSL_ZERO;
+    ssl_tensor *loss = ssl_rotation_loss((const ssl_rotation *)model, b->images, &t);
+    if (metrics && ssl_ok(loss->ctx)) puzzle_accuracy(t.logits, ssl_iota(loss->ctx, 4 * n, 0, n, 4), 1, metrics);
+    return loss;
+}
+/* Each image in one of its turns; below it the turn that the network sees, and the image turned back by it. */
+static void rotation_picture(void *model, ssl_tensor *images, const ssl_augment_desc *a, const char *path)
+{
+    static const char *const names[4] = { "0", "90", "180", "270" };
+    const int n = images->dim[0];
+    ssl_rotation_trace t = SSL_ZERO;
+    pictures p = SSL_ZERO, q = SSL_ZERO;
+    float *logits = (float *)malloc(sizeof(float) * 16 * (size_t)n);
+    ssl_canvas *canvas = NULL;
+    int i, j, scale, step;
+    ssl_rotation_loss((const ssl_rotation *)model, images, &t);
+    if (logits && pictures_get(&p, images, a) && pictures_get(&q, t.turned, a) && ssl_to_host(t.logits, logits))
+        canvas = ssl_canvas_new(images->ctx, 130 + n * (p.h * picture_scale(p.h) + 10), 36 + 2 * (p.h * picture_scale(p.h) + 10), 0xffffff);
+    scale = picture_scale(images->dim[2]);
+    step = p.h * scale + 10;
+    ssl_canvas_text(canvas, 10, 10 + step / 2 - 12, 2, 0x202020, "turned");
+    ssl_canvas_text(canvas, 10, 14 + step, 2, 0x202020, "predicted");
+    ssl_canvas_text(canvas, 10, 36 + step + step / 2 - 12, 2, 0x202020, "undone");
+    for (i = 0; canvas && i < n; i++) {
+        const int turn = i % 4, at = turn * n + i;
+        int seen = 0;
+        for (j = 1; j < 4; j++) if (logits[at * 4 + j] > logits[at * 4 + seen]) seen = j;
+        pictures_draw(&q, canvas, 130 + i * step, 10, scale, pictures_at(&q, at));
+        ssl_canvas_text(canvas, 130 + i * step, 14 + step, 2, seen == turn ? 0x2f9e44 : 0xd6541e, names[seen]);
+        pictures_draw(&q, canvas, 130 + i * step, 36 + step, scale, pictures_at(&q, (turn - seen + 4) % 4 * n + i));
+    }
+    if (canvas) ssl_canvas_save(canvas, path);
+    ssl_canvas_free(canvas);
+    free(p.x); free(q.x); free(logits);
+}
+
+/* ---- mp3 ---- */
+static const field mp3_fields[] = {
+    VIT_FIELDS(ssl_mp3_desc, vit.),
+    F(NUMBER0, ssl_mp3_desc, mask_ratio, "part of the patches outside the context that all others look at"),
+    F(INTEGER, ssl_mp3_desc, hidden_only, "1: only those outside the context are asked for their places"),
+};
+MODEL(mp3, vit.)
+static ssl_tensor *mp3_loss(void *model, const ssl_batch *b, double *metrics)
+{
+    const int L = ((const ssl_mp3 *)model)->tokens;
+    ssl_mp3_trace t = SSL_ZERO;
+    ssl_tensor *loss = ssl_mp3_loss((const ssl_mp3 *)model, b->images, &t);
+    if (metrics && ssl_ok(loss->ctx)) puzzle_accuracy(t.logits, ssl_iota(loss->ctx, b->n * L, 0, 1, L), 3, metrics);
+    return loss;
+}
+static void mp3_picture(void *model, ssl_tensor *images, const ssl_augment_desc *a, const char *path)
+{
+    const ssl_mp3 *m = (const ssl_mp3 *)model;
+    ssl_mp3_trace t = SSL_ZERO;
+    t.ids_shuffle = fixed_order(m->ctx, images->dim[0], m->tokens, 0);
+    ssl_mp3_loss(m, images, &t);
+    puzzle_picture(images, t.logits, m->d.vit.image_size / m->d.vit.patch, m->d.vit.patch, a, path);
 }
 #endif

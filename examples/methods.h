@@ -73,6 +73,26 @@ static void puzzle_solve(const float *logits, int cells, int *cell)
     }
     free(taken);
 }
+/* metrics[0..n-1]: part of the rows of logits [...,K] whose target is among the 1, 3, 5 likeliest; targets below 0 do not count */
+static void puzzle_accuracy(ssl_tensor *logits, ssl_tensor *target, int n, double *metrics)
+{
+    const int K = logits->dim[logits->ndim - 1], rows = (int)ssl_numel(target);
+    float *z = (float *)malloc(sizeof(float) * (size_t)rows * (size_t)K);
+    int32_t *t = (int32_t *)malloc(sizeof(int32_t) * (size_t)rows);
+    int i, j, rank, counted = 0;
+    for (j = 0; j < n; j++) metrics[j] = 0.0;
+    if (z && t && ssl_to_host(logits, z) && ssl_to_host(target, t))
+        for (i = 0; i < rows; i++) {
+            const float *row = z + (size_t)i * (size_t)K;
+            if (t[i] < 0) continue;
+            for (j = 0, rank = 0; j < K; j++) rank += row[j] > row[t[i]];
+            for (j = 0; j < n; j++) metrics[j] += rank < 1 + 2 * j;
+            counted++;
+        }
+    for (j = 0; j < n; j++) metrics[j] /= counted ? counted : 1;
+    free(z);
+    free(t);
+}
 typedef struct puzzle { pictures p; int grid, patch, scale, size; ssl_canvas *canvas; } puzzle;
 static int puzzle_begin(puzzle *z, ssl_tensor *images, const ssl_augment_desc *a, int grid, int patch)
 {
@@ -172,31 +192,11 @@ static void *apl_create(ssl_ctx *ctx, void *desc, int image_size, int channels)
     return ssl_apl_new(ctx, "", &d->d);
 }
 static ssl_tensor *apl_features(void *model, ssl_tensor *images) { return ssl_apl_features((const ssl_apl *)model, images); }
-/* part of the patches whose true place is among the 1, 3, 5 likeliest */
-static void apl_metrics(const ssl_apl_trace *t, double *metrics)
-{
-    const int cells = t->logits->dim[2], n = (int)ssl_numel(t->target);
-    float *z = (float *)malloc(sizeof(float) * (size_t)n * (size_t)cells);
-    int32_t *target = (int32_t *)malloc(sizeof(int32_t) * (size_t)n);
-    int i, j, rank, counted = 0;
-    metrics[0] = metrics[1] = metrics[2] = 0.0;
-    if (z && target && ssl_to_host(t->logits, z) && ssl_to_host(t->target, target))
-        for (i = 0; i < n; i++) {
-            const float *row = z + (size_t)i * (size_t)cells;
-            if (target[i] < 0) continue;
-            for (j = 0, rank = 0; j < cells; j++) rank += row[j] > row[target[i]];
-            metrics[0] += rank < 1; metrics[1] += rank < 3; metrics[2] += rank < 5;
-            counted++;
-        }
-    for (j = 0; j < 3; j++) metrics[j] /= counted ? counted : 1;
-    free(z);
-    free(target);
-}
 static ssl_tensor *apl_loss(void *model, const ssl_batch *b, double *metrics)
 {
     ssl_apl_trace t = SSL_ZERO;
     ssl_tensor *loss = ssl_apl_loss((const ssl_apl *)model, b->images, &t);
-    if (metrics && ssl_ok(loss->ctx)) apl_metrics(&t, metrics);
+    if (metrics && ssl_ok(loss->ctx)) puzzle_accuracy(t.logits, t.target, 3, metrics);
     return loss;
 }
 static void apl_picture(void *model, ssl_tensor *images, const ssl_augment_desc *a, const char *path)
@@ -245,6 +245,12 @@ static const method methods[] = {
       mask_token_mae_picture, mask_token_mae_paint },
     { "randsac", "paint random segments of patches one after the other, each from those before it", "augment=mae beta2=0.95", 1,
       GROUP("", randsac_fields), sizeof(ssl_randsac_desc), randsac_resolve, randsac_create, randsac_loss, "", randsac_features, NULL, randsac_picture, NULL },
+    { "jigsaw", "puzzle: tell by which of some permutations the tiles of the image were shuffled", "augment=crop", 1,
+      GROUP("", jigsaw_fields), sizeof(ssl_jigsaw_desc), jigsaw_resolve, jigsaw_create, jigsaw_loss, "acc1", jigsaw_features, NULL, jigsaw_picture, NULL },
+    { "rotation", "puzzle: tell by how many quarter turns the image was rotated", "augment=mae", 1,
+      GROUP("", rotation_fields), sizeof(ssl_rotation_desc), rotation_resolve, rotation_create, rotation_loss, "acc1", rotation_features, NULL, rotation_picture, NULL },
+    { "mp3", "puzzle: tell each patch's place, looking at a random few of the others only", "augment=mae", 1,
+      GROUP("", mp3_fields), sizeof(ssl_mp3_desc), mp3_resolve, mp3_create, mp3_loss, "acc1,acc3,acc5", mp3_features, NULL, mp3_picture, NULL },
     { "simclr", "contrast: find the other view of the same image in the batch", "augment=simclr", 2,
       GROUP("", simclr_fields), sizeof(ssl_simclr_desc), simclr_resolve, simclr_create, simclr_loss, "", simclr_features, NULL, NULL, NULL },
     DENSE_METHODS

@@ -220,6 +220,49 @@ static void test_contrast(void)
     MISUSE(ssl_vicreg(f2(5, 8), f2(4, 8), 25.0f, 25.0f, 1.0f, 1e-4f), "ssl_vicreg", "[5,8]", "[4,8]");
     MISUSE(ssl_simsiam(f2(5, 8), f2(5, 8), f2(5, 8), f2(4, 8)), "ssl_cosine_similarity", "[5,8]", "[4,8]");
 }
+static void test_masked_and_puzzles(void)
+{
+    ssl_mae_desc m = SSL_ZERO;
+    ssl_mask_token_mae_desc t = SSL_ZERO;
+    ssl_randsac_desc r = SSL_ZERO, blobs = SSL_ZERO;
+    ssl_jigsaw_desc j = SSL_ZERO, few = SSL_ZERO, thick = SSL_ZERO;
+    ssl_rotation_desc q = SSL_ZERO;
+    ssl_mp3_desc p = SSL_ZERO;
+    m.mask_ratio = 0.999f;
+    MISUSE_VOID(ssl_mae_new(ctx, "", &m), "ssl_mae_new", "mask_ratio 0.999 of 64 patches", "at least 1");
+    t.patch = 5;
+    MISUSE_VOID(ssl_mask_token_mae_new(ctx, "", &t), "ssl_mask_token_mae_new", "image_size 32", "patch 5");
+    t.patch = 4; t.mask_ratio = 0.01f;
+    MISUSE_VOID(ssl_mask_token_mae_new(ctx, "", &t), "ssl_mask_token_mae_new", "hides 0 of 64", "at least 1");
+    t.mask_ratio = 0.5f; t.depth = 1; t.decoder_depth = -1;
+    MISUSE(ssl_mask_token_mae_loss(ssl_mask_token_mae_new(ctx, "", &t), f4(2, 3, 16, 16), NULL), "ssl_mask_token_mae", "images[2,3,16,16]", "[B,3,32,32]");
+    MISUSE(ssl_mask_token_mae_features(ssl_mask_token_mae_new(ctx, "", &t), f4(2, 1, 32, 32)), "ssl_mask_token_mae", "images[2,1,32,32]", "[B,3,32,32]");
+    r.segment = 3;
+    MISUSE_VOID(ssl_randsac_new(ctx, "", &r), "ssl_randsac_new", "grid of 8 x 8", "segments of 3 x 3");
+    r.segment = 2; r.groups = 3;
+    MISUSE_VOID(ssl_randsac_new(ctx, "", &r), "ssl_randsac_new", "groups of 3 x 3", "divide the grid");
+    blobs.segments = SSL_SEGMENTS_BLOB; blobs.groups = 9;
+    MISUSE_VOID(ssl_randsac_new(ctx, "", &blobs), "ssl_randsac_new", "8 blobs", "9 groups");
+    j.grid = 9;
+    MISUSE_VOID(ssl_jigsaw_new(ctx, "", &j), "ssl_jigsaw_new", "grid 9", "2 to 8");
+    few.grid = 2; few.permutations = 25;
+    MISUSE_VOID(ssl_jigsaw_new(ctx, "", &few), "ssl_jigsaw_new", "25 permutations", "4 tiles");
+    thick.crop = 10;
+    MISUSE_VOID(ssl_jigsaw_new(ctx, "", &thick), "ssl_jigsaw_new", "crop 10", "tiles of 0 pixels");
+    thick.crop = 3;
+    MISUSE_VOID(ssl_jigsaw_new(ctx, "", &thick), "ssl_vit_new", "image_size 7", "patch 4");
+    thick.crop = 2; thick.vit.depth = 1;
+    MISUSE(ssl_jigsaw_loss(ssl_jigsaw_new(ctx, "", &thick), f4(2, 3, 33, 33), NULL), "ssl_jigsaw", "images[2,3,33,33]", "[B,3,32,32]");
+    MISUSE(ssl_quarter_turns(f4(2, 3, 16, 8)), "ssl_quarter_turns", "images[2,3,16,8]", "square");
+    q.vit.depth = 1;
+    MISUSE(ssl_rotation_loss(ssl_rotation_new(ctx, "", &q), f4(2, 3, 16, 16), NULL), "ssl_vit_forward", "images[8,3,16,16]", "[B,3,32,32]");
+    p.mask_ratio = 0.99f;
+    MISUSE_VOID(ssl_mp3_new(ctx, "", &p), "ssl_mp3_new", "mask_ratio 0.99 of 64 patches", "at least 1");
+    p.mask_ratio = SSL_EXPLICIT_ZERO; p.hidden_only = 1;
+    MISUSE_VOID(ssl_mp3_new(ctx, "", &p), "ssl_mp3_new", "context of 64", "outside it");
+    memset(&p, 0xcc, sizeof p);
+    MISUSE_VOID(ssl_mp3_new(ctx, "", &p), "ssl_mp3_new", "not initialized", "SSL_ZERO");
+}
 
 static ssl_head wide_head(int dim) { return ssl_head_new(ctx, "head", dim, 3, NULL); }
 static void test_tune(void)
@@ -262,5 +305,6 @@ int main(int argc, char **argv)
     TEST(contrast);
     TEST(resnet);
     TEST(tune);
+    TEST(masked_and_puzzles);
     return check_done();
 }

@@ -72,6 +72,36 @@ static void *randsac_new(ssl_ctx *c) { return randsac_new_with(c, SSL_SEGMENTS_S
 static void *randsac_blob_new(ssl_ctx *c) { return randsac_new_with(c, SSL_SEGMENTS_BLOB, 2); }
 static ssl_tensor *randsac_loss(void *m, ssl_tensor *x) { return ssl_randsac_loss((const ssl_randsac *)m, x, NULL); }
 
+static ssl_vit_desc small_vit(void)
+{
+    ssl_vit_desc v = SSL_ZERO;
+    v.image_size = SIDE; v.dim = 32; v.depth = 2; v.heads = 2;
+    return v;
+}
+static void *jigsaw_new(ssl_ctx *c)
+{
+    ssl_jigsaw_desc d = SSL_ZERO;
+    d.image_size = SIDE; d.grid = 2; d.permutations = 8; d.vit = small_vit(); d.vit.patch = 2; d.mix = 1;
+    return ssl_jigsaw_new(c, "", &d);
+}
+static ssl_tensor *jigsaw_loss(void *m, ssl_tensor *x) { return ssl_jigsaw_loss((const ssl_jigsaw *)m, x, NULL); }
+static void *rotation_new(ssl_ctx *c)
+{
+    ssl_rotation_desc d = SSL_ZERO;
+    d.vit = small_vit();
+    return ssl_rotation_new(c, "", &d);
+}
+static ssl_tensor *rotation_loss(void *m, ssl_tensor *x) { return ssl_rotation_loss((const ssl_rotation *)m, x, NULL); }
+static void *mp3_new_with(ssl_ctx *c, int hidden_only)
+{
+    ssl_mp3_desc d = SSL_ZERO;
+    d.vit = small_vit(); d.mask_ratio = 0.5f; d.hidden_only = hidden_only;
+    return ssl_mp3_new(c, "", &d);
+}
+static void *mp3_new(ssl_ctx *c) { return mp3_new_with(c, 0); }
+static void *mp3_hidden_new(ssl_ctx *c) { return mp3_new_with(c, 1); }
+static ssl_tensor *mp3_loss(void *m, ssl_tensor *x) { return ssl_mp3_loss((const ssl_mp3 *)m, x, NULL); }
+
 static void *simclr_new(ssl_ctx *c)
 {
     ssl_simclr_desc d = SSL_ZERO;
@@ -147,6 +177,10 @@ static const objective objectives[] = { /* the loss after so many steps at this 
     { "mask_token_mae", mask_token_mae_new, mask_token_mae_loss, 200, 3e-3f, 0.4f },
     { "randsac", randsac_new, randsac_loss, 120, 3e-3f, 0.75f },
     { "randsac_blob", randsac_blob_new, randsac_loss, 120, 3e-3f, 0.75f },
+    { "jigsaw", jigsaw_new, jigsaw_loss, 250, 3e-3f, 0.4f },
+    { "rotation", rotation_new, rotation_loss, 100, 3e-3f, 0.2f },
+    { "mp3", mp3_new, mp3_loss, 300, 3e-3f, 0.4f },
+    { "mp3_hidden", mp3_hidden_new, mp3_loss, 300, 3e-3f, 0.4f },
     { "simclr", simclr_new, simclr_loss, 150, 3e-3f, 0.2f },
     { "cpc", cpc_new, cpc_loss, 200, 3e-3f, 0.6f },
     { "linear_head", linear_head_new, classifier_loss, 60, 3e-3f, 0.2f },
@@ -412,6 +446,94 @@ static void test_layer_decay(void)
     CHECK(ssl_close(c) == 0);
 }
 
+/* ---- puzzles: what is asked for is what was done ---- */
+static void test_permutations_lie_far_apart(void)
+{
+    int32_t p[64 * 9], q[24 * 4];
+    int i, j, k, least = 9;
+    CHECK(ssl_permutations(9, 64, p) == 7);
+    for (i = 0; i < 64; i++) {
+        int seen = 0, differ;
+        for (k = 0; k < 9; k++) seen |= 1 << p[i * 9 + k];
+        CHECK(seen == 511);
+        for (j = 0; j < i; j++) {
+            for (k = 0, differ = 0; k < 9; k++) differ += p[i * 9 + k] != p[j * 9 + k];
+            least = differ < least ? differ : least;
+        }
+    }
+    CHECK(least == 7);
+    CHECK(ssl_permutations(4, 24, q) == 2); /* all there are */
+    CHECK(ssl_permutations(2, 3, p) == 0);
+}
+/* Turning once more makes of turn r turn r + 1; four turns are none. */
+static void test_quarter_turns(void)
+{
+    static float once[4 * N], twice[4 * N];
+    ssl_ctx *c = open_context(1);
+    ssl_tensor *turned = ssl_quarter_turns(images_of(c));
+    int r;
+    CHECK(ssl_to_host(turned, once) && !memcmp(once, pixel, sizeof pixel) && once[N] == pixel[SIDE - 1] && once[N + SIDE] == pixel[SIDE - 2]);
+    CHECK(ssl_to_host(ssl_quarter_turns(ssl_slice(turned, 0, B, 2 * B)), twice));
+    for (r = 0; r < 4; r++) CHECK(!memcmp(twice + r * N, once + (r + 1) % 4 * N, sizeof pixel));
+    ssl_close(c);
+}
+/* Without positions MP3 knows a patch by what is in it: logits follow the patches when they change places. */
+static void test_mp3_follows_the_patches(void)
+{
+    enum { L = 16, W = 48 };
+    static float before[B * L * L], after[B * L * L];
+    int32_t ids[B * L], moved[B * L], order[L];
+    ssl_ctx *c = open_context(1);
+    const ssl_mp3 *m = (const ssl_mp3 *)mp3_new(c);
+    ssl_tensor *x = images_of(c);
+    ssl_mp3_trace t = SSL_ZERO, u = SSL_ZERO;
+    double worst = 0.0;
+    int b, i, j;
+    for (i = 0; i < L; i++) order[i] = (5 * i + 3) % L; /* patch order[i] goes to place i */
+    for (i = 0; i < B * L; i++) ids[i] = (7 * i + i / L) % L;
+    for (i = 0; i < B * L; i++) for (j = 0; j < L; j++) if (order[j] == ids[i]) moved[i] = j;
+    t.ids_shuffle = ssl_input_i32(c, ids, 2, B, L);
+    u.ids_shuffle = ssl_input_i32(c, moved, 2, B, L);
+    ssl_mp3_loss(m, x, &t);
+    x = ssl_index_select(ssl_patchify(x, 4, SSL_PATCH_ROW_COL_CHANNEL), ssl_input_i32(c, order, 1, L));
+    ssl_mp3_loss(m, ssl_unpatchify(x, 4, 3, SIDE, SIDE, SSL_PATCH_ROW_COL_CHANNEL), &u);
+    CHECK(ssl_to_host(t.logits, before) && ssl_to_host(u.logits, after));
+    for (b = 0; b < B; b++)
+        for (i = 0; i < L; i++)
+            for (j = 0; j < L; j++) worst = SSL__MAX(worst, fabs((double)after[(b * L + i) * L + j] - (double)before[(b * L + order[i]) * L + j]));
+    CHECK(worst < 1e-5);
+    ssl_close(c);
+}
+/* Without gaps and shuffling, tiles put together again are the image: the loss of the identity and of a shuffled image that
+   undoes it are the same. */
+static void test_jigsaw_tiles(void)
+{
+    ssl_ctx *c = open_context(1);
+    ssl_jigsaw_desc d = SSL_ZERO;
+    ssl_jigsaw_trace t = SSL_ZERO, u = SSL_ZERO;
+    const ssl_jigsaw *m;
+    float a[B * 8], b[B * 8];
+    int32_t one[B], none[B], index[4];
+    double worst = 0.0;
+    ssl_tensor *x = images_of(c);
+    int i, identity = -1;
+    d.image_size = SIDE; d.grid = 2; d.crop = -1; d.permutations = 24; d.vit = small_vit(); d.mix = 1;
+    m = ssl_jigsaw_new(c, "", &d);
+    for (i = 0; i < 24; i++) if (m->permutation[i * 4] == 0 && m->permutation[i * 4 + 1] == 1 && m->permutation[i * 4 + 2] == 2) identity = i;
+    for (i = 0; i < B; i++) { one[i] = 5; none[i] = identity; }
+    for (i = 0; i < 4; i++) index[i] = m->permutation[5 * 4 + i];
+    CHECK(identity >= 0 && identity != 5);
+    t.ids = ssl_input_i32(c, one, 1, B);
+    u.ids = ssl_input_i32(c, none, 1, B);
+    ssl_jigsaw_loss(m, x, &t);
+    x = ssl_index_select(ssl_patchify(x, SIDE / 2, SSL_PATCH_ROW_COL_CHANNEL), ssl_input_i32(c, index, 1, 4)); /* shuffled by hand */
+    ssl_jigsaw_loss(m, ssl_unpatchify(x, SIDE / 2, 3, SIDE, SIDE, SSL_PATCH_ROW_COL_CHANNEL), &u);
+    CHECK(ssl_to_host(ssl_slice(t.logits, 1, 0, 8), a) && ssl_to_host(ssl_slice(u.logits, 1, 0, 8), b));
+    for (i = 0; i < B * 8; i++) worst = SSL__MAX(worst, fabs((double)a[i] - (double)b[i]));
+    CHECK(worst < 1e-5);
+    ssl_close(c);
+}
+
 /* ---- one sentence for every bad setting, and nothing crashes after it ---- */
 static void expect_error(ssl_ctx *c, ssl_tensor *loss, const char *words, int line)
 {
@@ -481,6 +603,10 @@ int main(int argc, char **argv)
     TEST(apl_encoders_know_no_place);
     TEST(mix);
     TEST(layer_decay);
+    TEST(permutations_lie_far_apart);
+    TEST(quarter_turns);
+    TEST(mp3_follows_the_patches);
+    TEST(jigsaw_tiles);
     TEST(bad_settings);
     return check_done();
 }

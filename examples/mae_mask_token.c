@@ -1,0 +1,39 @@
+/* cc -O2 -fopenmp -I. examples/mae_mask_token.c -lm -pthread   An autoencoder whose encoder sees mask tokens in the hidden places. */
+#define SSL_IMPLEMENTATION
+#include "ssl.h"
+#include <stdio.h>
+
+int main(void)
+{
+    ssl_mask_token_mae_desc small = SSL_ZERO;
+    ssl_augment_desc view = SSL_ZERO;
+    ssl_loader_desc loading = SSL_ZERO;
+    ssl_ctx *ctx = ssl_open(NULL);
+    ssl_dataset *data = ssl_dataset_open(ctx, "synthetic:1024");
+    ssl_mask_token_mae *mae;
+    ssl_loader *loader;
+    ssl_batch b;
+
+    small.dim = 64;
+    small.depth = 3;
+    small.decoder_dim = 32;
+    small.decoder_depth = 1;
+    small.mask_tokens = 4; /* each hidden place takes one of four */
+    view.hflip = 0.5f;
+    view.no_normalize = 1; /* pixels in 0..1: the loss is in levels of 255, squared */
+    loading.batch = 64;
+    loading.epochs = 5;
+    loading.augment = &view;
+    mae = ssl_mask_token_mae_new(ctx, "", &small);
+    loader = ssl_loader_open(data, &loading);
+
+    while (ssl_ok(ctx) && ssl_loader_next(loader, &b)) {
+        ssl_mask_token_mae_trace t = SSL_ZERO;
+        ssl_tensor *loss = ssl_mask_token_mae_loss(mae, b.images, &t);
+        ssl_backward(loss);
+        if (b.step == 0) printf("epoch %d  loss %7.1f  PSNR of all patches %.2f dB\n", b.epoch, (double)ssl_item(loss), (double)ssl_psnr(t.pred, t.patches, 0));
+        ssl_adamw_step(ctx, 2e-3f);
+        ssl_step_end(ctx);
+    }
+    return ssl_close(ctx);
+}
