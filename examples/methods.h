@@ -162,7 +162,9 @@ static const field apl_fields[] = {
     F_AT(INTEGER, apl_desc, "grid", d.grid, "the image is cut into grid x grid patches"),
     F(INTEGER, apl_desc, patch, "another way to give grid: image_size / patch"),
     F_AT(INTEGER, apl_desc, "crop", d.crop, "pixels that a patch loses per axis; -1: none"),
-    { "encoder", CHOICE, offsetof(apl_desc, d.encoder), "default|flatten|linear", "flatten: the pixels are the token; linear: projected to dim" },
+    { "encoder", CHOICE, offsetof(apl_desc, d.encoder), "default|flatten|linear|cnn|resnet18", "of a patch; flatten: its pixels are the token; linear: projected to dim" },
+    F_AT(INTEGER, apl_desc, "cifar_stem", d.cifar_stem, "encoder resnet18: 1: stride 1 and no pooling at its start"),
+    F_AT(INTEGER, apl_desc, "project_patch_emb", d.project_patch_emb, "1: tokens are multiplied by a learned matrix before the blocks"),
     F_AT(INTEGER, apl_desc, "dim", d.dim, "width of the tokens (encoder linear)"),
     F_AT(INTEGER, apl_desc, "depth", d.depth, "blocks"),
     F_AT(INTEGER, apl_desc, "heads", d.heads, "attention heads; must divide the width of the tokens"),
@@ -175,6 +177,7 @@ static const field apl_fields[] = {
     F_AT(NUMBER, apl_desc, "patch_dropout", d.patch_dropout, "probability that a patch is dropped"),
     F_AT(NUMBER, apl_desc, "dropout", d.dropout, "in the blocks"),
     F_AT(NUMBER, apl_desc, "embed_dropout", d.embed_dropout, "on the tokens"),
+    F_AT(NUMBER, apl_desc, "encoder_dropout", d.encoder_dropout, "encoder cnn: probability that a channel is dropped"),
 };
 static int apl_resolve(const void *desc, void *out)
 {

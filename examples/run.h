@@ -10,7 +10,7 @@
 typedef struct run_desc {
     char method[WORD_SIZE], preset[WORD_SIZE], data[WORD_SIZE], split[WORD_SIZE], out[WORD_SIZE], augment[WORD_SIZE];
     float lr, min_lr, warmup;
-    int schedule; /* 0 cosine, 1 chained, 2 constant */
+    int schedule; /* 0 cosine, 1 chained, 2 constant, 3 step */
     int log_every, save_every, stop_after, psnr_images;
     float hold_out;
     int threads, device, precision;
@@ -26,7 +26,7 @@ static const field run_fields[] = {
     F(NUMBER, run_desc, lr, "highest learning rate"),
     F(NUMBER, run_desc, min_lr, "learning rate at the end (cosine)"),
     F(NUMBER, run_desc, warmup, "part of the epochs during which the rate rises"),
-    F_OF(run_desc, schedule, "cosine|chained|constant", "course of the learning rate; chained: that of APL"),
+    F_OF(run_desc, schedule, "cosine|chained|constant|step", "course of the learning rate; chained: that of APL; step: a tenth from 60% of the epochs on, a hundredth from 80%"),
     F(INTEGER, run_desc, log_every, "steps from one row of log.csv to the next"),
     F(INTEGER, run_desc, save_every, "epochs from one checkpoint to the next"),
     F(INTEGER, run_desc, stop_after, "steps after which to save and stop, to be resumed; 0: never"),
@@ -266,6 +266,7 @@ static float run_rate(const run *r) /* learning rate of the next step */
     const int epochs = r->s.loader.epochs;
     const float epoch = (float)((double)r->step / (double)r->steps);
     if (d->schedule == 2) return d->lr;
+    if (d->schedule == 3) return d->lr * (epoch < 0.6f * (float)epochs ? 1.0f : epoch < 0.8f * (float)epochs ? 0.1f : 0.01f);
     if (d->schedule == 1) return ssl_lr_apl_chained((int)epoch, epochs, (int)(d->warmup * (float)epochs), 0.5f, 0.1f, d->lr);
     return ssl_lr_warmup_cosine(epoch, d->warmup * (float)epochs, (float)epochs, d->lr, d->min_lr);
 }
