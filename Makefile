@@ -72,7 +72,7 @@ demo: $(B)/demo
 EMULATE  = test_ops conformance
 EMULATED = env SSL_DEVICE=cuda $(B)/emu
 test:
-	-@$(MAKE) -k --no-print-directory $(TESTS:%=$(B)/%) $(B)/conformance $(EMULATE:%=$(B)/emu/%)
+	-@$(MAKE) -k --no-print-directory $(TESTS:%=$(B)/%) $(B)/conformance $(B)/pretrain $(B)/evaluate $(EMULATE:%=$(B)/emu/%)
 	@STB_DIR='$(STB_DIR)' NVCC='$(NVCC)' sh tests/run.sh $(B)/log $(TESTS:%=$(B)/%) $(REPLAY:%='$(B)/conformance %') \
 	    $(if $(EMULATE),'$(EMULATED)/test_ops' $(REPLAY:%='$(EMULATED)/conformance %')) $(if $(MATRIX),'$(MATRIX)')
 

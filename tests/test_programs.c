@@ -1,0 +1,209 @@
+/* The programs as a user meets them: runs that resume bit for bit, settings read back, misuse and bad luck each answered in one
+   sentence and exit code 1.   ./build/test_programs [NAME]   pretrain and evaluate are looked for beside it. */
+#ifndef _GNU_SOURCE
+#  define _GNU_SOURCE /* mkdtemp */
+#endif
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "check.h"
+
+static char bin[256], dir[64], output[1 << 16];
+
+static char *read_all(const char *path, size_t *n) /* caller frees; NULL if it cannot be read */
+{
+    FILE *f = fopen(path, "rb");
+    char *p = NULL;
+    long size = -1;
+    if (f && !fseek(f, 0, SEEK_END)) size = ftell(f);
+    if (size >= 0) p = (char *)malloc((size_t)size + 1);
+    if (p) {
+        rewind(f);
+        *n = fread(p, 1, (size_t)size, f);
+        p[*n] = 0;
+    }
+    if (f) fclose(f);
+    return p;
+}
+/* Runs "PROGRAM ..." in the test's directory with the shell; both streams go to `output`. Returns the exit code, -1 for a crash. */
+static int run(const char *program, const char *format, ...)
+{
+    char line[2048], *text;
+    size_t n, used = (size_t)snprintf(line, sizeof line, "cd %s && { OMP_WAIT_POLICY=passive %s%s ", dir, *program ? bin : "", program);
+    int status;
+    va_list list;
+    va_start(list, format);
+    vsnprintf(line + used, sizeof line - used, format, list);
+    va_end(list);
+    strncat(line, "; } >output.txt 2>&1 </dev/null", sizeof line - strlen(line) - 1);
+    status = system(line);
+    snprintf(line, sizeof line, "%s/output.txt", dir);
+    *output = 0;
+    if ((text = read_all(line, &n)) != NULL) snprintf(output, sizeof output, "%s", text);
+    free(text);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+static int same_file(const char *a, const char *b)
+{
+    char path[2][128], *p, *q;
+    size_t n = 0, m = 0;
+    int same;
+    snprintf(path[0], sizeof path[0], "%s/%s", dir, a);
+    snprintf(path[1], sizeof path[1], "%s/%s", dir, b);
+    p = read_all(path[0], &n);
+    q = read_all(path[1], &m);
+    same = p && q && n == m && n > 1000 && !memcmp(p, q, n);
+    free(p);
+    free(q);
+    return same;
+}
+static int file_has(const char *name, const char *words)
+{
+    char path[128], *p;
+    size_t n;
+    int found;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    p = read_all(path, &n);
+    found = p && strstr(p, words);
+    free(p);
+    return found;
+}
+static int lines(const char *text, const char *words) /* lines that hold the words */
+{
+    int n = 0;
+    for (; (text = strstr(text, words)) != NULL; text++) n++;
+    return n;
+}
+/* The line is refused: exit code 1, one sentence with these words. */
+static void refused(const char *program, const char *arguments, const char *words)
+{
+    const int code = run(program, "%s", arguments), ok = code == 1 && strstr(output, words) && lines(output, "error:") == 1;
+    check(ok, arguments, __FILE__, __LINE__);
+    if (!ok) printf("     exit code %d, wanted: %s\n     said: %s\n", code, words, output);
+}
+
+#define SMALL "--data synthetic:64 --batch 16 --epochs 2 --dim 24 --heads 2 --depth 1 --threads 2 "
+
+/* Eight steps at once, or five and three: the same checkpoint to the last byte, and no row of the log twice. */
+static void resumes(const char *method)
+{
+    CHECK(run("pretrain", "--method %s " SMALL "--seed 3 --log-every 1 --out whole_%s", method, method) == 0);
+    CHECK(run("pretrain", "--method %s " SMALL "--seed 3 --log-every 1 --out part_%s --stop-after 5", method, method) == 0 && strstr(output, "--resume"));
+    CHECK(run("pretrain", "--resume --out part_%s --stop-after 0", method) == 0);
+    CHECK(run("", "cmp -s whole_%s/checkpoint.safetensors part_%s/checkpoint.safetensors || "
+                  "{ sed -e 's/whole_/part_/g' whole_%s/config.json | grep -v stop_after >a; grep -v stop_after part_%s/config.json >b; cmp a b; }",
+              method, method, method, method) == 0);
+    CHECK(run("", "test $(cut -d, -f1 part_%s/log.csv | sort -u | wc -l) = 9 && test $(wc -l <part_%s/log.csv) = 9", method, method) == 0);
+}
+static void test_resume(void)
+{
+    resumes("apl");
+    resumes("mae");
+    resumes("simclr");
+}
+static void test_same_bits(void)
+{
+    char a[64], b[64];
+    CHECK(run("pretrain", "--method mae " SMALL "--out twice") == 0);
+    snprintf(a, sizeof a, "once.safetensors");
+    snprintf(b, sizeof b, "twice/checkpoint.safetensors");
+    CHECK(run("", "mv %s %s", b, a) == 0);
+    CHECK(run("pretrain", "--method mae " SMALL "--out twice") == 0 && same_file(a, b));
+}
+static void test_settings(void)
+{
+    CHECK(run("pretrain", "--method mae " SMALL "--stop-after 1 --set optim.beta2=0.9 --set mask_ratio=0.5 --lr=0.002 --out settings") == 0);
+    CHECK(file_has("settings/config.json", "\"mask_ratio\": 0.5") && file_has("settings/config.json", "\"lr\": 0.002"));
+    CHECK(file_has("settings/config.json", "\"optim.beta2\": 0.9") && file_has("settings/config.json", "\"method\": \"mae\""));
+    CHECK(file_has("settings/log.csv", "step,epoch,lr,loss"));
+    CHECK(run("pretrain", "--help") == 0 && strstr(output, "--mask-ratio") && strstr(output, "--optim.beta2") && strstr(output, "0.95"));
+    CHECK(run("evaluate", "--help") == 0 && strstr(output, "--protocol"));
+}
+static void test_evaluate(void)
+{
+    const char *const file = "--checkpoint eval/checkpoint.safetensors --data synthetic:200 --test synthetic:50";
+    CHECK(run("pretrain", "--method simclr " SMALL "--out eval") == 0);
+    CHECK(run("evaluate", "%s --json", file) == 0 && strstr(output, "\"protocol\": \"knn\"") && strstr(output, "\"test_images\": 50"));
+    CHECK(run("evaluate", "%s --protocol linear", file) == 0 && strstr(output, "linear probe") && strstr(output, "nll"));
+    CHECK(run("evaluate", "%s --features untrained", file) == 0 && strstr(output, "untrained"));
+    CHECK(run("evaluate", "%s --features pixels", file) == 0 && strstr(output, "pixels"));
+    refused("evaluate", "--checkpoint eval/checkpoint.safetensors --data synthetic:30 --k 31", "31");
+    refused("evaluate", "", "--checkpoint FILE is missing");
+    refused("evaluate", "--checkpoint nowhere.safetensors", "nowhere.safetensors");
+    CHECK(run("", "head -c 5000 eval/checkpoint.safetensors >eval/short.safetensors") == 0);
+    refused("evaluate", "--checkpoint eval/short.safetensors", "short.safetensors");
+    CHECK(run("", "echo '{}' >eval/other.safetensors") == 0);
+    refused("evaluate", "--checkpoint eval/other.safetensors", "other.safetensors");
+}
+static void test_misuse(void)
+{
+    refused("pretrain", "--epoch 3", "did you mean \"epochs\"?");
+    refused("pretrain", "--method ma", "did you mean \"mae\"?");
+    refused("pretrain", "--epochs many", "epochs must be a whole number");
+    refused("pretrain", "--lr", "needs a value");
+    refused("pretrain", "epochs 3", "is not an option");
+    refused("pretrain", "--set epochs", "--set needs key=value");
+    refused("pretrain", "--schedule rising", "cosine|chained|constant");
+    refused("pretrain", "--augment sunny", "there is no augmentation recipe \"sunny\"");
+    refused("pretrain", "--data imagenet:x --out m", "imagenet");
+    refused("pretrain", "--data folder:/nowhere --out m", "/nowhere");
+    refused("pretrain", "--data synthetic:0 --out m", "synthetic");
+    refused("pretrain", "--method mae --dim 30 --heads 4 --out m", "30");
+    refused("pretrain", "--method mae --patch 5 --out m", "5");
+    refused("pretrain", "--method mae --mask-ratio 0.999 --out m", "0.999");
+    refused("pretrain", "--method apl --grid 40 --out m", "40");
+    refused("pretrain", "--batch 100 --data synthetic:64 --out m", "batch");
+    refused("pretrain", "--resume --out nowhere", "nowhere/checkpoint.safetensors");
+    refused("pretrain", "--out /proc/none", "/proc/none");
+    CHECK(run("", "mkdir -p empty/a truncated && head -c 10000 /dev/zero >truncated/data_batch_1.bin") == 0);
+    refused("pretrain", "--data folder:empty --out m", "empty");
+    refused("pretrain", "--data cifar10:truncated --out m", "truncated");
+}
+/* A loss that is no number stops the run and names the op; the checkpoint of before stays as it was. */
+static void test_nan(void)
+{
+    CHECK(run("pretrain", "--method mae " SMALL "--stop-after 4 --save-every 1 --out nan") == 0);
+    CHECK(run("", "cp nan/checkpoint.safetensors before") == 0);
+    refused("pretrain", "--resume --out nan --lr 1e30 --clip-norm 0 --epochs 40 --stop-after 0 --save-every 100", "the first op that made one is");
+    CHECK(same_file("before", "nan/checkpoint.safetensors"));
+    CHECK(run("evaluate", "--checkpoint nan/checkpoint.safetensors --data synthetic:200 --test synthetic:50") == 0);
+}
+/* A full disk: the shell's limit on file sizes answers as one does, with a failing write. */
+static void test_full_disk(void)
+{
+    CHECK(run("pretrain", "--method mae " SMALL "--stop-after 4 --out full") == 0);
+    CHECK(run("", "cp full/checkpoint.safetensors before") == 0);
+    CHECK(run("", "sh -c \"trap '' XFSZ; ulimit -f 16; %spretrain --resume --out full --stop-after 0\"", bin) == 1 && strstr(output, "cannot write full/") && strstr(output, "File too large"));
+    CHECK(same_file("before", "full/checkpoint.safetensors"));
+    CHECK(run("", "ls full | grep -c '\\.tmp' | grep -qx 0") == 0);
+}
+/* Asked to end, a run finishes its step, saves and says how to go on. */
+static void test_interrupt(void)
+{
+    CHECK(run("", "%spretrain --method mae --data synthetic:2000 --epochs 500 --dim 24 --heads 2 --depth 1 --threads 1 --out stopped & p=$!; "
+                  "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.3; [ -s stopped/log.csv ] && break; done; kill -TERM $p; wait $p", bin) == 0);
+    CHECK(strstr(output, "--resume --out stopped") != NULL);
+    CHECK(run("pretrain", "--resume --out stopped --stop-after 1") == 0);
+}
+
+int main(int argc, char **argv)
+{
+    const char *slash = strrchr(argv[0], '/');
+    char here[200];
+    if (argc > 1) check_filter = argv[1];
+    if (!getcwd(here, sizeof here)) return 1;
+    snprintf(bin, sizeof bin, "%s%s%.*s", *argv[0] == '/' ? "" : here, *argv[0] == '/' ? "" : "/", slash ? (int)(slash - argv[0] + 1) : 0, argv[0]);
+    snprintf(dir, sizeof dir, "/tmp/test_programs.XXXXXX");
+    if (!mkdtemp(dir)) { perror(dir); return 1; }
+    TEST(resume);
+    TEST(same_bits);
+    TEST(settings);
+    TEST(evaluate);
+    TEST(misuse);
+    TEST(nan);
+    TEST(full_disk);
+    TEST(interrupt);
+    run("", "rm -rf %s", dir);
+    return check_done();
+}
