@@ -30,7 +30,7 @@ static char *read_all(const char *path, size_t *n) /* caller frees; NULL if it c
 static int run(const char *program, const char *format, ...)
 {
     char line[2048], *text;
-    size_t n, used = (size_t)snprintf(line, sizeof line, "cd %s && { OMP_WAIT_POLICY=passive %s%s ", dir, *program ? bin : "", program);
+    size_t n, used = (size_t)snprintf(line, sizeof line, "cd %s && { %s%s ", dir, *program ? bin : "", program);
     int status;
     va_list list;
     va_start(list, format);
@@ -88,13 +88,13 @@ static void refused(const char *program, const char *arguments, const char *word
 /* Eight steps at once, or five and three: the same checkpoint to the last byte, and no row of the log twice. */
 static void resumes(const char *method)
 {
-    CHECK(run("pretrain", "--method %s " SMALL "--seed 3 --log-every 1 --out whole_%s", method, method) == 0);
-    CHECK(run("pretrain", "--method %s " SMALL "--seed 3 --log-every 1 --out part_%s --stop-after 5", method, method) == 0 && strstr(output, "--resume"));
-    CHECK(run("pretrain", "--resume --out part_%s --stop-after 0", method) == 0);
-    CHECK(run("", "cmp -s whole_%s/checkpoint.safetensors part_%s/checkpoint.safetensors || "
-                  "{ sed -e 's/whole_/part_/g' whole_%s/config.json | grep -v stop_after >a; grep -v stop_after part_%s/config.json >b; cmp a b; }",
-              method, method, method, method) == 0);
-    CHECK(run("", "test $(cut -d, -f1 part_%s/log.csv | sort -u | wc -l) = 9 && test $(wc -l <part_%s/log.csv) = 9", method, method) == 0);
+    CHECK(run("pretrain", "--method %s " SMALL "--seed 3 --log-every 1 --out %s", method, method) == 0 && run("", "mv %s whole", method) == 0);
+    CHECK(run("pretrain", "--method %s " SMALL "--seed 3 --log-every 1 --out %s --stop-after 5", method, method) == 0 && strstr(output, "--resume"));
+    CHECK(run("", "! cmp -s whole/checkpoint.safetensors %s/checkpoint.safetensors", method) == 0);
+    CHECK(run("pretrain", "--resume --out %s --stop-after 0", method) == 0);
+    CHECK(run("", "cmp whole/checkpoint.safetensors %s/checkpoint.safetensors && cmp whole/config.json %s/config.json", method, method) == 0);
+    CHECK(run("", "cut -d, -f1-4 whole/log.csv >a && cut -d, -f1-4 %s/log.csv | cmp - a && test $(wc -l <a) = 9", method) == 0);
+    run("", "rm -r whole");
 }
 static void test_resume(void)
 {
@@ -125,7 +125,7 @@ static void test_evaluate(void)
     const char *const file = "--checkpoint eval/checkpoint.safetensors --data synthetic:200 --test synthetic:50";
     CHECK(run("pretrain", "--method simclr " SMALL "--out eval") == 0);
     CHECK(run("evaluate", "%s --json", file) == 0 && strstr(output, "\"protocol\": \"knn\"") && strstr(output, "\"test_images\": 50"));
-    CHECK(run("evaluate", "%s --protocol linear", file) == 0 && strstr(output, "linear probe") && strstr(output, "nll"));
+    CHECK(run("evaluate", "%s --protocol linear", file) == 0 && strstr(output, "linear on") && strstr(output, "nll"));
     CHECK(run("evaluate", "%s --features untrained", file) == 0 && strstr(output, "untrained"));
     CHECK(run("evaluate", "%s --features pixels", file) == 0 && strstr(output, "pixels"));
     refused("evaluate", "--checkpoint eval/checkpoint.safetensors --data synthetic:30 --k 31", "31");
@@ -196,6 +196,7 @@ int main(int argc, char **argv)
     snprintf(bin, sizeof bin, "%s%s%.*s", *argv[0] == '/' ? "" : here, *argv[0] == '/' ? "" : "/", slash ? (int)(slash - argv[0] + 1) : 0, argv[0]);
     snprintf(dir, sizeof dir, "/tmp/test_programs.XXXXXX");
     if (!mkdtemp(dir)) { perror(dir); return 1; }
+    setenv("OMP_WAIT_POLICY", "passive", 0); /* tiny steps on a busy machine */
     TEST(resume);
     TEST(same_bits);
     TEST(settings);
