@@ -266,6 +266,8 @@ typedef struct preset { const char *name, *method, *settings, *doc; } preset;
 static const preset presets[] = {
     { "apl-stl10", "apl", "data=stl10:data/stl10 split=unlabeled image_size=96 grid=7 crop=1 patch_dropout=0.1 depth=4 heads=16 hidden_mult=3 dropout=0.15 "
       "lr=0.00115 batch=1024 epochs=300", "the published setting of APL-7,1: STL-10's unlabeled images" },
+    { "mae-mask-token-tiny-imagenet", "mae-mask-token", "data=tiny-imagenet:data/tiny-imagenet-200 image_size=64 patch=8 dim=512 depth=12 heads=16 decoder_dim=256 "
+      "decoder_depth=4 decoder_heads=16 mask_ratio=0.75", "the sizes of Self-Supervised-ViT on Tiny-ImageNet" },
     { "randsac-cifar10", "randsac", "data=cifar10:data/cifar10 augment=mae patch=2 segment=4 dim=192 depth=6 heads=3 decoder_depth=4 batch=256 lr=1.5e-3 beta2=0.95 "
       "warmup=0.025 epochs=1600", "RandSAC on CIFAR-10: 16 squares of 4 x 4 patches, encoder 6, decoder 4" },
     DENSE_PRESETS

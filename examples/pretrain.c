@@ -11,8 +11,9 @@ static int help(void)
     int i;
     printf("usage: pretrain [--method NAME | --preset NAME] [--data SPEC] [--out DIR] [--resume] [--KEY VALUE | --set KEY=VALUE]...\n\n"
            "DIR gets log.csv, config.json, checkpoint.safetensors and pictures. Ctrl-C saves and stops. --resume goes on from\n"
-           "DIR/checkpoint.safetensors with its settings, bit for bit as if it had never stopped. The part of a name before the point\n"
-           "may be left out: --beta2 is --optim.beta2, but --crop with method apl is apl's.\n\n"
+           "DIR/checkpoint.safetensors with its settings, bit for bit as if it had never stopped. Methods that paint what is hidden (mae,\n"
+           "mae-mask-token) log their PSNR each epoch and keep the network of the best one as DIR/best.safetensors. The part of a name\n"
+           "before the point may be left out: --beta2 is --optim.beta2, but --crop with method apl is apl's.\n\n"
            "Settings of all methods (defaults: those of %s)\n", methods[0].name);
     for (i = 0; i < N_METHODS; i++) {
         if (!settings_init(&s, methods[i].name, NULL)) return 1;
@@ -24,7 +25,7 @@ static int help(void)
         table_print(&t);
     }
     printf("\nPresets\n");
-    for (i = 0; i < N_PRESETS; i++) printf("  --preset %-18s %s (%s)\n    %s\n", presets[i].name, presets[i].doc, presets[i].method, presets[i].settings);
+    for (i = 0; i < N_PRESETS; i++) printf("  --preset %-30s %s (%s)\n    %s\n", presets[i].name, presets[i].doc, presets[i].method, presets[i].settings);
     return 0;
 }
 

@@ -19,7 +19,7 @@ int main(void)
     small.depth = 3;
     small.decoder_depth = 1;
     loading.batch = 64;
-    loading.epochs = 4;
+    loading.epochs = 3;
     net = ssl_randsac_new(ctx, "", &small);
     loader = ssl_loader_open(data, &loading);
 
