@@ -1502,6 +1502,17 @@ typedef struct ssl_head { ssl_head_desc d; ssl_linear_layer fc1, fc2; ssl_batch_
 SSL_API ssl_head ssl_head_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int dim, int classes, const ssl_head_desc *desc);
 SSL_API ssl_tensor *ssl_head_forward_at(const char *at, const ssl_head *head, ssl_tensor *x);
 
+/* A head that learns beside a network, from the values of its features (online evaluator of Lightning Bolts). It lives in a context
+   of its own, e->ctx: the network's gradients, random numbers and optimizer are what they are without it. ssl_online_eval_step: the part
+   of the batch that the head has right; lr > 0 also takes an Adam step on it. x [B,D] of the network's context, label [B] on the host,
+   -1 for none. ssl_save and ssl_load of e->ctx keep it; ssl_online_eval_close frees it. */
+typedef struct ssl_online_eval { ssl_ctx *ctx; ssl_head head; int dim, classes; } ssl_online_eval;
+#define ssl_online_eval_new(...)  ssl_online_eval_new_at(SSL_HERE, __VA_ARGS__) /* ssl_online_eval_new(ctx, D, K, desc of the head or NULL) */
+#define ssl_online_eval_step(...) ssl_online_eval_step_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_online_eval ssl_online_eval_new_at(const char *at, ssl_ctx *ctx, int dim, int classes, const ssl_head_desc *desc);
+SSL_API double ssl_online_eval_step_at(const char *at, ssl_online_eval *e, ssl_tensor *x, const int32_t *label, float lr);
+SSL_API void ssl_online_eval_close(ssl_online_eval *e);
+
 /* Labels that are distributions. ssl_soft_cross_entropy: mean over the rows of -sum_c q_c log_softmax(logits)_c, both [N,K]. */
 #define ssl_one_hot(...)            ssl_one_hot_at(SSL_HERE, __VA_ARGS__) /* labels I32 [N], 0..K-1 -> F32 [N,K] */
 #define ssl_soft_cross_entropy(...) ssl_soft_cross_entropy_at(SSL_HERE, __VA_ARGS__)
@@ -12435,6 +12446,63 @@ SSL_API ssl_tensor *ssl_head_forward_at(const char *at, const ssl_head *h, ssl_t
     if (h->d.kind == SSL_HEAD_MLP_PLAIN) x = ssl_dropout_at(at, ssl_linear_fused_at(at, x, h->fc1.weight, h->fc1.bias, SSL_ACT_RELU, NULL), h->d.dropout);
     return ssl__lin(at, x, &h->fc2);
 }
+
+SSL_API ssl_online_eval ssl_online_eval_new_at(const char *at, ssl_ctx *c, int dim, int classes, const ssl_head_desc *desc)
+{
+    ssl_online_eval e;
+    ssl_desc d = SSL_ZERO;
+    memset(&e, 0, sizeof e);
+    if (c->status) return e;
+    if (classes < 2) { ssl__fail(c, SSL_E_ARG, at, "ssl_online_eval_new: %d classes: a head needs labelled images of at least 2", classes); return e; }
+    d.threads = c->n_threads;
+    d.seed = c->seed;
+    d.on_error = c->on_error;
+    d.on_error_user = c->on_error_user;
+    e.ctx = ssl_open_at(at, &d);
+    e.dim = dim;
+    e.classes = classes;
+    e.head = ssl_head_new_at(at, e.ctx, "head", dim, classes, desc);
+    if (e.ctx->status) c->status = e.ctx->status; /* told already */
+    return e;
+}
+SSL_API double ssl_online_eval_step_at(const char *at, ssl_online_eval *e, ssl_tensor *x, const int32_t *label, float lr)
+{
+    ssl_ctx *c = x->ctx;
+    const int n = c->status ? 0 : x->dim[0];
+    ssl_optim_desc adam = SSL_ZERO;
+    ssl_tensor *z;
+    float *host;
+    int32_t *target;
+    char s[96];
+    int i, k, counted = 0, right = 0;
+    if (c->status) return 0.0;
+    if (!e->ctx || x->ndim != 2 || x->dim[1] != e->dim) { ssl__fail(c, SSL_E_SHAPE, at, "ssl_online_eval_step: features%s: [B,%d] is needed", ssl__shape(x, s), e->dim); return 0.0; }
+    host = (float *)ssl__alloc(c, at, sizeof(float) * (size_t)n * (size_t)SSL__MAX(e->dim, e->classes));
+    target = (int32_t *)ssl__alloc(c, at, sizeof *target * (size_t)n);
+    for (i = 0; target && i < n; i++) counted += (target[i] = label[i] >= 0 && label[i] < e->classes ? label[i] : -100) >= 0;
+    if (host && target && counted && ssl_to_host(x, host)) {
+        ssl_train(e->ctx, lr > 0.0f && n > 1);
+        z = ssl_head_forward_at(at, &e->head, ssl_input_at(at, e->ctx, host, 2, n, e->dim));
+        if (ssl_to_host(z, host))
+            for (i = 0; i < n; i++) {
+                const float *row = host + (size_t)i * (size_t)e->classes;
+                int best = 0;
+                for (k = 1; k < e->classes; k++) if (row[k] > row[best]) best = k;
+                right += target[i] == best;
+            }
+        adam.kind = SSL_OPTIM_ADAM;
+        if (lr > 0.0f) {
+            ssl_backward_at(at, ssl_cross_entropy_at(at, z, ssl_input_i32_at(at, e->ctx, target, 1, n), 0.0f));
+            ssl_optim_step_at(at, e->ctx, &adam, lr);
+        }
+        ssl_step_end(e->ctx);
+    }
+    ssl__release(host);
+    ssl__release(target);
+    if (e->ctx->status) c->status = e->ctx->status;
+    return counted ? (double)right / counted : 0.0;
+}
+SSL_API void ssl_online_eval_close(ssl_online_eval *e) { if (e->ctx) ssl_close(e->ctx); e->ctx = NULL; }
 
 SSL_API ssl_tensor *ssl_one_hot_at(const char *at, ssl_tensor *labels, int classes) /* rows of the identity */
 {

@@ -11,7 +11,7 @@ typedef struct run_desc {
     char method[WORD_SIZE], preset[WORD_SIZE], data[WORD_SIZE], split[WORD_SIZE], out[WORD_SIZE], augment[WORD_SIZE];
     float lr, min_lr, warmup;
     int schedule; /* 0 cosine, 1 chained, 2 constant, 3 step */
-    int log_every, save_every, stop_after, psnr_images;
+    int log_every, save_every, stop_after, psnr_images, online_eval;
     float hold_out;
     int threads, device, precision;
     uint64_t seed;
@@ -30,6 +30,7 @@ static const field run_fields[] = {
     F(INTEGER, run_desc, log_every, "steps from one row of log.csv to the next"),
     F(INTEGER, run_desc, save_every, "epochs from one checkpoint to the next"),
     F(INTEGER, run_desc, stop_after, "steps after which to save and stop, to be resumed; 0: never"),
+    F(INTEGER, run_desc, online_eval, "1: a linear classifier learns beside from the features and labels, its accuracy is logged; more: an MLP so wide; 0: none"),
     F(INTEGER, run_desc, psnr_images, "mae, mae-mask-token: images of training and of validation whose PSNR is logged each epoch; 0: all"),
     F(NUMBER, run_desc, hold_out, "the same: part of the images kept for validation if the data have no test or val split"),
     F(INTEGER, run_desc, threads, "threads; 0: all cores"),
@@ -193,7 +194,10 @@ typedef struct run {
     ssl_dataset *data;
     void *model;
     int64_t step, steps, total; /* done, of an epoch, of the run */
-    ssl_dataset *validation, held; /* methods that paint: a split of its own, or `held`, the images kept out of training */
+    ssl_dataset *validation, held; /* methods that paint, or with online_eval: a split of its own, or `held`, the images kept out of training */
+    ssl_online_eval online;        /* a classifier of its own context, with online_eval */
+    double online_acc[2];          /* its accuracy: sum over the steps since the last row of the log; on validation after the last epoch */
+    int online_steps;
     double psnr[2], best;          /* of training and validation at the end of the last epoch; the best of validation */
 } run;
 static const char *run_path(const run *r, const char *name, char buf[2 * WORD_SIZE])
@@ -258,6 +262,48 @@ static void run_save(run *r, const char *name)
     char path[2 * WORD_SIZE];
     ssl_note_put(r->ctx, "step", "%lld", (long long)r->step);
     ssl_save(r->ctx, run_path(r, name, path));
+    if (r->online.ctx && !strcmp(name, "checkpoint.safetensors")) ssl_save(r->online.ctx, run_path(r, "online_eval.safetensors", path));
+}
+/* "x.net.layer1.0.conv1.weight" begins with "x.net." and goes on with a module of a torchvision ResNet or a timm ViT */
+static int is_backbone(const char *name, const char *prefix)
+{
+    static const char *const modules[] = { "conv1.", "bn1.", "layer1.", "layer2.", "layer3.", "layer4.", "cls_token", "pos_embed", "patch_embed.", "blocks.", "norm." };
+    const size_t n = strlen(prefix);
+    int i, found = 0;
+    for (i = 0; i < 11 && !strncmp(name, prefix, n); i++) found |= !strncmp(name + n, modules[i], strlen(modules[i]));
+    return found;
+}
+/* DIR/backbone.safetensors: the first ResNet or ViT (of a momentum pair the one that learns) with torchvision's or timm's names. */
+static void run_save_backbone(run *r)
+{
+    static const char *const first[2] = { "conv1.weight", "patch_embed.proj.weight" };
+    const int n = ssl_param_count(r->ctx);
+    ssl_file_tensor *file = (ssl_file_tensor *)calloc((size_t)n, sizeof *file);
+    const char *name;
+    char prefix[WORD_SIZE] = "", path[2 * WORD_SIZE];
+    int i, k, used = 0, found = 0;
+    for (i = 0; file && i < n && !found; i++)
+        for (k = 0, ssl_param_at_index(r->ctx, i, &name); k < 2 && !found; k++) {
+            const size_t length = strlen(name), tail = strlen(first[k]);
+            if (length < tail || strcmp(name + length - tail, first[k]) || (length > tail && name[length - tail - 1] != '.')) continue;
+            snprintf(prefix, sizeof prefix, "%.*s", (int)(length - tail), name);
+            snprintf(path, sizeof path, "%s%s", prefix, k ? "blocks.0.norm1.weight" : "layer4.0.conv1.weight");
+            found = ssl_param_find(r->ctx, path) != NULL; /* not a block's conv1 */
+        }
+    for (i = 0; found && i < n; i++) {
+        const ssl_tensor *t = ssl_param_at_index(r->ctx, i, &name);
+        float *x;
+        if (!is_backbone(name, prefix) || !(x = (float *)malloc(sizeof(float) * (size_t)ssl_numel(t)))) continue;
+        ssl_to_host(t, x);
+        file[used].name = name + strlen(prefix);
+        file[used].dtype = "F32";
+        file[used].ndim = t->ndim;
+        for (k = 0; k < t->ndim; k++) file[used].dim[k] = t->dim[k];
+        file[used++].data = x;
+    }
+    if (used && ssl_ok(r->ctx)) ssl_safetensors_write(r->ctx, run_path(r, "backbone.safetensors", path), used, file, 0, NULL);
+    for (i = 0; i < used; i++) free((void *)(uintptr_t)file[i].data);
+    free(file);
 }
 
 static float run_rate(const run *r) /* learning rate of the next step */
@@ -377,20 +423,70 @@ static void run_validate(run *r)
     if (better) run_save(r, "best.safetensors");
 }
 
+/* ---- a classifier that learns beside ---- */
+static ssl_tensor *run_online_features(run *r, ssl_tensor *images) /* in evaluation mode, without gradient */
+{
+    ssl_tensor *x;
+    ssl_train(r->ctx, 0);
+    ssl_no_grad(r->ctx, 1);
+    x = r->s.method->features(r->model, images);
+    ssl_no_grad(r->ctx, 0);
+    ssl_train(r->ctx, 1);
+    return x;
+}
+static void run_online_step(run *r, const ssl_batch *b) /* the first step makes it, or loads it where a run goes on */
+{
+    ssl_tensor *x = run_online_features(r, b->images);
+    ssl_head_desc d = SSL_ZERO;
+    const char *before;
+    char path[2 * WORD_SIZE];
+    d.kind = r->s.run.online_eval > 1 ? SSL_HEAD_MLP : SSL_HEAD_LINEAR;
+    d.hidden = r->s.run.online_eval;
+    d.dropout = 0.2f;
+    if (!r->online.ctx) {
+        r->online = ssl_online_eval_new(r->ctx, ssl_ok(r->ctx) ? x->dim[1] : 1, r->data->n_classes, &d);
+        if (r->step > 0 && ssl_ok(r->ctx)) ssl_load(r->online.ctx, run_path(r, "online_eval.safetensors", path), NULL);
+        before = r->online.ctx ? ssl_note_find(r->online.ctx, "val") : NULL;
+        if (before) r->online_acc[1] = strtod(before, NULL);
+    }
+    r->online_acc[0] += ssl_online_eval_step(&r->online, x, b->label, 1e-3f);
+    r->online_steps++;
+}
+static void run_online_validate(run *r) /* at the end of an epoch */
+{
+    const ssl_augment_desc a = run_eval_augment(r);
+    ssl_loader_desc d = SSL_ZERO;
+    ssl_loader *loader;
+    ssl_batch b;
+    double right = 0.0;
+    if (!ssl_ok(r->ctx)) return;
+    d.batch = r->validation->n < 100 ? r->validation->n : 100;
+    d.no_shuffle = d.keep_last = 1;
+    d.augment = &a;
+    loader = ssl_loader_open(r->validation, &d);
+    while (ssl_ok(r->ctx) && ssl_loader_next(loader, &b)) {
+        right += b.n * ssl_online_eval_step(&r->online, run_online_features(r, b.images), b.label, 0.0f);
+        ssl_step_end(r->ctx);
+    }
+    ssl_loader_close(loader);
+    r->online_acc[1] = right / (r->validation->n > 0 ? r->validation->n : 1);
+    if (r->online.ctx) ssl_note_put(r->online.ctx, "val", "%.17g", r->online_acc[1]);
+}
+
 typedef struct run_log { ssl_csv *csv; double loss, begun; int n, images; } run_log; /* means since the last row */
 static void run_log_open(run *r, run_log *log)
 {
     char columns[WORD_SIZE], path[2 * WORD_SIZE];
     memset(log, 0, sizeof *log);
-    snprintf(columns, sizeof columns, "step,epoch,lr,loss,images_per_second%s%s%s", *r->s.method->metrics ? "," : "", r->s.method->metrics,
-             r->s.method->paint ? ",psnr_train,psnr_val" : ""); /* of the last whole epoch; 0 before the first */
+    snprintf(columns, sizeof columns, "step,epoch,lr,loss,images_per_second%s%s%s%s", *r->s.method->metrics ? "," : "", r->s.method->metrics,
+             r->s.method->paint ? ",psnr_train,psnr_val" : "", r->s.run.online_eval ? ",online_train,online_val" : ""); /* of the last whole epoch; 0 before the first */
     log->csv = ssl_csv_open(r->ctx, run_path(r, "log.csv", path), columns, r->step > 0 ? r->step : -1);
     log->begun = ssl_seconds();
 }
-static void run_log_row(const run *r, run_log *log, float rate, const double *metrics)
+static void run_log_row(run *r, run_log *log, float rate, const double *metrics)
 {
     const char *p = r->s.method->metrics;
-    double row[5 + METRICS + 2];
+    double row[5 + METRICS + 4];
     int i, n = 5;
     row[0] = (double)r->step;
     row[1] = (double)r->step / (double)r->steps;
@@ -400,6 +496,9 @@ static void run_log_row(const run *r, run_log *log, float rate, const double *me
     if (*p) for (n = 6; *p; p++) n += *p == ',';
     for (i = 5; i < n; i++) row[i] = metrics[i - 5];
     if (r->s.method->paint) { row[n++] = r->psnr[0]; row[n++] = r->psnr[1]; }
+    if (r->s.run.online_eval) { row[n++] = r->online_acc[0] / (r->online_steps ? r->online_steps : 1); row[n++] = r->online_acc[1]; }
+    r->online_acc[0] = 0.0;
+    r->online_steps = 0;
     ssl_csv_row(log->csv, n, row);
     log->loss = 0.0;
     log->n = log->images = 0;
@@ -413,6 +512,7 @@ static float run_step(run *r, const ssl_batch *b, double *metrics)
     float value;
     ssl_backward(loss);
     value = ssl_item(loss);
+    if (r->s.run.online_eval) run_online_step(r, b);
     ssl_optim_step(r->ctx, &r->s.optim, run_rate(r));
     if (r->s.method->update) r->s.method->update(r->model, (float)r->step / (float)r->total);
     ssl_step_end(r->ctx);
@@ -424,7 +524,7 @@ static void run_loop(run *r, ssl_loader *loader, ssl_progress *progress, run_log
     ssl_batch b;
     while (ssl_ok(r->ctx) && !interrupted && ssl_loader_next(loader, &b)) {
         const int epoch_ends = (r->step + 1) % r->steps == 0, images = b.n;
-        const int row = (r->step + 1) % r->s.run.log_every == 0 || r->step + 1 == r->total || (epoch_ends && r->s.method->paint);
+        const int row = (r->step + 1) % r->s.run.log_every == 0 || r->step + 1 == r->total || (epoch_ends && (r->s.method->paint || r->s.run.online_eval));
         const float rate = run_rate(r), loss = run_step(r, &b, row ? metrics : NULL);
         if (!ssl_ok(r->ctx)) return; /* the last good checkpoint stays */
         r->step++;
@@ -433,6 +533,7 @@ static void run_loop(run *r, ssl_loader *loader, ssl_progress *progress, run_log
         log->n++;
         ssl_progress_step(progress, r->step, images, loss);
         if (epoch_ends && r->s.method->paint) run_validate(r);
+        if (epoch_ends && r->s.run.online_eval) run_online_validate(r);
         if (row) run_log_row(r, log, rate, metrics);
         if (r->s.run.stop_after > 0 && r->step - progress->first >= r->s.run.stop_after && r->step < r->total) interrupted = 1;
         if (r->step % (r->steps * r->s.run.save_every) == 0) run_save(r, "checkpoint.safetensors");
@@ -447,7 +548,7 @@ static inline void run_train(run *r)
     run_log log;
     d.n_views = r->s.method->n_views;
     d.augment = &r->s.augment;
-    if (r->s.method->paint) run_open_validation(r);
+    if (r->s.method->paint || r->s.run.online_eval) run_open_validation(r);
     loader = ssl_loader_open(r->data, &d);
     r->steps = ssl_loader_steps(loader);
     r->total = r->steps * d.epochs;
@@ -460,7 +561,8 @@ static inline void run_train(run *r)
     progress = ssl_progress_begin(r->s.method->name, r->step, r->total);
     run_loop(r, loader, &progress, &log);
     if (r->step > progress.first) ssl_progress_end(&progress, r->step);
-    if (ssl_ok(r->ctx)) run_save(r, "checkpoint.safetensors");
+    if (ssl_ok(r->ctx)) { run_save(r, "checkpoint.safetensors"); run_save_backbone(r); }
+    ssl_online_eval_close(&r->online);
     ssl_csv_close(log.csv);
     ssl_loader_close(loader);
 }

@@ -111,14 +111,14 @@ static void *simclr_new(ssl_ctx *c)
 static ssl_tensor *simclr_loss(void *m, ssl_tensor *x)
 { return ssl_simclr_loss((const ssl_simclr *)m, x, ssl_add_scalar(ssl_scale(x, 0.8f), 0.1f)); }
 
-/* PixPro on a convolution of its own. */
+/* PixPro on a convolution of its own; the target stays what it was, so that the loss is a function of the weights alone. */
 typedef struct pixels { ssl_conv_layer conv[2]; } pixels;
 static void pixel_net(void *user, int target, ssl_tensor *x, ssl_tensor **map, ssl_tensor **instance)
 {
     *map = ssl_tanh(ssl_conv_forward(&((const pixels *)user)->conv[target], x));
     *instance = *map;
 }
-static const ssl_pixpro *pixpro_new(ssl_ctx *c)
+static void *pixpro_new_with(ssl_ctx *c, int contrast, int official)
 {
     ssl_pixpro_desc d = SSL_ZERO;
     ssl_conv_desc conv = SSL_ZERO;
@@ -127,9 +127,37 @@ static const ssl_pixpro *pixpro_new(ssl_ctx *c)
     conv.stride = 4;
     p->conv[0] = ssl_conv_new(c, "online_encoder.net", 3, 8, 4, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f), &conv);
     p->conv[1] = ssl_conv_new(c, "target_encoder.net", 3, 8, 4, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f), &conv);
-    d.net = pixel_net; d.net_user = p; d.projection_size = 8; d.projection_hidden = 16;
+    d.net = pixel_net; d.net_user = p; d.projection_size = 8; d.projection_hidden = 16; d.contrast = contrast; d.official = official;
     return ssl_pixpro_new(c, "", &d);
 }
+static void *pixpro_new(ssl_ctx *c) { return pixpro_new_with(c, 0, 0); }
+static void *pixpro_official_new(ssl_ctx *c) { return pixpro_new_with(c, 0, 1); }
+static void *pixcontrast_new(ssl_ctx *c) { return pixpro_new_with(c, 1, 0); }
+static ssl_tensor *pixpro_loss(void *m, ssl_tensor *x) { return ssl_pixpro_loss((const ssl_pixpro *)m, x, x, NULL); }
+
+static void *amdim_new_with(ssl_ctx *c, int use_resnet)
+{
+    ssl_amdim_desc d = SSL_ZERO;
+    d.ndf = 4; d.rkhs = 16; d.depth = 2; d.use_resnet = use_resnet;
+    d.resnet.width = 4; d.resnet.cifar_stem = d.resnet.stage[0] = d.resnet.stage[1] = d.resnet.stage[2] = d.resnet.stage[3] = 1;
+    return ssl_amdim_new(c, "", &d);
+}
+static void *amdim_new(ssl_ctx *c) { return amdim_new_with(c, 0); }
+static void *amdim_resnet_new(ssl_ctx *c) { return amdim_new_with(c, 1); }
+static ssl_tensor *amdim_loss(void *m, ssl_tensor *x)
+{
+    x = ssl_interpolate(x, 32, 32, SSL_INTERPOLATE_BILINEAR);
+    return ssl_amdim_loss((const ssl_amdim *)m, x, ssl_add_scalar(ssl_scale(x, 0.8f), 0.1f), NULL);
+}
+
+static void *cpc_layer_norm_new(ssl_ctx *c)
+{
+    ssl_cpc_desc d = SSL_ZERO;
+    d.layer_norm = 1; d.resnet.width = 4; d.resnet.stage[0] = d.resnet.stage[1] = d.resnet.stage[2] = d.resnet.stage[3] = 1;
+    d.target_dim = 16; d.hidden = 16; d.blocks = 2; d.embed_scale = 1.0f;
+    return ssl_cpc_new(c, "", &d);
+}
+static ssl_tensor *cpc_images_loss(void *m, ssl_tensor *x) { return ssl_cpc_loss((const ssl_cpc *)m, x, NULL); }
 
 static void *cpc_new(ssl_ctx *c) /* the patches are their own features */
 {
@@ -187,6 +215,12 @@ static const objective objectives[] = { /* the loss after so many steps at this 
     { "norm_head", norm_head_new, classifier_loss, 60, 3e-3f, 0.2f },
     { "mlp_head", mlp_head_new, classifier_loss, 60, 3e-3f, 0.2f },
     { "mixed_head", mixed_head_new, classifier_loss, 150, 3e-3f, 0.5f },
+    { "cpc_layer_norm", cpc_layer_norm_new, cpc_images_loss, 60, 3e-3f, 0.6f },
+    { "pixpro", pixpro_new, pixpro_loss, 150, 3e-3f, 0.3f },
+    { "pixpro_official", pixpro_official_new, pixpro_loss, 60, 3e-3f, 0.3f },
+    { "pixcontrast", pixcontrast_new, pixpro_loss, 150, 3e-3f, 0.6f },
+    { "amdim", amdim_new, amdim_loss, 150, 5e-3f, 0.5f },
+    { "amdim_resnet", amdim_resnet_new, amdim_loss, 150, 5e-3f, 0.5f },
 };
 #define N_OBJECTIVES ((int)(sizeof objectives / sizeof *objectives))
 
@@ -256,19 +290,20 @@ static void check_gradient(const objective *o, ssl_ctx *c, void *model)
     for (p = 0; p < c->n_params && ssl_ok(c); p++) {
         ssl_tensor *t = &c->param[p]->t;
         const int64_t n = ssl_numel(t);
-        const float h = 1e-2f;
+        float h = 1e-2f, old;
         int64_t i, at = 0;
         double numeric, error;
-        float old;
         if (c->param[p]->frozen) continue;
         for (i = 0; i < n; i++) if (fabsf(t->g[i]) > fabsf(t->g[at])) at = i;
         old = t->x[at];
-        t->x[at] = old + h;
-        numeric = loss_at(o, c, model, position);
-        t->x[at] = old - h;
-        numeric = (numeric - loss_at(o, c, model, position)) / (2.0 * (double)h);
-        t->x[at] = old;
-        error = fabs(numeric - (double)t->g[at]) / (fabs(numeric) + fabs((double)t->g[at]) + 0.03 * scale);
+        do { /* nearer where a kink of ReLU, or the bend of a norm over few values, lies between */
+            t->x[at] = old + h;
+            numeric = loss_at(o, c, model, position);
+            t->x[at] = old - h;
+            numeric = (numeric - loss_at(o, c, model, position)) / (2.0 * (double)h);
+            t->x[at] = old;
+            error = fabs(numeric - (double)t->g[at]) / (fabs(numeric) + fabs((double)t->g[at]) + 0.03 * scale);
+        } while (error > 0.05 && (h *= 0.1f) > 5e-5f);
         worst = SSL__MAX(worst, error);
         if (error > 0.05) { bad++; printf("     %s: %s[%d]: gradient %g, differences %g\n", o->name, c->param[p]->name, (int)at, (double)t->g[at], numeric); }
     }
@@ -555,6 +590,7 @@ static void test_bad_settings(void)
     ssl_randsac_desc r = SSL_ZERO;
     ssl_simclr_desc s = SSL_ZERO;
     ssl_pixpro_desc p = SSL_ZERO;
+    ssl_amdim_desc q = SSL_ZERO;
     const ssl_view_box box = { 0, SIDE + 1, 0, 8, 0, 0 };
     ssl_tensor *images;
     ssl_vit *vit;
@@ -584,9 +620,17 @@ static void test_bad_settings(void)
     c = open_context(1); ssl_pixpro_new(c, "", &p); expect_error(c, images_of(c), "0 < min <= max <= 1", __LINE__);
     c = open_context(1); expect_error(c, ssl_cutout(images_of(c), &box, 4, 4, SSL_INTERPOLATE_NEAREST), "lie inside", __LINE__);
     c = open_context(1); ssl_ppm_new(c, "", 4, 3, 2.0f, 0); expect_error(c, images_of(c), "has 0, 1 or 2", __LINE__);
-    c = open_context(1); images = ssl_input(c, pixel, 4, 1, 3, SIDE, SIDE); expect_error(c, ssl_pixpro_loss(pixpro_new(c), images, images, NULL), "at least 2 in training", __LINE__);
+    c = open_context(1); images = ssl_input(c, pixel, 4, 1, 3, SIDE, SIDE); expect_error(c, ssl_pixpro_loss((const ssl_pixpro *)pixpro_new(c), images, images, NULL), "at least 2 in training", __LINE__);
     c = open_context(1); expect_error(c, ssl_cpc_task(ssl_cpc_task_new(c, "", 3, NULL), ssl_input(c, pixel, 4, 1, 3, 2, 8), NULL), "3 to 128 rows", __LINE__);
     c = open_context(1); expect_error(c, ssl_cpc_loss(ssl_cpc_task_new(c, "", 3, NULL), images_of(c), NULL), "has no encoder", __LINE__);
+
+    c = open_context(1); q.comparisons = "01, 03"; ssl_amdim_new(c, "", &q); expect_error(c, images_of(c), "not the index of one of the 3 maps", __LINE__);
+    c = open_context(1); q.comparisons = NULL; q.image_size = SIDE; ssl_amdim_new(c, "", &q); expect_error(c, images_of(c), "made for 32, 64 and 128 pixels", __LINE__);
+    c = open_context(1); expect_error(c, ssl_amdim_loss((const ssl_amdim *)amdim_new(c), images_of(c), images_of(c), NULL), "[B,3,32,32] is needed", __LINE__);
+    c = open_context(1); images = ssl_input(c, pixel, 4, 1, 3, SIDE, SIDE); expect_error(c, ssl_amdim_loss((const ssl_amdim *)amdim_resnet_new(c), images, images, NULL), "at least 2 in training", __LINE__);
+    p.cutout_min = 0.6f; p.pixel_layer = "layer5"; p.resnet.width = 4; p.resnet.cifar_stem = 1;
+    c = open_context(1); ssl_pixpro_new(c, "", &p); expect_error(c, images_of(c), "layer1 layer2 layer3 layer4 avgpool", __LINE__);
+    c = open_context(1); expect_error(c, ssl_cpc_loss((const ssl_cpc *)cpc_layer_norm_new(c), ssl_input(c, pixel, 4, B, 3, 4, 48), NULL), "at least one patch of 8 x 8", __LINE__);
 
     c = open_context(1); s.temperature = -1.0f; s.vit.image_size = SIDE; s.vit.depth = 1; expect_error(c, ssl_nt_xent(ssl_reshape(images_of(c), 2, B, -1), ssl_reshape(images_of(c), 2, B, -1), -1.0f, SSL_NT_XENT_DEFAULT), "must be positive", __LINE__);
     c = open_context(1); expect_error(c, ssl_simclr_loss(ssl_simclr_new(c, "", &s), ssl_input(c, pixel, 4, 1, 3, SIDE, SIDE), ssl_input(c, pixel, 4, 1, 3, SIDE, SIDE)), "N >= 2", __LINE__);

@@ -412,6 +412,14 @@ static void layer_norm(const array *x, const array *w, const array *b, double ep
         for (j = 0; j < n; j++) y->x[i + j] = (x->x[i + j] - mean) / sqrt(var + eps) * (w ? w->x[j] : 1.0) + (b ? b->x[j] : 0.0);
     }
 }
+static void layer_norm_chw(const array *x, const array *w, const array *b, double eps, array *y) /* one row per image */
+{
+    array rows = *x;
+    rows.ndim = 2;
+    rows.dim[1] = (int)(x->n / x->dim[0]);
+    layer_norm(&rows, w, b, eps, y);
+    shape(y, x->ndim, x->dim);
+}
 static void softmax(const array *x, int take_log, array *y)
 {
     const int n = last_axis(x);
@@ -622,6 +630,7 @@ static void attention_weights(const array *q, const array *k, const array *mask,
 
 #define NORMS(R)                                                                                               \
     R(layer_norm, 1e-5, "2 2 2 | 3x65 65 65 | 2x33x257 257 257 | 700x17 17 17", ssl_layer_norm(in[0], in[1], in[2], 1e-5f), layer_norm(&in[0], &in[1], &in[2], 1e-5, y)) \
+    R(layer_norm_chw, 1e-5, "2x3x1x1 3x1x1 3x1x1 | 3x5x7x3 5x7x3 5x7x3 | 2x65x4x4 65x4x4 65x4x4", ssl_layer_norm_chw(in[0], in[1], in[2], 1e-5f), layer_norm_chw(&in[0], &in[1], &in[2], 1e-5, y)) \
     R(layer_norm_plain, 1e-5, "1 | 3x65", ssl_layer_norm(in[0], NULL, NULL, 1e-6f), layer_norm(&in[0], NULL, NULL, 1e-6, y)) \
     R(layer_norm_weight, 1e-5, "5x3x65 65", ssl_layer_norm(in[0], in[1], NULL, 1e-5f), layer_norm(&in[0], &in[1], NULL, 1e-5, y)) \
     R(softmax, 1e-6, "1 | 3x65 | 2x33x257 | 1000x17", ssl_softmax(in[0]), softmax(&in[0], 0, y))               \
