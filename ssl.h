@@ -11015,7 +11015,7 @@ static void ssl__random_colour(ssl_rng *r, float lo, float hi, float *rgb)
 static ssl__scene ssl__scene_make(ssl_rng *r, int kind)
 {
     ssl__scene s;
-    const float turn = 6.2831853f * ssl_rng_uniform(r);
+    const float turn = 1.2f * ssl_rng_uniform(r) - 0.6f;
     int i;
     s.kind = kind;
     s.x = 0.5f * ssl_rng_uniform(r) - 0.25f;
@@ -11031,7 +11031,7 @@ static ssl__scene ssl__scene_make(ssl_rng *r, int kind)
         ssl__random_colour(r, 0.6f, 1.0f, s.far);
     }
     for (i = 0; i < 3; i++) s.near[i] = s.far[i] * (0.4f + 0.3f * ssl_rng_uniform(r));
-    s.grain = 0.25f + 0.45f * ssl_rng_uniform(r);
+    s.grain = 0.15f + 0.35f * ssl_rng_uniform(r);
     for (i = 0; i < 25; i++) s.coarse[i] = ssl_rng_uniform(r) - 0.5f;
     for (i = 0; i < 81; i++) s.fine[i] = ssl_rng_uniform(r) - 0.5f;
     return s;

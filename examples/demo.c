@@ -8,7 +8,7 @@
 static const char shared_changes[] = "data=synthetic:5000 batch=128";
 static const struct { const char *name, *changes; } demos[] = {
     { "apl", "grid=4 crop=2 encoder=linear dim=96 depth=4 heads=3 epochs=15" },
-    { "mae", "patch=4 dim=96 depth=4 heads=3 decoder_dim=64 decoder_depth=1 norm_pix=1 batch=64 lr=1.5e-3 epochs=12" },
+    { "mae", "patch=4 dim=64 depth=3 heads=2 decoder_dim=48 decoder_depth=1 decoder_heads=2 batch=64 lr=2e-3 epochs=14" },
     { "simclr", "patch=8 dim=96 depth=4 heads=3 mean_pool=1 lr=1.5e-3 epochs=8" },
 };
 #define N_DEMOS ((int)(sizeof demos / sizeof *demos))
