@@ -269,6 +269,65 @@ static void test_features(void)
     check_error(c, "features of no data", "no-such-set", "");
 }
 
+/* ---- protocols: each learns the labels of 100 images, and a frozen network keeps its bits ---- */
+typedef struct classifier { ssl_apl *net; ssl_head head; } classifier;
+static ssl_tensor *classifier_logits(void *model, ssl_tensor *images)
+{
+    const classifier *m = (const classifier *)model;
+    return ssl_head_forward(&m->head, ssl_apl_features(m->net, images));
+}
+static void train_classifier(ssl_ctx *c, classifier *m, ssl_dataset *data, const ssl_mix_desc *mix, float lr)
+{
+    ssl_loader_desc d = SSL_ZERO;
+    ssl_loader *loader;
+    ssl_batch b;
+    d.batch = 50;
+    d.epochs = 40;
+    loader = ssl_loader_open(data, &d);
+    while (ssl_ok(c) && ssl_loader_next(loader, &b)) {
+        ssl_tensor *q, *x = ssl_mix(b.images, b.labels, data->n_classes, mix, &q);
+        ssl_backward(ssl_soft_cross_entropy(classifier_logits(m, x), q));
+        ssl_adamw_step(c, lr);
+        ssl_step_end(c);
+    }
+}
+static void test_protocols(void)
+{
+    static const struct { const char *name; ssl_head_kind head; int frozen; float mix, decay, lr, top1; } rows[] = {
+        { "linear head", SSL_HEAD_LINEAR, 1, 0.0f, 0.0f, 2e-2f, 0.25f },    { "linear head behind batch norm", SSL_HEAD_NORM, 1, 0.0f, 0.0f, 1e-2f, 0.25f },
+        { "mlp head", SSL_HEAD_MLP, 1, 0.0f, 0.0f, 3e-3f, 0.6f },          { "fine-tuning", SSL_HEAD_LINEAR, 0, 0.0f, 0.0f, 3e-3f, 0.5f },
+        { "fine-tuning, mixed, decayed", SSL_HEAD_MLP_PLAIN, 0, 0.2f, 0.75f, 3e-3f, 0.4f } };
+    size_t i;
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ssl_ctx *c = open_quiet(2);
+        ssl_dataset *data = ssl_dataset_open(c, "synthetic:100");
+        ssl_apl_desc d = SSL_ZERO;
+        ssl_head_desc h = SSL_ZERO;
+        ssl_mix_desc mix = SSL_ZERO;
+        ssl_features *logits;
+        classifier m;
+        float *before;
+        int64_t n;
+        d.encoder = SSL_APL_LINEAR; d.dim = 32; d.depth = 1;
+        h.kind = rows[i].head; h.hidden = 64;
+        mix.mixup = mix.cutmix = rows[i].mix;
+        m.net = ssl_apl_new(c, "", &d);
+        n = c->n_flat;
+        before = (float *)malloc(sizeof(float) * (size_t)n);
+        memcpy(before, c->values, sizeof(float) * (size_t)n);
+        if (rows[i].frozen) ssl_param_group(c, "*", 1.0f, 1.0f, 1);
+        m.head = ssl_head_new(c, "classifier", 32, data->n_classes, &h);
+        if (rows[i].decay > 0.0f) check(ssl_layer_decay(c, NULL, rows[i].decay) == 1, "one block", 0);
+        train_classifier(c, &m, data, &mix, rows[i].lr);
+        check((memcmp(before, c->values, sizeof(float) * (size_t)n) == 0) == rows[i].frozen, rows[i].name, (double)rows[i].frozen);
+        logits = ssl_features_of(data, NULL, 0, classifier_logits, &m);
+        check(ssl_score_logits(logits).top1 > (double)rows[i].top1, rows[i].name, ssl_score_logits(logits).top1);
+        ssl_features_free(logits);
+        free(before);
+        check(ssl_close(c) == 0, rows[i].name, 0);
+    }
+}
+
 static void test_hostile(void)
 {
     int i;
@@ -452,7 +511,7 @@ typedef struct test_row { const char *name; void (*run)(void); } test_row;
 int main(int argc, char **argv)
 {
     static const test_row rows[] = { { "knn", test_knn }, { "neighbors", test_neighbors }, { "probe", test_probe }, { "score_logits", test_score_logits }, { "probe_threads", test_probe_threads },
-                                     { "features", test_features }, { "hostile", test_hostile }, { "csv", test_csv }, { "json", test_json }, { "png", test_png }, { "progress", test_progress } };
+                                     { "features", test_features }, { "protocols", test_protocols }, { "hostile", test_hostile }, { "csv", test_csv }, { "json", test_json }, { "png", test_png }, { "progress", test_progress } };
     size_t i;
     for (i = 0; i < sizeof rows / sizeof *rows; i++)
         if (argc < 2 || strstr(rows[i].name, argv[1])) rows[i].run();
