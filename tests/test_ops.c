@@ -418,7 +418,8 @@ static void layer_norm_chw(const array *x, const array *w, const array *b, doubl
     rows.ndim = 2;
     rows.dim[1] = (int)(x->n / x->dim[0]);
     layer_norm(&rows, w, b, eps, y);
-    shape(y, x->ndim, x->dim);
+    y->ndim = x->ndim;
+    memcpy(y->dim, x->dim, sizeof y->dim);
 }
 static void softmax(const array *x, int take_log, array *y)
 {
