@@ -100,6 +100,8 @@ static void test_resume(void)
 {
     resumes("apl");
     resumes("mae");
+    resumes("mae-mask-token");
+    resumes("jigsaw");
     resumes("simclr");
 }
 static void test_same_bits(void)
@@ -119,6 +121,18 @@ static void test_settings(void)
     CHECK(file_has("settings/log.csv", "step,epoch,lr,loss"));
     CHECK(run("pretrain", "--help") == 0 && strstr(output, "--mask-ratio") && strstr(output, "--optim.beta2") && strstr(output, "0.95"));
     CHECK(run("evaluate", "--help") == 0 && strstr(output, "--protocol"));
+}
+/* Autoencoders log their PSNR and keep the best network; data without a test split give up some images for it. */
+static void test_best_autoencoder(void)
+{
+    const char *const on_pictures = "--method mae-mask-token --data folder:best --image-size 32 --batch 2 --epochs 1 --dim 24 --heads 2 --depth 1 --threads 2 --out held";
+    char line[256];
+    CHECK(run("pretrain", "--method mae-mask-token " SMALL "--out best") == 0 && file_has("best/log.csv", ",psnr_train,psnr_val\n"));
+    CHECK(run("", "tail -1 best/log.csv | awk -F, '{ exit !($6 > 1 && $6 < 60 && $7 > 1 && $7 < 60) }'") == 0);
+    CHECK(run("evaluate", "--checkpoint best/best.safetensors --data synthetic:60 --test synthetic:50 --k 5") == 0);
+    CHECK(run("pretrain", "%s --hold-out 0.34", on_pictures) == 0 && strstr(output, "3 images") && file_has("held/log.csv", "\n1,1,")); /* one step on two of three */
+    snprintf(line, sizeof line, "%s --hold-out 0.9", on_pictures);
+    refused("pretrain", line, "hold_out");
 }
 static void test_evaluate(void)
 {
@@ -146,6 +160,10 @@ static void test_misuse(void)
     refused("pretrain", "--set epochs", "--set needs key=value");
     refused("pretrain", "--schedule rising", "cosine|chained|constant");
     refused("pretrain", "--augment sunny", "there is no augmentation recipe \"sunny\"");
+    refused("pretrain", "--preset nothing", "there is no preset \"nothing\"");
+    refused("pretrain", "--preset randsac-cifar10 --method mae", "is of method randsac");
+    refused("pretrain", "--method jigsaw --permutations 30 --grid 2 --out m", "30 permutations of 4 tiles");
+    refused("pretrain", "--method randsac --segment 3 --out m", "segments of 3 x 3");
     refused("pretrain", "--data imagenet:x --out m", "imagenet");
     refused("pretrain", "--data folder:/nowhere --out m", "/nowhere");
     refused("pretrain", "--data synthetic:0 --out m", "synthetic");
@@ -200,6 +218,7 @@ int main(int argc, char **argv)
     TEST(resume);
     TEST(same_bits);
     TEST(settings);
+    TEST(best_autoencoder);
     TEST(evaluate);
     TEST(misuse);
     TEST(nan);
