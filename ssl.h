@@ -31,7 +31,7 @@
  *     basics       >>options >>types >>context >>rng >>tensor >>param
  *     ops          >>op >>broadcast >>reduce >>shape >>token >>norm >>loss >>dropout >>attention >>conv >>batchnorm >>mask
  *     networks     >>layer >>block >>vit >>resnet >>backbone >>mlp
- *     objectives   >>apl >>mae >>mask-token-mae >>randsac >>jigsaw >>rotation >>mp3 >>contrast >>fmc >>amdim >>pairs >>pixpro >>cpc
+ *     objectives   >>apl >>mae >>mask-token-mae >>randsac >>jigsaw >>rotation >>mp3 >>contrast >>fmc >>amdim >>pairs >>pixpro >>cpc >>siamese
  *     training     >>optim >>image >>dataset >>augment >>loader
  *     afterwards   >>tune >>eval >>report >>checkpoint
  *     inside       >>kernels >>platform >>math >>simd >>gemm
@@ -127,6 +127,7 @@ struct ssl_tensor {
     ssl_tensor *prev;                /* tape: the node recorded before this one */
 };
 
+#define SSL_VIEWS 16 /* the most views of an image */
 /* Where a view comes from: rows y0..y1 and columns x0..x1 of the image (ends exclusive), and whether it was mirrored. */
 typedef struct ssl_view_box { int y0, y1, x0, x1, hflip, vflip; } ssl_view_box;
 
@@ -973,23 +974,6 @@ typedef enum ssl_nt_xent_kind {
 #define ssl_nt_xent(...) ssl_nt_xent_at(SSL_HERE, __VA_ARGS__)
 SSL_API ssl_tensor *ssl_nt_xent_at(const char *at, ssl_tensor *a, ssl_tensor *b, float temperature, ssl_nt_xent_kind kind); /* -> [1] */
 
-/* SimCLR on a ViT: features h = pooled tokens [B,D], projector D -> hidden -> out with ReLU between, NT-Xent on the projections. */
-typedef struct ssl_simclr_desc {
-    uint32_t _start_canary;
-    ssl_vit_desc vit;
-    int projector_hidden, projector_out;  /* default vit.dim, 128 */
-    float temperature;                    /* default 0.2 */
-    uint32_t _end_canary;
-} ssl_simclr_desc;
-typedef struct ssl_simclr { ssl_ctx *ctx; ssl_simclr_desc d; ssl_vit *vit; ssl_linear_layer fc1, fc2; } ssl_simclr;
-SSL_API int ssl_simclr_desc_resolve(const ssl_simclr_desc *in, ssl_simclr_desc *out);
-#define ssl_simclr_new(...)      ssl_simclr_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_simclr_loss(...)     ssl_simclr_loss_at(SSL_HERE, __VA_ARGS__)
-#define ssl_simclr_features(...) ssl_simclr_features_at(SSL_HERE, __VA_ARGS__)
-SSL_API ssl_simclr *ssl_simclr_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_simclr_desc *desc);
-SSL_API ssl_tensor *ssl_simclr_loss_at(const char *at, const ssl_simclr *m, ssl_tensor *view1, ssl_tensor *view2); /* [B,C,H,W] twice -> [1] */
-SSL_API ssl_tensor *ssl_simclr_features_at(const char *at, const ssl_simclr *m, ssl_tensor *images); /* -> [B,D], before the projector */
-
 /* ==== >>fmc ==== contrast of feature maps ============================================================ */
 /* Contrast of feature maps (AMDIM, Bachman et al. 2019; Lightning Bolts' FeatureMapContrastiveTask).
    ssl_amdim_nce: src [B,D], trg [B,n,D]; s[b,b',j] = src_b . trg_b'j / sqrt(D); *reg = 0.05 mean s^2 (before clipping);
@@ -1250,6 +1234,82 @@ SSL_API ssl_tensor *ssl_cpc_task_at(const char *at, const ssl_cpc *m, ssl_tensor
 SSL_API ssl_tensor *ssl_cpc_grid_at(const char *at, const ssl_cpc *m, ssl_tensor *images);     /* [B,C,H,W] -> z [B,F,G,G], G = (H - patch) / stride + 1 */
 SSL_API ssl_tensor *ssl_cpc_features_at(const char *at, const ssl_cpc *m, ssl_tensor *images); /* mean over the grid [B,F] */
 
+/* ==== >>siamese ==== two views of a picture ========================================================== */
+/* Seven methods of one frame. Of every view f = backbone(view) [B,F], the features, and z = projector(f) [B,D]; some have a
+   predictor, p = h(z), and a target, z' [B,D]: a second network that follows the first slowly (momentum), without gradient.
+   kind     loss                                                             paper (arXiv)              what keeps it from collapsing
+   SIMCLR   NT-Xent(z1, z2, t): the other view among 2B - 2 others           Chen 2020, 2002.05709      negatives: large batches
+   MOCO     cross entropy of [q.k, q.queue] / t, q = z1, k = z2' and q = z2, He 2019, 1911.05722;       negatives; keys of a slow target
+            k = z1'; the keys then enter the queue                           v2 Chen 2020, 2003.04297   stay comparable
+   BYOL     2 - 2 cos(p1, z2') + 2 - 2 cos(p2, z1')                          Grill 2020, 2006.07733     predictor and slow target
+   SIMSIAM  -(cos(p1, sg(z2)) + cos(p2, sg(z1))) / 2                         Chen & He 2020, 2011.10566 stop-gradient sg and predictor
+   BARLOW   sum_i (1 - c_ii)^2 + lambda sum_{i != j} c_ij^2, c correlations  Zbontar 2021, 2103.03230   units must vary to correlate and
+            of the units of z1 with those of z2 over the batch                                          must not repeat each other
+   VICREG   lambda mse(z1, z2) + mu variance + nu covariance                 Bardes 2021, 2105.04906    mu: deviation at least 1, nu: no
+                                                                                                        unit repeats another
+   DINO     mean over pairs of a global view a and another view b of cross   Caron 2021, 2104.14294     centering against one prototype
+            entropy(softmax((z'_a - center) / t'), softmax(z_b / t)), z                                 for all, t' < t against all alike
+            cosines with D prototypes; local views (small parts) come after the two global ones
+   Queue, center and progress are frozen parameters (PREFIX.queue, .queue_ptr, .center, .progress), so that checkpoints hold
+   them. The backbone has its bare names under PREFIX, the target is PREFIX.target.*. */
+typedef enum ssl_siamese_kind {
+    SSL_SIAMESE_DEFAULT = 0, SSL_SIAMESE_SIMCLR, SSL_SIAMESE_MOCO, SSL_SIAMESE_BYOL, SSL_SIAMESE_SIMSIAM, SSL_SIAMESE_BARLOW, SSL_SIAMESE_VICREG, SSL_SIAMESE_DINO
+} ssl_siamese_kind;
+typedef enum ssl_momentum_schedule { SSL_MOMENTUM_DEFAULT = 0, SSL_MOMENTUM_CONSTANT, SSL_MOMENTUM_COSINE } ssl_momentum_schedule;
+
+/* Defaults are those of the papers or, where they speak of ImageNet alone, of their runs on CIFAR by solo-learn.
+                                    SIMCLR     MOCO       BYOL        SIMSIAM    BARLOW     VICREG     DINO */
+typedef struct ssl_siamese_desc {
+    uint32_t _start_canary;
+    ssl_siamese_kind kind;       /* default SSL_SIAMESE_SIMCLR */
+    ssl_backbone_desc backbone;  /* default a ViT-Tiny for 32 pixels */
+    int projector_hidden;        /* 2048       2048       4096        2048       2048       2048       2048 */
+    int projector_out;           /* 128        128        256         2048       2048       2048       256, before the prototypes */
+    int projector_layers;        /* 2          2          2, norm     3, norm    3, norm    3, norm    3, GELU */
+    int predictor_hidden;        /*                       4096        512 */
+    float temperature;           /* 0.2        0.1                                                     0.1 (student) */
+    float momentum;              /* of the target: 0.99   0.99                                         0.996 */
+    ssl_momentum_schedule momentum_schedule; /* constant  cosine to 1                                  cosine to 1 */
+    int queue;                   /* keys       4096; at least twice the batch */
+    float lambda, mu, nu;        /*                                              0.0051     25, 25, 1 */
+    int prototypes;              /*                                                                    4096 */
+    float teacher_temperature;   /* at the end of its warm-up                                          0.07 */
+    float teacher_temperature_start; /*                                                                0.04 */
+    float teacher_warmup;        /* part of the run                                                    0.3 */
+    float center_momentum;       /*                                                                    0.9 */
+    float freeze_prototypes;     /* part of the run during which they stay as they are                 0.01 */
+    uint32_t _end_canary;
+} ssl_siamese_desc;
+
+typedef struct ssl_siamese_trace {  /* what happened in one call, out; NULL what the kind does not have */
+    ssl_tensor *feature[SSL_VIEWS], *projection[SSL_VIEWS], *prediction[SSL_VIEWS]; /* f, z, p of each view */
+    ssl_tensor *target[2];          /* z' of the first two views */
+    float teacher_temperature;      /* t' */
+} ssl_siamese_trace;
+
+typedef struct ssl_siamese_net { ssl_backbone *backbone; ssl_mlp projector; ssl_tensor *prototypes; } ssl_siamese_net;
+typedef struct ssl_siamese {
+    ssl_ctx *ctx;
+    ssl_siamese_desc d;
+    const char *prefix;
+    ssl_siamese_net online, target; /* target.backbone NULL: none */
+    ssl_mlp predictor;              /* predictor.d.layers 0: none */
+    ssl_tensor *queue, *queue_ptr;  /* MOCO: [K,D]; [1], the row that the next key replaces */
+    ssl_tensor *center, *progress;  /* DINO: [1,1,D]; [1], part of the run that is done */
+} ssl_siamese;
+
+SSL_API int ssl_siamese_desc_resolve(const ssl_siamese_desc *in, ssl_siamese_desc *out);
+#define ssl_siamese_new(...)      ssl_siamese_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_siamese_loss(...)     ssl_siamese_loss_at(SSL_HERE, __VA_ARGS__)
+#define ssl_siamese_update(...)   ssl_siamese_update_at(SSL_HERE, __VA_ARGS__)
+#define ssl_siamese_features(...) ssl_siamese_features_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_siamese *ssl_siamese_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_siamese_desc *desc);
+/* views: 2 tensors [B,C,H,W] (DINO: 2 global ones, then any number of local ones of any size), as in ssl_batch -> [1] */
+SSL_API ssl_tensor *ssl_siamese_loss_at(const char *at, const ssl_siamese *m, int n_views, ssl_tensor *const *views, ssl_siamese_trace *trace);
+/* After each optimizer step: moves the target and takes note of how much of the run is done, 0 to 1. */
+SSL_API void ssl_siamese_update_at(const char *at, const ssl_siamese *m, float progress);
+SSL_API ssl_tensor *ssl_siamese_features_at(const char *at, const ssl_siamese *m, ssl_tensor *images); /* [B,C,H,W] -> f [B,F] */
+
 /* ==== >>optim ==== optimizers, schedules, EMA ======================================================== */
 typedef enum ssl_optim_kind { SSL_OPTIM_DEFAULT = 0, SSL_OPTIM_ADAMW, SSL_OPTIM_ADAM, SSL_OPTIM_SGD, SSL_OPTIM_LARS } ssl_optim_kind;
 
@@ -1440,8 +1500,6 @@ SSL_API void ssl_augment(const ssl_augment_desc *desc, const ssl_image *x, uint6
 
 /* ==== >>loader ==== shuffled, augmented batches, made ahead by background threads =====================
    Which images a batch holds and how they are augmented depends on seed, epoch and step only, not on the threads. */
-#define SSL_VIEWS 16 /* the most views per image */
-
 typedef struct ssl_loader_desc {
     uint32_t _start_canary;
     int batch;             /* images per batch                       default 64                                  */
@@ -9282,43 +9340,6 @@ SSL_API ssl_tensor *ssl_nt_xent_at(const char *at, ssl_tensor *a, ssl_tensor *b,
     return ssl_sub_at(at, ssl_mean_at(at, ssl_log_at(at, sum)), pos);
 }
 
-SSL_API int ssl_simclr_desc_resolve(const ssl_simclr_desc *in, ssl_simclr_desc *out)
-{
-    ssl_simclr_desc d = SSL_ZERO;
-    if (in) d = *in;
-    if (d._start_canary || d._end_canary || !ssl_vit_desc_resolve(&d.vit, &d.vit)) return 0;
-    d.projector_hidden = SSL__DEF(d.projector_hidden, d.vit.dim);
-    d.projector_out = SSL__DEF(d.projector_out, 128);
-    d.temperature = SSL__DEF(d.temperature, 0.2f);
-    *out = d;
-    return 1;
-}
-SSL_API ssl_simclr *ssl_simclr_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_simclr_desc *desc)
-{
-    ssl_simclr *m = (ssl_simclr *)ssl__model(c, at, sizeof *m);
-    char p[256];
-    if (c->status) return m;
-    if (!ssl_simclr_desc_resolve(desc, &m->d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_simclr_new: the ssl_simclr_desc is not initialized: write `ssl_simclr_desc d = SSL_ZERO;`"); return m; }
-    m->vit = ssl_vit_new_at(at, c, prefix, &m->d.vit);
-    m->fc1 = ssl_linear_new_at(at, c, ssl__name(p, prefix, "projector.0"), m->d.vit.dim, m->d.projector_hidden, 0, ssl__xavier());
-    m->fc2 = ssl_linear_new_at(at, c, ssl__name(p, prefix, "projector.2"), m->d.projector_hidden, m->d.projector_out, 0, ssl__xavier());
-    return m;
-}
-SSL_API ssl_tensor *ssl_simclr_features_at(const char *at, const ssl_simclr *m, ssl_tensor *images)
-{ return m->ctx->status ? &m->ctx->nil : ssl_vit_pool_at(at, m->vit, ssl_vit_forward_at(at, m->vit, images)); }
-SSL_API ssl_tensor *ssl_simclr_loss_at(const char *at, const ssl_simclr *m, ssl_tensor *view1, ssl_tensor *view2)
-{
-    ssl_ctx *c = m->ctx;
-    ssl_tensor *both[2], *z;
-    int n;
-    if (c->status) return &c->nil;
-    n = view1->dim[0];
-    both[0] = view1; both[1] = view2;
-    z = ssl_simclr_features_at(at, m, ssl_concat_at(at, 0, 2, both)); /* one pass over both views */
-    z = ssl__lin(at, ssl_linear_fused_at(at, z, m->fc1.weight, m->fc1.bias, SSL_ACT_RELU, NULL), &m->fc2);
-    return ssl_nt_xent_at(at, ssl_slice_at(at, z, 0, 0, n), ssl_slice_at(at, z, 0, n, 2 * n), m->d.temperature, SSL_NT_XENT_DEFAULT);
-}
-
 /* ==== >>fmc ==== contrast of feature maps ============================================================ */
 SSL_API ssl_tensor *ssl_amdim_nce_at(const char *at, ssl_tensor *src, ssl_tensor *trg, float tclip, ssl_tensor **reg)
 {
@@ -10202,6 +10223,221 @@ SSL_API ssl_tensor *ssl_cpc_loss_at(const char *at, const ssl_cpc *m, ssl_tensor
     ssl_tensor *z = ssl_cpc_grid_at(at, m, images);
     return m->ctx->status ? &m->ctx->nil : ssl_cpc_task_at(at, m, z, trace);
 }
+
+/* ==== >>siamese ==== two views of a picture ========================================================== */
+static ssl_tensor *ssl__siamese_simclr(const char *at, const ssl_siamese *m, int n_views, ssl_siamese_trace *t)
+{ (void)n_views; return ssl_nt_xent_at(at, t->projection[0], t->projection[1], m->d.temperature, SSL_NT_XENT_DEFAULT); }
+
+static ssl_tensor *ssl__siamese_moco(const char *at, const ssl_siamese *m, int n_views, ssl_siamese_trace *t)
+{
+    int ptr = (int)ssl_item(m->queue_ptr);
+    float after;
+    ssl_tensor *crossed[2], *loss; /* both directions at once: queries 1, 2 meet keys 2, 1 */
+    crossed[0] = t->target[1]; crossed[1] = t->target[0];
+    loss = ssl_moco_at(at, ssl_concat_at(at, 0, n_views, t->projection), ssl_concat_at(at, 0, n_views, crossed), m->queue, &ptr, m->d.temperature);
+    after = (float)ptr;
+    ssl_from_host(m->queue_ptr, &after);
+    return loss;
+}
+
+static ssl_tensor *ssl__siamese_byol(const char *at, const ssl_siamese *m, int n_views, ssl_siamese_trace *t)
+{ (void)m; (void)n_views; return ssl_byol_at(at, t->prediction[0], t->prediction[1], t->target[0], t->target[1]); }
+
+static ssl_tensor *ssl__siamese_simsiam(const char *at, const ssl_siamese *m, int n_views, ssl_siamese_trace *t)
+{ (void)m; (void)n_views; return ssl_simsiam_at(at, t->prediction[0], t->prediction[1], t->projection[0], t->projection[1]); }
+
+static ssl_tensor *ssl__siamese_barlow(const char *at, const ssl_siamese *m, int n_views, ssl_siamese_trace *t)
+{ (void)n_views; return ssl_barlow_at(at, t->projection[0], t->projection[1], m->d.lambda, 1e-5f); }
+
+static ssl_tensor *ssl__siamese_vicreg(const char *at, const ssl_siamese *m, int n_views, ssl_siamese_trace *t)
+{ (void)n_views; return ssl_vicreg_at(at, t->projection[0], t->projection[1], m->d.lambda, m->d.mu, m->d.nu, 1e-4f); }
+
+static ssl_tensor *ssl__siamese_dino(const char *at, const ssl_siamese *m, int n_views, ssl_siamese_trace *t)
+{
+    const ssl_siamese_desc *d = &m->d;
+    const float warm = d->teacher_warmup > 0.0f ? SSL__MIN(ssl_item(m->progress) / d->teacher_warmup, 1.0f) : 1.0f;
+    ssl_tensor *student = ssl_reshape_at(at, ssl_concat_at(at, 0, n_views, t->projection), 3, n_views, -1, d->prototypes);
+    ssl_tensor *teacher = ssl_reshape_at(at, ssl_concat_at(at, 0, 2, t->target), 3, 2, -1, d->prototypes);
+    t->teacher_temperature = d->teacher_temperature_start + warm * (d->teacher_temperature - d->teacher_temperature_start);
+    return ssl_dino_at(at, student, teacher, m->center, d->temperature, t->teacher_temperature, d->center_momentum);
+}
+
+typedef struct ssl__siamese_row { /* what a kind is made of, and its defaults */
+    const char *name;
+    ssl_tensor *(*loss)(const char *at, const ssl_siamese *m, int n_views, ssl_siamese_trace *t);
+    int most_views, norm, hidden, out, layers, predictor;
+    float temperature, momentum, lambda;
+    ssl_momentum_schedule schedule;
+} ssl__siamese_row;
+static const ssl__siamese_row *ssl__siamese_kind(ssl_siamese_kind kind)
+{
+    static const ssl__siamese_row rows[] = { /* views norm hidden out layers predictor temperature momentum lambda */
+        { "simclr", ssl__siamese_simclr, 2, 0, 2048, 128, 2, 0, 0.2f, 0.0f, 0.0f, SSL_MOMENTUM_CONSTANT },
+        { "moco", ssl__siamese_moco, 2, 0, 2048, 128, 2, 0, 0.1f, 0.99f, 0.0f, SSL_MOMENTUM_CONSTANT },
+        { "byol", ssl__siamese_byol, 2, 1, 4096, 256, 2, 4096, 0.0f, 0.99f, 0.0f, SSL_MOMENTUM_COSINE },
+        { "simsiam", ssl__siamese_simsiam, 2, 1, 2048, 2048, 3, 512, 0.0f, 0.0f, 0.0f, SSL_MOMENTUM_CONSTANT },
+        { "barlow", ssl__siamese_barlow, 2, 1, 2048, 2048, 3, 0, 0.0f, 0.0f, 0.0051f, SSL_MOMENTUM_CONSTANT },
+        { "vicreg", ssl__siamese_vicreg, 2, 1, 2048, 2048, 3, 0, 0.0f, 0.0f, 25.0f, SSL_MOMENTUM_CONSTANT },
+        { "dino", ssl__siamese_dino, SSL_VIEWS, 0, 2048, 256, 3, 0, 0.1f, 0.996f, 0.0f, SSL_MOMENTUM_COSINE },
+    };
+    return (int)kind < SSL_SIAMESE_SIMCLR || kind > SSL_SIAMESE_DINO ? NULL : &rows[kind - SSL_SIAMESE_SIMCLR];
+}
+
+SSL_API int ssl_siamese_desc_resolve(const ssl_siamese_desc *in, ssl_siamese_desc *out)
+{
+    ssl_siamese_desc d = SSL_ZERO;
+    const ssl__siamese_row *row;
+    if (in) d = *in;
+    if (d._start_canary || d._end_canary) return 0;
+    d.kind = d.kind == SSL_SIAMESE_DEFAULT ? SSL_SIAMESE_SIMCLR : d.kind;
+    if (!(row = ssl__siamese_kind(d.kind))) return 0;
+    if (d.kind == SSL_SIAMESE_DINO) d.backbone.vit.any_size = 1;
+    if (!ssl_backbone_desc_resolve(&d.backbone, &d.backbone)) return 0;
+    d.projector_hidden = SSL__DEF(d.projector_hidden, row->hidden);
+    d.projector_out = SSL__DEF(d.projector_out, row->out);
+    d.projector_layers = SSL__DEF(d.projector_layers, row->layers);
+    d.predictor_hidden = row->predictor ? SSL__DEF(d.predictor_hidden, row->predictor) : 0;
+    d.temperature = SSL__DEF(d.temperature, row->temperature);
+    d.momentum = row->momentum > 0.0f ? SSL__DEF(d.momentum, row->momentum) : 0.0f;
+    d.momentum_schedule = d.momentum_schedule == SSL_MOMENTUM_DEFAULT ? row->schedule : d.momentum_schedule;
+    d.queue = SSL__DEF(d.queue, 4096);
+    d.lambda = SSL__DEF(d.lambda, row->lambda);
+    d.mu = SSL__DEF(d.mu, 25.0f);
+    d.nu = SSL__DEF(d.nu, 1.0f);
+    d.prototypes = SSL__DEF(d.prototypes, 4096);
+    d.teacher_temperature = SSL__DEF(d.teacher_temperature, 0.07f);
+    d.teacher_temperature_start = SSL__DEF(d.teacher_temperature_start, 0.04f);
+    d.teacher_warmup = SSL__DEFF(d.teacher_warmup, 0.3f);
+    d.center_momentum = SSL__DEFF(d.center_momentum, 0.9f);
+    d.freeze_prototypes = SSL__DEFF(d.freeze_prototypes, 0.01f);
+    *out = d;
+    return 1;
+}
+
+static int ssl__siamese_check(const char *at, ssl_ctx *c, const ssl_siamese_desc *in, ssl_siamese_desc *d)
+{
+    if (!ssl_siamese_desc_resolve(in, d)) ssl__fail(c, SSL_E_ARG, at, "ssl_siamese_new: the ssl_siamese_desc is not initialized (write `ssl_siamese_desc d = SSL_ZERO;`), or its kind is not one of SSL_SIAMESE_*");
+    else if (d->projector_hidden < 1 || d->projector_out < 1 || d->predictor_hidden < 0 || d->queue < 1 || d->prototypes < 1)
+        ssl__fail(c, SSL_E_ARG, at, "ssl_siamese_new: projector_hidden %d, projector_out %d, predictor_hidden %d, queue %d, prototypes %d: they must be positive", d->projector_hidden,
+                  d->projector_out, d->predictor_hidden, d->queue, d->prototypes);
+    else if (d->temperature < 0.0f || !(d->teacher_temperature > 0.0f) || !(d->teacher_temperature_start > 0.0f))
+        ssl__fail(c, SSL_E_ARG, at, "ssl_siamese_new: temperature %g, teacher_temperature %g from %g: they must be positive", (double)d->temperature, (double)d->teacher_temperature,
+                  (double)d->teacher_temperature_start);
+    return !c->status;
+}
+static ssl_siamese_net ssl__siamese_net_new(const char *at, ssl_ctx *c, const char *prefix, const ssl_siamese_desc *d)
+{
+    const int dino = d->kind == SSL_SIAMESE_DINO;
+    ssl_siamese_net net;
+    ssl_mlp_desc head = SSL_ZERO;
+    char p[256];
+    memset(&net, 0, sizeof net);
+    head.layers = d->projector_layers;
+    head.no_norm = !ssl__siamese_kind(d->kind)->norm;
+    head.last_norm = d->kind == SSL_SIAMESE_SIMSIAM;
+    head.act = dino ? SSL_ACT_GELU : SSL_ACT_RELU;
+    net.backbone = ssl_backbone_new_at(at, c, prefix, &d->backbone);
+    if (c->status) return net;
+    net.projector = ssl_mlp_new_at(at, c, ssl__name(p, prefix, "projector"), net.backbone->features, d->projector_hidden, d->projector_out, &head);
+    if (dino) net.prototypes = ssl_param_at(at, c, ssl_init_make(SSL_INIT_TORCH, 0.0f), ssl__name(p, prefix, "prototypes"), 2, d->prototypes, d->projector_out);
+    return net;
+}
+static ssl_tensor *ssl__siamese_buffer(const char *at, const ssl_siamese *m, const char *name, float deviation, int ndim, int rows, int columns)
+{
+    char p[256];
+    ssl_tensor *t = ssl_param_at(at, m->ctx, ssl_init_make(SSL_INIT_NORMAL, deviation), ssl__name(p, m->prefix, name), ndim, rows, columns);
+    ssl__freeze(t);
+    return t;
+}
+/* target = momentum target + (1 - momentum) online, or a copy */
+static void ssl__siamese_ema(const char *at, const ssl_siamese *m, float momentum, int copy)
+{
+    const char *dot = *m->prefix ? "." : "";
+    char target[256] = "", online[256] = "";
+    ssl__append(online, m->prefix);
+    ssl__append(online, dot);
+    ssl__append(target, online);
+    ssl__append(target, "target.");
+    if (copy) ssl_ema_copy_at(at, m->ctx, target, online);
+    else ssl_ema_update_at(at, m->ctx, target, online, momentum);
+}
+SSL_API ssl_siamese *ssl_siamese_new_at(const char *at, ssl_ctx *c, const char *prefix, const ssl_siamese_desc *desc)
+{
+    ssl_siamese *m = (ssl_siamese *)ssl__model(c, at, sizeof *m);
+    const ssl_siamese_desc *d = &m->d;
+    char p[256], *own = c->status ? NULL : (char *)ssl__model(c, at, strlen(prefix) + 1);
+    if (c->status) return m;
+    m->prefix = strcpy(own, prefix);
+    if (!ssl__siamese_check(at, c, desc, &m->d)) return m;
+    m->online = ssl__siamese_net_new(at, c, prefix, d);
+    if (d->predictor_hidden) m->predictor = ssl_mlp_new_at(at, c, ssl__name(p, prefix, "predictor"), d->projector_out, d->predictor_hidden, d->projector_out, NULL);
+    if (d->kind == SSL_SIAMESE_MOCO) { /* random keys of about length 1 until real ones have come */
+        m->queue = ssl__siamese_buffer(at, m, "queue", 1.0f / sqrtf((float)d->projector_out), 2, d->queue, d->projector_out);
+        m->queue_ptr = ssl__siamese_buffer(at, m, "queue_ptr", 0.0f, 1, 1, 0);
+    }
+    if (d->kind == SSL_SIAMESE_DINO) {
+        m->center = ssl__siamese_buffer(at, m, "center", 0.0f, 2, 1, d->prototypes);
+        m->progress = ssl__siamese_buffer(at, m, "progress", 0.0f, 1, 1, 0);
+    }
+    if (!(d->momentum > 0.0f)) return m;
+    m->target = ssl__siamese_net_new(at, c, ssl__name(p, prefix, "target"), d);
+    if (c->status) return m;
+    ssl__siamese_ema(at, m, 0.0f, 1);
+    ssl_param_group(c, ssl__name(p, prefix, "target.*"), 1.0f, 1.0f, 1);
+    return m;
+}
+SSL_API void ssl_siamese_update_at(const char *at, const ssl_siamese *m, float progress)
+{
+    if (m->ctx->status) return;
+    if (!(progress >= 0.0f && progress <= 1.0f)) { ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_siamese_update: progress %g: it is the part of the run that is done, 0 to 1", (double)progress); return; }
+    if (m->target.backbone) ssl__siamese_ema(at, m, m->d.momentum_schedule == SSL_MOMENTUM_COSINE ? ssl_momentum_cosine(progress, m->d.momentum) : m->d.momentum, 0);
+    if (m->progress) ssl_from_host(m->progress, &progress);
+}
+
+/* z [B,D]; DINO: cosines with the prototypes, which are unit rows (weight normalization with its length held at 1) */
+static ssl_tensor *ssl__siamese_project(const char *at, const ssl_siamese *m, const ssl_siamese_net *net, ssl_tensor *feature)
+{
+    ssl_tensor *z = ssl_mlp_forward_at(at, &net->projector, feature), *w = net->prototypes;
+    if (m->ctx->status || !w) return z;
+    w = ssl_l2_normalize_at(at, w, 1e-12f);
+    if (ssl_item(m->progress) < m->d.freeze_prototypes) w = ssl_detach_at(at, w);
+    return ssl_linear_at(at, ssl_l2_normalize_at(at, z, 1e-12f), w, NULL);
+}
+static int ssl__siamese_views(const char *at, const ssl_siamese *m, int n, ssl_tensor *const *views)
+{
+    const ssl__siamese_row *row = ssl__siamese_kind(m->d.kind);
+    char a[96], b[96];
+    int v;
+    if (n < 2 || n > row->most_views) {
+        ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_siamese_loss: %s compares %s of every image, got %d", row->name, row->most_views == 2 ? "2 views" : "2 global and up to 14 local views", n);
+        return 0;
+    }
+    for (v = 1; v < n; v++)
+        if (views[v]->dim[0] != views[0]->dim[0]) {
+            ssl__fail(m->ctx, SSL_E_SHAPE, at, "ssl_siamese_loss: view 0%s and view %d%s: views of the same images are needed", ssl__shape(views[0], a), v, ssl__shape(views[v], b));
+            return 0;
+        }
+    return 1;
+}
+SSL_API ssl_tensor *ssl_siamese_loss_at(const char *at, const ssl_siamese *m, int n_views, ssl_tensor *const *views, ssl_siamese_trace *trace)
+{
+    ssl_ctx *c = m->ctx;
+    ssl_siamese_trace own, *t = trace ? trace : &own;
+    int v;
+    memset(t, 0, sizeof *t);
+    if (c->status || !ssl__siamese_views(at, m, n_views, views)) return &c->nil;
+    for (v = 0; v < n_views; v++) { /* view by view, as in the papers: batch norms see one kind of view at a time */
+        t->feature[v] = ssl_backbone_forward_at(at, m->online.backbone, views[v]);
+        t->projection[v] = ssl__siamese_project(at, m, &m->online, t->feature[v]);
+        if (m->predictor.d.layers) t->prediction[v] = ssl_mlp_forward_at(at, &m->predictor, t->projection[v]);
+    }
+    ssl_no_grad(c, 1);
+    for (v = 0; v < 2 && m->target.backbone; v++) t->target[v] = ssl__siamese_project(at, m, &m->target, ssl_backbone_forward_at(at, m->target.backbone, views[v]));
+    ssl_no_grad(c, 0);
+    return c->status ? &c->nil : ssl__siamese_kind(m->d.kind)->loss(at, m, n_views, t);
+}
+SSL_API ssl_tensor *ssl_siamese_features_at(const char *at, const ssl_siamese *m, ssl_tensor *images)
+{ return m->ctx->status ? &m->ctx->nil : ssl_backbone_forward_at(at, m->online.backbone, images); }
 
 /* ==== >>optim ==== optimizers, schedules, EMA ======================================================== */
 SSL_API int ssl_optim_desc_resolve(const ssl_optim_desc *in, ssl_optim_desc *out)

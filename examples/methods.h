@@ -22,7 +22,7 @@ typedef struct method {
     /* or NULL: what the network paints over hidden patches. PSNR is then logged each epoch, and the best network kept */
     int (*paint)(void *model, ssl_tensor *images, const ssl_augment_desc *a, int mask, struct painting *q);
 } method;
-static const char all_defaults[] = "data=synthetic split=train out=out lr=1e-3 warmup=0.05 schedule=cosine log_every=10 save_every=1 psnr_images=1000 hold_out=0.05 batch=128 epochs=20 "
+static const char all_defaults[] = "data=synthetic split=train out=out lr=1e-3 warmup=0.05 schedule=cosine log_every=10 save_every=1 local_size=16 local_scale_min=0.05 local_scale_max=0.4 psnr_images=1000 hold_out=0.05 batch=128 epochs=20 "
                                    "clip_norm=1";
 
 /* resolve, create and features of a method whose public functions are ssl_NAME_...; at: where its image size is kept */
@@ -210,7 +210,7 @@ static void apl_picture(void *model, ssl_tensor *images, const ssl_augment_desc 
     puzzle_picture(images, t.logits, m->d.grid, m->patch, a, path);
 }
 
-/* ---- simclr ---- */
+/* ---- what several methods share ---- */
 #define VIT_FIELDS(type, at)                                                                                   \
     F_AT(INTEGER, type, "patch", at patch, "side of a patch in pixels"),                                       \
     F_AT(INTEGER, type, "dim", at dim, "width of the network"),                                                \
@@ -222,19 +222,8 @@ static void apl_picture(void *model, ssl_tensor *images, const ssl_augment_desc 
     { "pos", CHOICE, offsetof(type, at pos), "default|learned|sincos|none", "positions" },                     \
     F_AT(NUMBER, type, "dropout", at dropout, "in the blocks"),                                                \
     F_AT(NUMBER, type, "drop_path", at drop_path, "probability that a block is skipped")
-static const field simclr_fields[] = {
-    VIT_FIELDS(ssl_simclr_desc, vit.),
-    F(INTEGER, ssl_simclr_desc, projector_hidden, "hidden width of the projector; 0: dim"),
-    F(INTEGER, ssl_simclr_desc, projector_out, "width of the projections"),
-    F(NUMBER, ssl_simclr_desc, temperature, "of NT-Xent"),
-};
-MODEL(simclr, vit.)
-static ssl_tensor *simclr_loss(void *model, const ssl_batch *b, double *metrics)
-{
-    (void)metrics;
-    return ssl_simclr_loss((const ssl_simclr *)model, b->views[0], b->views[1]);
-}
 
+#include "siamese.h"
 #include "masked.h"
 #include "dense.h"
 
@@ -254,8 +243,7 @@ static const method methods[] = {
       GROUP("", rotation_fields), sizeof(ssl_rotation_desc), rotation_resolve, rotation_create, rotation_loss, "acc1", rotation_features, NULL, rotation_picture, NULL },
     { "mp3", "puzzle: tell each patch's place, looking at a random few of the others only", "augment=mae", 1,
       GROUP("", mp3_fields), sizeof(ssl_mp3_desc), mp3_resolve, mp3_create, mp3_loss, "acc1,acc3,acc5", mp3_features, NULL, mp3_picture, NULL },
-    { "simclr", "contrast: find the other view of the same image in the batch", "augment=simclr", 2,
-      GROUP("", simclr_fields), sizeof(ssl_simclr_desc), simclr_resolve, simclr_create, simclr_loss, "", simclr_features, NULL, NULL, NULL },
+    SIAMESE_ROWS,
     DENSE_METHODS
 };
 #define N_METHODS ((int)(sizeof methods / sizeof *methods))

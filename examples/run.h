@@ -8,6 +8,8 @@
 
 /* ---- settings ---- */
 typedef struct run_desc {
+    int local_views, local_size;
+    float local_scale_min, local_scale_max;
     char method[WORD_SIZE], preset[WORD_SIZE], data[WORD_SIZE], split[WORD_SIZE], out[WORD_SIZE], augment[WORD_SIZE];
     float lr, min_lr, warmup;
     int schedule; /* 0 cosine, 1 chained, 2 constant, 3 step */
@@ -27,6 +29,10 @@ static const field run_fields[] = {
     F(NUMBER, run_desc, min_lr, "learning rate at the end (cosine)"),
     F(NUMBER, run_desc, warmup, "part of the epochs during which the rate rises"),
     F_OF(run_desc, schedule, "cosine|chained|constant|step", "course of the learning rate; chained: that of APL; step: a tenth from 60% of the epochs on, a hundredth from 80%"),
+    F(INTEGER, run_desc, local_views, "views beside the method's own that show small parts: dino"),
+    F(INTEGER, run_desc, local_size, "their side in pixels; vit: a multiple of patch"),
+    F(NUMBER, run_desc, local_scale_min, "smallest part of the area in them"),
+    F(NUMBER, run_desc, local_scale_max, "largest part of the area in them"),
     F(INTEGER, run_desc, log_every, "steps from one row of log.csv to the next"),
     F(INTEGER, run_desc, save_every, "epochs from one checkpoint to the next"),
     F(INTEGER, run_desc, stop_after, "steps after which to save and stop, to be resumed; 0: never"),
@@ -539,15 +545,36 @@ static void run_loop(run *r, ssl_loader *loader, ssl_progress *progress, run_log
         if (r->step % (r->steps * r->s.run.save_every) == 0) run_save(r, "checkpoint.safetensors");
     }
 }
+/* The augmentation of every view: the method's own, then the local ones, a[n] of them in all. */
+static int run_views(const run *r, ssl_augment_desc a[SSL_VIEWS])
+{
+    const run_desc *d = &r->s.run;
+    const int own = r->s.method->n_views;
+    int v;
+    if (d->local_views < 0 || own + d->local_views > SSL_VIEWS || (d->local_views > 0 && own < 2)) {
+        ssl_raise(r->ctx, SSL_E_ARG, "local_views must be from 0 to 14, and 0 with a method that takes one view");
+        return own;
+    }
+    for (v = 0; v < own + d->local_views; v++) {
+        a[v] = r->s.augment;
+        if (v < own) continue;
+        a[v].crop = SSL_CROP_RESIZED;
+        a[v].size = d->local_size;
+        a[v].scale[0] = d->local_scale_min;
+        a[v].scale[1] = d->local_scale_max;
+    }
+    return own + d->local_views;
+}
 /* Train to the end, or until Ctrl-C or an error; the checkpoint holds the last good step. */
 static inline void run_train(run *r)
 {
     ssl_loader_desc d = r->s.loader;
+    ssl_augment_desc views[SSL_VIEWS];
     ssl_loader *loader;
     ssl_progress progress;
     run_log log;
-    d.n_views = r->s.method->n_views;
-    d.augment = &r->s.augment;
+    d.n_views = d.n_augment = run_views(r, views);
+    d.augment = views;
     if (r->s.method->paint || r->s.run.online_eval) run_open_validation(r);
     loader = ssl_loader_open(r->data, &d);
     r->steps = ssl_loader_steps(loader);

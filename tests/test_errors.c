@@ -291,6 +291,52 @@ static void test_tune(void)
     MISUSE((head = wide_head(8), ssl_head_forward(&head, f2(4, 9))), "ssl_linear", "x[4,9]", "w[3,8]");
 }
 
+static ssl_siamese *siamese(ssl_siamese_kind kind, int queue)
+{
+    ssl_siamese_desc d = SSL_ZERO;
+    d.kind = kind;
+    d.backbone.image_size = 8;
+    d.backbone.vit.dim = 16; d.backbone.vit.depth = 1;
+    d.projector_hidden = d.projector_out = d.predictor_hidden = d.prototypes = 16;
+    d.queue = queue;
+    return ssl_siamese_new(ctx, "", &d);
+}
+static ssl_tensor *siamese_of(const char *at, ssl_siamese *m, int n, int b, int b1)
+{
+    ssl_tensor *views[17];
+    int i;
+    for (i = 0; i < n; i++) views[i] = ssl_input(ctx, NULL, 4, i == 1 ? b1 : b, 3, 8, 8);
+    return ssl_siamese_loss_at(at, m, n, views, NULL);
+}
+static void test_siamese(void)
+{
+    ssl_siamese_desc d = SSL_ZERO;
+    ssl_backbone_desc b = SSL_ZERO;
+    ssl_mlp_desc mlp = SSL_ZERO;
+    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_MOCO, 7), 2, 4, 4), "ssl_moco", "queue[7,16]", "keys[8,16]");
+    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_SIMCLR, 0), 2, 1, 1), "ssl_nt_xent", "[1,16]", "N >= 2");
+    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_BYOL, 0), 2, 1, 1), "ssl_batch_norm", "x[1,16]", "at least 2");
+    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_SIMSIAM, 0), 2, 1, 1), "ssl_batch_norm", "x[1,16]", "at least 2");
+    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_BARLOW, 0), 2, 1, 1), "ssl_batch_norm", "x[1,16]", "at least 2");
+    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_VICREG, 0), 3, 4, 4), "ssl_siamese_loss", "vicreg", "2 views of every image, got 3");
+    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_BYOL, 0), 1, 4, 4), "ssl_siamese_loss", "byol", "got 1");
+    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_DINO, 0), 17, 4, 4), "ssl_siamese_loss", "14 local views", "got 17");
+    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_SIMCLR, 0), 2, 4, 5), "ssl_siamese_loss", "[4,3,8,8]", "view 1[5,3,8,8]");
+    MISUSE_VOID(ssl_siamese_update(siamese(SSL_SIAMESE_BYOL, 0), 1.5f), "ssl_siamese_update", "1.5", "0 to 1");
+    d.queue = -1;
+    MISUSE_VOID(ssl_siamese_new(ctx, "", &d), "ssl_siamese_new", "queue -1", "positive");
+    d.queue = 0; d.temperature = -1.0f;
+    MISUSE_VOID(ssl_siamese_new(ctx, "", &d), "ssl_siamese_new", "temperature -1", "positive");
+    d.kind = (ssl_siamese_kind)9;
+    MISUSE_VOID(ssl_siamese_new(ctx, "", &d), "ssl_siamese_new", "kind", "SSL_SIAMESE_");
+    b.kind = (ssl_backbone_kind)7;
+    MISUSE_VOID(ssl_backbone_new(ctx, "", &b), "ssl_backbone_new", "kind 7", "SSL_BACKBONE_VIT");
+    memset(&b, 0xcc, sizeof b);
+    MISUSE_VOID(ssl_backbone_new(ctx, "", &b), "ssl_backbone_new", "not initialized", "SSL_ZERO");
+    mlp.layers = 5;
+    MISUSE_VOID((void)ssl_mlp_new(ctx, "head", 4, 4, 4, &mlp), "ssl_mlp_new", "5 layers", "1 to 4");
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1) check_filter = argv[1];
@@ -304,6 +350,7 @@ int main(int argc, char **argv)
     TEST(images);
     TEST(contrast);
     TEST(resnet);
+    TEST(siamese);
     TEST(tune);
     TEST(masked_and_puzzles);
     return check_done();

@@ -102,14 +102,49 @@ static void *mp3_new(ssl_ctx *c) { return mp3_new_with(c, 0); }
 static void *mp3_hidden_new(ssl_ctx *c) { return mp3_new_with(c, 1); }
 static ssl_tensor *mp3_loss(void *m, ssl_tensor *x) { return ssl_mp3_loss((const ssl_mp3 *)m, x, NULL); }
 
-static void *simclr_new(ssl_ctx *c)
+static ssl_siamese_desc siamese_desc(ssl_siamese_kind kind)
 {
-    ssl_simclr_desc d = SSL_ZERO;
-    d.vit.image_size = SIDE; d.vit.dim = 32; d.vit.depth = 2; d.vit.heads = 2; d.vit.mean_pool = 1;
-    return ssl_simclr_new(c, "", &d);
+    ssl_siamese_desc d = SSL_ZERO;
+    d.kind = kind;
+    d.backbone.image_size = SIDE;
+    d.backbone.vit.dim = 32; d.backbone.vit.depth = 2; d.backbone.vit.heads = 2; d.backbone.vit.mean_pool = 1;
+    d.projector_hidden = d.projector_out = d.predictor_hidden = 32;
+    d.queue = 32;
+    d.prototypes = 24;
+    d.momentum = 0.9f;
+    d.teacher_temperature = 0.04f;
+    d.freeze_prototypes = SSL_EXPLICIT_ZERO;
+    return d;
 }
-static ssl_tensor *simclr_loss(void *m, ssl_tensor *x)
-{ return ssl_simclr_loss((const ssl_simclr *)m, x, ssl_add_scalar(ssl_scale(x, 0.8f), 0.1f)); }
+static void *siamese_new(ssl_ctx *c, ssl_siamese_kind kind) { const ssl_siamese_desc d = siamese_desc(kind); return ssl_siamese_new(c, "", &d); }
+static void *simclr_new(ssl_ctx *c) { return siamese_new(c, SSL_SIAMESE_SIMCLR); }
+static void *moco_new(ssl_ctx *c) { return siamese_new(c, SSL_SIAMESE_MOCO); }
+static void *byol_new(ssl_ctx *c) { return siamese_new(c, SSL_SIAMESE_BYOL); }
+static void *simsiam_new(ssl_ctx *c) { return siamese_new(c, SSL_SIAMESE_SIMSIAM); }
+static void *barlow_new(ssl_ctx *c) { return siamese_new(c, SSL_SIAMESE_BARLOW); }
+static void *vicreg_new(ssl_ctx *c) { return siamese_new(c, SSL_SIAMESE_VICREG); }
+static void *dino_new(ssl_ctx *c) { return siamese_new(c, SSL_SIAMESE_DINO); }
+/* SimSiam's targets are its own projections, held constant: differences must hold them, too. */
+static int hold; /* 1: remember the targets, 2: use those */
+static ssl_tensor *simsiam_held(ssl_ctx *c, ssl_siamese_trace *t, ssl_tensor *loss)
+{
+    static float z[2][B * 32];
+    int v;
+    for (v = 0; v < 2 && hold == 1; v++) ssl_to_host(t->projection[v], z[v]);
+    return hold < 2 ? loss : ssl_simsiam(t->prediction[0], t->prediction[1], ssl_input(c, z[0], 2, B, 32), ssl_input(c, z[1], 2, B, 32));
+}
+static ssl_tensor *siamese_loss(void *m, ssl_tensor *x)
+{
+    const ssl_siamese *s = (const ssl_siamese *)m;
+    const int dino = s->d.kind == SSL_SIAMESE_DINO;
+    ssl_siamese_trace t;
+    ssl_tensor *views[3], *loss;
+    views[0] = x;
+    views[1] = ssl_add_scalar(ssl_scale(x, 0.8f), 0.1f);
+    views[2] = ssl_slice(ssl_slice(x, 2, 2, 10), 3, 4, 12); /* a local view */
+    loss = ssl_siamese_loss(s, dino ? 3 : 2, views, &t);
+    return s->d.kind == SSL_SIAMESE_SIMSIAM ? ssl_add_scalar(simsiam_held(s->ctx, &t, loss), 1.0f) : loss; /* which is -1 at best */
+}
 
 /* PixPro on a convolution of its own; the target stays what it was, so that the loss is a function of the weights alone. */
 typedef struct pixels { ssl_conv_layer conv[2]; } pixels;
@@ -209,7 +244,13 @@ static const objective objectives[] = { /* the loss after so many steps at this 
     { "rotation", rotation_new, rotation_loss, 100, 3e-3f, 0.2f },
     { "mp3", mp3_new, mp3_loss, 300, 3e-3f, 0.4f },
     { "mp3_hidden", mp3_hidden_new, mp3_loss, 300, 3e-3f, 0.4f },
-    { "simclr", simclr_new, simclr_loss, 150, 3e-3f, 0.2f },
+    { "simclr", simclr_new, siamese_loss, 120, 3e-3f, 0.2f },
+    { "moco", moco_new, siamese_loss, 120, 3e-3f, 0.7f },
+    { "byol", byol_new, siamese_loss, 80, 3e-3f, 0.2f },
+    { "simsiam", simsiam_new, siamese_loss, 80, 3e-3f, 0.5f },
+    { "barlow", barlow_new, siamese_loss, 120, 3e-3f, 0.5f },
+    { "vicreg", vicreg_new, siamese_loss, 120, 3e-3f, 0.6f },
+    { "dino", dino_new, siamese_loss, 120, 3e-3f, 0.6f },
     { "cpc", cpc_new, cpc_loss, 200, 3e-3f, 0.6f },
     { "linear_head", linear_head_new, classifier_loss, 60, 3e-3f, 0.2f },
     { "norm_head", norm_head_new, classifier_loss, 60, 3e-3f, 0.2f },
@@ -243,6 +284,7 @@ static float step(const objective *o, ssl_ctx *c, void *model, float lr)
     const float value = ssl_item(loss);
     ssl_backward(loss);
     ssl_adamw_step(c, lr);
+    if (o->loss == siamese_loss) ssl_siamese_update((const ssl_siamese *)model, 0.5f);
     ssl_step_end(c);
     return value;
 }
@@ -254,10 +296,11 @@ static void test_learns_eight_images(void)
         const objective *o = &objectives[i];
         ssl_ctx *c = open_context(0);
         void *model = o->create(c);
-        const float first = step(o, c, model, o->lr);
+        float first = step(o, c, model, o->lr);
         float last = 0.0f; /* mean of the last ten: masks and orders differ from step to step */
         for (s = 1; s < o->steps && ssl_ok(c); s++) {
             const float value = step(o, c, model, ssl_lr_warmup_cosine((float)s, 10.0f, (float)o->steps, o->lr, 0.0f));
+            if (s < 8 && o->loss == siamese_loss) first = SSL__MAX(first, value); /* until queue and center are there */
             if (s >= o->steps - 10) last += value / 10.0f;
         }
         if (!CHECK(ssl_ok(c) && last < o->fraction * first)) printf("     %s: loss %g, then %g, want below %g of the first\n", o->name, (double)first, (double)last, (double)o->fraction);
@@ -266,9 +309,22 @@ static void test_learns_eight_images(void)
 }
 
 /* One weight of every parameter moved by h both ways, the random choices held fixed. */
+static void keep_frozen(ssl_ctx *c, int restore) /* queues, centers and running statistics, which a loss may change */
+{
+    static float kept[1 << 17];
+    int p;
+    for (p = 0; p < c->n_params; p++) {
+        const ssl_tensor *t = &c->param[p]->t;
+        const int64_t n = ssl_numel(t), at = c->param[p]->offset;
+        if (!c->param[p]->frozen || at + n > (int64_t)(sizeof kept / sizeof *kept)) continue;
+        if (restore) memcpy(t->x, kept + at, sizeof(float) * (size_t)n);
+        else memcpy(kept + at, t->x, sizeof(float) * (size_t)n);
+    }
+}
 static double loss_at(const objective *o, ssl_ctx *c, void *model, uint64_t position)
 {
     double value;
+    keep_frozen(c, 1);
     c->rng_position = position;
     value = (double)ssl_item(o->loss(model, images_of(c)));
     ssl_step_end(c);
@@ -279,6 +335,8 @@ static void check_gradient(const objective *o, ssl_ctx *c, void *model)
     const uint64_t position = c->rng_position;
     double scale = 0.0, worst = 0.0;
     int p, bad = 0;
+    keep_frozen(c, 0);
+    hold = 1;
     ssl_backward(o->loss(model, images_of(c)));
     for (p = 0; p < c->n_params; p++) { /* the largest gradient entry of each */
         const ssl_tensor *t = &c->param[p]->t;
@@ -287,6 +345,7 @@ static void check_gradient(const objective *o, ssl_ctx *c, void *model)
         for (i = 0; i < n; i++) scale = SSL__MAX(scale, fabs((double)t->g[i]));
     }
     ssl_step_end(c);
+    hold = 2;
     for (p = 0; p < c->n_params && ssl_ok(c); p++) {
         ssl_tensor *t = &c->param[p]->t;
         const int64_t n = ssl_numel(t);
@@ -307,6 +366,7 @@ static void check_gradient(const objective *o, ssl_ctx *c, void *model)
         worst = SSL__MAX(worst, error);
         if (error > 0.05) { bad++; printf("     %s: %s[%d]: gradient %g, differences %g\n", o->name, c->param[p]->name, (int)at, (double)t->g[at], numeric); }
     }
+    hold = 0;
     if (!CHECK(bad == 0 && ssl_ok(c))) printf("     %s: worst relative error %g\n", o->name, worst);
 }
 static void test_gradient(void)
@@ -569,6 +629,130 @@ static void test_jigsaw_tiles(void)
     ssl_close(c);
 }
 
+/* ---- what two-view methods keep beside the network: targets, a queue, a center ---- */
+static void test_siamese_target_follows(void)
+{
+    static const ssl_siamese_kind kinds[] = { SSL_SIAMESE_MOCO, SSL_SIAMESE_BYOL, SSL_SIAMESE_DINO };
+    static float before[1 << 17];
+    int i, p, k;
+    for (k = 0; k < 3; k++) {
+        ssl_ctx *c = open_context(1);
+        ssl_siamese *m = (ssl_siamese *)siamese_new(c, kinds[k]);
+        const float momentum = kinds[k] == SSL_SIAMESE_MOCO ? 0.9f : ssl_momentum_cosine(0.25f, 0.9f);
+        int targets = 0, moved = 0, wrong = 0;
+        ssl_backward(siamese_loss(m, images_of(c)));
+        ssl_adamw_step(c, 1e-2f);
+        memcpy(before, c->values, sizeof(float) * (size_t)c->n_flat);
+        ssl_siamese_update(m, 0.25f);
+        for (p = 0; p < c->n_params && ssl_ok(c); p++) {
+            const ssl_tensor *t = &c->param[p]->t, *online;
+            if (strncmp(c->param[p]->name, "target.", 7)) continue;
+            online = ssl_param_find(c, c->param[p]->name + 7);
+            targets++;
+            for (i = 0; i < (int)ssl_numel(t); i++) {
+                const float old = before[c->param[p]->offset + i], want = momentum * old + (1.0f - momentum) * online->x[i];
+                wrong += !(fabsf(t->x[i] - want) <= 1e-5f * (1.0f + fabsf(want)));
+                moved += t->x[i] != old;
+            }
+        }
+        if (!CHECK(ssl_ok(c) && targets > 20 && moved > 1000 && !wrong)) printf("     kind %d: %d targets, %d values moved, %d wrong\n", (int)kinds[k], targets, moved, wrong);
+        ssl_close(c);
+    }
+}
+static void test_siamese_gradient_stops(void) /* at targets and buffers */
+{
+    int i, p, k;
+    for (k = SSL_SIAMESE_SIMCLR; k <= SSL_SIAMESE_DINO; k++) {
+        ssl_ctx *c = open_context(1);
+        void *m = siamese_new(c, (ssl_siamese_kind)k);
+        int reached = 0, leaked = 0;
+        ssl_backward(siamese_loss(m, images_of(c)));
+        for (p = 0; p < c->n_params && ssl_ok(c); p++) {
+            const ssl_tensor *t = &c->param[p]->t;
+            double sum = 0.0;
+            for (i = 0; i < (int)ssl_numel(t); i++) sum += fabs((double)t->g[i]);
+            if (c->param[p]->frozen) leaked += sum > 0.0;
+            else reached += sum > 0.0;
+        }
+        if (!CHECK(ssl_ok(c) && reached > 20 && !leaked)) printf("     kind %d: gradient reached %d parameters, leaked into %d\n", k, reached, leaked);
+        ssl_close(c);
+    }
+}
+static void test_siamese_queue_and_center(void)
+{
+    ssl_ctx *c = open_context(1);
+    ssl_siamese *m = (ssl_siamese *)siamese_new(c, SSL_SIAMESE_MOCO);
+    float old[32], norm = 0.0f;
+    int i, s, wrong = 0;
+    memcpy(old, m->queue->x, sizeof old);
+    for (s = 0; s < 3; s++) { /* 2 B = 16 keys a step in 32 rows */
+        CHECK(m->queue_ptr->x[0] == (float)(16 * s % 32));
+        ssl_backward(siamese_loss(m, images_of(c)));
+        ssl_step_end(c);
+    }
+    for (i = 0; i < 32; i++) norm += m->queue->x[i] * m->queue->x[i];
+    CHECK(memcmp(old, m->queue->x, sizeof old) && fabsf(norm - 1.0f) < 1e-5f);
+    ssl_train(c, 0); /* evaluation leaves it alone */
+    siamese_loss(m, images_of(c));
+    CHECK(ssl_ok(c) && m->queue_ptr->x[0] == 16.0f);
+    ssl_close(c);
+    c = open_context(1);
+    m = (ssl_siamese *)siamese_new(c, SSL_SIAMESE_DINO);
+    ssl_siamese_update(m, 0.25f);
+    siamese_loss(m, images_of(c));
+    for (i = 0; i < 24; i++) wrong += m->center->x[i] == 0.0f;
+    CHECK(ssl_ok(c) && wrong == 0 && m->progress->x[0] == 0.25f);
+    ssl_close(c);
+}
+/* Three steps, saved; then two more, and the same two by another context from the file. */
+static void test_siamese_resumes(void)
+{
+    static const char *const path = "build/test_siamese.safetensors";
+    static float want[1 << 17];
+    int k, s;
+    for (k = SSL_SIAMESE_SIMCLR; k <= SSL_SIAMESE_DINO; k++) {
+        objective o = { "", NULL, siamese_loss, 0, 0.0f, 0.0f };
+        ssl_ctx *c = open_context(1), *d = open_context(1);
+        void *m = siamese_new(c, (ssl_siamese_kind)k), *again = siamese_new(d, (ssl_siamese_kind)k);
+        for (s = 0; s < 3; s++) step(&o, c, m, 1e-3f);
+        CHECK(ssl_save(c, path));
+        for (s = 0; s < 2; s++) step(&o, c, m, 1e-3f);
+        memcpy(want, c->values, sizeof(float) * (size_t)c->n_flat);
+        CHECK(ssl_load(d, path, NULL) > 0);
+        for (s = 0; s < 2; s++) step(&o, d, again, 1e-3f);
+        if (!CHECK(ssl_ok(c) && ssl_ok(d) && !memcmp(want, d->values, sizeof(float) * (size_t)d->n_flat))) printf("     kind %d: the resumed run differs\n", k);
+        ssl_close(c);
+        ssl_close(d);
+    }
+    remove(path);
+}
+static void test_backbones(void)
+{
+    ssl_ctx *c = open_context(1);
+    ssl_backbone_desc d = SSL_ZERO;
+    ssl_backbone *vit, *resnet;
+    ssl_tensor *big, *y;
+    d.vit.dim = 32; d.vit.depth = 1; d.vit.any_size = 1; d.image_size = SIDE; d.resnet.width = 8;
+    vit = ssl_backbone_new(c, "vit", &d);
+    d.kind = SSL_BACKBONE_RESNET;
+    resnet = ssl_backbone_new(c, "resnet", &d);
+    CHECK(ssl_ok(c) && vit->vit && !vit->resnet && resnet->resnet && !resnet->vit && resnet->resnet->d.cifar_stem == 1);
+    big = ssl_interpolate(images_of(c), 24, 32, SSL_INTERPOLATE_BILINEAR); /* 6 x 8 patches instead of 4 x 4 */
+    y = ssl_backbone_forward(vit, big);
+    CHECK(ssl_ok(c) && y->dim[0] == B && y->dim[1] == 32 && vit->features == 32);
+    y = ssl_backbone_forward(resnet, big);
+    CHECK(ssl_ok(c) && y->dim[0] == B && y->dim[1] == resnet->features);
+    ssl_step_end(c);
+    ssl_backward(ssl_mean(ssl_square(ssl_backbone_forward(vit, ssl_slice(images_of(c), 3, 0, 8)))));
+    for (y = ssl_param_find(c, "vit.pos_embed"); y; y = NULL) { int i, n = 0; for (i = 32; i < 17 * 32; i++) n += y->g[i] != 0.0f; CHECK(n > 16 * 32 - 8); } /* every position took part */
+    ssl_close(c);
+    c = open_context(1);
+    d.image_size = 64;
+    resnet = ssl_backbone_new(c, "", &d);
+    CHECK(ssl_ok(c) && resnet->resnet->d.cifar_stem == 0);
+    ssl_close(c);
+}
+
 /* ---- one sentence for every bad setting, and nothing crashes after it ---- */
 static void expect_error(ssl_ctx *c, ssl_tensor *loss, const char *words, int line)
 {
@@ -588,7 +772,6 @@ static void test_bad_settings(void)
     ssl_apl_desc a = SSL_ZERO;
     ssl_mae_desc m = SSL_ZERO;
     ssl_randsac_desc r = SSL_ZERO;
-    ssl_simclr_desc s = SSL_ZERO;
     ssl_pixpro_desc p = SSL_ZERO;
     ssl_amdim_desc q = SSL_ZERO;
     const ssl_view_box box = { 0, SIDE + 1, 0, 8, 0, 0 };
@@ -632,8 +815,7 @@ static void test_bad_settings(void)
     c = open_context(1); ssl_pixpro_new(c, "", &p); expect_error(c, images_of(c), "layer1 layer2 layer3 layer4 avgpool", __LINE__);
     c = open_context(1); expect_error(c, ssl_cpc_loss((const ssl_cpc *)cpc_layer_norm_new(c), ssl_input(c, pixel, 4, B, 3, 4, 48), NULL), "at least one patch of 8 x 8", __LINE__);
 
-    c = open_context(1); s.temperature = -1.0f; s.vit.image_size = SIDE; s.vit.depth = 1; expect_error(c, ssl_nt_xent(ssl_reshape(images_of(c), 2, B, -1), ssl_reshape(images_of(c), 2, B, -1), -1.0f, SSL_NT_XENT_DEFAULT), "must be positive", __LINE__);
-    c = open_context(1); expect_error(c, ssl_simclr_loss(ssl_simclr_new(c, "", &s), ssl_input(c, pixel, 4, 1, 3, SIDE, SIDE), ssl_input(c, pixel, 4, 1, 3, SIDE, SIDE)), "N >= 2", __LINE__);
+    c = open_context(1); expect_error(c, ssl_nt_xent(ssl_reshape(images_of(c), 2, B, -1), ssl_reshape(images_of(c), 2, B, -1), -1.0f, SSL_NT_XENT_DEFAULT), "must be positive", __LINE__);
 }
 
 int main(int argc, char **argv)
@@ -651,6 +833,11 @@ int main(int argc, char **argv)
     TEST(quarter_turns);
     TEST(mp3_follows_the_patches);
     TEST(jigsaw_tiles);
+    TEST(siamese_target_follows);
+    TEST(siamese_gradient_stops);
+    TEST(siamese_queue_and_center);
+    TEST(siamese_resumes);
+    TEST(backbones);
     TEST(bad_settings);
     return check_done();
 }
