@@ -867,7 +867,7 @@ SSL_API ssl_tensor *ssl_randsac_features_at(const char *at, const ssl_randsac *m
 /* Idea      cut the image into G x G tiles, shuffle them by one of P fixed permutations, tell which one
    Input     images [B,C,H,W]; T = G^2 tiles of k x k pixels, each from a random place in its cell and normalized by its own mean
              and deviation, so that neither edges nor brightness betray the neighbours
-   Network   every tile alone through one ViT -> [B,T,D]; `mix` blocks over the T tiles, told by a learned position which slot
+   Network   every tile alone through one backbone -> [B,T,D]; `mix` blocks over the T tiles, told by a learned position which slot
              each lies in; linear head on all of them side by side
    Loss      cross entropy(head, number of the permutation)
    Paper     Noroozi & Favaro 2016, arXiv 1603.09246 (a CNN and two fully connected layers)
@@ -885,7 +885,7 @@ typedef struct ssl_jigsaw_desc {
     int permutations;         /* P, the classes                                                 default 64 */
     int raw_tiles;            /* 1: tiles are not normalized */
     int mix;                  /* blocks over the tiles together                                 default 2, -1 none */
-    ssl_vit_desc vit;         /* of a tile; its image_size and channels follow from the above   default patch 4, mean_pool */
+    ssl_backbone_desc backbone; /* of a tile; its image_size and channels follow from the above   default a ViT, mean_pool */
     uint32_t _end_canary;
 } ssl_jigsaw_desc;
 typedef struct ssl_jigsaw_trace { /* what happened in one call; set ids before to force them */
@@ -897,7 +897,7 @@ typedef struct ssl_jigsaw {
     ssl_jigsaw_desc d;
     int cell, tile, tiles;        /* pixels of a cell, k, T */
     int32_t *permutation;         /* host [P,T]: slot s shows tile permutation[p T + s] */
-    ssl_vit *vit;
+    ssl_backbone *backbone;
     ssl_tensor *slot;             /* [1,T,D] */
     ssl_block *block;
     ssl_norm_layer norm;
@@ -914,7 +914,7 @@ SSL_API ssl_tensor *ssl_jigsaw_features_at(const char *at, const ssl_jigsaw *m, 
 /* ==== >>rotation ==== puzzle: which way is up ======================================================== */
 /* Idea      turn the image by 0, 90, 180 and 270 degrees and tell by how much
    Input     images [B,C,H,W], H = W -> all four turns of each [4B,C,H,W]; quarter turns move whole pixels and leave no traces
-   Loss      mean over the 4B of cross entropy(head(pooled tokens), turn)
+   Loss      mean over the 4B of cross entropy(head(features), turn)
    Paper     Gidaris, Singh & Komodakis 2018, arXiv 1803.07728
    Collapse  impossible: equal features give ln 4; but what looks the same from all sides teaches nothing */
 #define ssl_quarter_turns(...) ssl_quarter_turns_at(SSL_HERE, __VA_ARGS__)
@@ -922,18 +922,18 @@ SSL_API ssl_tensor *ssl_quarter_turns_at(const char *at, ssl_tensor *images); /*
 
 typedef struct ssl_rotation_desc {
     uint32_t _start_canary;
-    ssl_vit_desc vit;
+    ssl_backbone_desc backbone; /* default a ViT-Tiny for 32 pixels */
     uint32_t _end_canary;
 } ssl_rotation_desc;
 typedef struct ssl_rotation_trace { ssl_tensor *turned, *logits; } ssl_rotation_trace; /* out: [4B,C,H,W], [4B,4] */
-typedef struct ssl_rotation { ssl_ctx *ctx; ssl_rotation_desc d; ssl_vit *vit; ssl_linear_layer head; } ssl_rotation;
+typedef struct ssl_rotation { ssl_ctx *ctx; ssl_rotation_desc d; ssl_backbone *backbone; ssl_linear_layer head; } ssl_rotation;
 SSL_API int ssl_rotation_desc_resolve(const ssl_rotation_desc *in, ssl_rotation_desc *out);
 #define ssl_rotation_new(...)      ssl_rotation_new_at(SSL_HERE, __VA_ARGS__)
 #define ssl_rotation_loss(...)     ssl_rotation_loss_at(SSL_HERE, __VA_ARGS__)
 #define ssl_rotation_features(...) ssl_rotation_features_at(SSL_HERE, __VA_ARGS__)
 SSL_API ssl_rotation *ssl_rotation_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_rotation_desc *desc);
 SSL_API ssl_tensor *ssl_rotation_loss_at(const char *at, const ssl_rotation *m, ssl_tensor *images, ssl_rotation_trace *trace); /* -> [1]; trace may be NULL */
-SSL_API ssl_tensor *ssl_rotation_features_at(const char *at, const ssl_rotation *m, ssl_tensor *images); /* pooled tokens [B,D] */
+SSL_API ssl_tensor *ssl_rotation_features_at(const char *at, const ssl_rotation *m, ssl_tensor *images); /* [B,F] */
 
 /* ==== >>mp3 ==== puzzle: positions from a few visible patches ======================================== */
 /* Idea      a ViT without positions tells every patch's place, looking only at a random few of the others
@@ -9116,17 +9116,17 @@ SSL_API int ssl_jigsaw_desc_resolve(const ssl_jigsaw_desc *in, ssl_jigsaw_desc *
     ssl_jigsaw_desc d = SSL_ZERO;
     int cell;
     if (in) d = *in;
-    if (d._start_canary || d._end_canary || !ssl_vit_desc_resolve(&d.vit, &d.vit)) return 0;
+    if (d._start_canary || d._end_canary || !ssl_backbone_desc_resolve(&d.backbone, &d.backbone)) return 0;
     d.image_size = SSL__DEF(d.image_size, 32);
     d.channels = SSL__DEF(d.channels, 3);
     d.grid = SSL__DEF(d.grid, 3);
     cell = d.image_size / SSL__MAX(d.grid, 1);
-    d.crop = d.crop == 0 && d.vit.patch > 0 ? (cell - 1) % d.vit.patch + 1 : d.crop;
+    d.crop = d.crop == 0 && d.backbone.vit.patch > 0 ? (cell - 1) % d.backbone.vit.patch + 1 : d.crop;
     d.permutations = SSL__DEF(d.permutations, 64);
     d.mix = SSL__DEF(d.mix, 2);
-    d.vit.image_size = cell - SSL__MAX(d.crop, 0);
-    d.vit.channels = d.channels;
-    d.vit.mean_pool = 1;
+    d.backbone.image_size = d.backbone.vit.image_size = cell - SSL__MAX(d.crop, 0);
+    d.backbone.channels = d.backbone.vit.channels = d.channels;
+    d.backbone.vit.mean_pool = 1;
     *out = d;
     return 1;
 }
@@ -9136,23 +9136,25 @@ SSL_API ssl_jigsaw *ssl_jigsaw_new_at(const char *at, ssl_ctx *c, const char *pr
     ssl_jigsaw_desc *d = &m->d;
     ssl_block_desc bd = SSL_ZERO;
     char p[256];
-    int i;
+    int i, D;
     if (c->status) return m;
     if (!ssl_jigsaw_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_jigsaw_new: the ssl_jigsaw_desc is not initialized: write `ssl_jigsaw_desc d = SSL_ZERO;`"); return m; }
     m->tiles = d->grid * d->grid;
-    m->tile = d->vit.image_size;
+    m->tile = d->backbone.image_size;
     m->cell = d->image_size / SSL__MAX(d->grid, 1);
     if (d->grid < 2 || d->grid > 8 || m->tile < 1) { ssl__fail(c, SSL_E_ARG, at, "ssl_jigsaw_new: image_size %d, grid %d, crop %d give tiles of %d pixels: grid must be 2 to 8 and tiles at least 1 pixel", d->image_size, d->grid, d->crop, m->tile); return m; }
     m->permutation = (int32_t *)ssl__model(c, at, sizeof *m->permutation * (size_t)SSL__MAX(d->permutations, 1) * (size_t)m->tiles);
     if (c->status) return m;
     if (d->permutations < 2 || !ssl_permutations(m->tiles, d->permutations, m->permutation)) { ssl__fail(c, SSL_E_ARG, at, "ssl_jigsaw_new: %d permutations of %d tiles: there must be at least 2 and no more than exist", d->permutations, m->tiles); return m; }
-    m->vit = ssl_vit_new_at(at, c, prefix, &d->vit);
-    m->slot = ssl__token_new(at, c, prefix, "slot_embed", m->tiles, d->vit.dim, 0.02f);
-    bd.dim = d->vit.dim; bd.heads = d->vit.heads; bd.hidden = d->vit.hidden; bd.dropout = d->vit.dropout; bd.init = d->vit.init;
+    m->backbone = ssl_backbone_new_at(at, c, prefix, &d->backbone);
+    if (c->status) return m;
+    D = m->backbone->features;
+    m->slot = ssl__token_new(at, c, prefix, "slot_embed", m->tiles, D, 0.02f);
+    bd.dim = D; bd.heads = m->backbone->vit ? d->backbone.vit.heads : D % 64 ? 1 : D / 64; bd.dropout = d->backbone.vit.dropout; bd.init = d->backbone.vit.init;
     m->block = (ssl_block *)ssl__model(c, at, sizeof *m->block * (size_t)SSL__MAX(d->mix, 0));
     for (i = 0; i < d->mix && !c->status; i++) m->block[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, "mix", i), &bd);
-    m->norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "mix_norm"), d->vit.dim, 1e-6f);
-    m->head = ssl_linear_new_at(at, c, ssl__name(p, prefix, "head"), m->tiles * d->vit.dim, d->permutations, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f));
+    m->norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "mix_norm"), D, 1e-6f);
+    m->head = ssl_linear_new_at(at, c, ssl__name(p, prefix, "head"), m->tiles * D, d->permutations, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f));
     return m;
 }
 
@@ -9185,7 +9187,7 @@ static ssl_tensor *ssl__jigsaw_cut(const char *at, const ssl_jigsaw *m, ssl_tens
     return ssl_permute_at(at, ssl_reshape_at(at, x, 4, B * T, k, k, d->channels), 0, 3, 1, 2);
 }
 static ssl_tensor *ssl__jigsaw_encode(const char *at, const ssl_jigsaw *m, ssl_tensor *tiles) /* each alone: [B T,C,k,k] -> [B,T,D] */
-{ return ssl_reshape_at(at, ssl_vit_pool_at(at, m->vit, ssl_vit_forward_at(at, m->vit, tiles)), 3, -1, m->tiles, m->d.vit.dim); }
+{ return ssl_reshape_at(at, ssl_backbone_forward_at(at, m->backbone, tiles), 3, -1, m->tiles, m->backbone->features); }
 
 SSL_API ssl_tensor *ssl_jigsaw_loss_at(const char *at, const ssl_jigsaw *m, ssl_tensor *images, ssl_jigsaw_trace *trace)
 {
@@ -9235,7 +9237,7 @@ SSL_API int ssl_rotation_desc_resolve(const ssl_rotation_desc *in, ssl_rotation_
 {
     ssl_rotation_desc d = SSL_ZERO;
     if (in) d = *in;
-    if (d._start_canary || d._end_canary || !ssl_vit_desc_resolve(&d.vit, &d.vit)) return 0;
+    if (d._start_canary || d._end_canary || !ssl_backbone_desc_resolve(&d.backbone, &d.backbone)) return 0;
     *out = d;
     return 1;
 }
@@ -9245,8 +9247,9 @@ SSL_API ssl_rotation *ssl_rotation_new_at(const char *at, ssl_ctx *c, const char
     char p[256];
     if (c->status) return m;
     if (!ssl_rotation_desc_resolve(desc, &m->d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_rotation_new: the ssl_rotation_desc is not initialized: write `ssl_rotation_desc d = SSL_ZERO;`"); return m; }
-    m->vit = ssl_vit_new_at(at, c, prefix, &m->d.vit);
-    m->head = ssl_linear_new_at(at, c, ssl__name(p, prefix, "head"), m->d.vit.dim, 4, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f));
+    m->backbone = ssl_backbone_new_at(at, c, prefix, &m->d.backbone);
+    if (c->status) return m;
+    m->head = ssl_linear_new_at(at, c, ssl__name(p, prefix, "head"), m->backbone->features, 4, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f));
     return m;
 }
 SSL_API ssl_tensor *ssl_rotation_loss_at(const char *at, const ssl_rotation *m, ssl_tensor *images, ssl_rotation_trace *trace)
@@ -9258,7 +9261,7 @@ SSL_API ssl_tensor *ssl_rotation_loss_at(const char *at, const ssl_rotation *m, 
     return ssl_cross_entropy_at(at, t->logits, ssl_iota_at(at, m->ctx, 4 * B, 0, B, 4), 0.0f);
 }
 SSL_API ssl_tensor *ssl_rotation_features_at(const char *at, const ssl_rotation *m, ssl_tensor *images)
-{ return m->ctx->status ? &m->ctx->nil : ssl_vit_pool_at(at, m->vit, ssl_vit_forward_at(at, m->vit, images)); }
+{ return m->ctx->status ? &m->ctx->nil : ssl_backbone_forward_at(at, m->backbone, images); }
 
 /* ==== >>mp3 ==== puzzle: positions from a few visible patches ======================================== */
 SSL_API int ssl_mp3_desc_resolve(const ssl_mp3_desc *in, ssl_mp3_desc *out)

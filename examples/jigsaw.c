@@ -14,8 +14,8 @@ int main(void)
     ssl_batch b;
 
     small.permutations = 8; /* chance: a loss of ln 8 = 2.08 */
-    small.vit.dim = 64;
-    small.vit.depth = 2;
+    small.backbone.vit.dim = 64;
+    small.backbone.vit.depth = 2;
     loading.batch = 64;
     loading.epochs = 12;
     net = ssl_jigsaw_new(ctx, "", &small);

@@ -282,7 +282,7 @@ static const field jigsaw_fields[] = {
     F(INTEGER, ssl_jigsaw_desc, permutations, "how many to tell apart"),
     F(INTEGER, ssl_jigsaw_desc, raw_tiles, "1: tiles are not normalized by their own mean and deviation"),
     F(INTEGER, ssl_jigsaw_desc, mix, "blocks over all tiles, after those of each tile; -1: none"),
-    VIT_FIELDS(ssl_jigsaw_desc, vit.),
+    BACKBONE_FIELDS(ssl_jigsaw_desc, backbone.),
 };
 MODEL(jigsaw, )
 static ssl_tensor *jigsaw_loss(void *model, const ssl_batch *b, double *metrics)
@@ -317,8 +317,8 @@ static void jigsaw_picture(void *model, ssl_tensor *images, const ssl_augment_de
 }
 
 /* ---- rotation ---- */
-static const field rotation_fields[] = { VIT_FIELDS(ssl_rotation_desc, vit.) };
-MODEL(rotation, vit.)
+static const field rotation_fields[] = { BACKBONE_FIELDS(ssl_rotation_desc, backbone.) };
+MODEL(rotation, backbone.)
 static ssl_tensor *rotation_loss(void *model, const ssl_batch *b, double *metrics)
 {
     const int n = b->n;

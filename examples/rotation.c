@@ -13,9 +13,9 @@ int main(void)
     ssl_loader *loader;
     ssl_batch b;
 
-    small.vit.dim = 64;
-    small.vit.depth = 2;
-    small.vit.patch = 8;
+    small.backbone.vit.dim = 64;
+    small.backbone.vit.depth = 2;
+    small.backbone.vit.patch = 8;
     loading.batch = 64;
     loading.epochs = 6;
     net = ssl_rotation_new(ctx, "", &small);

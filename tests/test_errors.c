@@ -251,10 +251,10 @@ static void test_masked_and_puzzles(void)
     MISUSE_VOID(ssl_jigsaw_new(ctx, "", &thick), "ssl_jigsaw_new", "crop 10", "tiles of 0 pixels");
     thick.crop = 3;
     MISUSE_VOID(ssl_jigsaw_new(ctx, "", &thick), "ssl_vit_new", "image_size 7", "patch 4");
-    thick.crop = 2; thick.vit.depth = 1;
+    thick.crop = 2; thick.backbone.vit.depth = 1;
     MISUSE(ssl_jigsaw_loss(ssl_jigsaw_new(ctx, "", &thick), f4(2, 3, 33, 33), NULL), "ssl_jigsaw", "images[2,3,33,33]", "[B,3,32,32]");
     MISUSE(ssl_quarter_turns(f4(2, 3, 16, 8)), "ssl_quarter_turns", "images[2,3,16,8]", "square");
-    q.vit.depth = 1;
+    q.backbone.vit.depth = 1;
     MISUSE(ssl_rotation_loss(ssl_rotation_new(ctx, "", &q), f4(2, 3, 16, 16), NULL), "ssl_vit_forward", "images[8,3,16,16]", "[B,3,32,32]");
     p.mask_ratio = 0.99f;
     MISUSE_VOID(ssl_mp3_new(ctx, "", &p), "ssl_mp3_new", "mask_ratio 0.99 of 64 patches", "at least 1");

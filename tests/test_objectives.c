@@ -81,14 +81,15 @@ static ssl_vit_desc small_vit(void)
 static void *jigsaw_new(ssl_ctx *c)
 {
     ssl_jigsaw_desc d = SSL_ZERO;
-    d.image_size = SIDE; d.grid = 2; d.permutations = 8; d.vit = small_vit(); d.vit.patch = 2; d.mix = 1;
+    d.image_size = SIDE; d.grid = 2; d.permutations = 8; d.backbone.vit = small_vit(); d.backbone.vit.patch = 2; d.mix = 1;
     return ssl_jigsaw_new(c, "", &d);
 }
 static ssl_tensor *jigsaw_loss(void *m, ssl_tensor *x) { return ssl_jigsaw_loss((const ssl_jigsaw *)m, x, NULL); }
 static void *rotation_new(ssl_ctx *c)
 {
     ssl_rotation_desc d = SSL_ZERO;
-    d.vit = small_vit();
+    d.backbone.vit = small_vit();
+    d.backbone.image_size = SIDE;
     return ssl_rotation_new(c, "", &d);
 }
 static ssl_tensor *rotation_loss(void *m, ssl_tensor *x) { return ssl_rotation_loss((const ssl_rotation *)m, x, NULL); }
@@ -612,7 +613,7 @@ static void test_jigsaw_tiles(void)
     double worst = 0.0;
     ssl_tensor *x = images_of(c);
     int i, identity = -1;
-    d.image_size = SIDE; d.grid = 2; d.crop = -1; d.permutations = 24; d.vit = small_vit(); d.mix = 1;
+    d.image_size = SIDE; d.grid = 2; d.crop = -1; d.permutations = 24; d.backbone.vit = small_vit(); d.mix = 1;
     m = ssl_jigsaw_new(c, "", &d);
     for (i = 0; i < 24; i++) if (m->permutation[i * 4] == 0 && m->permutation[i * 4 + 1] == 1 && m->permutation[i * 4 + 2] == 2) identity = i;
     for (i = 0; i < B; i++) { one[i] = 5; none[i] = identity; }
