@@ -232,7 +232,7 @@ static const method methods[] = {
       GROUP("", apl_fields), sizeof(apl_desc), apl_resolve, apl_create, apl_loss, "acc1,acc3,acc5", apl_features, NULL, apl_picture, NULL },
     { "mae", "masked autoencoder: paint the hidden patches", "augment=mae beta2=0.95", 1,
       GROUP("", mae_fields), sizeof(ssl_mae_desc), mae_resolve, mae_create, mae_loss, "", mae_features, NULL, mae_picture, mae_paint },
-    { "mae-mask-token", "masked autoencoder whose encoder sees mask tokens in the hidden places", "augment=eval hflip=0.2 vflip=0.2 grayscale_p=0.2 no_normalize=1", 1,
+    { "mae-mask-token", "masked autoencoder whose encoder sees mask tokens in the hidden places", "augment=eval hflip=0.2 vflip=0.2 grayscale_p=0.2 per_image=1", 1,
       GROUP("", mask_token_mae_fields), sizeof(ssl_mask_token_mae_desc), mask_token_mae_resolve, mask_token_mae_create, mask_token_mae_loss, "", mask_token_mae_features, NULL,
       mask_token_mae_picture, mask_token_mae_paint },
     { "randsac", "paint random segments of patches one after the other, each from those before it", "augment=mae beta2=0.95", 1,
@@ -255,7 +255,7 @@ static const preset presets[] = {
     { "apl-stl10", "apl", "data=stl10:data/stl10 split=unlabeled image_size=96 grid=7 crop=1 patch_dropout=0.1 depth=4 heads=16 hidden_mult=3 dropout=0.15 "
       "lr=0.00115 batch=1024 epochs=300", "the published setting of APL-7,1: STL-10's unlabeled images" },
     { "mae-mask-token-tiny-imagenet", "mae-mask-token", "data=tiny-imagenet:data/tiny-imagenet-200 image_size=64 patch=8 dim=512 depth=12 heads=16 decoder_dim=256 "
-      "decoder_depth=4 decoder_heads=16 mask_ratio=0.75", "the sizes of Self-Supervised-ViT on Tiny-ImageNet" },
+      "decoder_depth=4 decoder_heads=16 mask_ratio=0.75 per_image=0 no_normalize=1", "the sizes of Self-Supervised-ViT on Tiny-ImageNet" },
     { "randsac-cifar10", "randsac", "data=cifar10:data/cifar10 augment=mae patch=2 segment=4 dim=192 depth=6 heads=3 decoder_depth=4 batch=256 lr=1.5e-3 beta2=0.95 "
       "warmup=0.025 epochs=1600", "RandSAC on CIFAR-10: 16 squares of 4 x 4 patches, encoder 6, decoder 4" },
     DENSE_PRESETS
