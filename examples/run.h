@@ -430,16 +430,17 @@ static void run_validate(run *r)
 }
 
 /* ---- a classifier that learns beside ---- */
-static ssl_tensor *run_online_features(run *r, ssl_tensor *images) /* in evaluation mode, without gradient */
+static ssl_tensor *frozen_features(ssl_ctx *ctx, const method *m, void *model, ssl_tensor *images) /* in evaluation mode, without gradient */
 {
     ssl_tensor *x;
-    ssl_train(r->ctx, 0);
-    ssl_no_grad(r->ctx, 1);
-    x = r->s.method->features(r->model, images);
-    ssl_no_grad(r->ctx, 0);
-    ssl_train(r->ctx, 1);
+    ssl_train(ctx, 0);
+    ssl_no_grad(ctx, 1);
+    x = m->features(model, images);
+    ssl_no_grad(ctx, 0);
+    ssl_train(ctx, 1);
     return x;
 }
+static ssl_tensor *run_online_features(run *r, ssl_tensor *images) { return frozen_features(r->ctx, r->s.method, r->model, images); }
 static void run_online_step(run *r, const ssl_batch *b) /* the first step makes it, or loads it where a run goes on */
 {
     ssl_tensor *x = run_online_features(r, b->images);

@@ -63,15 +63,8 @@ typedef struct tuner {
 } tuner;
 static ssl_tensor *tuner_features(const tuner *t, ssl_tensor *images, int training) /* [B,C,H,W], or features [B,D] as they are */
 {
-    ssl_tensor *x;
     if (images->ndim == 2) return images;
-    if (!t->frozen || !training) return t->base->features(t->model, images);
-    ssl_train(t->ctx, 0);
-    ssl_no_grad(t->ctx, 1);
-    x = t->base->features(t->model, images);
-    ssl_no_grad(t->ctx, 0);
-    ssl_train(t->ctx, 1);
-    return x;
+    return t->frozen && training ? frozen_features(t->ctx, t->base, t->model, images) : t->base->features(t->model, images);
 }
 static ssl_tensor *tuner_logits(void *model, ssl_tensor *images)
 {
@@ -100,15 +93,9 @@ static const method *tuning(void)
 }
 static int tuner_width(run *r) /* of the network's features, from one image of zeros */
 {
-    ssl_tensor *x;
-    int dim;
-    ssl_train(r->ctx, 0);
-    ssl_no_grad(r->ctx, 1);
-    x = ssl_input(r->ctx, NULL, 4, 1, r->data->c, r->s.augment.size ? r->s.augment.size : r->data->h, r->s.augment.size ? r->s.augment.size : r->data->w);
-    x = r->s.method->features(r->model, x);
-    dim = ssl_ok(r->ctx) ? x->dim[1] : 0;
-    ssl_no_grad(r->ctx, 0);
-    ssl_train(r->ctx, 1);
+    const int size = r->s.augment.size ? r->s.augment.size : r->data->h;
+    ssl_tensor *x = frozen_features(r->ctx, r->s.method, r->model, ssl_input(r->ctx, NULL, 4, 1, r->data->c, size, size));
+    const int dim = ssl_ok(r->ctx) ? x->dim[1] : 0;
     ssl_step_end(r->ctx);
     return dim;
 }
