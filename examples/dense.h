@@ -148,7 +148,8 @@ static void pixpro_picture(void *model, ssl_tensor *images, const ssl_augment_de
     pictures p[3];
     const pictures *shown[4];
     map_row rows[4] = { { "view 1 and one pixel of its map", NULL, 1, 1, 0, 0, 0 }, { "view 2", NULL, 1, 1, -1, 0, 0 },
-                        { "likeness to it before training", NULL, 1, 1, -1, 0, 1 }, { "and after", NULL, 1, 1, -1, 0, 1 } };
+                        { "", NULL, 1, 1, -1, 0, 1 }, { "", NULL, 1, 1, -1, 0, 1 } };
+    char title[2][64];
     float *cosine[2] = { NULL, NULL };
     ssl_ctx *again = context_again(m->ctx);
     int i, v, mark, P;
@@ -174,6 +175,11 @@ static void pixpro_picture(void *model, ssl_tensor *images, const ssl_augment_de
         if (cosine[0] && cosine[1]) {
             pixpro_cosines(old, ssl_input(again, p[2].x, 4, n, p[2].c, H, W), boxes, mark, &before, cosine[0]);
             pixpro_cosines(m, images, boxes, mark, &t, cosine[1]);
+            for (v = 0; v < 2; v++) { /* from the least value of the row to 1 */
+                for (i = 0, rows[2 + v].lo = 0.99f; i < n * P; i++) if (cosine[v][i] < rows[2 + v].lo) rows[2 + v].lo = cosine[v][i];
+                snprintf(title[v], sizeof title[v], "likeness to it %s training: %.2f to 1", v ? "after" : "before", (double)rows[2 + v].lo);
+                rows[2 + v].title = title[v];
+            }
         }
         shown[2] = shown[3] = &p[2];
         for (v = 0; v < 2; v++) shown[v] = pictures_get(&p[v], t.view[v], a) ? &p[v] : &p[2];
