@@ -321,7 +321,7 @@ static void amdim_picture(void *model, ssl_tensor *images, const ssl_augment_des
       GROUP("", pixpro_fields), sizeof(pixpro_desc), pixpro_resolve, pixpro_create, pixpro_loss, "pixel_loss,instance_loss,positives", pixpro_features, pixpro_update, pixpro_picture, NULL }, \
     { "pixcontrast", "contrast of pixels: the same place in two crops against all others", DENSE_SMALL " pixel_contrast=1", 2, \
       GROUP("", pixpro_fields), sizeof(pixpro_desc), pixpro_resolve, pixpro_create, pixpro_loss, "pixel_loss,instance_loss,positives", pixpro_features, pixpro_update, pixpro_picture, NULL }, \
-    { "cpc", "predictive coding: tell the patches below from those above", "augment=amdim layer_norm=1 width=8 blocks1=1 blocks2=1 blocks3=1 blocks4=1 hidden=64 embed_scale=1 batch=16 kind=adam", 1, \
+    { "cpc", "predictive coding: tell the patches below from those above", "augment=amdim layer_norm=1 width=8 blocks1=1 blocks2=1 blocks3=1 blocks4=1 hidden=64 embed_scale=1 each_once=1 lr=3e-3 batch=16 kind=adam", 1, \
       GROUP("", cpc_fields), sizeof(ssl_cpc_desc), cpc_resolve, cpc_create, cpc_loss, "", cpc_features, NULL, cpc_picture, NULL }, \
     { "amdim", "contrast of feature maps: a summary against the places of another view", "augment=amdim ndf=32 rkhs=128 depth=2 batch=50 kind=adam", 2, \
       GROUP("", amdim_fields), sizeof(amdim_desc), amdim_resolve, amdim_create, amdim_loss, "regularizer", amdim_features, NULL, amdim_picture, NULL },
@@ -335,8 +335,8 @@ static void amdim_picture(void *model, ssl_tensor *images, const ssl_augment_des
       "on STL-10's unlabeled images, crops of 64 pixels" }, \
     { "amdim-imagenet", "amdim", "data=folder:data/imagenet augment=amdim-large size=128 ndf=320 rkhs=2560 depth=10 batch=200 lr=2e-4 epochs=50 " DENSE_BOLTS, \
       "on ImageNet, crops of 128 pixels" }, \
-    { "cpc-cifar10", "cpc", "data=cifar10:data/cifar10 patch=8 patch_stride=4 width=64 blocks1=3 blocks2=4 blocks3=46 blocks4=3 hidden=256 embed_scale=0.1 batch=44 lr=1e-4 epochs=300 " DENSE_BOLTS, \
+    { "cpc-cifar10", "cpc", "data=cifar10:data/cifar10 patch=8 patch_stride=4 width=64 blocks1=3 blocks2=4 blocks3=46 blocks4=3 hidden=256 embed_scale=0.1 each_once=0 batch=44 lr=1e-4 epochs=300 " DENSE_BOLTS, \
       "CPC v2 of Lightning Bolts on CIFAR-10" }, \
-    { "cpc-stl10", "cpc", "data=stl10:data/stl10 split=unlabeled augment=amdim-large size=64 patch=16 patch_stride=8 width=64 blocks1=3 blocks2=4 blocks3=46 blocks4=3 hidden=256 embed_scale=0.1 batch=108 " \
+    { "cpc-stl10", "cpc", "data=stl10:data/stl10 split=unlabeled augment=amdim-large size=64 patch=16 patch_stride=8 width=64 blocks1=3 blocks2=4 blocks3=46 blocks4=3 hidden=256 embed_scale=0.1 each_once=0 batch=108 " \
       "lr=1e-4 epochs=300 " DENSE_BOLTS, "on STL-10's unlabeled images, crops of 64 pixels" },
 #endif
