@@ -191,7 +191,7 @@ static void siamese_picture(void *model, ssl_tensor *images, const ssl_augment_d
     SIAMESE_ROW(byol, "predict what a slow network makes of the other view",                                   \
                 "lr=2e-3 projector_hidden=256 projector_out=128 predictor_hidden=256 momentum=0.97"),          \
     SIAMESE_ROW(simsiam, "predict what the network itself makes of the other view, held constant",             \
-                "lr=2e-3 projector_hidden=256 projector_out=256 predictor_hidden=64"),                         \
+                "lr=3e-3 projector_hidden=256 projector_out=256 projector_layers=2 predictor_hidden=64"),      \
     SIAMESE_ROW(barlow, "units that agree between two views and do not repeat each other", "lr=2e-3 projector_hidden=256 projector_out=256"), \
     SIAMESE_ROW(vicreg, "two views alike, units that vary, units that do not repeat each other", "lr=2e-3 projector_hidden=256 projector_out=256"), \
     SIAMESE_ROW(dino, "choose the prototype that a slow network chooses for the other views, small ones too",  \
