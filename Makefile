@@ -2,6 +2,7 @@
 ## make              build the programs of examples/ and bench/
 ## make build/NAME   build one program
 ## make demo         pre-train three small models on synthetic images, evaluate them, write pictures to out/
+## make demo-all     the same with every method, in a quarter of an hour
 ## make test         build and run all tests; the last line is the sum
 ## make conformance  replay the fixtures of FIXTURES=DIR
 ## make bench        the matrix product against the measured ceiling of this machine
@@ -37,7 +38,7 @@ ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0) # all cores unless told otherwis
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 
-.PHONY: all demo test conformance bench cuda cuda-report test-cuda deps clean help
+.PHONY: all demo demo-all test conformance bench cuda cuda-report test-cuda deps clean help
 all: $(PROGRAMS:%=$(B)/%)
 
 # Tests and benchmarks look inside the library and compile their own copy; the examples link one. Tests that are not about the
@@ -67,6 +68,8 @@ $(B)/emu/%: tests/%.c tests/cuda_emu.h ssl_cuda.cuh $(NEEDS) # the CUDA kernels 
 
 demo: $(B)/demo
 	$(B)/demo
+demo-all: $(B)/demo
+	$(B)/demo --all
 
 # A program that does not compile counts as one failure; the others still run.
 EMULATE  = test_ops conformance

@@ -1,17 +1,35 @@
-/* make demo
- * Three ways to learn from images without labels - a puzzle, a reconstruction, a contrast - on procedural images: trained,
- * compared with the raw pixels and with the same network untrained, and drawn into out/. */
+/* make demo       Three ways to learn from images without labels - a puzzle, a reconstruction, a contrast - on procedural images:
+ *                 trained, compared with the raw pixels and with the same network untrained, and drawn into out/.
+ * make demo-all   The same with every method. */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
 #include "run.h"
 
+#define MASKED "patch=4 dim=64 depth=3 heads=2 batch=64 lr=2e-3 "
+#define RESNET "backbone=resnet resnet_width=16 batch=128 lr=2e-3 "
 static const char shared_changes[] = "data=synthetic:5000 batch=128";
 static const struct { const char *name, *changes; } demos[] = {
     { "apl", "grid=4 crop=2 encoder=linear dim=96 depth=4 heads=3 epochs=15" },
-    { "mae", "patch=4 dim=64 depth=3 heads=2 decoder_dim=48 decoder_depth=1 decoder_heads=2 batch=64 lr=2e-3 epochs=14" },
+    { "mae", MASKED "decoder_dim=48 decoder_depth=1 decoder_heads=2 epochs=14" },
     { "simclr", "patch=8 dim=96 depth=4 heads=3 mean_pool=1 lr=1.5e-3 epochs=8" },
+    { "mae-mask-token", MASKED "decoder_dim=48 decoder_depth=1 decoder_heads=2 epochs=6" },
+    { "randsac", MASKED "segment=2 decoder_depth=2 epochs=6" },
+    { "jigsaw", "lr=1e-3 epochs=10" },
+    { "rotation", "lr=1e-3 epochs=6" },
+    { "mp3", "lr=1e-3 epochs=10" },
+    { "moco", RESNET "epochs=5" },
+    { "byol", RESNET "epochs=5" },
+    { "simsiam", RESNET "epochs=5" },
+    { "barlow", RESNET "epochs=5" },
+    { "vicreg", RESNET "epochs=5" },
+    { "dino", RESNET "epochs=4" },
+    { "pixpro", "epochs=4" },
+    { "pixcontrast", "epochs=4" },
+    { "cpc", "epochs=4" },
+    { "amdim", "epochs=4" },
 };
 #define N_DEMOS ((int)(sizeof demos / sizeof *demos))
+#define N_FIRST 3 /* of make demo */
 
 typedef struct row { const char *name; ssl_score before[2], after[2]; double seconds; } row; /* k-NN, linear probe */
 
@@ -58,26 +76,28 @@ static int demo(const char *name, const char *changes, const arguments *args, ro
 static void print_row(const row *q)
 {
     if (q->seconds > 0.0)
-        printf("  %-12s %9.1f%% %9.1f%% %12.1f%% %9.1f%% %9.0f s\n", q->name, 100.0 * q->before[0].top1, 100.0 * q->after[0].top1, 100.0 * q->before[1].top1, 100.0 * q->after[1].top1,
+        printf("  %-14s %9.1f%% %9.1f%% %12.1f%% %9.1f%% %9.0f s\n", q->name, 100.0 * q->before[0].top1, 100.0 * q->after[0].top1, 100.0 * q->before[1].top1, 100.0 * q->after[1].top1,
                q->seconds);
-    else printf("  %-12s %10s %9.1f%% %13s %9.1f%%\n", q->name, "", 100.0 * q->after[0].top1, "", 100.0 * q->after[1].top1);
+    else printf("  %-14s %10s %9.1f%% %13s %9.1f%%\n", q->name, "", 100.0 * q->after[0].top1, "", 100.0 * q->after[1].top1);
 }
 
 int main(int argc, char **argv)
 {
     static arguments args;
     const char *only;
+    int all;
     row rows[N_DEMOS + 1];
     int i;
     memset(rows, 0, sizeof rows);
     if (!arguments_parse(&args, argc, argv)) return 1;
     only = arguments_find(&args, "method");
+    all = arguments_find(&args, "all") != NULL;
     signal(SIGINT, interrupt);
     for (i = 0; i < N_DEMOS; i++)
-        if (!only || !strcmp(only, demos[i].name)) { if (!demo(demos[i].name, demos[i].changes, &args, &rows[i + 1], &rows[0])) return 1; }
+        if (only ? !strcmp(only, demos[i].name) : all || i < N_FIRST) { if (!demo(demos[i].name, demos[i].changes, &args, &rows[i + 1], &rows[0])) return 1; }
     printf("\n  accuracy on 1000 test images of 10 classes (chance: 10%%)\n\n"
-           "  %-12s %21s %24s\n  %-12s %10s %10s %13s %10s %11s\n", "", "---- k-NN (k = 20) --", "---- linear probe ---", "features", "untrained", "trained", "untrained", "trained", "training");
+           "  %-14s %21s %24s\n  %-14s %10s %10s %13s %10s %11s\n", "", "---- k-NN (k = 20) --", "---- linear probe ---", "features", "untrained", "trained", "untrained", "trained", "training");
     for (i = 0; i <= N_DEMOS; i++) if (rows[i].name) print_row(&rows[i]);
-    printf("\n  pictures and logs: out/apl out/mae out/simclr\n");
+    printf("\n  pictures and logs: out/*/\n");
     return 0;
 }
