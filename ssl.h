@@ -25,7 +25,7 @@
  *     c++  -O2 -fopenmp prog.cpp -lm -pthread                    // C++17
  *     nvcc -O3 -x cu -arch=native prog.c                         // the same program with the CUDA backend inside
  *
- * No -march or -O3 is needed: the kernels are compiled at -O3 for several instruction sets, the best of which is chosen at start.
+ * No -march or -O3 is needed: the kernels are optimized for several instruction sets whatever the flags, the best is chosen at start.
  *
  * CONTENTS (search for a token: the first hit is the public part, the next ones kernels and implementation)
  *     basics       >>options >>types >>context >>rng >>tensor >>param

@@ -3,7 +3,9 @@
  *
  *     cc -O2 -fopenmp -I. tests/test_math.c -o build/test_math -lm && build/test_math [FILTER]
  */
-#define SSL_PORTABLE
+#ifndef SSL_PORTABLE
+#  define SSL_PORTABLE
+#endif
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
 #include "check.h"

@@ -103,6 +103,8 @@ static void test_resume(void)
     resumes("mae-mask-token");
     resumes("jigsaw");
     resumes("simclr");
+    resumes("moco"); /* its queue, its target */
+    resumes("dino"); /* its center, views of two sizes */
 }
 static void test_same_bits(void)
 {
