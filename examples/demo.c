@@ -3,6 +3,7 @@
  * make demo-all   The same with every method. */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
+#define FLAGS "all" /* options without a value */
 #include "run.h"
 
 #define MASKED "patch=4 dim=64 depth=3 heads=2 batch=64 lr=2e-3 "

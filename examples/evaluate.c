@@ -2,6 +2,7 @@
  * What a pre-trained network is worth: neighbours or a classifier on its frozen features, or the whole network fine-tuned. */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
+#define FLAGS "help json freeze" /* options without a value */
 #include "tune.h"
 
 enum { KNN, LINEAR, MLP, FINETUNE, SCRATCH };

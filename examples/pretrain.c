@@ -2,6 +2,7 @@
  * Self-supervised pre-training of any method of methods.h on any data set; --help lists every setting with its default. */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
+#define FLAGS "help resume" /* options without a value */
 #include "run.h"
 
 static int help(void)

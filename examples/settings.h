@@ -185,7 +185,17 @@ static inline void table_print(const table *t) { table_each(t, table_print_field
 
 /* ---- the command line: --key value, --key=value, --set key=value, and flags without a value ---- */
 typedef struct arguments { int n; char key[128][WORD_SIZE]; const char *value[128]; } arguments;
-static int is_flag(const char *key) { return !strcmp(key, "help") || !strcmp(key, "all") || !strcmp(key, "resume") || !strcmp(key, "json") || !strcmp(key, "freeze"); }
+static int is_flag(const char *key) /* FLAGS: words that a program defines before it includes this */
+{
+    const size_t n = strlen(key);
+    const char *p;
+    for (p = FLAGS; *p; p += strspn(p, " ")) {
+        const size_t m = strcspn(p, " ");
+        if (m == n && !strncmp(p, key, n)) return 1;
+        p += m;
+    }
+    return 0;
+}
 static int arguments_add(arguments *a, const char *text, const char *value) /* text: "key" with value, or "key=value" */
 {
     const size_t n = strcspn(text, "=");

@@ -158,6 +158,7 @@ static void test_misuse(void)
     refused("pretrain", "--method ma", "did you mean \"mae\"?");
     refused("pretrain", "--epochs many", "epochs must be a whole number");
     refused("pretrain", "--lr", "needs a value");
+    refused("pretrain", "--json 1", "there is no setting \"json\"");
     refused("pretrain", "epochs 3", "is not an option");
     refused("pretrain", "--set epochs", "--set needs key=value");
     refused("pretrain", "--schedule rising", "cosine|chained|constant");
