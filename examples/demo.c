@@ -7,23 +7,23 @@
 #include "run.h"
 
 #define MASKED "patch=4 dim=64 depth=3 heads=2 batch=64 lr=2e-3 "
-#define RESNET "backbone=resnet resnet_width=16 batch=128 lr=2e-3 "
+#define RESNET "backbone=resnet resnet_width=16 cifar_stem=-1 lr=2e-3 "
 static const char shared_changes[] = "data=synthetic:5000 batch=128";
 static const struct { const char *name, *changes; } demos[] = {
     { "apl", "grid=4 crop=2 encoder=linear dim=96 depth=4 heads=3 epochs=15" },
     { "mae", MASKED "decoder_dim=48 decoder_depth=1 decoder_heads=2 epochs=14" },
-    { "simclr", "patch=8 dim=96 depth=4 heads=3 mean_pool=1 lr=1.5e-3 epochs=8" },
+    { "simclr", RESNET "epochs=8" },
     { "mae-mask-token", MASKED "decoder_dim=48 decoder_depth=1 decoder_heads=2 epochs=6" },
     { "randsac", MASKED "segment=2 decoder_depth=2 epochs=6" },
-    { "jigsaw", "lr=1e-3 epochs=10" },
-    { "rotation", "lr=1e-3 epochs=6" },
-    { "mp3", "lr=1e-3 epochs=10" },
-    { "moco", RESNET "epochs=5" },
-    { "byol", RESNET "epochs=5" },
-    { "simsiam", RESNET "epochs=5" },
-    { "barlow", RESNET "epochs=5" },
-    { "vicreg", RESNET "epochs=5" },
-    { "dino", RESNET "epochs=4" },
+    { "jigsaw", "dim=64 depth=3 heads=2 lr=2e-3 epochs=12" },
+    { "rotation", "backbone=resnet resnet_width=16 cifar_stem=-1 lr=2e-3 epochs=6" },
+    { "mp3", MASKED "epochs=10" },
+    { "moco", RESNET "epochs=6" },
+    { "byol", RESNET "epochs=6" },
+    { "simsiam", RESNET "epochs=6" },
+    { "barlow", RESNET "epochs=6" },
+    { "vicreg", RESNET "epochs=6" },
+    { "dino", RESNET "local_views=0 projector_out=64 prototypes=128 momentum=0.95 teacher_temperature=0.04 freeze_prototypes=0 epochs=6" },
     { "pixpro", "epochs=4" },
     { "pixcontrast", "epochs=4" },
     { "cpc", "epochs=4" },
