@@ -11,7 +11,7 @@
 static const char shared_changes[] = "data=synthetic:5000 batch=128";
 static const struct { const char *name, *changes; } demos[] = {
     { "apl", "grid=4 crop=2 encoder=linear dim=96 depth=4 heads=3 epochs=12" },
-    { "mae", MASKED "decoder_dim=48 decoder_depth=1 decoder_heads=2 epochs=12" },
+    { "mae", MASKED "decoder_dim=48 decoder_depth=1 decoder_heads=2 epochs=14" },
     { "simclr", RESNET "epochs=6" },
     { "mae-mask-token", MASKED "decoder_dim=48 decoder_depth=1 decoder_heads=2 epochs=6" },
     { "randsac", MASKED "segment=2 decoder_depth=2 epochs=6" },
