@@ -5,7 +5,8 @@
 ## make demo-all     the same with every method, in a quarter of an hour
 ## make test         build and run all tests; the last line is the sum
 ## make conformance  replay the fixtures of FIXTURES=DIR
-## make bench        the matrix product against the measured ceiling of this machine
+## make bench        every kernel and every workload against the measured ceilings of this machine
+## make bench-peer   the workloads beside PyTorch, which VENV=DIR has; BENCH='W1 --threads 1 --json FILE' for both
 ## make cuda         build the programs with nvcc into build/cuda/
 ## make cuda-report  registers, shared memory and spills of every CUDA kernel
 ## make test-cuda    the tests on an NVIDIA GPU
@@ -38,7 +39,7 @@ ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0) # all cores unless told otherwis
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 
-.PHONY: all demo demo-all test conformance bench cuda cuda-report test-cuda deps clean help
+.PHONY: all demo demo-all test conformance bench bench-peer cuda cuda-report test-cuda deps clean help
 all: $(PROGRAMS:%=$(B)/%)
 
 # Tests and benchmarks look inside the library and compile their own copy; the examples link one. Tests that are not about the
@@ -83,7 +84,11 @@ conformance: $(B)/conformance
 	$(B)/conformance $(FIXTURES)
 
 bench: $(B)/bench
-	$(B)/bench gemm
+	$(B)/bench all $(BENCH)
+
+bench-peer: $(B)/bench
+	@[ -x '$(VENV)/bin/python' ] || { echo "name a virtual environment with torch, torchvision and timm: make bench-peer VENV=DIR" >&2; exit 1; }
+	$(VENV)/bin/python bench/peer_torch.py --ours $(B)/bench $(BENCH)
 
 cuda: $(PROGRAMS:%=$(B)/cuda/%)
 

@@ -1,21 +1,32 @@
 /* Measurements: every number next to what the machine can do.
  *
- *     cc -O3 -fopenmp -I. bench/bench.c -o build/bench -lm
- *     build/bench ceilings [--json FILE] [--threads N]      what the arithmetic units reach in a loop of independent operations
- *     build/bench gemm [--json FILE] [--threads N] [--precision highest|high|bf16] [--only TEXT]
+ *     cc -O2 -fopenmp -I. bench/bench.c -o build/bench -lm -pthread
+ *     build/bench ceilings                    what the arithmetic units reach in a loop of independent operations
+ *     build/bench gemm [--only TEXT]          matrix products of the workloads
+ *     build/bench train [W1 ... W7]           training steps of whole models; bench/peer_torch.py has the same in PyTorch
+ * Options of all: --json FILE, --threads N, --precision highest|high|bf16|all, --device cpu|cuda; of train: --batch N, --seconds S.
  *
  * SSL_ISA=portable|avx2|avx512 in the environment restricts the library and the ceiling to that instruction set.
  * A product is checked against double precision on sampled entries before it is timed. Product and ceiling are measured in
- * turns; the fastest of each counts, as other programs may be running.
+ * turns; the fastest of each counts, as other programs may be running. Of training steps the median counts.
  */
+#ifndef _GNU_SOURCE
+#  define _GNU_SOURCE /* fork, pipe, getrusage */
+#endif
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
+#include "workloads.h"
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 typedef struct options {
     const char *json, *only;
-    int threads;
+    int threads, batch, all_precisions, chosen; /* chosen: bit i for workload i; 0 for all */
+    double seconds;
     ssl_precision precision;
+    ssl_device device;
 } options;
 
 static double seconds(void)
@@ -23,6 +34,42 @@ static double seconds(void)
     struct timespec t;
     timespec_get(&t, TIME_UTC);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static ssl_ctx *open_context(const options *o, ssl_precision precision)
+{
+    ssl_desc d = SSL_ZERO;
+    d.threads = o->threads;
+    d.precision = precision;
+    d.device = o->device;
+    return ssl_open(&d);
+}
+
+/* The rows of --json FILE, one array of flat objects. */
+typedef struct report { FILE *f; int rows; } report;
+static int report_open(report *r, const options *o)
+{
+    r->rows = 0;
+    r->f = o->json ? fopen(o->json, "w") : NULL;
+    if (o->json && !r->f) fprintf(stderr, "bench: cannot write %s\n", o->json);
+    return !o->json || r->f;
+}
+SSL__PRINTF(2, 3)
+static void report_row(report *r, const char *fmt, ...)
+{
+    va_list ap;
+    if (!r->f) return;
+    fprintf(r->f, "%s{", r->rows++ ? ",\n " : "[");
+    va_start(ap, fmt);
+    vfprintf(r->f, fmt, ap);
+    va_end(ap);
+    fprintf(r->f, "}");
+}
+static void report_close(report *r)
+{
+    if (!r->f) return;
+    fprintf(r->f, "%s]\n", r->rows ? "" : "[");
+    fclose(r->f);
 }
 
 /* ==== ceilings ==== independent multiply-adds on registers: operations per call, repeated by every thread */
@@ -108,20 +155,18 @@ static double ceiling_measure(ssl_ctx *c, const ceiling *k)
     return 4e-9 * c->n_threads * work / (seconds() - start);
 }
 
-static int bench_ceilings(ssl_ctx *c, const options *o)
+static int bench_ceilings(const options *o, report *out)
 {
+    ssl_ctx *c = open_context(o, SSL_PRECISION_DEFAULT);
     const int last = ceiling_best(c, 0);
     int i, r;
-    FILE *f = o->json ? fopen(o->json, "w") : NULL;
-    if (o->json && !f) { fprintf(stderr, "bench: cannot write %s\n", o->json); return 1; }
     for (i = 0; i <= last; i++) {
         double best = 0;
         for (r = 0; r < 50; r++) best = SSL__MAX(best, ceiling_measure(c, &ceilings[i]));
         printf("%-10s %2d threads %9.1f GFLOP/s\n", ceilings[i].isa, c->n_threads, best);
-        if (f) fprintf(f, "%s{\"name\": \"ceiling\", \"isa\": \"%s\", \"threads\": %d, \"gflops\": %.1f}", i ? ",\n " : "[", ceilings[i].isa, c->n_threads, best);
+        report_row(out, "\"name\": \"ceiling\", \"isa\": \"%s\", \"threads\": %d, \"gflops\": %.1f", ceilings[i].isa, c->n_threads, best);
     }
-    if (f) { fprintf(f, "]\n"); fclose(f); }
-    return 0;
+    return ssl_close(c);
 }
 
 /* ==== gemm ==== layers of the workloads: y[rows,out] = x[rows,in] w[out,in]^T, dx = dy w, dw = dy^T x.
@@ -164,10 +209,13 @@ static double product_error(const product *q)
 static const char *const precision_name[] = { "", "highest", "high", "bf16" };
 static const double tolerance[] = { 0, 1e-6, 2e-5, 4e-3 };
 
-static int product_bench(ssl_ctx *c, const char *name, const product *q, FILE *f, int *rows)
+/* One product costs as many as this of the kind that the ceiling counts: precision high on AMX is three of bf16. */
+static double products_per_product(const ssl_ctx *c) { return c->amx && c->precision == SSL_PRECISION_HIGH ? 3.0 : 1.0; }
+
+static int product_bench(ssl_ctx *c, const char *name, const product *q, report *out)
 {
     const ceiling *k = &ceilings[ceiling_best(c, 1)];
-    const double work = 2e-9 * q->m * q->n * q->k, per_product = c->amx && c->precision == SSL_PRECISION_HIGH ? 3.0 : 1.0;
+    const double work = 2e-9 * q->m * q->n * q->k;
     double best = 0, top = 0, e, start;
     int r;
     product_run(c, q);
@@ -180,14 +228,13 @@ static int product_bench(ssl_ctx *c, const char *name, const product *q, FILE *f
         start = seconds();
         product_run(c, q);
         best = SSL__MAX(best, work / (seconds() - start));
-        top = SSL__MAX(top, ceiling_measure(c, k) / per_product);
+        top = SSL__MAX(top, ceiling_measure(c, k) / products_per_product(c));
     }
     printf("%-26s %6d %5d %5d  %-8s %-8s %2d %9.1f %9.1f %6.1f%%\n", name, q->m, q->n, q->k, precision_name[c->precision], k->isa,
            c->n_threads, best, top, 100 * best / top);
-    if (f)
-        fprintf(f, "%s{\"name\": \"%s\", \"m\": %d, \"n\": %d, \"k\": %d, \"precision\": \"%s\", \"isa\": \"%s\", \"threads\": %d, "
-                   "\"gflops\": %.1f, \"ceiling_gflops\": %.1f, \"percent\": %.1f}", (*rows)++ ? ",\n " : "[", name, q->m, q->n, q->k,
-                precision_name[c->precision], k->isa, c->n_threads, best, top, 100 * best / top);
+    report_row(out, "\"name\": \"%s\", \"m\": %d, \"n\": %d, \"k\": %d, \"precision\": \"%s\", \"isa\": \"%s\", \"threads\": %d, "
+                    "\"gflops\": %.1f, \"ceiling_gflops\": %.1f, \"percent\": %.1f", name, q->m, q->n, q->k,
+               precision_name[c->precision], k->isa, c->n_threads, best, top, 100 * best / top);
     return 0;
 }
 
@@ -200,18 +247,16 @@ static float *random_floats(size_t n)
     return x;
 }
 
-static int bench_gemm(ssl_ctx *c, const options *o)
+static int bench_gemm_at(const options *o, ssl_precision precision, report *out)
 {
     const size_t most = (size_t)16640 * 1296;
     float *a = random_floats(most), *b = random_floats(most), *y = random_floats(most);
     const product square = { 0, 0, 1024, 1024, 1024, a, b, y };
-    FILE *f = o->json ? fopen(o->json, "w") : NULL;
+    ssl_ctx *c = open_context(o, precision);
     size_t i;
-    int bad = !a || !b || !y, rows = 0, v;
+    int bad = !a || !b || !y, v;
     char name[64];
-    if (o->json && !f) { fprintf(stderr, "bench: cannot write %s\n", o->json); return 1; }
-    printf("%-26s %6s %5s %5s  %-8s %-8s %2s %9s %9s %7s\n", "product", "m", "n", "k", "precision", "isa", "th", "GFLOP/s", "ceiling", "percent");
-    if (!bad && (!o->only || strstr("square", o->only))) bad = product_bench(c, "square", &square, f, &rows);
+    if (!bad && (!o->only || strstr("square", o->only))) bad = product_bench(c, "square", &square, out);
     for (i = 0; !bad && i < sizeof layers / sizeof *layers; i++) {
         const layer *l = &layers[i];
         const product forward = { 0, 1, l->rows, l->out, l->in, a, b, y }, dx = { 0, 0, l->rows, l->in, l->out, a, b, y };
@@ -219,61 +264,200 @@ static int bench_gemm(ssl_ctx *c, const options *o)
         const product q[3] = { forward, dx, dw };
         for (v = 0; !bad && v < 3; v++) {
             snprintf(name, sizeof name, "%s %s", l->name, v == 0 ? "forward" : v == 1 ? "dx" : "dw");
-            if (!o->only || strstr(name, o->only)) bad = product_bench(c, name, &q[v], f, &rows);
+            if (!o->only || strstr(name, o->only)) bad = product_bench(c, name, &q[v], out);
         }
     }
-    if (f) { fprintf(f, "]\n"); fclose(f); }
     SSL_FREE(a);
     SSL_FREE(b);
     SSL_FREE(y);
+    return ssl_close(c) || bad;
+}
+
+static int bench_gemm(const options *o, report *out)
+{
+    const ssl_precision first = o->precision ? o->precision : SSL_PRECISION_HIGHEST, last = o->all_precisions ? SSL_PRECISION_BF16 : first;
+    int p, bad = 0;
+    printf("%-26s %6s %5s %5s  %-8s %-8s %2s %9s %9s %7s\n", "product", "m", "n", "k", "precision", "isa", "th", "GFLOP/s", "ceiling", "percent");
+    for (p = first; p <= (int)last && !bad; p++) bad = bench_gemm_at(o, (ssl_precision)p, out);
+    return bad;
+}
+
+/* ==== train ==== whole steps. Every row is a process of its own, so that its peak memory is its own. */
+enum { MOST_STEPS = 200 };
+typedef struct train_row { int failed, threads, steps; char isa[16]; double images_per_s, gflops, ceiling, peak_mb, loss; } train_row;
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+static double median(double *x, int n)
+{
+    qsort(x, (size_t)n, sizeof *x, ascending);
+    return n % 2 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
+}
+static double peak_megabytes(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+#ifdef __APPLE__
+    return (double)u.ru_maxrss / 1048576.0;
+#else
+    return (double)u.ru_maxrss / 1024.0;
+#endif
+}
+
+/* Two steps to warm up, of which the second is counted; then steps and ceiling in turns. */
+static train_row train_measure(const options *o, const workload *w, ssl_precision precision)
+{
+    train_row row = SSL_ZERO;
+    ssl_ctx *c = open_context(o, precision);
+    const ceiling *k = c->device == SSL_DEVICE_CUDA ? NULL : &ceilings[ceiling_best(c, 1)];
+    job j = SSL_ZERO;
+    double step[MOST_STEPS], flops = 0, spent = 0, start;
+    row.failed = !job_open(&j, w, c, o->batch ? o->batch : w->batch);
+    if (!row.failed) {
+        job_step(&j);
+        flops = job_flops(&j);
+    }
+    while (!row.failed && row.steps < MOST_STEPS && (row.steps < 3 || spent < o->seconds)) {
+        start = seconds();
+        job_step(&j);
+        spent += step[row.steps++] = seconds() - start;
+        if (k) row.ceiling = SSL__MAX(row.ceiling, ceiling_measure(c, k) / products_per_product(c));
+        row.failed = !ssl_ok(c) || !(fabs(j.loss) < 1e30);
+    }
+    if (row.steps) start = median(step, row.steps);
+    else start = 1;
+    row.images_per_s = j.batch / start;
+    row.gflops = 1e-9 * flops / start;
+    row.loss = j.loss;
+    row.threads = c->n_threads;
+    row.peak_mb = peak_megabytes();
+    snprintf(row.isa, sizeof row.isa, "%s", k ? k->isa : ssl_isa(c));
+    SSL_FREE(j.images);
+    row.failed |= ssl_close(c) != 0;
+    return row;
+}
+
+/* The same in a process of its own. */
+static train_row train_alone(const options *o, const workload *w, ssl_precision precision)
+{
+    train_row row = SSL_ZERO;
+    int ends[2], status;
+    pid_t child;
+    row.failed = 1;
+    fflush(NULL);
+    if (pipe(ends)) return row;
+    child = fork();
+    if (child == 0) {
+        row = train_measure(o, w, precision);
+        _exit(write(ends[1], &row, sizeof row) != (ssize_t)sizeof row);
+    }
+    close(ends[1]);
+    if (child < 0 || read(ends[0], &row, sizeof row) != (ssize_t)sizeof row) row.failed = 1;
+    close(ends[0]);
+    if (child > 0) waitpid(child, &status, 0);
+    return row;
+}
+
+static int train_print(const workload *w, ssl_precision precision, int batch, const train_row *r, report *out)
+{
+    const double percent = r->ceiling > 0 ? 100 * r->gflops / r->ceiling : 0;
+    const char *p = precision_name[precision];
+    if (r->failed) {
+        printf("%-3s %-26s %-8s failed\n", w->name, w->doc, p);
+        return 1;
+    }
+    printf("%-3s %-26s %5d  %-8s %-8s %2d %9.1f %9.1f %9.1f %6.1f%% %8.0f %9.4f\n", w->name, w->doc, batch, p, r->isa, r->threads, r->images_per_s,
+           r->gflops, r->ceiling, percent, r->peak_mb, r->loss);
+    fflush(stdout);
+    report_row(out, "\"name\": \"%s\", \"precision\": \"%s\", \"isa\": \"%s\", \"threads\": %d, \"batch\": %d, \"images_per_s\": %.2f, \"gflops\": %.1f, "
+                    "\"ceiling_gflops\": %.1f, \"percent\": %.2f, \"peak_mb\": %.1f, \"steps\": %d", w->name, p, r->isa, r->threads, batch,
+               r->images_per_s, r->gflops, r->ceiling, percent, r->peak_mb, r->steps);
+    return 0;
+}
+
+static int bench_train(const options *o, report *out)
+{
+    const ssl_precision first = o->precision ? o->precision : SSL_PRECISION_HIGHEST, last = o->precision ? first : SSL_PRECISION_BF16;
+    int i, p, bad = 0;
+    printf("%-30s %5s  %-8s %-8s %2s %9s %9s %9s %7s %8s %9s\n", "workload", "batch", "precision", "isa", "th", "images/s", "GFLOP/s", "ceiling", "percent", "peak MB", "loss");
+    for (i = 0; i < N_WORKLOADS; i++)
+        for (p = first; p <= (int)last && (!o->chosen || o->chosen >> i & 1); p++) {
+            const train_row r = train_alone(o, &workloads[i], (ssl_precision)p);
+            bad |= train_print(&workloads[i], (ssl_precision)p, o->batch ? o->batch : workloads[i].batch, &r, out);
+        }
     return bad;
 }
 
 /* ==== subcommands ==== */
+static int bench_all(const options *o, report *out) /* whole steps first: their processes must not inherit threads */
+{
+    options all = *o;
+    all.all_precisions = !o->precision;
+    return bench_train(&all, out) | bench_ceilings(&all, out) | bench_gemm(&all, out);
+}
+
 typedef struct command {
     const char *name;
-    int (*run)(ssl_ctx *c, const options *o);
+    int (*run)(const options *o, report *out);
     const char *help;
 } command;
 static const command commands[] = {
+    { "all", bench_all, "everything below down to the training steps" },
     { "ceilings", bench_ceilings, "multiply-adds per second of each instruction set" },
     { "gemm", bench_gemm, "matrix products of the workloads, forward and backward" },
+    { "train", bench_train, "training steps of whole models" },
 };
 
 static int usage(const char *wrong)
 {
     size_t i;
     if (wrong) fprintf(stderr, "bench: unknown argument '%s'\n", wrong);
-    fprintf(stderr, "usage: bench COMMAND [--json FILE] [--threads N] [--precision highest|high|bf16] [--only TEXT]\n");
+    fprintf(stderr, "usage: bench COMMAND [W1 ... W7] [--json FILE] [--threads N] [--precision highest|high|bf16|all] [--device cpu|cuda]\n"
+                    "             [--batch N] [--seconds S] [--only TEXT]\n");
     for (i = 0; i < sizeof commands / sizeof *commands; i++) fprintf(stderr, "  %-10s %s\n", commands[i].name, commands[i].help);
+    return 1;
+}
+
+static int option(options *o, const char *name, const char *value)
+{
+    int p;
+    if (!strcmp(name, "--json")) o->json = value;
+    else if (!strcmp(name, "--only")) o->only = value;
+    else if (!strcmp(name, "--threads")) o->threads = atoi(value);
+    else if (!strcmp(name, "--batch")) o->batch = atoi(value);
+    else if (!strcmp(name, "--seconds")) o->seconds = atof(value);
+    else if (!strcmp(name, "--device")) o->device = !strcmp(value, "cuda") ? SSL_DEVICE_CUDA : SSL_DEVICE_CPU;
+    else if (!strcmp(name, "--precision")) {
+        for (p = 1; p <= 3; p++)
+            if (!strcmp(precision_name[p], value)) o->precision = (ssl_precision)p;
+        o->all_precisions = !strcmp(value, "all");
+        return o->precision || o->all_precisions;
+    } else return 0;
     return 1;
 }
 
 int main(int argc, char **argv)
 {
     options o = SSL_ZERO;
-    ssl_desc d = SSL_ZERO;
     const command *chosen = NULL;
-    ssl_ctx *c;
+    report out;
     size_t j;
-    int i, p, bad;
+    int i, w, bad;
+    o.seconds = 5;
     for (j = 0; argc > 1 && j < sizeof commands / sizeof *commands; j++)
         if (!strcmp(commands[j].name, argv[1])) chosen = &commands[j];
     if (!chosen) return usage(argc > 1 ? argv[1] : NULL);
-    for (i = 2; i < argc; i += 2) {
-        if (i + 1 >= argc) return usage(argv[i]);
-        if (!strcmp(argv[i], "--json")) o.json = argv[i + 1];
-        else if (!strcmp(argv[i], "--only")) o.only = argv[i + 1];
-        else if (!strcmp(argv[i], "--threads")) o.threads = atoi(argv[i + 1]);
-        else if (!strcmp(argv[i], "--precision")) {
-            for (p = 1; p <= 3; p++)
-                if (!strcmp(precision_name[p], argv[i + 1])) o.precision = (ssl_precision)p;
-            if (!o.precision) return usage(argv[i + 1]);
-        } else return usage(argv[i]);
+    for (i = 2; i < argc; i++) {
+        for (w = 0; w < N_WORKLOADS && strcmp(argv[i], workloads[w].name); w++) {}
+        if (w < N_WORKLOADS) o.chosen |= 1 << w;
+        else if (i + 1 >= argc || !option(&o, argv[i], argv[i + 1])) return usage(argv[i]);
+        else i++;
     }
-    d.threads = o.threads;
-    d.precision = o.precision;
-    c = ssl_open(&d);
-    bad = chosen->run(c, &o);
-    return ssl_close(c) || bad;
+    if (!report_open(&out, &o)) return 1;
+    bad = chosen->run(&o, &out);
+    report_close(&out);
+    return bad;
 }
