@@ -3,7 +3,12 @@
  *     cc -O2 -fopenmp -I. bench/bench.c -o build/bench -lm -pthread
  *     build/bench ceilings                    what the arithmetic units reach in a loop of independent operations
  *     build/bench gemm [--only TEXT]          matrix products of the workloads
+ *     build/bench kernels [--only TEXT]       the others of their kernels
  *     build/bench train [W1 ... W7]           training steps of whole models; bench/peer_torch.py has the same in PyTorch
+ *     build/bench all                         these four
+ *     build/bench scaling                     cost against batch, tokens, width and threads
+ *     build/bench start                       first step, size and compile time against their budgets
+ *     build/bench loader [--data SPEC]        the loader alone beside what training consumes
  * Options of all: --json FILE, --threads N, --precision highest|high|bf16|all, --device cpu|cuda; of train: --batch N, --seconds S.
  *
  * SSL_ISA=portable|avx2|avx512 in the environment restricts the library and the ceiling to that instruction set.
@@ -22,7 +27,7 @@
 #include <unistd.h>
 
 typedef struct options {
-    const char *json, *only;
+    const char *json, *only, *data;
     int threads, batch, all_precisions, chosen; /* chosen: bit i for workload i; 0 for all */
     double seconds;
     ssl_precision precision;
@@ -35,6 +40,8 @@ static double seconds(void)
     timespec_get(&t, TIME_UTC);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
+
+#include "kernels.h"
 
 static ssl_ctx *open_context(const options *o, ssl_precision precision)
 {
@@ -282,6 +289,53 @@ static int bench_gemm(const options *o, report *out)
     return bad;
 }
 
+/* ==== kernels ==== */
+static int kernel_bench(ssl_ctx *c, const kernel_case *k, float *const *b, report *out)
+{
+    const ceiling *top = &ceilings[ceiling_best(c, 1)];
+    const double work = 1e-9 * (k->flops > 0 ? k->flops : k->bytes);
+    const char *unit = k->flops > 0 ? "GFLOP/s" : "GB/s", *p = precision_name[c->precision];
+    double best = 0, most = 0, start, spent = 0;
+    int r;
+    for (r = 0; r < 6 || (r < 60 && spent < 0.3); r++) {
+        start = seconds();
+        k->run(c, k, b);
+        start = seconds() - start;
+        spent += start;
+        best = SSL__MAX(best, work / start);
+        most = SSL__MAX(most, k->flops > 0 ? ceiling_measure(c, top) / products_per_product(c) : work / stream_seconds(c, k->bytes, b));
+    }
+    printf("%-26s %-8s %-8s %2d %9.1f %9.1f %-7s %6.1f%%\n", k->name, p, ssl_isa(c), c->n_threads, best, most, unit, 100 * best / most);
+    fflush(stdout);
+    report_row(out, "\"name\": \"%s\", \"precision\": \"%s\", \"isa\": \"%s\", \"threads\": %d, \"rate\": %.1f, \"ceiling\": %.1f, \"unit\": \"%s\", \"percent\": %.1f",
+               k->name, p, ssl_isa(c), c->n_threads, best, most, unit, 100 * best / most);
+    return !ssl_ok(c);
+}
+
+static int bench_kernels_at(const options *o, ssl_precision precision, report *out)
+{
+    float *b[KERNEL_BUFFERS];
+    ssl_ctx *c = open_context(o, precision);
+    size_t i;
+    int bad = 0;
+    for (i = 0; i < KERNEL_BUFFERS; i++) bad |= !(b[i] = random_floats(KERNEL_FLOATS));
+    for (i = 0; !bad && i < KERNEL_FLOATS; i++) b[4][i] = fabsf(b[4][i]); /* second moments, weights */
+    for (i = 0; !bad && i < sizeof kernel_cases / sizeof *kernel_cases; i++)
+        if ((!o->only || strstr(kernel_cases[i].name, o->only)) && (kernel_cases[i].flops > 0 || precision == SSL_PRECISION_HIGHEST))
+            bad = kernel_bench(c, &kernel_cases[i], b, out);
+    for (i = 0; i < KERNEL_BUFFERS; i++) SSL_FREE(b[i]);
+    return ssl_close(c) || bad;
+}
+
+static int bench_kernels(const options *o, report *out)
+{
+    const ssl_precision first = o->precision ? o->precision : SSL_PRECISION_HIGHEST, last = o->precision ? first : SSL_PRECISION_BF16;
+    int p, bad = 0;
+    printf("%-26s %-8s %-8s %2s %9s %9s %-7s %7s\n", "kernel", "precision", "isa", "th", "rate", "ceiling", "", "percent");
+    for (p = first; p <= (int)last && !bad; p++) bad = bench_kernels_at(o, (ssl_precision)p, out);
+    return bad;
+}
+
 /* ==== train ==== whole steps. Every row is a process of its own, so that its peak memory is its own. */
 enum { MOST_STEPS = 200 };
 typedef struct train_row { int failed, threads, steps; char isa[16]; double images_per_s, gflops, ceiling, peak_mb, loss; } train_row;
@@ -391,12 +445,201 @@ static int bench_train(const options *o, report *out)
     return bad;
 }
 
+/* ==== scaling ==== one MAE training step while one size grows: cost ~ size^exponent, beside the exponent of its operations */
+static ssl_mae_desc scaled;
+static void *scaled_create(ssl_ctx *c) { return ssl_mae_new(c, "", &scaled); }
+
+typedef struct series { const char *axis; int value[5], n; } series;
+static const series all_series[] = { { "batch", { 16, 32, 64, 128, 256 }, 5 }, { "tokens", { 16, 64, 256, 1024 }, 4 }, { "width", { 96, 192, 384, 768 }, 4 }, { "threads", { 1, 2, 4, 8, 16 }, 5 } };
+
+/* Slope of the straight line through the logarithms. */
+static double exponent(const double *x, const double *y, int n)
+{
+    double mx = 0, my = 0, sxy = 0, sxx = 0;
+    int i;
+    for (i = 0; i < n; i++) { mx += log(x[i]) / n; my += log(y[i]) / n; }
+    for (i = 0; i < n; i++) { sxy += (log(x[i]) - mx) * (log(y[i]) - my); sxx += (log(x[i]) - mx) * (log(x[i]) - mx); }
+    return sxx > 0 ? sxy / sxx : 0;
+}
+
+/* Fastest of the steps within a second, at least three: other programs may be running. */
+static int scaling_point(const options *o, const series *s, int value, double *time, double *flops)
+{
+    const int is = (int)(s - all_series);
+    workload w = workloads[0];
+    options at = *o;
+    job j = SSL_ZERO;
+    ssl_ctx *c;
+    double start, spent = 0;
+    int r, ok;
+    memset(&scaled, 0, sizeof scaled);
+    scaled.depth = 4;
+    scaled.dim = is == 2 ? value : 192;
+    scaled.image_size = w.side = is == 1 ? 4 * (int)(sqrt((double)value) + 0.5) : 32;
+    w.create = scaled_create;
+    if (is == 3) at.threads = value;
+    c = open_context(&at, o->precision);
+    ok = job_open(&j, &w, c, is == 0 ? value : is == 1 ? 8 : 64);
+    if (ok) job_step(&j);
+    *flops = ok ? job_flops(&j) : 0;
+    for (r = 0, *time = 1e9; ok && (r < 3 || spent < 1); r++, spent += start) {
+        start = seconds();
+        job_step(&j);
+        start = seconds() - start;
+        *time = SSL__MIN(*time, start);
+    }
+    SSL_FREE(j.images);
+    return !ssl_close(c) && ok;
+}
+
+static int bench_scaling(const options *o, report *out)
+{
+    double x[5], time[5], flops[5];
+    size_t i;
+    int k, n, most;
+    ssl_ctx *c = open_context(o, o->precision);
+    most = c->n_threads;
+    ssl_close(c);
+    for (i = 0; i < sizeof all_series / sizeof *all_series; i++) {
+        const series *s = &all_series[i];
+        printf("%-8s", s->axis);
+        for (k = n = 0; k < s->n && (i != 3 || s->value[k] <= most); k++, n++) {
+            if (!scaling_point(o, s, s->value[k], &time[k], &flops[k])) return 1;
+            x[k] = s->value[k];
+            printf(" %5d: %7.1f ms ", s->value[k], 1e3 * time[k]);
+            fflush(stdout);
+        }
+        printf(" exponent %.2f, of the operations %.2f\n", exponent(x, time, n), exponent(x, flops, n));
+        report_row(out, "\"name\": \"scaling\", \"axis\": \"%s\", \"threads\": %d, \"exponent\": %.3f, \"flops_exponent\": %.3f, \"first_ms\": %.3f, \"last_ms\": %.3f",
+                   s->axis, most, exponent(x, time, n), exponent(x, flops, n), 1e3 * time[0], 1e3 * time[n - 1]);
+    }
+    return 0;
+}
+
+/* ==== start ==== the budgets: first step, size of a program, time to compile ==== */
+static const char *program; /* argv[0] */
+
+/* What `bench first-step` does: a small MAE from nothing to the end of its first step. */
+static int first_step(const options *o, report *out)
+{
+    ssl_mae_desc d = SSL_ZERO;
+    ssl_loader_desc ld = SSL_ZERO;
+    ssl_ctx *c = open_context(o, o->precision);
+    ssl_loader *load;
+    ssl_mae *mae;
+    ssl_batch b;
+    (void)out;
+    d.dim = 64; d.depth = 2; d.heads = 2; d.decoder_dim = 32; d.decoder_depth = 1; d.decoder_heads = 1;
+    ld.batch = 16;
+    load = ssl_loader_open(ssl_dataset_open(c, "synthetic:16"), &ld);
+    mae = ssl_mae_new(c, "", &d);
+    if (ssl_loader_next(load, &b)) {
+        ssl_backward(ssl_mae_loss(mae, b.images, NULL));
+        ssl_adamw_step(c, 1e-3f);
+        ssl_step_end(c);
+    }
+    return ssl_close(c);
+}
+
+/* Milliseconds from before fork to the end of a program that does one step; -1 if it fails. */
+static double start_milliseconds(const options *o)
+{
+    char threads[16];
+    const double start = seconds();
+    const pid_t child = fork();
+    int status = 1;
+    if (child == 0) {
+        snprintf(threads, sizeof threads, "%d", o->threads);
+        execl(program, program, "first-step", "--threads", threads, (char *)NULL);
+        _exit(127);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child || status) return -1;
+    return 1e3 * (seconds() - start);
+}
+
+static int budget(const char *what, double value, const char *unit, double most, report *out)
+{
+    printf("%-44s %9.1f %-3s budget %6.0f%s\n", what, value, unit, most, value < 0 ? "  failed" : value > most ? "  exceeded" : "");
+    report_row(out, "\"name\": \"%s\", \"value\": %.1f, \"unit\": \"%s\", \"budget\": %.0f", what, value, unit, most);
+    return value < 0 || value > most;
+}
+
+/* Processor seconds of a shell command; -1 if it fails. */
+static double command_seconds(const char *command)
+{
+    struct rusage a, b;
+    getrusage(RUSAGE_CHILDREN, &a);
+    if (system(command)) return -1;
+    getrusage(RUSAGE_CHILDREN, &b);
+    return (double)(b.ru_utime.tv_sec - a.ru_utime.tv_sec + b.ru_stime.tv_sec - a.ru_stime.tv_sec) +
+           1e-6 * (double)(b.ru_utime.tv_usec - a.ru_utime.tv_usec + b.ru_stime.tv_usec - a.ru_stime.tv_usec);
+}
+
+static int bench_start(const options *o, report *out)
+{
+    static const char compile[] = "${CC:-cc} -std=c11 -O2 -fopenmp -I. examples/minimal.c -o build/minimal.size -lm -pthread && strip build/minimal.size";
+    double step[11], spent;
+    FILE *f;
+    long size;
+    int i, bad;
+    for (i = 0; i < 11; i++) step[i] = start_milliseconds(o);
+    bad = budget("process start to the end of the first step", median(step, 11), "ms", 50, out);
+    spent = command_seconds(compile); /* the example is a few lines: this is the header's time */
+    f = spent < 0 ? NULL : fopen("build/minimal.size", "rb");
+    size = f && !fseek(f, 0, SEEK_END) ? ftell(f) : -1000;
+    if (f) fclose(f);
+    remove("build/minimal.size");
+    bad |= budget("compiling and linking examples/minimal.c", spent, "s", 10, out);
+    return bad | budget("examples/minimal.c, stripped", 1e-3 * (double)size, "KB", 500, out);
+}
+
+/* ==== loader ==== views a second of one background thread, beside what training consumes */
+static double loader_rate(const options *o, const char *preset, int views)
+{
+    ssl_ctx *c = open_context(o, SSL_PRECISION_DEFAULT);
+    ssl_dataset *data = ssl_dataset_open(c, o->data);
+    ssl_augment_desc a = SSL_ZERO;
+    ssl_loader_desc d = SSL_ZERO;
+    ssl_loader *load;
+    ssl_batch b;
+    double start = 0;
+    int64_t images = 0;
+    ssl_augment_preset(preset, &a);
+    d.batch = 128; d.epochs = 1000000; d.n_views = views; d.augment = &a; d.threads = 1;
+    load = ssl_loader_open(data, &d);
+    while (ssl_loader_next(load, &b)) {
+        if (start == 0) start = seconds(); /* after the first batch */
+        else images += b.n;
+        ssl_step_end(c);
+        if (seconds() - start > o->seconds) break;
+    }
+    start = seconds() - start;
+    return ssl_close(c) ? -1 : (double)images / start;
+}
+
+static int bench_loader(const options *o, report *out)
+{
+    static const struct { const char *preset; int workload, views; } row[] = { { "mae", 0, 1 }, { "simclr", 3, 2 } };
+    double rate, consumed;
+    train_row r;
+    int i, bad = 0;
+    for (i = 0; i < 2; i++) {
+        r = train_alone(o, &workloads[row[i].workload], o->precision ? o->precision : SSL_PRECISION_BF16);
+        consumed = r.images_per_s;
+        rate = loader_rate(o, row[i].preset, row[i].views);
+        bad |= r.failed || rate < 0;
+        printf("%s, %s: %.0f images/s of one loader thread, training takes %.0f: %.1f times as many\n", workloads[row[i].workload].name, row[i].preset, rate, consumed, rate / consumed);
+        report_row(out, "\"name\": \"loader %s\", \"images_per_s\": %.1f, \"consumed\": %.1f, \"ratio\": %.2f", row[i].preset, rate, consumed, rate / consumed);
+    }
+    return bad;
+}
+
 /* ==== subcommands ==== */
 static int bench_all(const options *o, report *out) /* whole steps first: their processes must not inherit threads */
 {
     options all = *o;
     all.all_precisions = !o->precision;
-    return bench_train(&all, out) | bench_ceilings(&all, out) | bench_gemm(&all, out);
+    return bench_train(&all, out) | bench_ceilings(&all, out) | bench_gemm(&all, out) | bench_kernels(&all, out);
 }
 
 typedef struct command {
@@ -405,10 +648,15 @@ typedef struct command {
     const char *help;
 } command;
 static const command commands[] = {
-    { "all", bench_all, "everything below down to the training steps" },
+    { "all", bench_all, "ceilings, gemm, kernels and train" },
     { "ceilings", bench_ceilings, "multiply-adds per second of each instruction set" },
     { "gemm", bench_gemm, "matrix products of the workloads, forward and backward" },
+    { "kernels", bench_kernels, "the other kernels of the workloads" },
     { "train", bench_train, "training steps of whole models" },
+    { "scaling", bench_scaling, "cost against batch, tokens, width and threads" },
+    { "start", bench_start, "budgets of the first step, of size and of compile time; from the root of the repository" },
+    { "first-step", first_step, "the program that start measures" },
+    { "loader", bench_loader, "one background thread of the loader beside what training consumes" },
 };
 
 static int usage(const char *wrong)
@@ -416,7 +664,7 @@ static int usage(const char *wrong)
     size_t i;
     if (wrong) fprintf(stderr, "bench: unknown argument '%s'\n", wrong);
     fprintf(stderr, "usage: bench COMMAND [W1 ... W7] [--json FILE] [--threads N] [--precision highest|high|bf16|all] [--device cpu|cuda]\n"
-                    "             [--batch N] [--seconds S] [--only TEXT]\n");
+                    "             [--batch N] [--seconds S] [--only TEXT] [--data SPEC]\n");
     for (i = 0; i < sizeof commands / sizeof *commands; i++) fprintf(stderr, "  %-10s %s\n", commands[i].name, commands[i].help);
     return 1;
 }
@@ -426,6 +674,7 @@ static int option(options *o, const char *name, const char *value)
     int p;
     if (!strcmp(name, "--json")) o->json = value;
     else if (!strcmp(name, "--only")) o->only = value;
+    else if (!strcmp(name, "--data")) o->data = value;
     else if (!strcmp(name, "--threads")) o->threads = atoi(value);
     else if (!strcmp(name, "--batch")) o->batch = atoi(value);
     else if (!strcmp(name, "--seconds")) o->seconds = atof(value);
@@ -447,6 +696,8 @@ int main(int argc, char **argv)
     size_t j;
     int i, w, bad;
     o.seconds = 5;
+    o.data = "synthetic:4096";
+    program = argv[0];
     for (j = 0; argc > 1 && j < sizeof commands / sizeof *commands; j++)
         if (!strcmp(commands[j].name, argv[1])) chosen = &commands[j];
     if (!chosen) return usage(argc > 1 ? argv[1] : NULL);

@@ -2,7 +2,7 @@
 
     python bench/peer_torch.py                            both, in turns, as a table of ratios (make bench-peer VENV=DIR)
         [W1 ... W7] [--ours build/bench] [--precision highest high bf16] [--threads N] [--rounds N] [--seconds S]
-        [--compile-limit S] [--json FILE]
+        [--compile-limit S] [--mode MODE] [--json FILE]
     python bench/peer_torch.py --alone W1 --mode eager    one measurement in this process, as a line of JSON
 
 Needs torch, torchvision and timm. Every measurement is a process of its own. PyTorch runs in all its modes once, and the rounds
@@ -239,6 +239,7 @@ def peak_mb():
 
 def alone(a):
     import torch
+    a.mode = a.mode or "eager"
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
     name, side, views = a.workloads[0], {"W2": 96, "W5": 256, "W7": 224}.get(a.workloads[0], 32), 2 if a.workloads[0] in ("W4", "W5") else 1
@@ -323,7 +324,7 @@ def fastest_mode(a, name, precision):
 def compare(a, name):
     """Rounds of ours and theirs in turns: one row for each precision."""
     peers = sorted({"bf16" if p == "bf16" else "highest" for p in a.precision}, reverse=True)
-    mode = {p: fastest_mode(a, name, p) for p in peers}
+    mode = {p: a.mode or fastest_mode(a, name, p) for p in peers}
     ours, theirs = {p: [] for p in a.precision}, {p: [] for p in peers}
     for _ in range(a.rounds):
         for p in a.precision:
@@ -346,7 +347,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("workloads", nargs="*", metavar="W1 ... W7")
     p.add_argument("--alone", action="store_true")
-    p.add_argument("--mode", default="eager", choices=MODES)
+    p.add_argument("--mode", choices=MODES, help="of PyTorch, instead of the fastest")
     p.add_argument("--ours", default="build/bench")
     p.add_argument("--precision", nargs="+", default=["highest", "high", "bf16"], choices=list(TARGET))
     p.add_argument("--threads", type=int, default=os.cpu_count())
