@@ -1792,8 +1792,16 @@ SSL_API const char *ssl_note_find(const ssl_ctx *ctx, const char *key); /* NULL 
 #  include <omp.h>
 #endif
 #include <dirent.h>
-#include <errno.h>
 #include <sys/stat.h>
+#ifdef __linux__
+#  include <sys/mman.h>
+#  ifdef MADV_HUGEPAGE
+#    define SSL__MADV_HUGEPAGE MADV_HUGEPAGE
+#  elif !defined(__cplusplus) && (defined(__x86_64__) || defined(__aarch64__)) /* -std=c11 hides both */
+#    define SSL__MADV_HUGEPAGE 14
+int madvise(void *p, size_t bytes, int advice);
+#  endif
+#endif
 #ifndef SSL_NO_THREADS
 #  include <pthread.h>
 #endif
@@ -2354,7 +2362,7 @@ static void *ssl__arena_alloc(ssl_ctx *c, ssl__arena *a, const char *at, size_t 
     ssl__chunk *k = a->now;
     char *p;
     if (!k || k->used + bytes > k->size) {
-        size_t size = SSL__MAX(bytes, a->on_device ? (size_t)4 << 20 : (size_t)64 << 10);
+        const size_t least = a->on_device ? (size_t)4 << 20 : (size_t)64 << 10, size = SSL__MAX(bytes, SSL__MAX(least, a->used / 4));
         k = (ssl__chunk *)ssl__alloc(c, at, sizeof *k);
         if (!k) return NULL;
         k->p = (char *)(a->on_device ? ssl__device_alloc(c, at, size) : ssl__alloc(c, at, size));
@@ -2396,11 +2404,18 @@ static void ssl__arena_reset(ssl_ctx *c, ssl__arena *a)
     a->used = 0;
 }
 
-static void *ssl__cpu_alloc(size_t n) /* 64-byte aligned; the word before it is what SSL_FREE takes */
+/* 64-byte aligned; the word before it is what SSL_FREE takes. Linux gives large buffers pages of 2 MB where it is asked to: a
+   512th of the page faults, and fewer misses of the table that translates addresses. */
+#define SSL__HUGE ((size_t)2 << 20)
+static void *ssl__cpu_alloc(size_t n)
 {
-    char *raw = (char *)SSL_MALLOC(n + 64), *p = raw + 64 - ((uintptr_t)raw & 63);
+    const size_t align = n >= 2 * SSL__HUGE ? SSL__HUGE : 64;
+    char *raw = (char *)SSL_MALLOC(n + align), *p = raw + align - ((uintptr_t)raw & (align - 1));
     if (!raw) return NULL;
     memcpy(p - sizeof raw, &raw, sizeof raw);
+#ifdef SSL__MADV_HUGEPAGE
+    if (align == SSL__HUGE) madvise(p, n & ~(SSL__HUGE - 1), SSL__MADV_HUGEPAGE); /* a wish: without it, small pages */
+#endif
     return p;
 }
 static void ssl__cpu_release(void *p)
