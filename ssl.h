@@ -123,6 +123,7 @@ struct ssl_tensor {
     int n_in;
     ssl_tensor **in;                 /* inputs of the op that made it */
     void (*back)(ssl_tensor *y);     /* adds to the gradients of in[], reading y->g */
+    void (*remake)(ssl_tensor *y);   /* fills x again, which was handed back in the forward pass; NULL: x stays */
     void *aux;                       /* what back needs beside in[] */
     ssl_tensor *prev;                /* tape: the node recorded before this one */
 };
@@ -1953,7 +1954,7 @@ extern "C" {
 #define SSL__UNARY(U) SSL__UNARY_HOT(U) SSL__UNARY_PLAIN(U)
 #define SSL__UNARY_KERNELS(name, f, d)                                                                         \
     SSL__KERNEL(name##_f, (ssl_ctx *c, int64_t n, float p, const float *x, float *y))                          \
-    SSL__KERNEL(name##_b, (ssl_ctx *c, int64_t n, float p, const float *x, const float *y, const float *dy, float *dx))
+    SSL__KERNEL(name##_b, (ssl_ctx *c, int64_t n, float p, const float *x, const float *y, const float *dy, float beta, float *dx))
 
 typedef struct ssl__epilogue { /* v = sum + bias; pre = v; y = act(v) + residual */
     const float *bias;         /* [n] or NULL */
@@ -2128,7 +2129,7 @@ typedef struct ssl__backend { /* memory of a device; all return 0 or NULL on fai
 
 /* ---- context ---- */
 typedef struct ssl__chunk { struct ssl__chunk *next; char *p; size_t size, used; } ssl__chunk;
-typedef struct ssl__arena { ssl__chunk *first, *now; size_t used, peak; int on_device; } ssl__arena;
+typedef struct ssl__arena { ssl__chunk *first, *now; size_t used, peak, size; int on_device; } ssl__arena;
 typedef struct ssl__free { float *p; int64_t n; } ssl__free; /* a gradient buffer that can be used again this step */
 typedef struct ssl__slot { void *raw, *p; size_t size, missing; } ssl__slot; /* missing: bytes that could not be had */
 typedef struct ssl__owned { struct ssl__owned *next; void *p; void (*close)(void *p); } ssl__owned; /* closed by ssl_close */
@@ -2156,8 +2157,8 @@ struct ssl_ctx {
     int amx; /* tiles of bf16 may be used */
     uint64_t seed, rng_position, n_allocs;
     ssl__arena host, data; /* tensor structs and lists; tensor values */
-    ssl__free *free_grads;
-    int n_free_grads, cap_free_grads;
+    ssl__free *spare; /* buffers of this step that nobody needs any more */
+    int n_spare, cap_spare;
     ssl_tensor *tape;
     ssl__param **param;
     int n_params, cap_params;
@@ -2321,7 +2322,7 @@ static void ssl__parallel(ssl_ctx *c, int n_chunks, ssl__chunk_fn fn, void *arg)
     for (i = 0; i < threads; i++) ssl__starved(c, &c->scratch[i]);
 }
 
-/* ---- arenas: bump allocation in chunks; after a step they merge into one chunk of the peak size, and nothing allocates */
+/* ---- arenas: bump allocation in chunks, which the next step fills in the same order; then nothing allocates */
 static void *ssl__device_alloc(ssl_ctx *c, const char *at, size_t bytes)
 {
     void *p = c->dev->alloc(bytes);
@@ -2356,24 +2357,34 @@ static int ssl__put(ssl_ctx *c, void *dst, const void *src, size_t bytes) { retu
 static int ssl__get(ssl_ctx *c, void *dst, const void *src, size_t bytes) { return ssl__moved(c, c->dev->get(dst, src, bytes)); }
 static int ssl__move(ssl_ctx *c, void *dst, const void *src, size_t bytes) { return ssl__moved(c, c->dev->copy(dst, src, bytes)); }
 
+/* Go on to the next chunk that holds this many bytes, one of an earlier step or a new one; 0 after an error. */
+static int ssl__arena_next(ssl_ctx *c, ssl__arena *a, const char *at, size_t bytes)
+{
+    const size_t least = a->on_device ? (size_t)4 << 20 : (size_t)64 << 10, size = SSL__MAX(bytes, SSL__MAX(least, a->used / 4));
+    ssl__chunk *k;
+    while (a->now && a->now->next) {
+        a->now = a->now->next;
+        a->now->used = 0;
+        if (bytes <= a->now->size) return 1;
+    }
+    k = (ssl__chunk *)ssl__alloc(c, at, sizeof *k);
+    if (!k) return 0;
+    k->p = (char *)(a->on_device ? ssl__device_alloc(c, at, size) : ssl__alloc(c, at, size));
+    if (!k->p) { ssl__release(k); return 0; }
+    k->size = size;
+    a->size += size;
+    if (a->now) a->now->next = k;
+    else a->first = k;
+    a->now = k;
+    return 1;
+}
 static void *ssl__arena_alloc(ssl_ctx *c, ssl__arena *a, const char *at, size_t n)
 {
     const size_t bytes = SSL__GUARDED(n);
-    ssl__chunk *k = a->now;
     char *p;
-    if (!k || k->used + bytes > k->size) {
-        const size_t least = a->on_device ? (size_t)4 << 20 : (size_t)64 << 10, size = SSL__MAX(bytes, SSL__MAX(least, a->used / 4));
-        k = (ssl__chunk *)ssl__alloc(c, at, sizeof *k);
-        if (!k) return NULL;
-        k->p = (char *)(a->on_device ? ssl__device_alloc(c, at, size) : ssl__alloc(c, at, size));
-        if (!k->p) { ssl__release(k); return NULL; }
-        k->size = size;
-        if (a->now) a->now->next = k;
-        else a->first = k;
-        a->now = k;
-    }
-    p = k->p + k->used;
-    k->used += bytes;
+    if ((!a->now || a->now->used + bytes > a->now->size) && !ssl__arena_next(c, a, at, bytes)) return NULL;
+    p = a->now->p + a->now->used;
+    a->now->used += bytes;
     a->used += bytes;
     if (a->used > a->peak) a->peak = a->used;
     return ssl__guard(p, n);
@@ -2389,17 +2400,13 @@ static void ssl__arena_free(ssl_ctx *c, ssl__arena *a)
         ssl__release(k);
     }
     a->first = a->now = NULL;
-    a->used = 0;
+    a->used = a->size = 0;
 }
 
 static void ssl__arena_reset(ssl_ctx *c, ssl__arena *a)
 {
-    if (a->first && a->first->next) { /* more than one chunk: replace them by one that holds everything */
-        const size_t peak = a->peak;
-        ssl__arena_free(c, a);
-        ssl__arena_alloc(c, a, "ssl_step_end", peak + peak / 16);
-        a->peak = peak;
-    }
+    if (a->size > 2 * a->peak + ((size_t)16 << 20)) ssl__arena_free(c, a); /* chunks of steps of other shapes, too small for these */
+    a->now = a->first;
     if (a->first) a->first->used = 0;
     a->used = 0;
 }
@@ -2709,6 +2716,13 @@ static void ssl__gemm_run(ssl_ctx *c, const ssl__gemm_kind *kind, int ta, int tb
     ssl__parallel(c, batch * g.tiles_m * g.tiles_n, ssl__gemm_chunk, &g);
 }
 
+#if defined(__clang__) /* SSL__INDEPENDENT: the loop's results are either its operands themselves or apart from them */
+#  define SSL__INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__) && !defined(__CUDACC__)
+#  define SSL__INDEPENDENT _Pragma("GCC ivdep")
+#else
+#  define SSL__INDEPENDENT
+#endif
 #if defined(__clang__)
 #  define SSL__UNROLL _Pragma("unroll")
 #elif defined(__GNUC__) && !defined(__CUDACC__)
@@ -3757,7 +3771,7 @@ static inline SSL__V SSL__K(vexp)(SSL__V v)
 }
 
 /* ==== >>elementwise ==== one line of SSL__UNARY gives value, derivative, CPU loops (and the CUDA kernels) ==== */
-typedef struct SSL__K(ew) { int64_t n; float p; const float *x, *y, *dy; float *out; } SSL__K(ew);
+typedef struct SSL__K(ew) { int64_t n; float p, beta; const float *x, *y, *dy; float *out; } SSL__K(ew);
 static inline int64_t SSL__K(ew_end)(const SSL__K(ew) *e, int chunk)
 { const int64_t end = ((int64_t)chunk + 1) * SSL__GRAIN; return end < e->n ? end : e->n; }
 static void SSL__K(ew_run)(ssl_ctx *c, ssl__chunk_fn fn, SSL__K(ew) *e)
@@ -3778,29 +3792,36 @@ static void SSL__K(ew_run)(ssl_ctx *c, ssl__chunk_fn fn, SSL__K(ew) *e)
     {                                                                                                          \
         const SSL__K(ew) *e = (const SSL__K(ew) *)arg;                                                         \
         const int64_t end = SSL__K(ew_end)(e, chunk);                                                          \
-        const float *SSL_RESTRICT xs = e->x, *SSL_RESTRICT ys = e->y, *SSL_RESTRICT dy = e->dy, p = e->p;      \
-        float *SSL_RESTRICT dx = e->out;                                                                       \
-        int64_t i;                                                                                             \
+        const float *xs = e->x, *ys = e->y, *dy = e->dy, p = e->p;                                             \
+        float *dx = e->out;                                                                                    \
+        int64_t i = (int64_t)chunk * SSL__GRAIN;                                                               \
         (void)thread; (void)p;                                                                                 \
-        for (i = (int64_t)chunk * SSL__GRAIN; i < end; i++) {                                                  \
+        SSL__INDEPENDENT for (; i < end; i++) {                                                                \
             const float x = xs[i], y = ys[i];                                                                  \
             (void)x; (void)y;                                                                                  \
-            dx[i] += dy[i] * (derivative);                                                                     \
+            dx[i] = (e->beta != 0.0f ? dx[i] : 0.0f) + dy[i] * (derivative);                                   \
         }                                                                                                      \
     }                                                                                                          \
     static void SSL__K(name##_f)(ssl_ctx *c, int64_t n, float p, const float *x, float *y)                     \
     {                                                                                                          \
-        SSL__K(ew) e = { n, p, x, NULL, NULL, y };                                                             \
+        SSL__K(ew) e = { n, p, 0.0f, x, NULL, NULL, y };                                                             \
         SSL__K(ew_run)(c, SSL__K(name##_f_chunk), &e);                                                         \
     }                                                                                                          \
-    static void SSL__K(name##_b)(ssl_ctx *c, int64_t n, float p, const float *x, const float *y, const float *dy, float *dx) \
+    static void SSL__K(name##_b)(ssl_ctx *c, int64_t n, float p, const float *x, const float *y, const float *dy, float beta, float *dx) \
     {                                                                                                          \
-        SSL__K(ew) e = { n, p, x, y, dy, dx };                                                                 \
+        SSL__K(ew) e = { n, p, beta, x, y, dy, dx };                                                                 \
         SSL__K(ew_run)(c, SSL__K(name##_b_chunk), &e);                                                         \
     }
+#ifdef __clang__ /* formulas that call libm stay loops of calls */
+#  pragma clang diagnostic push
+#  pragma clang diagnostic ignored "-Wpass-failed"
+#endif
 SSL__UNARY_HOT(SSL__UNARY_CPU)
 #if SSL__PASS == 0
 SSL__UNARY_PLAIN(SSL__UNARY_CPU)
+#endif
+#ifdef __clang__
+#  pragma clang diagnostic pop
 #endif
 #undef SSL__UNARY_CPU
 
@@ -3813,7 +3834,7 @@ static void SSL__K(fill_chunk)(void *arg, int chunk, int thread)
     for (i = (int64_t)chunk * SSL__GRAIN; i < end; i++) e->out[i] = e->p;
 }
 static void SSL__K(fill)(ssl_ctx *c, int64_t n, float v, float *y)
-{ SSL__K(ew) e = { n, v, NULL, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(fill_chunk), &e); }
+{ SSL__K(ew) e = { n, v, 0.0f, NULL, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(fill_chunk), &e); }
 
 static void SSL__K(axpy_chunk)(void *arg, int chunk, int thread)
 {
@@ -3826,7 +3847,7 @@ static void SSL__K(axpy_chunk)(void *arg, int chunk, int thread)
     for (i = (int64_t)chunk * SSL__GRAIN; i < end; i++) y[i] += e->p * x[i];
 }
 static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *y)
-{ SSL__K(ew) e = { n, a, x, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(axpy_chunk), &e); }
+{ SSL__K(ew) e = { n, a, 0.0f, x, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(axpy_chunk), &e); }
 
 /* ==== >>gemm ==== kernels: the register tile, one template for every instruction set =====================
    Sums in vector registers: 12 x 2 of 32 (AVX-512), 8 x 3 of 32 (NEON), 4 x 3 of 16 (AVX2), 4 x 2 of 16 (SSE2). */
@@ -4088,7 +4109,7 @@ static void SSL__K(sum)(ssl_ctx *c, int64_t n, float scale, const float *x, floa
 {
     const int n_chunks = (int)((n + SSL__GRAIN - 1) / SSL__GRAIN);
     float *part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)n_chunks);
-    SSL__K(ew) e = { n, scale, x, NULL, NULL, part };
+    SSL__K(ew) e = { n, scale, 0.0f, x, NULL, NULL, part };
     double s = 0.0;
     int i;
     if (!part) return;
@@ -4122,7 +4143,7 @@ static void SSL__K(spread_chunk)(void *arg, int chunk, int thread)
     for (i = (int64_t)chunk * SSL__GRAIN; i < end; i++) e->out[i] += e->p;
 }
 static void SSL__K(spread)(ssl_ctx *c, int64_t n, float scale, const float *x, float *y)
-{ SSL__K(ew) e = { n, scale * x[0], NULL, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(spread_chunk), &e); }
+{ SSL__K(ew) e = { n, scale * x[0], 0.0f, NULL, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(spread_chunk), &e); }
 
 /* ==== >>broadcast ==== kernels ======================================================================= */
 /* One driver for everything that walks a loop nest: rows of up to SSL__BLOCK elements, sums cut into slices of SSL__SLICE
@@ -5536,7 +5557,7 @@ static void SSL__K(sumsq)(ssl_ctx *c, int64_t n, const float *x, float *y)
 {
     const int n_chunks = (int)((n + SSL__GRAIN - 1) / SSL__GRAIN);
     float *part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)n_chunks);
-    SSL__K(ew) e = { n, 0.0f, x, NULL, NULL, part };
+    SSL__K(ew) e = { n, 0.0f, 0.0f, x, NULL, NULL, part };
     double s = 0.0;
     int i;
     if (!part) return;
@@ -5553,7 +5574,7 @@ static void SSL__K(rescale_chunk)(void *arg, int chunk, int thread)
     for (i = (int64_t)chunk * SSL__GRAIN; i < end; i++) e->out[i] *= e->p;
 }
 static void SSL__K(rescale)(ssl_ctx *c, int64_t n, float s, float *y)
-{ SSL__K(ew) e = { n, s, NULL, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(rescale_chunk), &e); }
+{ SSL__K(ew) e = { n, s, 0.0f, NULL, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(rescale_chunk), &e); }
 
 static void SSL__K(ema_chunk)(void *arg, int chunk, int thread)
 {
@@ -5566,7 +5587,7 @@ static void SSL__K(ema_chunk)(void *arg, int chunk, int thread)
     for (i = (int64_t)chunk * SSL__GRAIN; i < end; i++) y[i] = a * y[i] + b * x[i];
 }
 static void SSL__K(ema)(ssl_ctx *c, int64_t n, float a, const float *x, float *y)
-{ SSL__K(ew) e = { n, a, x, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(ema_chunk), &e); }
+{ SSL__K(ew) e = { n, a, 0.0f, x, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(ema_chunk), &e); }
 
 /* Adam and SGD in vectors by hand: compilers keep a scalar sqrtf because of errno. 28 bytes read and written a value. */
 #if SSL__PASS == 2
@@ -5791,7 +5812,7 @@ SSL_API int ssl_close(ssl_ctx *c)
     if (c->values) c->dev->release(c->values);
     ssl__arena_free(c, &c->data);
     ssl__arena_free(c, &c->host);
-    ssl__release(c->free_grads);
+    ssl__release(c->spare);
 #ifdef SSL__CUDA
     ssl__cuda_close(c);
 #endif
@@ -5831,7 +5852,7 @@ SSL_API void ssl_step_end(ssl_ctx *c)
     ssl__arena_reset(c, &c->data);
     ssl__arena_reset(c, &c->host);
     ssl__scratch_level(c);
-    c->n_free_grads = 0;
+    c->n_spare = 0;
     c->tape = NULL;
 }
 
@@ -5907,13 +5928,32 @@ static void ssl__point(ssl_tensor *t, void *p)
 }
 static const void *ssl__data(const ssl_tensor *t) { return t->dtype == SSL_F32 ? (const void *)t->x : t->dtype == SSL_I32 ? (const void *)t->i : (const void *)t->u; }
 
+/* ---- buffers of this step: gradients are handed back as soon as the node that owns them is done, values that are cheap to
+   compute again after their last use in the forward pass; the next buffer of that size is one of them ---- */
+static float *ssl__buffer(ssl_ctx *c, const char *at, int64_t n)
+{
+    int i;
+    for (i = c->n_spare - 1; i >= 0; i--)
+        if (c->spare[i].n == n) {
+            float *p = c->spare[i].p;
+            c->spare[i] = c->spare[--c->n_spare];
+            return p;
+        }
+    return (float *)ssl__arena_alloc(c, &c->data, at, sizeof(float) * (size_t)n);
+}
+static void ssl__hand_back(ssl_ctx *c, const char *at, float *p, int64_t n)
+{
+    if (!ssl__grow(c, at, (void **)&c->spare, &c->cap_spare, c->n_spare + 1, sizeof *c->spare)) return;
+    c->spare[c->n_spare].p = p;
+    c->spare[c->n_spare++].n = n;
+}
 /* A tensor of this step with (uninitialized) values: what ops write into. */
 static ssl_tensor *ssl__new(ssl_ctx *c, const char *at, const char *op, ssl_dtype dtype, int ndim, const int *dim)
 {
     ssl_tensor *t = ssl__node(c, at, op, dtype, ndim, dim);
     void *p;
     if (c->status) return &c->nil;
-    p = ssl__arena_alloc(c, &c->data, at, ssl__bytes(t));
+    p = dtype == SSL_F32 ? (void *)ssl__buffer(c, at, ssl_numel(t)) : ssl__arena_alloc(c, &c->data, at, ssl__bytes(t));
     if (!p) return &c->nil;
     ssl__point(t, p);
     return t;
@@ -5966,27 +6006,27 @@ static ssl_tensor *ssl__record(ssl_tensor *y, ssl_op_fn back, ssl_tensor *a, ssl
     return ssl__record_n(y, back, d ? 3 : b ? 2 : 1, in);
 }
 
-/* ---- gradients: buffers of this step are handed back as soon as the node that owns them is done ---- */
-static float *ssl__grad_buffer(ssl_ctx *c, const char *at, int64_t n)
-{
-    int i;
-    for (i = c->n_free_grads - 1; i >= 0; i--)
-        if (c->free_grads[i].n == n) {
-            float *p = c->free_grads[i].p;
-            c->free_grads[i] = c->free_grads[--c->n_free_grads];
-            return p;
-        }
-    return (float *)ssl__arena_alloc(c, &c->data, at, sizeof(float) * (size_t)n);
-}
 static void ssl__grad_drop(ssl_tensor *t)
 {
-    ssl_ctx *c = t->ctx;
     if (!t->g || t->keep_grad) return;
-    if (ssl__grow(c, t->at, (void **)&c->free_grads, &c->cap_free_grads, c->n_free_grads + 1, sizeof *c->free_grads)) {
-        c->free_grads[c->n_free_grads].p = t->g;
-        c->free_grads[c->n_free_grads++].n = ssl_numel(t);
-    }
+    ssl__hand_back(t->ctx, t->at, t->g, ssl_numel(t));
     t->g = NULL;
+}
+/* The values of t, an inner result that no user sees, are not read again in the forward pass, and the backward pass can remake
+   them (NULL: it cannot, so they go only where there will be none). */
+static void ssl__shed(ssl_tensor *t, void (*remake)(ssl_tensor *t))
+{
+    ssl_ctx *c = t->ctx;
+    if (c->status || (!c->no_grad && (!remake || !t->needs_grad))) return; /* without a gradient of its own nothing would remake it for its reader's */
+    ssl__hand_back(c, t->at, t->x, ssl_numel(t));
+    t->x = NULL;
+    t->remake = remake;
+}
+static void ssl__remake(ssl_tensor *t)
+{
+    if (!t || t->x || !t->remake) return;
+    t->x = ssl__buffer(t->ctx, t->at, ssl_numel(t));
+    if (t->x) t->remake(t);
 }
 /* The gradient to write into; *beta is 0 if nothing is there yet (the kernel must write), 1 if it must add.
    NULL when t needs none. */
@@ -5994,7 +6034,7 @@ static float *ssl__grad_beta(ssl_tensor *t, float *beta)
 {
     *beta = 1.0f;
     if (!t || !t->needs_grad) return NULL;
-    if (!t->g) { t->g = ssl__grad_buffer(t->ctx, t->at, ssl_numel(t)); *beta = 0.0f; }
+    if (!t->g) { t->g = ssl__buffer(t->ctx, t->at, ssl_numel(t)); *beta = 0.0f; }
     return t->g;
 }
 SSL_API float *ssl_grad_of(ssl_tensor *t)
@@ -6051,9 +6091,13 @@ SSL_API void ssl_backward_at(const char *at, ssl_tensor *loss)
     if (ssl__has_nan(loss)) { ssl__blame_nan(at, loss); return; }
     c->k->fill(c, 1, 1.0f, ssl_grad_of(loss));
     for (t = c->tape; t && !c->status; t = t->prev) { /* newest first = reverse order */
+        int i;
         c->at = t->at;
+        for (i = 0; i < t->n_in && t->g; i++) ssl__remake(t->in[i]);
+        if (c->status) return;
         if (t->g && t->back) t->back(t);
         ssl__grad_drop(t);
+        if (t->remake && t->x) { ssl__hand_back(c, t->at, t->x, ssl_numel(t)); t->x = NULL; }
     }
     c->tape = NULL;
 }
@@ -6308,8 +6352,8 @@ static ssl_tensor *ssl__unary(const char *at, const char *op, ssl_tensor *x, flo
     static void ssl__##name##_back(ssl_tensor *y)                                                              \
     {                                                                                                          \
         ssl_tensor *x = y->in[0];                                                                              \
-        float *dx = ssl_grad_of(x);                                                                            \
-        if (dx) x->ctx->k->name##_b(x->ctx, ssl_numel(x), ((ssl__unary_aux *)y->aux)->p, x->x, y->x, y->g, dx); \
+        float beta, *dx = ssl__grad_beta(x, &beta);                                                            \
+        if (dx) x->ctx->k->name##_b(x->ctx, ssl_numel(x), ((ssl__unary_aux *)y->aux)->p, x->x, y->x, y->g, beta, dx); \
     }                                                                                                          \
     static ssl_tensor *ssl__##name##_op(const char *at, ssl_tensor *x, float p)                                \
     { return x->ctx->status ? &x->ctx->nil : ssl__unary(at, "ssl_" #name, x, p, x->ctx->k->name##_f, ssl__##name##_back); }
@@ -6380,19 +6424,24 @@ static void ssl__linear_back(ssl_tensor *y)
     ssl__linear_aux *aux = (ssl__linear_aux *)y->aux;
     const int n = ssl__last(y), m = ssl__rows(y), k = ssl__last(x);
     float *dpre = y->g, *g, beta;
-    if (aux->pre) {
-        dpre = ssl__grad_buffer(c, y->at, (int64_t)m * n);
+    if (aux->pre) { /* in place unless dy itself is still wanted */
+        if (y->keep_grad || r) dpre = ssl__buffer(c, y->at, (int64_t)m * n);
         if (!dpre) return;
-        c->k->fill(c, (int64_t)m * n, 0.0f, dpre);
-        if (aux->act == SSL_ACT_RELU) c->k->relu_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, dpre);
-        else if (aux->act == SSL_ACT_GELU) c->k->gelu_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, dpre);
-        else c->k->gelu_tanh_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, dpre);
+        if (aux->act == SSL_ACT_RELU) c->k->relu_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, 0.0f, dpre);
+        else if (aux->act == SSL_ACT_GELU) c->k->gelu_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, 0.0f, dpre);
+        else c->k->gelu_tanh_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, 0.0f, dpre);
     }
     if ((g = ssl__grad_beta(x, &beta)) != NULL) c->k->gemm(c, 0, 0, 1, m, k, n, dpre, n, 0, w->x, k, 0, beta, g, k, 0, NULL);
     if ((g = ssl__grad_beta(w, &beta)) != NULL) c->k->gemm(c, 1, 0, 1, n, k, m, dpre, n, 0, x->x, k, 0, beta, g, k, 0, NULL);
     if ((g = ssl_grad_of(b)) != NULL) c->k->colsum(c, m, n, dpre, g);
     if (dpre != y->g) { ssl_tensor t = *y; t.g = dpre; t.keep_grad = 0; ssl__grad_drop(&t); }
     ssl__grad_pass(y, r);
+}
+static void ssl__linear_remake(ssl_tensor *y) /* from what the activation was applied to */
+{
+    const ssl__linear_aux *aux = (ssl__linear_aux *)y->aux;
+    const ssl_ctx *c = y->ctx;
+    (aux->act == SSL_ACT_RELU ? c->k->relu_f : aux->act == SSL_ACT_GELU ? c->k->gelu_f : c->k->gelu_tanh_f)(y->ctx, ssl_numel(y), 0.0f, aux->pre, y->x);
 }
 SSL_API ssl_tensor *ssl_linear_fused_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *b, ssl_act act, ssl_tensor *r)
 {
@@ -6418,7 +6467,7 @@ SSL_API ssl_tensor *ssl_linear_fused_at(const char *at, ssl_tensor *x, ssl_tenso
     aux = (ssl__linear_aux *)ssl__aux(c, at, sizeof *aux);
     if (c->status) return &c->nil;
     aux->act = act == SSL_ACT_DEFAULT ? SSL_ACT_NONE : act;
-    if (aux->act != SSL_ACT_NONE && !c->no_grad) aux->pre = (float *)ssl__temp(c, at, sizeof(float) * (size_t)m * (size_t)n);
+    if (aux->act != SSL_ACT_NONE && !c->no_grad) aux->pre = ssl__buffer(c, at, (int64_t)m * n);
     if (c->status) return &c->nil;
     ep.bias = b ? b->x : NULL;
     ep.act = aux->act;
@@ -7145,6 +7194,12 @@ static void ssl__layer_norm_back(ssl_tensor *y)
     float beta, *dx = ssl__grad_beta(x, &beta), *dw = ssl_grad_of(w), *db = ssl_grad_of(y->in[2]);
     y->ctx->k->layer_norm_b(y->ctx, ssl__rows(x), ssl__last(x), x->x, w ? w->x : NULL, aux->stat, y->g, beta, dx, dw, db);
 }
+static void ssl__layer_norm_remake(ssl_tensor *y)
+{
+    const ssl_tensor *x = y->in[0], *w = y->in[1], *b = y->in[2];
+    ssl__row_aux *aux = (ssl__row_aux *)y->aux;
+    y->ctx->k->layer_norm_f(y->ctx, ssl__rows(x), ssl__last(x), aux->p, x->x, w ? w->x : NULL, b ? b->x : NULL, y->x, aux->stat);
+}
 SSL_API ssl_tensor *ssl_layer_norm_at(const char *at, ssl_tensor *x, ssl_tensor *weight, ssl_tensor *bias, float eps)
 {
     ssl_tensor *y = ssl__row_op(at, "ssl_layer_norm", x, 2 * (size_t)ssl__rows(x)), *in[3];
@@ -7157,6 +7212,7 @@ SSL_API ssl_tensor *ssl_layer_norm_at(const char *at, ssl_tensor *x, ssl_tensor 
             return ssl__fail(c, SSL_E_SHAPE, at, "ssl_layer_norm: x%s %s%s: it must be [%d], the last axis of x", ssl__shape(x, s1),
                              i == 1 ? "weight" : "bias", ssl__shape(in[i], s2), ssl__last(x));
     if (c->status) return &c->nil;
+    ((ssl__row_aux *)y->aux)->p = eps;
     c->k->layer_norm_f(c, ssl__rows(x), ssl__last(x), eps, x->x, weight ? weight->x : NULL, bias ? bias->x : NULL, y->x, ((ssl__row_aux *)y->aux)->stat);
     return ssl__record_n(y, ssl__layer_norm_back, 3, in);
 }
@@ -7636,7 +7692,7 @@ static void ssl__batch_norm_back(ssl_tensor *y)
     float *dx, beta;
     if (a->b.relu && y->keep_grad) {
         t.keep_grad = 0;
-        t.g = ssl__grad_buffer(c, y->at, ssl_numel(y));
+        t.g = ssl__buffer(c, y->at, ssl_numel(y));
         if (!t.g) return;
         ssl__move(c, t.g, y->g, ssl__bytes(y));
     }
@@ -7647,6 +7703,13 @@ static void ssl__batch_norm_back(ssl_tensor *y)
     else ssl__grad_pass(y, res);
 }
 
+static void ssl__batch_norm_remake(ssl_tensor *y)
+{
+    const ssl_tensor *x = y->in[0], *w = y->in[1], *bias = y->in[2], *res = y->in[3];
+    ssl__bn_aux *a = (ssl__bn_aux *)y->aux;
+    a->b.stages = SSL__BN_APPLY;
+    y->ctx->k->batch_norm_f(y->ctx, &a->b, x->x, w ? w->x : NULL, bias ? bias->x : NULL, res ? res->x : NULL, a->mean, a->var, y->x);
+}
 /* mean NULL: y = w x + bias alone. count 0: mean and var are given, else they are made from x. */
 static ssl_tensor *ssl__norm_channels(const char *at, const char *op, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *res,
                                       const ssl__bn *b, float *mean, float *var)
@@ -8036,12 +8099,22 @@ static ssl_tensor *ssl__after(const char *at, const ssl_block *b, ssl_tensor *x,
 }
 static ssl_tensor *ssl__before(const char *at, const ssl_block *b, ssl_tensor *x, const ssl_norm_layer *n)
 { return b->d.post_norm ? x : ssl__ln(at, x, n); }
+static ssl_tensor *ssl__done(ssl_tensor *y, const ssl_block *b, ssl_tensor *h) /* y has been made from h, what ssl__before gave */
+{
+    if (!b->d.post_norm) ssl__shed(h, ssl__layer_norm_remake);
+    return y;
+}
 
 static ssl_tensor *ssl__self_attention(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *mask)
 {
     const float d = (float)b->d.dim;
     ssl_tensor *y;
-    if (b->d.style != SSL_BLOCK_APL) return ssl_attention_packed_at(at, ssl__lin(at, x, &b->qkv), b->d.heads, 0.0f, mask, 0);
+    if (b->d.style != SSL_BLOCK_APL) {
+        ssl_tensor *qkv = ssl__lin(at, x, &b->qkv);
+        y = ssl_attention_packed_at(at, qkv, b->d.heads, 0.0f, mask, 0);
+        ssl__shed(qkv, NULL);
+        return y;
+    }
     y = ssl_attention_at(at, ssl__lin(at, x, &b->q), ssl__lin(at, x, &b->k), ssl__lin(at, x, &b->v), b->d.heads, 1.0f / sqrtf(d), mask, 0);
     return ssl_scale_at(at, y, 1.0f / sqrtf(sqrtf(d))); /* v / D^(1/4), taken out of the sum */
 }
@@ -8053,29 +8126,42 @@ static ssl_tensor *ssl__cross_attention(const char *at, const ssl_block *b, cons
     ssl_tensor *kv = ssl_linear_at(at, memory, ssl__view(at, w, (int64_t)d * d, 2, 2 * d, d), ssl__view(at, bias, d, 1, 2 * d, 0));
     return ssl_attention_kv_at(at, q, kv, b->d.heads, 0.0f, mask, 0);
 }
-static ssl_tensor *ssl__mlp(const char *at, const ssl_block *b, ssl_tensor *x)
+/* x + fc2(dropout(act(fc1(norm(x))))) */
+static ssl_tensor *ssl__mlp(const char *at, const ssl_block *b, ssl_tensor *x, const ssl_norm_layer *n)
 {
-    ssl_tensor *h = ssl_linear_fused_at(at, x, b->fc1.weight, b->fc1.bias, b->d.act, NULL);
-    return b->d.style == SSL_BLOCK_APL ? h : ssl_dropout_at(at, h, b->d.dropout);
+    ssl_tensor *before = ssl__before(at, b, x, n);
+    ssl_tensor *hidden = ssl__done(ssl_linear_fused_at(at, before, b->fc1.weight, b->fc1.bias, b->d.act, NULL), b, before);
+    ssl_tensor *kept = b->d.style == SSL_BLOCK_APL ? hidden : ssl_dropout_at(at, hidden, b->d.dropout);
+    x = ssl__branch(at, b, x, kept, &b->fc2);
+    if (kept == hidden) ssl__shed(hidden, ssl__linear_remake);
+    return x;
+}
+static ssl_tensor *ssl__attend(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *mask) /* x + proj(attention(norm(x))) */
+{
+    ssl_tensor *before = ssl__before(at, b, x, &b->norm1), *y = ssl__done(ssl__self_attention(at, b, before, mask), b, before);
+    x = ssl__branch(at, b, x, y, &b->proj);
+    ssl__shed(y, NULL);
+    return x;
 }
 
 SSL_API ssl_tensor *ssl_block_forward_at(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *mask)
 {
-    x = ssl__branch(at, b, x, ssl__self_attention(at, b, ssl__before(at, b, x, &b->norm1), mask), &b->proj);
-    x = ssl__after(at, b, x, &b->norm1);
-    x = ssl__branch(at, b, x, ssl__mlp(at, b, ssl__before(at, b, x, &b->norm2)), &b->fc2);
-    return ssl__after(at, b, x, &b->norm2);
+    ssl_tensor *y;
+    x = ssl__after(at, b, ssl__attend(at, b, x, mask), &b->norm1);
+    y = ssl__after(at, b, ssl__mlp(at, b, x, &b->norm2), &b->norm2);
+    ssl__shed(x, NULL);
+    return y;
 }
 SSL_API ssl_tensor *ssl_block_decode_at(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *memory, ssl_tensor *mask, ssl_tensor *memory_mask)
 {
+    ssl_tensor *before;
     if (x->ctx->status) return &x->ctx->nil;
     if (!b->d.cross) return ssl__fail(x->ctx, SSL_E_ARG, at, "ssl_block_decode: this block has no cross attention: set ssl_block_desc.cross = 1");
-    x = ssl__branch(at, b, x, ssl__self_attention(at, b, ssl__before(at, b, x, &b->norm1), mask), &b->proj);
-    x = ssl__after(at, b, x, &b->norm1);
-    x = ssl__branch(at, b, x, ssl__cross_attention(at, b, &b->cross_qkv, ssl__before(at, b, x, &b->norm2), memory, memory_mask), &b->cross_proj);
+    x = ssl__after(at, b, ssl__attend(at, b, x, mask), &b->norm1);
+    before = ssl__before(at, b, x, &b->norm2);
+    x = ssl__branch(at, b, x, ssl__done(ssl__cross_attention(at, b, &b->cross_qkv, before, memory, memory_mask), b, before), &b->cross_proj);
     x = ssl__after(at, b, x, &b->norm2);
-    x = ssl__branch(at, b, x, ssl__mlp(at, b, ssl__before(at, b, x, &b->norm3)), &b->fc2);
-    return ssl__after(at, b, x, &b->norm3);
+    return ssl__after(at, b, ssl__mlp(at, b, x, &b->norm3), &b->norm3);
 }
 
 /* ==== >>vit ==== vision transformer ================================================================== */
@@ -8371,7 +8457,9 @@ static ssl_tensor *ssl__resnet_conv_bn(const char *at, ssl__taps *t, const char 
     x = ssl__tap(t, block, conv_name, ssl_conv_forward_at(at, conv, x));
     if (!bn->running_mean) x = ssl__tap(t, block, bn_name, ssl_layer_norm_chw_at(at, x, bn->weight, bn->bias, 1e-5f));
     else {
-        x = ssl_batch_norm_forward_at(at, bn, x, fused, residual);
+        ssl_tensor *y = ssl_batch_norm_forward_at(at, bn, x, fused, residual);
+        if (!ssl__tap_find(t, block, conv_name)) ssl__shed(x, NULL);
+        x = y;
         if (fused) return x;
         ssl__tap(t, block, bn_name, x);
     }
@@ -8380,13 +8468,15 @@ static ssl_tensor *ssl__resnet_conv_bn(const char *at, ssl__taps *t, const char 
 }
 static ssl_tensor *ssl__resnet_block_forward(const char *at, ssl__taps *t, const ssl_resnet_block *b, ssl_tensor *x)
 {
-    ssl_tensor *shortcut = x;
+    ssl_tensor *shortcut = x, *y;
     int i;
     if (b->down.weight) shortcut = ssl__tap(t, b->name, "downsample", ssl__resnet_conv_bn(at, t, b->name, "downsample.0", "downsample.1", x, &b->down, &b->down_bn, 0, NULL));
     for (i = 0; i < b->convs; i++) {
         char conv[8] = "conv1", bn[4] = "bn1";
         conv[4] = bn[2] = (char)('1' + i);
-        x = ssl__resnet_conv_bn(at, t, b->name, conv, bn, x, &b->conv[i], &b->bn[i], 1, i == b->convs - 1 ? shortcut : NULL);
+        y = ssl__resnet_conv_bn(at, t, b->name, conv, bn, x, &b->conv[i], &b->bn[i], 1, i == b->convs - 1 ? shortcut : NULL);
+        if (i && x->back == ssl__batch_norm_back) ssl__shed(x, ssl__batch_norm_remake); /* cannot be tapped: relu is in it */
+        x = y;
     }
     return ssl__tap(t, b->name, "", x);
 }
@@ -9313,7 +9403,7 @@ static ssl_tensor *ssl__block_ask(const char *at, const ssl_block *b, ssl_tensor
 {
     ssl_tensor *n = ssl__before(at, b, x, &b->norm1);
     x = ssl__branch(at, b, x, ssl__cross_attention(at, b, &b->qkv, n, ssl_gather_tokens_at(at, n, ids), NULL), &b->proj);
-    return ssl__branch(at, b, x, ssl__mlp(at, b, ssl__before(at, b, x, &b->norm2)), &b->fc2);
+    return ssl__mlp(at, b, x, &b->norm2);
 }
 SSL_API ssl_tensor *ssl_mp3_loss_at(const char *at, const ssl_mp3 *m, ssl_tensor *images, ssl_mp3_trace *trace)
 {

@@ -98,15 +98,15 @@ static __device__ double ssl__block_sum(double v) /* the same in every thread */
         (void)p;                                                                                               \
         SSL__EACH(i, n) { const float x = xs[i]; ys[i] = (value); }                                            \
     }                                                                                                          \
-    static __global__ void ssl__k_##name##_b(int64_t n, float p, const float *xs, const float *ys, const float *dy, float *dx) \
+    static __global__ void ssl__k_##name##_b(int64_t n, float p, const float *xs, const float *ys, const float *dy, float beta, float *dx) \
     {                                                                                                          \
         (void)p;                                                                                               \
-        SSL__EACH(i, n) { const float x = xs[i], y = ys[i]; (void)x; (void)y; dx[i] += dy[i] * (derivative); } \
+        SSL__EACH(i, n) { const float x = xs[i], y = ys[i]; (void)x; (void)y; dx[i] = (beta != 0.0f ? dx[i] : 0.0f) + dy[i] * (derivative); } \
     }                                                                                                          \
     static void ssl__cuda_##name##_f(ssl_ctx *c, int64_t n, float p, const float *x, float *y)                 \
     { SSL__LAUNCH(c, ssl__k_##name##_f, ssl__grid(n), n, p, x, y); }                                           \
-    static void ssl__cuda_##name##_b(ssl_ctx *c, int64_t n, float p, const float *x, const float *y, const float *dy, float *dx) \
-    { SSL__LAUNCH(c, ssl__k_##name##_b, ssl__grid(n), n, p, x, y, dy, dx); }
+    static void ssl__cuda_##name##_b(ssl_ctx *c, int64_t n, float p, const float *x, const float *y, const float *dy, float beta, float *dx) \
+    { SSL__LAUNCH(c, ssl__k_##name##_b, ssl__grid(n), n, p, x, y, dy, beta, dx); }
 SSL__UNARY(SSL__UNARY_CUDA)
 #undef SSL__UNARY_CUDA
 
