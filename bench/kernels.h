@@ -13,7 +13,7 @@ typedef struct kernel_case {
 #define K_RUN(name) static void run_##name(ssl_ctx *c, const kernel_case *k, float *const *b)
 
 K_RUN(gelu_f)       { c->k->gelu_f(c, (int64_t)k->n[0] * k->n[1], 0.0f, b[0], b[1]); }
-K_RUN(gelu_b)       { c->k->gelu_b(c, (int64_t)k->n[0] * k->n[1], 0.0f, b[0], b[1], b[2], b[3]); }
+K_RUN(gelu_b)       { c->k->gelu_b(c, (int64_t)k->n[0] * k->n[1], 0.0f, b[0], b[1], b[2], 1.0f, b[3]); }
 K_RUN(axpy)         { c->k->axpy(c, (int64_t)k->n[0] * k->n[1], 0.5f, b[0], b[1]); }
 K_RUN(colsum)       { c->k->colsum(c, k->n[0], k->n[1], b[0], b[1]); }
 K_RUN(layer_norm_f) { c->k->layer_norm_f(c, k->n[0], k->n[1], 1e-6f, b[0], b[1], b[1], b[2], b[3]); }
