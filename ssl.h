@@ -2163,7 +2163,7 @@ struct ssl_ctx {
     ssl__param **param;
     int n_params, cap_params;
     float *values, *grads, *moment1, *moment2; /* flat, length n_flat, capacity cap_flat */
-    int64_t n_flat, cap_flat, opt_step;
+    int64_t n_flat, cap_flat, n_moments, opt_step; /* n_moments: of them in use, 0 before the first optimizer step */
     ssl__owned *owned;  /* data sets, loaders: newest first */
     ssl__slot *scratch; /* n_threads private slots, then the shared one */
     void *gpu;          /* what the CUDA backend keeps */
@@ -6203,6 +6203,15 @@ static void ssl__fill_init(ssl_ctx *c, ssl_init init, const ssl_tensor *t, float
     }
 }
 
+/* The moments of all parameters, zero where they are new: memory that only who trains touches. */
+static void ssl__moments_ready(ssl_ctx *c)
+{
+    if (c->status || c->n_moments == c->n_flat) return;
+    c->k->fill(c, c->n_flat - c->n_moments, 0.0f, c->moment1 + c->n_moments);
+    c->k->fill(c, c->n_flat - c->n_moments, 0.0f, c->moment2 + c->n_moments);
+    c->n_moments = c->n_flat;
+}
+
 /* Room for n more values: one new buffer of four times the capacity, old contents copied, every tensor pointed anew. */
 static int ssl__param_reserve(ssl_ctx *c, const char *at, int64_t n)
 {
@@ -6213,8 +6222,10 @@ static int ssl__param_reserve(ssl_ctx *c, const char *at, int64_t n)
     if (cap < 1 << 14) cap = 1 << 14;
     p = (float *)ssl__device_alloc(c, at, sizeof(float) * 4 * (size_t)cap);
     if (!p) return 0;
-    c->k->fill(c, 4 * cap, 0.0f, p);
-    for (part = 0; part < 4 && c->n_flat; part++) ssl__move(c, p + part * cap, c->values + part * c->cap_flat, sizeof(float) * (size_t)c->n_flat);
+    for (part = 0; part < 4; part++) {
+        const int64_t used = part < 2 ? c->n_flat : c->n_moments;
+        if (used) ssl__move(c, p + part * cap, c->values + part * c->cap_flat, sizeof(float) * (size_t)used);
+    }
     if (c->values) c->dev->release(c->values);
     c->values = p;
     c->grads = p + cap;
@@ -6276,11 +6287,13 @@ static ssl_tensor *ssl__param_make(const char *at, ssl_ctx *c, ssl_init init, co
     if (!host) { ssl__release(p->name); ssl__release(p); return &c->nil; }
     p->t.x = c->values + p->offset;
     p->t.g = c->grads + p->offset;
+    c->k->fill(c, (n + 15) & ~(int64_t)15, 0.0f, c->values + c->n_flat); /* 64-byte steps; what lies between them is zero */
+    c->k->fill(c, (n + 15) & ~(int64_t)15, 0.0f, c->grads + c->n_flat);
     ssl__fill_init(c, init, &p->t, host);
     ssl__put(c, p->t.x, host, sizeof(float) * (size_t)n);
     ssl__release(host);
     c->param[c->n_params++] = p;
-    c->n_flat += (n + 15) & ~(int64_t)15; /* 64-byte steps */
+    c->n_flat += (n + 15) & ~(int64_t)15;
     return &p->t;
 }
 
@@ -10659,6 +10672,7 @@ SSL_API void ssl_optim_step_at(const char *at, ssl_ctx *c, const ssl_optim_desc 
     if (c->status) return;
     if (!ssl_optim_desc_resolve(desc, &d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the ssl_optim_desc is not initialized: write `ssl_optim_desc d = SSL_ZERO;`"); return; }
     if (!(lr >= 0.0f && lr < 1e30f)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the learning rate is %g: it must be finite and not negative", (double)lr); return; }
+    ssl__moments_ready(c);
     clip = ssl__clip_scale(ssl__grad_norm(c, at, "ssl_optim_step"), d.clip_norm);
     for (i = 0; i < c->n_params && !c->status; i = j) {
         const ssl__param *p = c->param[i];
@@ -14438,6 +14452,7 @@ SSL_API int ssl_save_at(const char *at, ssl_ctx *c, const char *path)
     char *number = (char *)ssl__aux(c, at, 3 * 24);
     int i, k, n = 0;
     if (c->status) return 0;
+    ssl__moments_ready(c);
     for (i = 0; i < c->n_params; i++) {
         const ssl__param *p = c->param[i];
         ssl__describe(&t[n++], p->name, &p->t, p->t.x);
@@ -14549,6 +14564,7 @@ static void ssl__load_fill(ssl__load *l)
     float *host, *const flat[3] = { c->values, c->moment1, c->moment2 };
     int64_t most = 1;
     int i, k;
+    ssl__moments_ready(c);
     for (i = 0; i < c->n_params; i++) most = SSL__MAX(most, ssl_numel(&c->param[i]->t));
     if ((host = (float *)ssl__alloc(c, l->at, sizeof(float) * (size_t)most)) == NULL) return;
     for (k = 0; k < 3; k++)
