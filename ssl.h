@@ -1620,7 +1620,7 @@ SSL_API ssl_features *ssl_features_of_at(const char *at, ssl_dataset *data, cons
 SSL_API ssl_features *ssl_features_pixels_at(const char *at, const ssl_dataset *data);
 
 /* Fractions of the test set whose label is among the 1, 3, 5 best-scored classes (ties go to the lower class), and the
-   mean -log p(label) of the linear probe. All zero after an error. */
+   mean -log p(label). All zero after an error. */
 typedef struct ssl_score { double top1, top3, top5, nll; int iterations, converged; } ssl_score;
 
 /* The figures of a classifier: logits->x [n,classes], e.g. ssl_features_of a network with a head on a test set. */
@@ -1632,8 +1632,9 @@ SSL_API ssl_score ssl_score_logits_at(const char *at, const ssl_features *logits
 #define ssl_neighbors(...) ssl_neighbors_at(SSL_HERE, __VA_ARGS__)       /* ssl_neighbors(train, test, k, index, similarity) */
 SSL_API int ssl_neighbors_at(const char *at, const ssl_features *train, const ssl_features *test, int k, int32_t *index, float *similarity);
 
-/* Weighted k-NN (Wu et al. 2018, arXiv 1805.01978, eq. 7; DINO): class c scores sum over the k nearest with label c of
-   exp(cos / temperature). */
+/* Weighted k-NN (Wu et al. 2018, arXiv 1805.01978, eq. 7; DINO): class c scores s_c = sum over the k nearest with label c of
+   w_j = exp(cos_j / temperature). For the NLL p(c) = (s_c + w_1 / K) / (sum s + w_1), w_1 that of the nearest: as if one more
+   neighbour, as near as the nearest, were of all K classes alike, so that a label without a vote costs log(K (k + 1)) at most. */
 typedef struct ssl_knn_desc {
     uint32_t _start_canary;
     int k;             /* default 20 */
@@ -13227,7 +13228,7 @@ SSL_API ssl_score ssl_knn_at(const char *at, const ssl_features *train, const ss
     ssl_ctx *c;
     int32_t *index;
     float *cosine;
-    double *vote;
+    double *vote, all;
     int i, j;
     if (!ssl__features_check(at, "ssl_knn", train, test, 1)) return s;
     c = train->ctx;
@@ -13247,6 +13248,8 @@ SSL_API ssl_score ssl_knn_at(const char *at, const ssl_features *train, const ss
             for (j = 0; j < d.k; j++) /* relative to the nearest: the same ratios, and no overflow at any temperature */
                 vote[train->label[index[row + (size_t)j]]] += exp((double)(cosine[row + (size_t)j] - cosine[row]) / (double)d.temperature);
             ssl__score_row(&s, train->classes, vote, test->label[i]);
+            for (j = 0, all = 1.0; j < train->classes; j++) all += vote[j];
+            s.nll += log(all) - log(vote[test->label[i]] + 1.0 / train->classes);
         }
         ssl__score_mean(&s, test->n);
     }

@@ -276,7 +276,7 @@ static void print_text(const evaluate_desc *e, const settings *s, const outcome 
         printf("  epoch %3d  loss %.4f  @1 %.2f%%  @3 %.2f%%  @5 %.2f%%  nll %.4f\n", o->point[i].epoch, o->point[i].loss, 100.0 * o->point[i].score.top1, 100.0 * o->point[i].score.top3,
                100.0 * o->point[i].score.top5, o->point[i].score.nll);
     printf("%s, %s, %s on %s (%d images), tested on %s (%d):", s->method->name, network_name(e), protocol_name(e, buf), s->run.data, o->n_train, e->test, o->n_test);
-    for (i = 0; i < (e->protocol == KNN ? 3 : 4); i++) {
+    for (i = 0; i < 4; i++) {
         const double m = mean_of(o, e->repeats, i, &d);
         if (i == 3) printf("  nll %.4f", m);
         else printf("  @%d %.2f%%", 1 + 2 * i, 100.0 * m);
@@ -286,10 +286,10 @@ static void print_text(const evaluate_desc *e, const settings *s, const outcome 
     if (o->score.iterations) printf("  (%d iterations%s)", o->score.iterations, o->score.converged ? "" : ", not converged");
     printf("\n");
 }
-static void json_score(ssl_json *j, const evaluate_desc *e, const ssl_score *s)
+static void json_score(ssl_json *j, const ssl_score *s)
 {
     int i;
-    for (i = 0; i < (e->protocol == KNN ? 3 : 4); i++) ssl_json_number(j, figure_names[i], figure(s, i));
+    for (i = 0; i < 4; i++) ssl_json_number(j, figure_names[i], figure(s, i));
 }
 static int print_json(const evaluate_desc *e, const settings *s, const outcome *o)
 {
@@ -310,7 +310,7 @@ static int print_json(const evaluate_desc *e, const settings *s, const outcome *
     ssl_json_number(&j, "train_images", o->n_train);
     ssl_json_number(&j, "test_images", o->n_test);
     ssl_json_number(&j, "repeats", e->repeats);
-    for (i = 0; i < (e->protocol == KNN ? 3 : 4); i++) {
+    for (i = 0; i < 4; i++) {
         ssl_json_number(&j, figure_names[i], mean_of(o, e->repeats, i, &d));
         snprintf(buf, sizeof buf, "%s_deviation", figure_names[i]);
         ssl_json_number(&j, buf, d);
@@ -320,13 +320,13 @@ static int print_json(const evaluate_desc *e, const settings *s, const outcome *
     for (i = 0; i < e->repeats; i++) {
         ssl_json_begin(&j, NULL, '{');
         ssl_json_number(&j, "seed", (double)o[i].seed);
-        json_score(&j, e, &o[i].score);
+        json_score(&j, &o[i].score);
         ssl_json_begin(&j, "curve", '[');
         for (k = 0; k < o[i].n_points; k++) {
             ssl_json_begin(&j, NULL, '{');
             ssl_json_number(&j, "epoch", o[i].point[k].epoch);
             ssl_json_number(&j, "loss", o[i].point[k].loss);
-            json_score(&j, e, &o[i].point[k].score);
+            json_score(&j, &o[i].point[k].score);
             ssl_json_end(&j);
         }
         ssl_json_end(&j);

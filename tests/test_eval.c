@@ -64,22 +64,26 @@ static double cosine(const float *a, const float *b, int d)
     for (j = 0; j < d; j++) { ab += (double)a[j] * (double)b[j]; aa += (double)a[j] * (double)a[j]; bb += (double)b[j] * (double)b[j]; }
     return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0.0;
 }
-static double oracle_knn(const ssl_features *train, const ssl_features *test, int k, double temperature, int topk)
+static double oracle_knn(const ssl_features *train, const ssl_features *test, int k, double temperature, int topk, double *nll)
 {
+    double all, first;
     double *sim = (double *)malloc(sizeof(double) * (size_t)train->n), vote[64];
     int i, j, c, hits = 0, rank;
-    for (i = 0; i < test->n; i++) {
+    for (i = 0, *nll = 0.0; i < test->n; i++) {
         memset(vote, 0, sizeof vote);
         for (j = 0; j < train->n; j++) sim[j] = cosine(test->x + i * test->dim, train->x + j * train->dim, test->dim);
-        for (c = 0; c < k; c++) {
+        for (c = 0, all = first = 0.0; c < k; c++) {
             int best = 0;
             for (j = 1; j < train->n; j++) if (sim[j] > sim[best]) best = j;
             vote[train->label[best]] += exp(sim[best] / temperature);
+            all += exp(sim[best] / temperature);
+            if (c == 0) first = all;
             sim[best] = -9;
         }
         for (c = 0, rank = 0; c < train->classes; c++)
             rank += vote[c] > vote[test->label[i]] || (vote[c] == vote[test->label[i]] && c < test->label[i]);
         hits += rank < topk;
+        *nll -= log((vote[test->label[i]] + first / train->classes) / (all + first)) / test->n;
     }
     free(sim);
     return (double)hits / test->n;
@@ -93,14 +97,17 @@ static void test_knn(void)
         ssl_features *train = blobs(c, size[i][0], size[i][2], size[i][3], 0.7f, 2), *test = blobs(c, size[i][1], size[i][2], size[i][3], 0.7f, 3);
         ssl_knn_desc d = SSL_ZERO;
         ssl_score s;
+        double nll;
         d.k = size[i][0] < 20 ? size[i][0] : 20;
         d.temperature = i % 2 ? 0.5f : 0.07f;
         s = ssl_knn(train, test, &d);
-        check(fabs(s.top1 - oracle_knn(train, test, d.k, (double)d.temperature, 1)) * size[i][1] < 1.5, "knn top1 against the formula", s.top1);
-        check(fabs(s.top3 - oracle_knn(train, test, d.k, (double)d.temperature, 3)) * size[i][1] < 1.5, "knn top3 against the formula", s.top3);
+        check(fabs(s.top1 - oracle_knn(train, test, d.k, (double)d.temperature, 1, &nll)) * size[i][1] < 1.5, "knn top1 against the formula", s.top1);
+        check(fabs(s.top3 - oracle_knn(train, test, d.k, (double)d.temperature, 3, &nll)) * size[i][1] < 1.5, "knn top3 against the formula", s.top3);
+        check(fabs(s.nll - nll) < 1e-4 * nll, "knn nll against the formula", s.nll - nll);
         check(s.top5 >= s.top3 && s.top3 >= s.top1, "knn top1 <= top3 <= top5", s.top5);
         d.temperature = 1e-3f; /* exp(1/T) alone would overflow */
-        check(ssl_knn(train, test, &d).top1 > 0.0 || test->n == 1, "knn with a tiny temperature", 0);
+        s = ssl_knn(train, test, &d);
+        check((s.top1 > 0.0 || test->n == 1) && s.nll >= 0.0 && s.nll <= log((double)train->classes * (d.k + 1)) + 1e-9, "knn with a tiny temperature", s.nll);
         ssl_features_free(train);
         ssl_features_free(test);
         check(ssl_close(c) == 0, "knn", 0);

@@ -140,7 +140,7 @@ static void test_evaluate(void)
 {
     const char *const file = "--checkpoint eval/checkpoint.safetensors --data synthetic:200 --test synthetic:50";
     CHECK(run("pretrain", "--method simclr " SMALL "--out eval") == 0);
-    CHECK(run("evaluate", "%s --json", file) == 0 && strstr(output, "\"protocol\": \"knn\"") && strstr(output, "\"test_images\": 50"));
+    CHECK(run("evaluate", "%s --json", file) == 0 && strstr(output, "\"protocol\": \"knn\"") && strstr(output, "\"test_images\": 50") && strstr(output, "\"nll\": "));
     CHECK(run("evaluate", "%s --protocol linear", file) == 0 && strstr(output, "linear on") && strstr(output, "nll"));
     CHECK(run("evaluate", "%s --features untrained", file) == 0 && strstr(output, "untrained"));
     CHECK(run("evaluate", "%s --features pixels", file) == 0 && strstr(output, "pixels"));
