@@ -90,6 +90,7 @@
 #define SSL__STR2(x) #x
 #define SSL__STR(x)  SSL__STR2(x)
 #define SSL_HERE     __FILE__ ":" SSL__STR(__LINE__)
+#define SSL_CALL(name) "\1" name "\1" SSL_HERE /* a place that tells the call, too: errors of the calls inside begin with it */
 
 #ifdef __cplusplus
 extern "C" {
@@ -469,8 +470,8 @@ typedef struct ssl_linear_layer { ssl_tensor *weight, *bias; } ssl_linear_layer;
 typedef struct ssl_norm_layer { ssl_tensor *weight, *bias; float eps; } ssl_norm_layer;  /* weight, bias [D] */
 /* "PREFIX.weight" and "PREFIX.bias"; use with ssl_linear(x, l.weight, l.bias). Biases start at zero, except with
    SSL_INIT_TORCH (nn.Linear's own: both uniform in +-1/sqrt(in)). */
-#define ssl_linear_new(...) ssl_linear_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_norm_new(...)   ssl_norm_new_at(SSL_HERE, __VA_ARGS__)
+#define ssl_linear_new(...) ssl_linear_new_at(SSL_CALL("ssl_linear_new"), __VA_ARGS__)
+#define ssl_norm_new(...)   ssl_norm_new_at(SSL_CALL("ssl_norm_new"), __VA_ARGS__)
 SSL_API ssl_linear_layer ssl_linear_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int in, int out, int no_bias, ssl_init init);
 SSL_API ssl_norm_layer ssl_norm_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int dim, float eps); /* ones, zeros */
 SSL_API int ssl_from_host(ssl_tensor *t, const void *src); /* overwrite all values, e.g. of a parameter; 1 on success */
@@ -506,9 +507,9 @@ typedef struct ssl_block {
     ssl_linear_layer fc1, fc2;
 } ssl_block;
 
-#define ssl_block_new(...)     ssl_block_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_block_forward(...) ssl_block_forward_at(SSL_HERE, __VA_ARGS__)
-#define ssl_block_decode(...)  ssl_block_decode_at(SSL_HERE, __VA_ARGS__)
+#define ssl_block_new(...)     ssl_block_new_at(SSL_CALL("ssl_block_new"), __VA_ARGS__)
+#define ssl_block_forward(...) ssl_block_forward_at(SSL_CALL("ssl_block_forward"), __VA_ARGS__)
+#define ssl_block_decode(...)  ssl_block_decode_at(SSL_CALL("ssl_block_decode"), __VA_ARGS__)
 SSL_API ssl_block ssl_block_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_block_desc *desc);
 /* x [B,T,D] -> [B,T,D]; mask as in ssl_attention, or NULL. */
 SSL_API ssl_tensor *ssl_block_forward_at(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *mask);
@@ -544,9 +545,9 @@ typedef struct ssl_vit {
 } ssl_vit;
 
 SSL_API int ssl_vit_desc_resolve(const ssl_vit_desc *in, ssl_vit_desc *out); /* every default filled in; 0 if in was not initialized */
-#define ssl_vit_new(...)     ssl_vit_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_vit_forward(...) ssl_vit_forward_at(SSL_HERE, __VA_ARGS__)
-#define ssl_vit_pool(...)    ssl_vit_pool_at(SSL_HERE, __VA_ARGS__)
+#define ssl_vit_new(...)     ssl_vit_new_at(SSL_CALL("ssl_vit_new"), __VA_ARGS__)
+#define ssl_vit_forward(...) ssl_vit_forward_at(SSL_CALL("ssl_vit_forward"), __VA_ARGS__)
+#define ssl_vit_pool(...)    ssl_vit_pool_at(SSL_CALL("ssl_vit_pool"), __VA_ARGS__)
 SSL_API ssl_vit *ssl_vit_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_vit_desc *desc); /* desc may be NULL */
 SSL_API ssl_tensor *ssl_vit_forward_at(const char *at, const ssl_vit *vit, ssl_tensor *images); /* [B,C,H,W] -> [B,(1+)L,D], normed */
 SSL_API ssl_tensor *ssl_vit_pool_at(const char *at, const ssl_vit *vit, ssl_tensor *tokens);    /* [B,(1+)L,D] -> [B,D] */
@@ -556,10 +557,10 @@ SSL_API ssl_tensor *ssl_vit_pool_at(const char *at, const ssl_vit *vit, ssl_tens
    bottleneck in its 3x3 convolution, kaiming normal (fan out) weights, batch norm at 1 and 0. */
 typedef struct ssl_conv_layer { ssl_tensor *weight, *bias; ssl_conv_desc d; } ssl_conv_layer;                     /* [O,I/groups,k,k], [O] or NULL */
 typedef struct ssl_batch_norm_layer { ssl_tensor *weight, *bias, *running_mean, *running_var; } ssl_batch_norm_layer; /* each [C]; see ssl_resnet_desc.cpc */
-#define ssl_conv_new(...)           ssl_conv_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_conv_forward(...)       ssl_conv_forward_at(SSL_HERE, __VA_ARGS__)
-#define ssl_batch_norm_new(...)     ssl_batch_norm_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_batch_norm_forward(...) ssl_batch_norm_forward_at(SSL_HERE, __VA_ARGS__)
+#define ssl_conv_new(...)           ssl_conv_new_at(SSL_CALL("ssl_conv_new"), __VA_ARGS__)
+#define ssl_conv_forward(...)       ssl_conv_forward_at(SSL_CALL("ssl_conv_forward"), __VA_ARGS__)
+#define ssl_batch_norm_new(...)     ssl_batch_norm_new_at(SSL_CALL("ssl_batch_norm_new"), __VA_ARGS__)
+#define ssl_batch_norm_forward(...) ssl_batch_norm_forward_at(SSL_CALL("ssl_batch_norm_forward"), __VA_ARGS__)
 SSL_API ssl_conv_layer ssl_conv_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int in, int out, int kernel, int no_bias, ssl_init init, const ssl_conv_desc *desc);
 SSL_API ssl_tensor *ssl_conv_forward_at(const char *at, const ssl_conv_layer *l, ssl_tensor *x);
 SSL_API ssl_batch_norm_layer ssl_batch_norm_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int channels); /* weight 1, bias 0; momentum 0.1, eps 1e-5 */
@@ -598,17 +599,17 @@ typedef struct ssl_resnet {
 } ssl_resnet;
 
 SSL_API int ssl_resnet_desc_resolve(const ssl_resnet_desc *in, ssl_resnet_desc *out); /* every default filled in; 0 if in was not initialized */
-#define ssl_resnet_new(...)     ssl_resnet_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_resnet_forward(...) ssl_resnet_forward_at(SSL_HERE, __VA_ARGS__)
-#define ssl_resnet_layers(...)  ssl_resnet_layers_at(SSL_HERE, __VA_ARGS__)
-#define ssl_resnet_maps(...)    ssl_resnet_maps_at(SSL_HERE, __VA_ARGS__)
+#define ssl_resnet_new(...)     ssl_resnet_new_at(SSL_CALL("ssl_resnet_new"), __VA_ARGS__)
+#define ssl_resnet_forward(...) ssl_resnet_forward_at(SSL_CALL("ssl_resnet_forward"), __VA_ARGS__)
+#define ssl_resnet_layers(...)  ssl_resnet_layers_at(SSL_CALL("ssl_resnet_layers"), __VA_ARGS__)
+#define ssl_resnet_maps(...)    ssl_resnet_maps_at(SSL_CALL("ssl_resnet_maps"), __VA_ARGS__)
 SSL_API ssl_resnet *ssl_resnet_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_resnet_desc *desc); /* desc may be NULL */
 SSL_API ssl_tensor *ssl_resnet_forward_at(const char *at, const ssl_resnet *net, ssl_tensor *images); /* [N,C,H,W] -> [N,classes], or [N,features] without fc */
 /* out[i] = the output of the module of that torchvision name, all from one pass that ends with the last of them:
    "layer4", "avgpool" [N,features,1,1], "layer3.1.conv2", "layer2.0.downsample.1", "bn1", "fc" ... An unknown name is an error. */
 SSL_API void ssl_resnet_layers_at(const char *at, const ssl_resnet *net, ssl_tensor *images, int n, const char *const *names, ssl_tensor **out);
 SSL_API void ssl_resnet_maps_at(const char *at, const ssl_resnet *net, ssl_tensor *images, ssl_tensor *out[5]); /* stem (maxpool) and layer1 to layer4 */
-#define ssl_resnet_block_forward(...) ssl_resnet_block_forward_at(SSL_HERE, __VA_ARGS__)
+#define ssl_resnet_block_forward(...) ssl_resnet_block_forward_at(SSL_CALL("ssl_resnet_block_forward"), __VA_ARGS__)
 SSL_API ssl_tensor *ssl_resnet_block_forward_at(const char *at, const ssl_resnet_block *block, ssl_tensor *x); /* for networks of one's own */
 
 /* ==== >>backbone ==== a network of either kind ======================================================== */
@@ -631,8 +632,8 @@ typedef struct ssl_backbone {
     ssl_resnet *resnet;
 } ssl_backbone;
 SSL_API int ssl_backbone_desc_resolve(const ssl_backbone_desc *in, ssl_backbone_desc *out); /* 0 if in was not initialized */
-#define ssl_backbone_new(...)     ssl_backbone_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_backbone_forward(...) ssl_backbone_forward_at(SSL_HERE, __VA_ARGS__)
+#define ssl_backbone_new(...)     ssl_backbone_new_at(SSL_CALL("ssl_backbone_new"), __VA_ARGS__)
+#define ssl_backbone_forward(...) ssl_backbone_forward_at(SSL_CALL("ssl_backbone_forward"), __VA_ARGS__)
 SSL_API ssl_backbone *ssl_backbone_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_backbone_desc *desc); /* desc may be NULL */
 SSL_API ssl_tensor *ssl_backbone_forward_at(const char *at, const ssl_backbone *b, ssl_tensor *images); /* [B,C,H,W] -> [B,F] */
 
@@ -651,8 +652,8 @@ typedef struct ssl_mlp_desc {
     uint32_t _end_canary;
 } ssl_mlp_desc;
 typedef struct ssl_mlp { ssl_mlp_desc d; ssl_linear_layer linear[SSL_MLP_LAYERS]; ssl_batch_norm_layer norm[SSL_MLP_LAYERS]; } ssl_mlp;
-#define ssl_mlp_new(...)     ssl_mlp_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_mlp_forward(...) ssl_mlp_forward_at(SSL_HERE, __VA_ARGS__)
+#define ssl_mlp_new(...)     ssl_mlp_new_at(SSL_CALL("ssl_mlp_new"), __VA_ARGS__)
+#define ssl_mlp_forward(...) ssl_mlp_forward_at(SSL_CALL("ssl_mlp_forward"), __VA_ARGS__)
 SSL_API ssl_mlp ssl_mlp_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int in, int hidden, int out, const ssl_mlp_desc *desc); /* desc may be NULL */
 SSL_API ssl_tensor *ssl_mlp_forward_at(const char *at, const ssl_mlp *m, ssl_tensor *x); /* [N,I] -> [N,O]; conv 1: [N,I,H,W] -> [N,O,H,W] */
 
@@ -719,9 +720,9 @@ typedef struct ssl_apl {
 } ssl_apl;
 
 SSL_API int ssl_apl_desc_resolve(const ssl_apl_desc *in, ssl_apl_desc *out);
-#define ssl_apl_new(...)      ssl_apl_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_apl_loss(...)     ssl_apl_loss_at(SSL_HERE, __VA_ARGS__)
-#define ssl_apl_features(...) ssl_apl_features_at(SSL_HERE, __VA_ARGS__)
+#define ssl_apl_new(...)      ssl_apl_new_at(SSL_CALL("ssl_apl_new"), __VA_ARGS__)
+#define ssl_apl_loss(...)     ssl_apl_loss_at(SSL_CALL("ssl_apl_loss"), __VA_ARGS__)
+#define ssl_apl_features(...) ssl_apl_features_at(SSL_CALL("ssl_apl_features"), __VA_ARGS__)
 SSL_API ssl_apl *ssl_apl_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_apl_desc *desc);
 SSL_API ssl_tensor *ssl_apl_loss_at(const char *at, const ssl_apl *m, ssl_tensor *images, ssl_apl_trace *trace); /* -> [1]; trace may be NULL */
 SSL_API ssl_tensor *ssl_apl_features_at(const char *at, const ssl_apl *m, ssl_tensor *images); /* [B,C,H,W] -> mean token [B,D]; drops patches in training */
@@ -762,16 +763,19 @@ typedef struct ssl_mae {
 } ssl_mae;
 
 SSL_API int ssl_mae_desc_resolve(const ssl_mae_desc *in, ssl_mae_desc *out);
-#define ssl_mae_new(...)      ssl_mae_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_mae_loss(...)     ssl_mae_loss_at(SSL_HERE, __VA_ARGS__)
-#define ssl_mae_features(...) ssl_mae_features_at(SSL_HERE, __VA_ARGS__)
+#define ssl_mae_new(...)      ssl_mae_new_at(SSL_CALL("ssl_mae_new"), __VA_ARGS__)
+#define ssl_mae_loss(...)     ssl_mae_loss_at(SSL_CALL("ssl_mae_loss"), __VA_ARGS__)
+#define ssl_mae_features(...) ssl_mae_features_at(SSL_CALL("ssl_mae_features"), __VA_ARGS__)
 SSL_API ssl_mae *ssl_mae_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_mae_desc *desc);
 SSL_API ssl_tensor *ssl_mae_loss_at(const char *at, const ssl_mae *m, ssl_tensor *images, ssl_mae_trace *trace); /* -> [1] */
 SSL_API ssl_tensor *ssl_mae_features_at(const char *at, const ssl_mae *m, ssl_tensor *images); /* unmasked, mean of the patch tokens [B,D] */
 
 /* ==== >>mask-token-mae ==== mask tokens before the encoder =========================================== */
-/* MAE with mask tokens BEFORE the encoder (AaronHonjaya/Self-Supervised-ViT): hidden patches are replaced by learned tokens,
-   the encoder sees the full length L, no class token; loss = mean over hidden patches of (255 prediction - 255 pixel)^2. */
+/* Idea      MAE with mask tokens BEFORE the encoder: hidden patches are replaced by learned tokens, the encoder sees the full length
+   Input     images [B,C,H,W], L = (image_size / patch)^2 patches, no class token; the first int(L mask_ratio) of a random order are hidden
+   Loss      mean over the hidden patches and their pixels of (s prediction - s pixel)^2, s = pixel_scale
+   Source    AaronHonjaya/Self-Supervised-ViT
+   Collapse  impossible: a constant picture does not rebuild the image */
 typedef struct ssl_mask_token_mae_desc {
     uint32_t _start_canary;
     int image_size, patch, channels;                               /* default 32, 4, 3 */
@@ -801,9 +805,9 @@ typedef struct ssl_mask_token_mae {
 } ssl_mask_token_mae;
 
 SSL_API int ssl_mask_token_mae_desc_resolve(const ssl_mask_token_mae_desc *in, ssl_mask_token_mae_desc *out);
-#define ssl_mask_token_mae_new(...)      ssl_mask_token_mae_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_mask_token_mae_loss(...)     ssl_mask_token_mae_loss_at(SSL_HERE, __VA_ARGS__)
-#define ssl_mask_token_mae_features(...) ssl_mask_token_mae_features_at(SSL_HERE, __VA_ARGS__)
+#define ssl_mask_token_mae_new(...)      ssl_mask_token_mae_new_at(SSL_CALL("ssl_mask_token_mae_new"), __VA_ARGS__)
+#define ssl_mask_token_mae_loss(...)     ssl_mask_token_mae_loss_at(SSL_CALL("ssl_mask_token_mae_loss"), __VA_ARGS__)
+#define ssl_mask_token_mae_features(...) ssl_mask_token_mae_features_at(SSL_CALL("ssl_mask_token_mae_features"), __VA_ARGS__)
 SSL_API ssl_mask_token_mae *ssl_mask_token_mae_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_mask_token_mae_desc *desc);
 SSL_API ssl_tensor *ssl_mask_token_mae_loss_at(const char *at, const ssl_mask_token_mae *m, ssl_tensor *images, ssl_mask_token_mae_trace *trace);
 SSL_API ssl_tensor *ssl_mask_token_mae_features_at(const char *at, const ssl_mask_token_mae *m, ssl_tensor *images); /* mean token [B,D] */
@@ -857,9 +861,9 @@ typedef struct ssl_randsac {
 } ssl_randsac;
 
 SSL_API int ssl_randsac_desc_resolve(const ssl_randsac_desc *in, ssl_randsac_desc *out);
-#define ssl_randsac_new(...)      ssl_randsac_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_randsac_loss(...)     ssl_randsac_loss_at(SSL_HERE, __VA_ARGS__)
-#define ssl_randsac_features(...) ssl_randsac_features_at(SSL_HERE, __VA_ARGS__)
+#define ssl_randsac_new(...)      ssl_randsac_new_at(SSL_CALL("ssl_randsac_new"), __VA_ARGS__)
+#define ssl_randsac_loss(...)     ssl_randsac_loss_at(SSL_CALL("ssl_randsac_loss"), __VA_ARGS__)
+#define ssl_randsac_features(...) ssl_randsac_features_at(SSL_CALL("ssl_randsac_features"), __VA_ARGS__)
 SSL_API ssl_randsac *ssl_randsac_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_randsac_desc *desc);
 SSL_API ssl_tensor *ssl_randsac_loss_at(const char *at, const ssl_randsac *m, ssl_tensor *images, ssl_randsac_trace *trace); /* -> [1] */
 SSL_API ssl_tensor *ssl_randsac_features_at(const char *at, const ssl_randsac *m, ssl_tensor *images); /* mean token [B,D] */
@@ -905,9 +909,9 @@ typedef struct ssl_jigsaw {
     ssl_linear_layer head;
 } ssl_jigsaw;
 SSL_API int ssl_jigsaw_desc_resolve(const ssl_jigsaw_desc *in, ssl_jigsaw_desc *out);
-#define ssl_jigsaw_new(...)      ssl_jigsaw_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_jigsaw_loss(...)     ssl_jigsaw_loss_at(SSL_HERE, __VA_ARGS__)
-#define ssl_jigsaw_features(...) ssl_jigsaw_features_at(SSL_HERE, __VA_ARGS__)
+#define ssl_jigsaw_new(...)      ssl_jigsaw_new_at(SSL_CALL("ssl_jigsaw_new"), __VA_ARGS__)
+#define ssl_jigsaw_loss(...)     ssl_jigsaw_loss_at(SSL_CALL("ssl_jigsaw_loss"), __VA_ARGS__)
+#define ssl_jigsaw_features(...) ssl_jigsaw_features_at(SSL_CALL("ssl_jigsaw_features"), __VA_ARGS__)
 SSL_API ssl_jigsaw *ssl_jigsaw_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_jigsaw_desc *desc);
 SSL_API ssl_tensor *ssl_jigsaw_loss_at(const char *at, const ssl_jigsaw *m, ssl_tensor *images, ssl_jigsaw_trace *trace); /* -> [1]; trace may be NULL */
 SSL_API ssl_tensor *ssl_jigsaw_features_at(const char *at, const ssl_jigsaw *m, ssl_tensor *images); /* mean of the tiles, each alone: [B,D] */
@@ -918,7 +922,7 @@ SSL_API ssl_tensor *ssl_jigsaw_features_at(const char *at, const ssl_jigsaw *m, 
    Loss      mean over the 4B of cross entropy(head(features), turn)
    Paper     Gidaris, Singh & Komodakis 2018, arXiv 1803.07728
    Collapse  impossible: equal features give ln 4; but what looks the same from all sides teaches nothing */
-#define ssl_quarter_turns(...) ssl_quarter_turns_at(SSL_HERE, __VA_ARGS__)
+#define ssl_quarter_turns(...) ssl_quarter_turns_at(SSL_CALL("ssl_quarter_turns"), __VA_ARGS__)
 SSL_API ssl_tensor *ssl_quarter_turns_at(const char *at, ssl_tensor *images); /* [B,C,S,S] -> [4B,C,S,S]: turn r is images rB .. rB+B-1, counterclockwise */
 
 typedef struct ssl_rotation_desc {
@@ -929,9 +933,9 @@ typedef struct ssl_rotation_desc {
 typedef struct ssl_rotation_trace { ssl_tensor *turned, *logits; } ssl_rotation_trace; /* out: [4B,C,H,W], [4B,4] */
 typedef struct ssl_rotation { ssl_ctx *ctx; ssl_rotation_desc d; ssl_backbone *backbone; ssl_linear_layer head; } ssl_rotation;
 SSL_API int ssl_rotation_desc_resolve(const ssl_rotation_desc *in, ssl_rotation_desc *out);
-#define ssl_rotation_new(...)      ssl_rotation_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_rotation_loss(...)     ssl_rotation_loss_at(SSL_HERE, __VA_ARGS__)
-#define ssl_rotation_features(...) ssl_rotation_features_at(SSL_HERE, __VA_ARGS__)
+#define ssl_rotation_new(...)      ssl_rotation_new_at(SSL_CALL("ssl_rotation_new"), __VA_ARGS__)
+#define ssl_rotation_loss(...)     ssl_rotation_loss_at(SSL_CALL("ssl_rotation_loss"), __VA_ARGS__)
+#define ssl_rotation_features(...) ssl_rotation_features_at(SSL_CALL("ssl_rotation_features"), __VA_ARGS__)
 SSL_API ssl_rotation *ssl_rotation_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_rotation_desc *desc);
 SSL_API ssl_tensor *ssl_rotation_loss_at(const char *at, const ssl_rotation *m, ssl_tensor *images, ssl_rotation_trace *trace); /* -> [1]; trace may be NULL */
 SSL_API ssl_tensor *ssl_rotation_features_at(const char *at, const ssl_rotation *m, ssl_tensor *images); /* [B,F] */
@@ -956,9 +960,9 @@ typedef struct ssl_mp3_trace { /* what happened in one call; set ids_shuffle bef
 } ssl_mp3_trace;
 typedef struct ssl_mp3 { ssl_ctx *ctx; ssl_mp3_desc d; int tokens, keep; ssl_vit *vit; ssl_linear_layer head; } ssl_mp3;
 SSL_API int ssl_mp3_desc_resolve(const ssl_mp3_desc *in, ssl_mp3_desc *out);
-#define ssl_mp3_new(...)      ssl_mp3_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_mp3_loss(...)     ssl_mp3_loss_at(SSL_HERE, __VA_ARGS__)
-#define ssl_mp3_features(...) ssl_mp3_features_at(SSL_HERE, __VA_ARGS__)
+#define ssl_mp3_new(...)      ssl_mp3_new_at(SSL_CALL("ssl_mp3_new"), __VA_ARGS__)
+#define ssl_mp3_loss(...)     ssl_mp3_loss_at(SSL_CALL("ssl_mp3_loss"), __VA_ARGS__)
+#define ssl_mp3_features(...) ssl_mp3_features_at(SSL_CALL("ssl_mp3_features"), __VA_ARGS__)
 SSL_API ssl_mp3 *ssl_mp3_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_mp3_desc *desc);
 SSL_API ssl_tensor *ssl_mp3_loss_at(const char *at, const ssl_mp3 *m, ssl_tensor *images, ssl_mp3_trace *trace); /* -> [1]; trace may be NULL */
 SSL_API ssl_tensor *ssl_mp3_features_at(const char *at, const ssl_mp3 *m, ssl_tensor *images); /* everything visible, mean token [B,D] */
@@ -972,14 +976,14 @@ typedef enum ssl_nt_xent_kind {
     SSL_NT_XENT_BOLTS,         /* rows are taken as they are (lightning-bolts nt_xent_loss) */
     SSL_NT_XENT_BOLTS_MODULE   /* as they are; the self term is removed as e^(1/t), then clamped at 1e-6 (bolts SimCLR module) */
 } ssl_nt_xent_kind;
-#define ssl_nt_xent(...) ssl_nt_xent_at(SSL_HERE, __VA_ARGS__)
+#define ssl_nt_xent(...) ssl_nt_xent_at(SSL_CALL("ssl_nt_xent"), __VA_ARGS__)
 SSL_API ssl_tensor *ssl_nt_xent_at(const char *at, ssl_tensor *a, ssl_tensor *b, float temperature, ssl_nt_xent_kind kind); /* -> [1] */
 
 /* ==== >>fmc ==== contrast of feature maps ============================================================ */
 /* Contrast of feature maps (AMDIM, Bachman et al. 2019; Lightning Bolts' FeatureMapContrastiveTask).
    ssl_amdim_nce: src [B,D], trg [B,n,D]; s[b,b',j] = src_b . trg_b'j / sqrt(D); *reg = 0.05 mean s^2 (before clipping);
    s = tclip tanh(s / tclip); loss = -mean over b, j of log( e^s[b,b,j] / (e^s[b,b,j] + sum over b' != b, j' of e^s[b,b',j']) ). */
-#define ssl_amdim_nce(...) ssl_amdim_nce_at(SSL_HERE, __VA_ARGS__)
+#define ssl_amdim_nce(...) ssl_amdim_nce_at(SSL_CALL("ssl_amdim_nce"), __VA_ARGS__)
 SSL_API ssl_tensor *ssl_amdim_nce_at(const char *at, ssl_tensor *src, ssl_tensor *trg, float tclip, ssl_tensor **reg);
 
 typedef struct ssl_fmc_desc {
@@ -998,7 +1002,7 @@ typedef struct ssl_fmc_trace {    /* what happened in one call; set before to fo
 } ssl_fmc_trace;
 /* For each comparison the NCE between one random location of the source map and all locations of the target map;
    loss = sum of the losses and of the regularizers. anchor, positive: n_maps maps [B,C,H,W] with one C. */
-#define ssl_fmc(...) ssl_fmc_at(SSL_HERE, __VA_ARGS__)
+#define ssl_fmc(...) ssl_fmc_at(SSL_CALL("ssl_fmc"), __VA_ARGS__)
 SSL_API ssl_tensor *ssl_fmc_at(const char *at, const ssl_fmc_desc *desc, int n_maps, ssl_tensor *const *anchor, ssl_tensor *const *positive, ssl_fmc_trace *trace);
 
 /* ==== >>amdim ==== mutual information across scales ================================================= */
@@ -1040,10 +1044,10 @@ typedef struct ssl_amdim {
 } ssl_amdim;
 /* Augmentation: the preset "amdim", two views of a loader. */
 SSL_API int ssl_amdim_desc_resolve(const ssl_amdim_desc *in, ssl_amdim_desc *out);
-#define ssl_amdim_new(...)      ssl_amdim_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_amdim_maps(...)     ssl_amdim_maps_at(SSL_HERE, __VA_ARGS__)
-#define ssl_amdim_loss(...)     ssl_amdim_loss_at(SSL_HERE, __VA_ARGS__)
-#define ssl_amdim_features(...) ssl_amdim_features_at(SSL_HERE, __VA_ARGS__)
+#define ssl_amdim_new(...)      ssl_amdim_new_at(SSL_CALL("ssl_amdim_new"), __VA_ARGS__)
+#define ssl_amdim_maps(...)     ssl_amdim_maps_at(SSL_CALL("ssl_amdim_maps"), __VA_ARGS__)
+#define ssl_amdim_loss(...)     ssl_amdim_loss_at(SSL_CALL("ssl_amdim_loss"), __VA_ARGS__)
+#define ssl_amdim_features(...) ssl_amdim_features_at(SSL_CALL("ssl_amdim_features"), __VA_ARGS__)
 SSL_API ssl_amdim *ssl_amdim_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_amdim_desc *desc);
 SSL_API int ssl_amdim_maps_at(const char *at, const ssl_amdim *m, ssl_tensor *images, ssl_tensor *out[SSL_AMDIM_MAPS]); /* [B,rkhs,h,w] each; how many */
 SSL_API ssl_tensor *ssl_amdim_loss_at(const char *at, const ssl_amdim *m, ssl_tensor *view1, ssl_tensor *view2, ssl_fmc_trace *trace); /* -> [1]; trace may be NULL */
@@ -1061,12 +1065,12 @@ SSL_API ssl_tensor *ssl_amdim_features_at(const char *at, const ssl_amdim *m, ss
                   softmax((teacher - center) / Tt) . log softmax(student / Ts) center [1,1,D] <- m center + (1-m) mean(teacher)
    ssl_moco       cross entropy of [q.k, q.queue^T] / t against 0, rows        He et al. 2020; queue [K,D]; the keys then replace rows
                   l2-normalized                                                *ptr.. of the queue and *ptr advances (mod K) */
-#define ssl_byol(...)    ssl_byol_at(SSL_HERE, __VA_ARGS__)
-#define ssl_simsiam(...) ssl_simsiam_at(SSL_HERE, __VA_ARGS__)
-#define ssl_barlow(...)  ssl_barlow_at(SSL_HERE, __VA_ARGS__)
-#define ssl_vicreg(...)  ssl_vicreg_at(SSL_HERE, __VA_ARGS__)
-#define ssl_dino(...)    ssl_dino_at(SSL_HERE, __VA_ARGS__)
-#define ssl_moco(...)    ssl_moco_at(SSL_HERE, __VA_ARGS__)
+#define ssl_byol(...)    ssl_byol_at(SSL_CALL("ssl_byol"), __VA_ARGS__)
+#define ssl_simsiam(...) ssl_simsiam_at(SSL_CALL("ssl_simsiam"), __VA_ARGS__)
+#define ssl_barlow(...)  ssl_barlow_at(SSL_CALL("ssl_barlow"), __VA_ARGS__)
+#define ssl_vicreg(...)  ssl_vicreg_at(SSL_CALL("ssl_vicreg"), __VA_ARGS__)
+#define ssl_dino(...)    ssl_dino_at(SSL_CALL("ssl_dino"), __VA_ARGS__)
+#define ssl_moco(...)    ssl_moco_at(SSL_CALL("ssl_moco"), __VA_ARGS__)
 SSL_API ssl_tensor *ssl_byol_at(const char *at, ssl_tensor *p1, ssl_tensor *p2, ssl_tensor *z1, ssl_tensor *z2);
 SSL_API ssl_tensor *ssl_simsiam_at(const char *at, ssl_tensor *p1, ssl_tensor *p2, ssl_tensor *z1, ssl_tensor *z2);
 SSL_API ssl_tensor *ssl_barlow_at(const char *at, ssl_tensor *a, ssl_tensor *b, float lambda, float eps);
@@ -1087,13 +1091,13 @@ SSL_API ssl_tensor *ssl_moco_at(const char *at, ssl_tensor *q, ssl_tensor *k, ss
 /* Pixel propagation: y_i = sum over all pixels j of max(cos(x_i, x_j), clamp)^gamma g(x_j);  g: layers 0 the identity,
    1 a 1x1 convolution PREFIX, 2 an ssl_mlp PREFIX. unit 1: each g(x_j) and each y_i scaled to length 1 (the original). */
 typedef struct ssl_ppm { int layers, unit; float gamma, clamp; ssl_conv_layer conv; ssl_mlp mlp; } ssl_ppm;
-#define ssl_ppm_new(...)     ssl_ppm_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_ppm_forward(...) ssl_ppm_forward_at(SSL_HERE, __VA_ARGS__)
+#define ssl_ppm_new(...)     ssl_ppm_new_at(SSL_CALL("ssl_ppm_new"), __VA_ARGS__)
+#define ssl_ppm_forward(...) ssl_ppm_forward_at(SSL_CALL("ssl_ppm_forward"), __VA_ARGS__)
 SSL_API ssl_ppm ssl_ppm_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int channels, int layers, float gamma, int unit);
 SSL_API ssl_tensor *ssl_ppm_forward_at(const char *at, const ssl_ppm *p, ssl_tensor *x); /* [B,C,H,W] -> [B,C,H,W] */
 
 /* The part `box` of images [B,C,H,W], resized to h x w, mirrored as the box says. */
-#define ssl_cutout(...) ssl_cutout_at(SSL_HERE, __VA_ARGS__)
+#define ssl_cutout(...) ssl_cutout_at(SSL_CALL("ssl_cutout"), __VA_ARGS__)
 SSL_API ssl_tensor *ssl_cutout_at(const char *at, ssl_tensor *images, const ssl_view_box *box, int h, int w, ssl_interpolation mode);
 /* Host: places out [h w, 2] (row, column) of the pixels of an h x w map of a box of an image: image rows and columns times
    h (or w) / diagonal of the image, resized as the picture is (mode), mirrored as the box says. */
@@ -1109,8 +1113,8 @@ SSL_API int ssl_pixel_positives_official(const float *one, const float *two, int
    direction 0: mean of both, 1: x1 with z2 alone, 2: x2 with z1 alone.
    consistency  -sum w cos(x1_i, z2_j), w of a weight per pair: positive / how many there are (and over the batch)
    contrast     -log(sum over positives and batch of exp(cos / temperature) / the same sum over all pairs), one log for the batch */
-#define ssl_pixel_consistency(...) ssl_pixel_consistency_at(SSL_HERE, __VA_ARGS__)
-#define ssl_pixel_contrast(...)    ssl_pixel_contrast_at(SSL_HERE, __VA_ARGS__)
+#define ssl_pixel_consistency(...) ssl_pixel_consistency_at(SSL_CALL("ssl_pixel_consistency"), __VA_ARGS__)
+#define ssl_pixel_contrast(...)    ssl_pixel_contrast_at(SSL_CALL("ssl_pixel_contrast"), __VA_ARGS__)
 SSL_API ssl_tensor *ssl_pixel_consistency_at(const char *at, ssl_tensor *x1, ssl_tensor *x2, ssl_tensor *z1, ssl_tensor *z2, ssl_tensor *weight, int direction);
 SSL_API ssl_tensor *ssl_pixel_contrast_at(const char *at, ssl_tensor *x1, ssl_tensor *x2, ssl_tensor *z1, ssl_tensor *z2, ssl_tensor *positive, float temperature, int direction);
 
@@ -1167,12 +1171,12 @@ typedef struct ssl_pixpro {
    PREFIX.online_encoder.net.*: ssl_load them into another program's "backbone" with only = "backbone" and
    file_prefix = "PREFIX.online_encoder.net". */
 SSL_API int ssl_pixpro_desc_resolve(const ssl_pixpro_desc *in, ssl_pixpro_desc *out);
-#define ssl_pixpro_new(...)          ssl_pixpro_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_pixpro_loss(...)         ssl_pixpro_loss_at(SSL_HERE, __VA_ARGS__)
-#define ssl_pixpro_terms(...)        ssl_pixpro_terms_at(SSL_HERE, __VA_ARGS__)
-#define ssl_pixpro_features(...)     ssl_pixpro_features_at(SSL_HERE, __VA_ARGS__)
-#define ssl_pixpro_update(...)       ssl_pixpro_update_at(SSL_HERE, __VA_ARGS__)
-#define ssl_pixpro_reset_target(...) ssl_pixpro_reset_target_at(SSL_HERE, __VA_ARGS__)
+#define ssl_pixpro_new(...)          ssl_pixpro_new_at(SSL_CALL("ssl_pixpro_new"), __VA_ARGS__)
+#define ssl_pixpro_loss(...)         ssl_pixpro_loss_at(SSL_CALL("ssl_pixpro_loss"), __VA_ARGS__)
+#define ssl_pixpro_terms(...)        ssl_pixpro_terms_at(SSL_CALL("ssl_pixpro_terms"), __VA_ARGS__)
+#define ssl_pixpro_features(...)     ssl_pixpro_features_at(SSL_CALL("ssl_pixpro_features"), __VA_ARGS__)
+#define ssl_pixpro_update(...)       ssl_pixpro_update_at(SSL_CALL("ssl_pixpro_update"), __VA_ARGS__)
+#define ssl_pixpro_reset_target(...) ssl_pixpro_reset_target_at(SSL_CALL("ssl_pixpro_reset_target"), __VA_ARGS__)
 SSL_API ssl_pixpro *ssl_pixpro_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_pixpro_desc *desc);
 SSL_API ssl_tensor *ssl_pixpro_loss_at(const char *at, const ssl_pixpro *m, ssl_tensor *images1, ssl_tensor *images2, ssl_pixpro_trace *trace); /* -> [1] */
 /* The loss from projections (pixel, target_pixel, instance, target_instance of the trace) and boxes of an image_h x image_w picture. */
@@ -1191,8 +1195,8 @@ SSL_API void ssl_pixpro_reset_target_at(const char *at, const ssl_pixpro *m); /*
    Paper     van den Oord et al. 2018, arXiv 1807.03748; Henaff et al. 2019, arXiv 1905.09272; Lightning Bolts' CPCTask
    Collapse  the negatives prevent it; batch norm over patches of one image can let them tell their neighbours */
 typedef struct ssl_pixelcnn { ssl_conv_layer *conv; int blocks; } ssl_pixelcnn; /* [blocks][4]: PREFIX.blocks.b.0, .2, .4, .6 */
-#define ssl_pixelcnn_new(...)     ssl_pixelcnn_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_pixelcnn_forward(...) ssl_pixelcnn_forward_at(SSL_HERE, __VA_ARGS__)
+#define ssl_pixelcnn_new(...)     ssl_pixelcnn_new_at(SSL_CALL("ssl_pixelcnn_new"), __VA_ARGS__)
+#define ssl_pixelcnn_forward(...) ssl_pixelcnn_forward_at(SSL_CALL("ssl_pixelcnn_forward"), __VA_ARGS__)
 SSL_API ssl_pixelcnn ssl_pixelcnn_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int channels, int hidden, int blocks);
 /* relu(z_blocks), z_b+1 = z_b + conv1x1(relu(conv2x1(ones above(conv1x3(relu(conv1x1(z_b))))))).  z [B,C,H,W], W >= 3, same shape out */
 SSL_API ssl_tensor *ssl_pixelcnn_forward_at(const char *at, const ssl_pixelcnn *m, ssl_tensor *z);
@@ -1222,12 +1226,12 @@ typedef struct ssl_cpc {
     ssl_pixelcnn context;            /* PREFIX.contrastive_task.context_cnn */
 } ssl_cpc;
 SSL_API int ssl_cpc_desc_resolve(const ssl_cpc_desc *in, ssl_cpc_desc *out);
-#define ssl_cpc_new(...)      ssl_cpc_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_cpc_task_new(...) ssl_cpc_task_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_cpc_loss(...)     ssl_cpc_loss_at(SSL_HERE, __VA_ARGS__)
-#define ssl_cpc_task(...)     ssl_cpc_task_at(SSL_HERE, __VA_ARGS__)
-#define ssl_cpc_grid(...)     ssl_cpc_grid_at(SSL_HERE, __VA_ARGS__)
-#define ssl_cpc_features(...) ssl_cpc_features_at(SSL_HERE, __VA_ARGS__)
+#define ssl_cpc_new(...)      ssl_cpc_new_at(SSL_CALL("ssl_cpc_new"), __VA_ARGS__)
+#define ssl_cpc_task_new(...) ssl_cpc_task_new_at(SSL_CALL("ssl_cpc_task_new"), __VA_ARGS__)
+#define ssl_cpc_loss(...)     ssl_cpc_loss_at(SSL_CALL("ssl_cpc_loss"), __VA_ARGS__)
+#define ssl_cpc_task(...)     ssl_cpc_task_at(SSL_CALL("ssl_cpc_task"), __VA_ARGS__)
+#define ssl_cpc_grid(...)     ssl_cpc_grid_at(SSL_CALL("ssl_cpc_grid"), __VA_ARGS__)
+#define ssl_cpc_features(...) ssl_cpc_features_at(SSL_CALL("ssl_cpc_features"), __VA_ARGS__)
 SSL_API ssl_cpc *ssl_cpc_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_cpc_desc *desc);
 SSL_API ssl_cpc *ssl_cpc_task_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int channels, const ssl_cpc_desc *desc); /* without encoder: PREFIX.target_cnn ..., for ssl_cpc_task */
 SSL_API ssl_tensor *ssl_cpc_loss_at(const char *at, const ssl_cpc *m, ssl_tensor *images, ssl_cpc_trace *trace); /* -> [1]; trace may be NULL */
@@ -1300,10 +1304,10 @@ typedef struct ssl_siamese {
 } ssl_siamese;
 
 SSL_API int ssl_siamese_desc_resolve(const ssl_siamese_desc *in, ssl_siamese_desc *out);
-#define ssl_siamese_new(...)      ssl_siamese_new_at(SSL_HERE, __VA_ARGS__)
-#define ssl_siamese_loss(...)     ssl_siamese_loss_at(SSL_HERE, __VA_ARGS__)
-#define ssl_siamese_update(...)   ssl_siamese_update_at(SSL_HERE, __VA_ARGS__)
-#define ssl_siamese_features(...) ssl_siamese_features_at(SSL_HERE, __VA_ARGS__)
+#define ssl_siamese_new(...)      ssl_siamese_new_at(SSL_CALL("ssl_siamese_new"), __VA_ARGS__)
+#define ssl_siamese_loss(...)     ssl_siamese_loss_at(SSL_CALL("ssl_siamese_loss"), __VA_ARGS__)
+#define ssl_siamese_update(...)   ssl_siamese_update_at(SSL_CALL("ssl_siamese_update"), __VA_ARGS__)
+#define ssl_siamese_features(...) ssl_siamese_features_at(SSL_CALL("ssl_siamese_features"), __VA_ARGS__)
 SSL_API ssl_siamese *ssl_siamese_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_siamese_desc *desc);
 /* views: 2 tensors [B,C,H,W] (DINO: 2 global ones, then any number of local ones of any size), as in ssl_batch -> [1] */
 SSL_API ssl_tensor *ssl_siamese_loss_at(const char *at, const ssl_siamese *m, int n_views, ssl_tensor *const *views, ssl_siamese_trace *trace);
@@ -1337,9 +1341,9 @@ SSL_API int ssl_optim_desc_resolve(const ssl_optim_desc *in, ssl_optim_desc *out
 
 /* One step over every parameter that is not frozen; clears the gradients. desc may be NULL. A gradient that is NaN or
    infinite is an error that names the parameter, and changes nothing. */
-#define ssl_optim_step(...)     ssl_optim_step_at(SSL_HERE, __VA_ARGS__)
-#define ssl_adamw_step(...)     ssl_adamw_step_at(SSL_HERE, __VA_ARGS__)     /* ssl_optim_step with all defaults */
-#define ssl_clip_grad_norm(...) ssl_clip_grad_norm_at(SSL_HERE, __VA_ARGS__)
+#define ssl_optim_step(...)     ssl_optim_step_at(SSL_CALL("ssl_optim_step"), __VA_ARGS__)
+#define ssl_adamw_step(...)     ssl_adamw_step_at(SSL_CALL("ssl_adamw_step"), __VA_ARGS__)     /* ssl_optim_step with all defaults */
+#define ssl_clip_grad_norm(...) ssl_clip_grad_norm_at(SSL_CALL("ssl_clip_grad_norm"), __VA_ARGS__)
 SSL_API void ssl_optim_step_at(const char *at, ssl_ctx *ctx, const ssl_optim_desc *desc, float lr);
 SSL_API void ssl_adamw_step_at(const char *at, ssl_ctx *ctx, float lr);
 /* Every gradient *= min(1, max_norm / (norm + 1e-6)); returns the norm before. max_norm 0 only measures. */
@@ -1347,8 +1351,8 @@ SSL_API float ssl_clip_grad_norm_at(const char *at, ssl_ctx *ctx, float max_norm
 
 /* target = momentum target + (1 - momentum) online, for all parameters named "TARGET.rest" and their "ONLINE.rest".
    What is frozen in the online network (running statistics, fixed positions) is left alone. */
-#define ssl_ema_update(...) ssl_ema_update_at(SSL_HERE, __VA_ARGS__)
-#define ssl_ema_copy(...)   ssl_ema_copy_at(SSL_HERE, __VA_ARGS__)           /* target = online, frozen ones too */
+#define ssl_ema_update(...) ssl_ema_update_at(SSL_CALL("ssl_ema_update"), __VA_ARGS__)
+#define ssl_ema_copy(...)   ssl_ema_copy_at(SSL_CALL("ssl_ema_copy"), __VA_ARGS__)           /* target = online, frozen ones too */
 SSL_API void ssl_ema_update_at(const char *at, ssl_ctx *ctx, const char *target, const char *online, float momentum);
 SSL_API void ssl_ema_copy_at(const char *at, ssl_ctx *ctx, const char *target, const char *online);
 
@@ -1449,8 +1453,9 @@ SSL_API uint8_t *ssl_image_file_load(const char *path, int *h, int *w, const cha
 SSL_API void ssl_image_file_free(uint8_t *pixels);
 
 /* ==== >>augment ==== one random view of an image, as a description ===================================
-   Order: crop, flips, colour jitter (brightness, contrast, saturation and hue in random order), grayscale, blur,
-   solarize, normalize; each as the torchvision transform of that name, in float. The result depends on seed, epoch,
+   Order: crop, flips, RandAugment, colour jitter (brightness, contrast, saturation and hue in random order), grayscale, blur,
+   solarize, normalize; each as the torchvision transform of that name, in float; RandAugment (Cubuk et al. 2020) as timm's
+   rand-m9-mstd0.5-inc1 with bilinear sampling. The result depends on seed, epoch,
    image index and view only. Fields named *_p and flips are probabilities: 0, the default, is off. */
 typedef enum ssl_crop_kind {
     SSL_CROP_DEFAULT = 0,  /* SSL_CROP_WHOLE                                                             */
@@ -1480,6 +1485,8 @@ typedef struct ssl_augment_desc {
     int blur_kernel;         /* odd pixels                              default a tenth of the side, at least 3 */
     float blur_sigma[2];     /*                                         default 0.1, 2                          */
     float solarize_p, solarize_threshold; /*                            default threshold 0.5                   */
+    int rand_ops;            /* RandAugment: so many random operations, each left out in one half of all cases  */
+    float rand_strength, rand_deviation; /* of 0 to 10                  default 9, 0.5 (as MAE is fine-tuned)   */
     int no_normalize;        /* leave values in 0..1                                                            */
     float mean[3], std_dev[3]; /* of values 0..1                        default in a loader: the data set's     */
     uint32_t _end_canary;
@@ -1487,7 +1494,9 @@ typedef struct ssl_augment_desc {
 
 /* Fill desc with a recipe: "none" and "eval" (whole image, normalized), "mae" (resized crop 0.2..1, flip),
    "crop" (shift by 4, flip), "apl" (resized crop 0.6..1, flip, grayscale 0.2, blur, mean and deviation 0.5),
-   "simclr" (resized crop 0.2..1, flip, jitter 0.4 0.4 0.4 0.1 with p 0.8, grayscale 0.2), "pixpro" (whole image, jitter
+   "simclr" (resized crop 0.2..1, flip, jitter 0.4 0.4 0.4 0.1 with p 0.8, grayscale 0.2), "byol" and "byol-second" (the same with
+   jitter 0.4 0.4 0.2 0.1; view 1 blur 1, view 2 blur 0.1 and solarize 0.2: also those of Barlow Twins and DINO), "vicreg" (both views
+   blur 0.5 and solarize 0.1), "pixpro" (whole image, jitter
    0.8 0.8 0.8 0.2 with p 0.8, grayscale 0.2, blur 0.1, solarize 0.5, ImageNet's normalization), "amdim" (one flip for all
    views, then shift by 4 with p 0.8, jitter 0.4 0.4 0.4 0.2 with p 0.8, grayscale 0.25; CPC takes the same), "amdim-large" (the same with
    resized crop 0.3..1 of ratio 0.7..1.4 for the shift: STL-10, ImageNet). 0 if there is no such name. */
@@ -1556,8 +1565,8 @@ typedef struct ssl_head_desc {
     uint32_t _end_canary;
 } ssl_head_desc;
 typedef struct ssl_head { ssl_head_desc d; ssl_linear_layer fc1, fc2; ssl_batch_norm_layer bn; } ssl_head;
-#define ssl_head_new(...)     ssl_head_new_at(SSL_HERE, __VA_ARGS__)     /* ssl_head_new(ctx, "head", D, K, desc or NULL) */
-#define ssl_head_forward(...) ssl_head_forward_at(SSL_HERE, __VA_ARGS__)
+#define ssl_head_new(...)     ssl_head_new_at(SSL_CALL("ssl_head_new"), __VA_ARGS__)     /* ssl_head_new(ctx, "head", D, K, desc or NULL) */
+#define ssl_head_forward(...) ssl_head_forward_at(SSL_CALL("ssl_head_forward"), __VA_ARGS__)
 SSL_API ssl_head ssl_head_new_at(const char *at, ssl_ctx *ctx, const char *prefix, int dim, int classes, const ssl_head_desc *desc);
 SSL_API ssl_tensor *ssl_head_forward_at(const char *at, const ssl_head *head, ssl_tensor *x);
 
@@ -1566,21 +1575,21 @@ SSL_API ssl_tensor *ssl_head_forward_at(const char *at, const ssl_head *head, ss
    of the batch that the head has right; lr > 0 also takes an Adam step on it. x [B,D] of the network's context, label [B] on the host,
    -1 for none. ssl_save and ssl_load of e->ctx keep it; ssl_online_eval_close frees it. */
 typedef struct ssl_online_eval { ssl_ctx *ctx; ssl_head head; int dim, classes; } ssl_online_eval;
-#define ssl_online_eval_new(...)  ssl_online_eval_new_at(SSL_HERE, __VA_ARGS__) /* ssl_online_eval_new(ctx, D, K, desc of the head or NULL) */
-#define ssl_online_eval_step(...) ssl_online_eval_step_at(SSL_HERE, __VA_ARGS__)
+#define ssl_online_eval_new(...)  ssl_online_eval_new_at(SSL_CALL("ssl_online_eval_new"), __VA_ARGS__) /* ssl_online_eval_new(ctx, D, K, desc of the head or NULL) */
+#define ssl_online_eval_step(...) ssl_online_eval_step_at(SSL_CALL("ssl_online_eval_step"), __VA_ARGS__)
 SSL_API ssl_online_eval ssl_online_eval_new_at(const char *at, ssl_ctx *ctx, int dim, int classes, const ssl_head_desc *desc);
 SSL_API double ssl_online_eval_step_at(const char *at, ssl_online_eval *e, ssl_tensor *x, const int32_t *label, float lr);
 SSL_API void ssl_online_eval_close(ssl_online_eval *e);
 
 /* Labels that are distributions. ssl_soft_cross_entropy: mean over the rows of -sum_c q_c log_softmax(logits)_c, both [N,K]. */
-#define ssl_one_hot(...)            ssl_one_hot_at(SSL_HERE, __VA_ARGS__) /* labels I32 [N], 0..K-1 -> F32 [N,K] */
-#define ssl_soft_cross_entropy(...) ssl_soft_cross_entropy_at(SSL_HERE, __VA_ARGS__)
+#define ssl_one_hot(...)            ssl_one_hot_at(SSL_CALL("ssl_one_hot"), __VA_ARGS__) /* labels I32 [N], 0..K-1 -> F32 [N,K] */
+#define ssl_soft_cross_entropy(...) ssl_soft_cross_entropy_at(SSL_CALL("ssl_soft_cross_entropy"), __VA_ARGS__)
 SSL_API ssl_tensor *ssl_one_hot_at(const char *at, ssl_tensor *labels, int classes);
 SSL_API ssl_tensor *ssl_soft_cross_entropy_at(const char *at, ssl_tensor *logits, ssl_tensor *q);
 /* mixup (Zhang et al. 2018): lambda x_i + (1 - lambda) x_order[i], x [B,...] images or labels, order I32 [B].
    cutmix (Yun et al. 2019): x_i with the rectangle `box` of x_order[i], images [B,C,H,W]. */
-#define ssl_mixup(...)  ssl_mixup_at(SSL_HERE, __VA_ARGS__)
-#define ssl_cutmix(...) ssl_cutmix_at(SSL_HERE, __VA_ARGS__)
+#define ssl_mixup(...)  ssl_mixup_at(SSL_CALL("ssl_mixup"), __VA_ARGS__)
+#define ssl_cutmix(...) ssl_cutmix_at(SSL_CALL("ssl_cutmix"), __VA_ARGS__)
 SSL_API ssl_tensor *ssl_mixup_at(const char *at, ssl_tensor *x, ssl_tensor *order, float lambda);
 SSL_API ssl_tensor *ssl_cutmix_at(const char *at, ssl_tensor *images, ssl_tensor *order, const ssl_view_box *box);
 /* One of the two at random for a batch, with a random order and lambda ~ Beta(alpha, alpha); cutmix: a rectangle of the part
@@ -1593,29 +1602,29 @@ typedef struct ssl_mix_desc {
     float smoothing;     /* of the labels; MAE: 0.1           default 0 */
     uint32_t _end_canary;
 } ssl_mix_desc;
-#define ssl_mix(...) ssl_mix_at(SSL_HERE, __VA_ARGS__) /* images = ssl_mix(images, labels, classes, &desc, &q) */
+#define ssl_mix(...) ssl_mix_at(SSL_CALL("ssl_mix"), __VA_ARGS__) /* images = ssl_mix(images, labels, classes, &desc, &q) */
 SSL_API ssl_tensor *ssl_mix_at(const char *at, ssl_tensor *images, ssl_tensor *labels, int classes, const ssl_mix_desc *desc, ssl_tensor **q);
 
 /* Layer-wise learning rates (BEiT, MAE): of n blocks, block i learns at decay^(n - i) of the rate, what was made before the first
    block (patch embedding, tokens) at decay^(n + 1), what is no block and was made after it (norm, head) at the full rate. blocks:
    "blocks" (ViT: blocks.0.*), "layer" (ResNet: layer1.*) ..., wherever it stands between points; NULL: the first of encoder.layers,
    contextualize, layer, blocks, encoder that the network has. Returns n; no block is an error. */
-#define ssl_layer_decay(...) ssl_layer_decay_at(SSL_HERE, __VA_ARGS__) /* ssl_layer_decay(ctx, NULL, 0.75f) */
+#define ssl_layer_decay(...) ssl_layer_decay_at(SSL_CALL("ssl_layer_decay"), __VA_ARGS__) /* ssl_layer_decay(ctx, NULL, 0.75f) */
 SSL_API int ssl_layer_decay_at(const char *at, ssl_ctx *ctx, const char *blocks, float decay);
 
 /* ==== >>eval ==== k-NN, linear probe ================================================================= */
 /* What frozen features are worth. x [n,dim] and label [n] (0 <= label < classes) are on the host; fill them yourself, or
    let ssl_features_of (a network) or ssl_features_pixels (the images themselves) do it. */
 typedef struct ssl_features { ssl_ctx *ctx; int n, dim, classes; float *x; int32_t *label; } ssl_features;
-#define ssl_features_new(...) ssl_features_new_at(SSL_HERE, __VA_ARGS__) /* ssl_features_new(ctx, n, dim, classes); NULL on error */
+#define ssl_features_new(...) ssl_features_new_at(SSL_CALL("ssl_features_new"), __VA_ARGS__) /* ssl_features_new(ctx, n, dim, classes); NULL on error */
 SSL_API ssl_features *ssl_features_new_at(const char *at, ssl_ctx *ctx, int n, int dim, int classes);
 SSL_API void ssl_features_free(ssl_features *f);                         /* NULL is fine */
 /* fn(model, images [B,C,H,W]) -> [B,D] for every image of data in order, in evaluation mode and without gradients.
    augment NULL: the whole image, normalized by this set's mean and deviation; for a test set pass those of its training
    set. batch 0: 256. Ends the current step. NULL on error. ssl_features_pixels: the pixels 0..1 as they are. */
 typedef ssl_tensor *(*ssl_feature_fn)(void *model, ssl_tensor *images);
-#define ssl_features_of(...)     ssl_features_of_at(SSL_HERE, __VA_ARGS__)
-#define ssl_features_pixels(...) ssl_features_pixels_at(SSL_HERE, __VA_ARGS__)
+#define ssl_features_of(...)     ssl_features_of_at(SSL_CALL("ssl_features_of"), __VA_ARGS__)
+#define ssl_features_pixels(...) ssl_features_pixels_at(SSL_CALL("ssl_features_pixels"), __VA_ARGS__)
 SSL_API ssl_features *ssl_features_of_at(const char *at, ssl_dataset *data, const ssl_augment_desc *augment, int batch, ssl_feature_fn fn, void *model);
 SSL_API ssl_features *ssl_features_pixels_at(const char *at, const ssl_dataset *data);
 
@@ -1624,12 +1633,12 @@ SSL_API ssl_features *ssl_features_pixels_at(const char *at, const ssl_dataset *
 typedef struct ssl_score { double top1, top3, top5, nll; int iterations, converged; } ssl_score;
 
 /* The figures of a classifier: logits->x [n,classes], e.g. ssl_features_of a network with a head on a test set. */
-#define ssl_score_logits(...) ssl_score_logits_at(SSL_HERE, __VA_ARGS__)
+#define ssl_score_logits(...) ssl_score_logits_at(SSL_CALL("ssl_score_logits"), __VA_ARGS__)
 SSL_API ssl_score ssl_score_logits_at(const char *at, const ssl_features *logits);
 
 /* The k rows of train with the greatest cosine to each row of test, nearest first, ties to the lower row:
    index [test.n, k] and similarity [test.n, k] (either may be NULL). */
-#define ssl_neighbors(...) ssl_neighbors_at(SSL_HERE, __VA_ARGS__)       /* ssl_neighbors(train, test, k, index, similarity) */
+#define ssl_neighbors(...) ssl_neighbors_at(SSL_CALL("ssl_neighbors"), __VA_ARGS__)       /* ssl_neighbors(train, test, k, index, similarity) */
 SSL_API int ssl_neighbors_at(const char *at, const ssl_features *train, const ssl_features *test, int k, int32_t *index, float *similarity);
 
 /* Weighted k-NN (Wu et al. 2018, arXiv 1805.01978, eq. 7; DINO): class c scores s_c = sum over the k nearest with label c of
@@ -1641,7 +1650,7 @@ typedef struct ssl_knn_desc {
     float temperature; /* default 0.07 */
     uint32_t _end_canary;
 } ssl_knn_desc;
-#define ssl_knn(...) ssl_knn_at(SSL_HERE, __VA_ARGS__)                   /* ssl_knn(train, test, desc or NULL) */
+#define ssl_knn(...) ssl_knn_at(SSL_CALL("ssl_knn"), __VA_ARGS__)                   /* ssl_knn(train, test, desc or NULL) */
 SSL_API ssl_score ssl_knn_at(const char *at, const ssl_features *train, const ssl_features *test, const ssl_knn_desc *desc);
 
 /* Multinomial logistic regression on features standardized by the mean and deviation of train:
@@ -1653,7 +1662,7 @@ typedef struct ssl_probe_desc {
     int max_iterations; /* default 500; a probe that stops there has score.converged 0 */
     uint32_t _end_canary;
 } ssl_probe_desc;
-#define ssl_linear_probe(...) ssl_linear_probe_at(SSL_HERE, __VA_ARGS__) /* ssl_linear_probe(train, test, desc or NULL) */
+#define ssl_linear_probe(...) ssl_linear_probe_at(SSL_CALL("ssl_linear_probe"), __VA_ARGS__) /* ssl_linear_probe(train, test, desc or NULL) */
 SSL_API ssl_score ssl_linear_probe_at(const char *at, const ssl_features *train, const ssl_features *test, const ssl_probe_desc *desc);
 
 /* ==== >>report ==== progress, logs, pictures ========================================================= */
@@ -2186,21 +2195,41 @@ static const ssl_ctx ssl__no_memory = { SSL_E_MEMORY, 0, "ssl_open: out of memor
 static int ssl__dead(const ssl_ctx *c) { return c == &ssl__no_memory; }
 
 /* ==== >>platform ==== errors, memory, threads ========================================================= */
+static const char *ssl__place(const char *at) /* file and line, whether the call stands before them (SSL_CALL) or not */
+{
+    const char *end = *at == 1 ? strchr(at + 1, 1) : NULL;
+    return end ? end + 1 : at;
+}
+/* The call that the user wrote stands first: "ssl_mae_loss: ssl_vit_forward: images[...", once if the message begins with it or
+   with the beginning of it (ssl_mae: of ssl_mae_loss). Returns how much of the message that is. */
+static int ssl__call_name(const char *at, char *message, size_t size, const char *text)
+{
+    const char *place = ssl__place(at);
+    const size_t n = place == at ? 0 : (size_t)(place - at) - 2, own = strcspn(text, ":");
+    const int same = own <= n && !memcmp(text, at + 1, own);
+    snprintf(message, size, "%.*s%s", (int)n, at + 1, n && !same ? ": " : "");
+    return n && same ? (int)own : 0;
+}
 SSL__PRINTF(4, 5)
 static ssl_tensor *ssl__fail(ssl_ctx *c, ssl_status code, const char *at, const char *fmt, ...)
 {
+    const char *place = ssl__place(at);
+    char text[sizeof c->message];
     va_list ap;
-    int n;
+    int n, own;
     if (c->status) { /* later errors are consequences */
         if (!ssl__dead(c)) c->n_suppressed++;
         return &c->nil;
     }
     c->status = code;
-    if (strlen(at) > 200) at += strlen(at) - 200; /* keep the end: that is where the line is */
-    n = snprintf(c->message, sizeof c->message, "%s: error: ", at);
+    if (strlen(place) > 200) place += strlen(place) - 200; /* keep the end: that is where the line is */
     va_start(ap, fmt);
-    vsnprintf(c->message + n, sizeof c->message - (size_t)n, fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    n = snprintf(c->message, sizeof c->message, "%s: error: ", place);
+    own = ssl__call_name(at, c->message + n, sizeof c->message - (size_t)n, text);
+    n += (int)strlen(c->message + n);
+    snprintf(c->message + n, sizeof c->message - (size_t)n, "%s", text + own);
     if (c->on_error) c->on_error(code, c->message, c->on_error_user);
     else fprintf(stderr, "%s\n", c->message);
     return &c->nil;
@@ -5766,7 +5795,7 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     c = (ssl_ctx *)SSL_MALLOC(sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 1));
     if (!c) {
         if (d.on_error) d.on_error(SSL_E_MEMORY, ssl__no_memory.message, d.on_error_user);
-        else fprintf(stderr, "%s: error: %s\n", at, ssl__no_memory.message);
+        else fprintf(stderr, "%s: error: %s\n", ssl__place(at), ssl__no_memory.message);
         return (ssl_ctx *)&ssl__no_memory;
     }
     memset(c, 0, sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 1));
@@ -6075,7 +6104,7 @@ static void ssl__blame_nan(const char *at, ssl_tensor *loss)
     char s[96];
     for (t = loss->ctx->tape; t; t = t->prev) if (ssl__has_nan(t)) first = t;
     ssl__fail(loss->ctx, SSL_E_NAN, at, "ssl_backward: the loss is not a number or infinite; the first op that made one is %s %s at %s; lower the learning rate or check the images",
-              first->op, ssl__shape(first, s), first->at);
+              first->op, ssl__shape(first, s), ssl__place(first->at));
 }
 
 SSL_API void ssl_backward_at(const char *at, ssl_tensor *loss)
@@ -6086,7 +6115,7 @@ SSL_API void ssl_backward_at(const char *at, ssl_tensor *loss)
     if (c->status) return;
     if (ssl_numel(loss) != 1) { ssl__fail(c, SSL_E_SHAPE, at, "ssl_backward: loss%s must have one element: use ssl_mean or ssl_sum first", ssl__shape(loss, s)); return; }
     if (!loss->needs_grad || !c->tape) {
-        ssl__fail(c, SSL_E_ARG, at, "ssl_backward: the loss (from %s at %s) depends on no parameter, or the tape was already used up: call it once per forward pass", loss->op, loss->at);
+        ssl__fail(c, SSL_E_ARG, at, "ssl_backward: the loss (from %s at %s) depends on no parameter, or the tape was already used up: call it once per forward pass", loss->op, ssl__place(loss->at));
         return;
     }
     if (ssl__has_nan(loss)) { ssl__blame_nan(at, loss); return; }
@@ -6266,7 +6295,7 @@ static ssl_tensor *ssl__param_same(ssl_ctx *c, const char *at, ssl_tensor *t, co
     want.ndim = ndim;
     memcpy(want.dim, dim, sizeof *dim * (size_t)ndim);
     if (t->ndim == ndim && !memcmp(t->dim, dim, sizeof *dim * (size_t)ndim)) return t;
-    return ssl__fail(c, SSL_E_SHAPE, at, "ssl_param: \"%s\" exists as %s (made at %s) and is asked for as %s", name, ssl__shape(t, a), t->at, ssl__shape(&want, b));
+    return ssl__fail(c, SSL_E_SHAPE, at, "ssl_param: \"%s\" exists as %s (made at %s) and is asked for as %s", name, ssl__shape(t, a), ssl__place(t->at), ssl__shape(&want, b));
 }
 
 static ssl_tensor *ssl__param_make(const char *at, ssl_ctx *c, ssl_init init, const char *name, int ndim, const int *dim)
@@ -9507,11 +9536,11 @@ static int ssl__fmc_parse(const char *at, ssl_ctx *c, const char *text, int n_ma
     while (*p) {
         if (*p == ',' || *p == ' ') { p++; continue; }
         for (k = 0; k < 2; k++, p++) {
-            const int i = n < 16 && *p == 'r' ? ssl_rng_below(&rng, n_maps) : n < 16 && *p >= '0' && *p <= '9' ? *p - '0' : -1;
-            if (i < 0 || i >= n_maps) {
-                ssl__fail(c, SSL_E_ARG, at, "ssl_fmc: comparisons \"%s\": place %d is not the index of one of the %d maps (0 to %d) or r; write e.g. \"01, 1r\", at most 16 pairs", text, (int)(p - text), n_maps, n_maps - 1);
-                return 0;
-            }
+            const int digit = *p >= '0' && *p <= '9', i = *p == 'r' ? ssl_rng_below(&rng, n_maps) : *p - '0';
+            if (n == 16) ssl__fail(c, SSL_E_ARG, at, "ssl_fmc: comparisons \"%s\" names more than 16 pairs of maps", text);
+            else if (digit && i >= n_maps) ssl__fail(c, SSL_E_ARG, at, "ssl_fmc: comparisons \"%s\" names map %d, and there are %d: 0 to %d, or r for a random one", text, i, n_maps, n_maps - 1);
+            else if (!digit && *p != 'r') ssl__fail(c, SSL_E_ARG, at, "ssl_fmc: comparisons \"%s\" has no map at place %d: each pair is two of 0 to %d or r, as in \"01, 1r\"", text, (int)(p - text), n_maps - 1);
+            if (c->status) return 0;
             pair[n][k] = i;
         }
         n++;
@@ -12220,6 +12249,7 @@ SSL_API int ssl_augment_preset(const char *name, ssl_augment_desc *desc)
     ssl_augment_desc d = SSL_ZERO;
     const int apl = !strcmp(name, "apl"), simclr = !strcmp(name, "simclr"), mae = !strcmp(name, "mae"), pixpro = !strcmp(name, "pixpro");
     const int large = !strcmp(name, "amdim-large"), amdim = large || !strcmp(name, "amdim");
+    const int second = !strcmp(name, "byol-second"), vicreg = !strcmp(name, "vicreg"), byol = second || vicreg || !strcmp(name, "byol");
     if (!strcmp(name, "crop")) d.crop = SSL_CROP_PADDED;
     else if (amdim) {
         d.crop = large ? SSL_CROP_RESIZED : SSL_CROP_PADDED;
@@ -12229,17 +12259,18 @@ SSL_API int ssl_augment_preset(const char *name, ssl_augment_desc *desc)
         d.jitter_p = 0.8f; d.brightness = d.contrast = d.saturation = 0.4f; d.hue = 0.2f;
         d.grayscale_p = 0.25f;
     }
-    else if (apl || simclr || mae) d.crop = SSL_CROP_RESIZED;
+    else if (apl || simclr || byol || mae) d.crop = SSL_CROP_RESIZED;
     else if (strcmp(name, "none") && strcmp(name, "eval") && !pixpro) return 0;
     if (d.crop == SSL_CROP_RESIZED) { d.scale[0] = apl ? 0.6f : large ? 0.3f : 0.2f; d.scale[1] = 1.0f; }
     if (d.crop == SSL_CROP_RESIZED || d.crop == SSL_CROP_PADDED) d.hflip = 0.5f;
-    if (apl || simclr || pixpro) d.grayscale_p = 0.2f;
+    if (apl || simclr || byol || pixpro) d.grayscale_p = 0.2f;
     if (pixpro) {
         d.jitter_p = 0.8f; d.brightness = d.contrast = d.saturation = 0.8f; d.hue = 0.2f;
         d.blur_p = 0.1f; d.blur_kernel = 3; d.blur_sigma[0] = d.blur_sigma[1] = 1.5f; d.solarize_p = 0.5f;
         d.mean[0] = 0.485f; d.mean[1] = 0.456f; d.mean[2] = 0.406f; d.std_dev[0] = 0.229f; d.std_dev[1] = 0.224f; d.std_dev[2] = 0.225f;
     }
-    if (simclr) { d.jitter_p = 0.8f; d.brightness = d.contrast = d.saturation = 0.4f; d.hue = 0.1f; }
+    if (simclr || byol) { d.jitter_p = 0.8f; d.brightness = d.contrast = 0.4f; d.saturation = byol ? 0.2f : 0.4f; d.hue = 0.1f; }
+    if (byol) { d.blur_p = vicreg ? 0.5f : second ? 0.1f : 1.0f; d.solarize_p = vicreg ? 0.1f : second ? 0.2f : 0.0f; }
     if (apl) {
         d.blur_p = 0.5f; d.blur_kernel = 9; d.blur_sigma[0] = 0.1f; d.blur_sigma[1] = 0.5f;
         d.mean[0] = d.mean[1] = d.mean[2] = d.std_dev[0] = d.std_dev[1] = d.std_dev[2] = 0.5f;
@@ -12261,6 +12292,8 @@ static void ssl__augment_defaults(ssl_augment_desc *d, int h, int w)
     d->blur_kernel = SSL__DEF(d->blur_kernel, SSL__MAX(side / 10, 3) | 1);
     if (d->blur_sigma[0] == 0.0f && d->blur_sigma[1] == 0.0f) { d->blur_sigma[0] = 0.1f; d->blur_sigma[1] = 2.0f; }
     d->solarize_threshold = SSL__DEFF(d->solarize_threshold, 0.5f);
+    d->rand_strength = SSL__DEFF(d->rand_strength, 9.0f);
+    d->rand_deviation = SSL__DEFF(d->rand_deviation, 0.5f);
     if (d->std_dev[0] == 0.0f && d->std_dev[1] == 0.0f && d->std_dev[2] == 0.0f) d->std_dev[0] = d->std_dev[1] = d->std_dev[2] = 1.0f;
 }
 
@@ -12284,6 +12317,7 @@ static const char *ssl__augment_fault(const ssl_augment_desc *d, int c, int h, i
     if (d->blur_p > 0 && (d->blur_kernel < 1 || d->blur_kernel % 2 == 0 || d->blur_kernel > SSL__BLUR_MAX || d->blur_kernel / 2 >= SSL__MIN(oh, ow)))
         return "blur_kernel must be odd, at most 127 and less than twice the side";
     if (d->blur_p > 0 && (!ssl__in(d->blur_sigma[0], 1e-3f, d->blur_sigma[1]) || !ssl__in(d->blur_sigma[1], 0, 1e3f))) return "blur_sigma must be 0 < blur_sigma[0] <= blur_sigma[1]";
+    if (d->rand_ops < 0 || d->rand_ops > 16 || !ssl__in(d->rand_strength, 0, 10) || !ssl__in(d->rand_deviation, 0, 10)) return "rand_ops must be 0..16, rand_strength and rand_deviation 0..10";
     for (k = 0; k < c; k++) if (!ssl__in(d->std_dev[k], 1e-6f, 1e6f) || !ssl__in(d->mean[k], -1e6f, 1e6f)) return "std_dev must be positive for every channel, and mean finite";
     return NULL;
 }
@@ -12381,6 +12415,122 @@ static void ssl__augment_jitter(const ssl_augment_desc *d, ssl_rng *r, const ssl
     }
 }
 
+/* ---- RandAugment: operations on x, values 0..1, in place; y is room for as much.  L = strength / 10, s = a random sign ---- */
+/* y(i,j) = x(m0 j + m1 i + m2, m3 j + m4 i + m5) as column and row, bilinear, `fill` beyond the edge; x <- y */
+static void ssl__rand_affine(const ssl_image *x, const float m[6], const float *fill, float *y)
+{
+    const int h = x->h, w = x->w;
+    int c, i, j, k;
+    for (c = 0; c < x->c; c++)
+        for (i = 0; i < h; i++)
+            for (j = 0; j < w; j++) {
+                const float u = m[0] * (float)j + m[1] * (float)i + m[2], v = m[3] * (float)j + m[4] * (float)i + m[5];
+                const int u0 = (int)floorf(u), v0 = (int)floorf(v);
+                float sum = 0.0f;
+                for (k = 0; k < 4; k++) {
+                    const int col = u0 + (k & 1), row = v0 + (k >> 1), inside = col >= 0 && col < w && row >= 0 && row < h;
+                    const float a = (k & 1 ? u - (float)u0 : 1.0f - u + (float)u0) * (k >> 1 ? v - (float)v0 : 1.0f - v + (float)v0);
+                    sum += a * (inside ? x->f32[(size_t)c * x->plane + (size_t)row * x->row + (size_t)col] : fill[c]);
+                }
+                y[((size_t)c * (size_t)h + (size_t)i) * (size_t)w + (size_t)j] = sum;
+            }
+    for (c = 0; c < x->c; c++)
+        for (i = 0; i < h; i++) memcpy(x->f32 + (size_t)c * x->plane + (size_t)i * x->row, y + ((size_t)c * (size_t)h + (size_t)i) * (size_t)w, sizeof(float) * (size_t)w);
+}
+/* x <- table[level of x] per channel, levels 0..255 */
+static void ssl__rand_levels(const ssl_image *x, int c, const float table[256])
+{
+    int i, j;
+    for (i = 0; i < x->h; i++)
+        for (j = 0; j < x->w; j++) {
+            float *p = x->f32 + (size_t)c * x->plane + (size_t)i * x->row + (size_t)j;
+            *p = table[(int)(255.0f * *p + 0.5f)];
+        }
+}
+/* Stretch (equalize 0: darkest level to 0, brightest to 1) or equalize the histogram of every channel, as PIL does. */
+static void ssl__rand_histogram(const ssl_image *x, int equalize)
+{
+    int c, i, j, k, count[256], lo, hi, step, n;
+    float table[256];
+    for (c = 0; c < x->c; c++) {
+        memset(count, 0, sizeof count);
+        for (i = 0; i < x->h; i++)
+            for (j = 0; j < x->w; j++) count[(int)(255.0f * x->f32[(size_t)c * x->plane + (size_t)i * x->row + (size_t)j] + 0.5f)]++;
+        for (lo = 0; !count[lo]; lo++) { }
+        for (hi = 255; !count[hi]; hi--) { }
+        step = (x->h * x->w - count[hi]) / 255;
+        if (lo == hi || (equalize && !step)) continue;
+        for (k = 0, n = step / 2; k < 256; n += count[k++]) table[k] = equalize ? (float)SSL__MIN(n / SSL__MAX(step, 1), 255) / 255.0f : SSL__MIN(SSL__MAX((float)(k - lo) / (float)(hi - lo), 0.0f), 1.0f);
+        ssl__rand_levels(x, c, table);
+    }
+}
+/* factor x + (1 - factor) smooth(x); smooth weighs a pixel 5 and its 8 neighbours 1, edges stay */
+static void ssl__rand_sharpness(const ssl_image *x, float factor, float *y)
+{
+    int c, i, j, k;
+    for (c = 0; c < x->c; c++) {
+        float *p = x->f32 + (size_t)c * x->plane;
+        for (i = 1; i + 1 < x->h; i++)
+            for (j = 1; j + 1 < x->w; j++) {
+                float sum = 4.0f * p[(size_t)i * x->row + (size_t)j];
+                for (k = 0; k < 9; k++) sum += p[(size_t)(i - 1 + k / 3) * x->row + (size_t)(j - 1 + k % 3)];
+                y[i * x->w + j] = sum / 13.0f;
+            }
+        for (i = 1; i + 1 < x->h; i++)
+            for (j = 1; j + 1 < x->w; j++) {
+                float *q = p + (size_t)i * x->row + (size_t)j;
+                *q = SSL__MIN(SSL__MAX(factor * *q + (1.0f - factor) * y[i * x->w + j], 0.0f), 1.0f);
+            }
+    }
+}
+/* SolarizeAdd: levels below 128 get 110 L more, at most 255; Posterize: the first 4 - floor(4 L) bits of a level stay */
+static void ssl__rand_tone(const ssl_image *x, int add, int bits)
+{
+    float table[256];
+    int c, k;
+    for (k = 0; k < 256; k++) table[k] = (float)(bits < 8 ? k & ~(255 >> bits) & 255 : k < 128 ? SSL__MIN(k + add, 255) : k) / 255.0f;
+    for (c = 0; c < x->c; c++) ssl__rand_levels(x, c, table);
+}
+typedef enum ssl__rand_op {
+    SSL__RAND_AUTOCONTRAST, SSL__RAND_EQUALIZE, SSL__RAND_INVERT, SSL__RAND_ROTATE, SSL__RAND_POSTERIZE, SSL__RAND_SOLARIZE, SSL__RAND_SOLARIZE_ADD, SSL__RAND_COLOR,
+    SSL__RAND_CONTRAST, SSL__RAND_BRIGHTNESS, SSL__RAND_SHARPNESS, SSL__RAND_SHEAR_X, SSL__RAND_SHEAR_Y, SSL__RAND_SHIFT_X, SSL__RAND_SHIFT_Y, SSL__RAND_OPS
+} ssl__rand_op;
+static void ssl__rand_apply(ssl__rand_op op, float L, float s, const float *fill, const ssl_image *x, float *y)
+{
+    const float factor = SSL__MAX(0.1f, 1.0f + s * 0.9f * L), angle = s * L * 30.0f * 3.14159265f / 180.0f, co = cosf(angle), si = sinf(angle);
+    const float cx = 0.5f * (float)(x->w - 1), cy = 0.5f * (float)(x->h - 1);
+    float m[6] = { 1.0f, 0.0f, 0.0f, 0.0f, 1.0f, 0.0f };
+    switch (op) {
+    case SSL__RAND_AUTOCONTRAST: case SSL__RAND_EQUALIZE: ssl__rand_histogram(x, op == SSL__RAND_EQUALIZE); return;
+    case SSL__RAND_INVERT: ssl_image_invert(x, x); return;
+    case SSL__RAND_POSTERIZE: ssl__rand_tone(x, 0, 4 - (int)(4.0f * L)); return;
+    case SSL__RAND_SOLARIZE: ssl_image_solarize(x, (256.0f - floorf(256.0f * L)) / 255.0f, x); return;
+    case SSL__RAND_SOLARIZE_ADD: ssl__rand_tone(x, (int)(110.0f * L), 8); return;
+    case SSL__RAND_COLOR: ssl_image_saturation(x, factor, x); return;
+    case SSL__RAND_CONTRAST: ssl_image_contrast(x, factor, x); return;
+    case SSL__RAND_BRIGHTNESS: ssl_image_brightness(x, factor, x); return;
+    case SSL__RAND_SHARPNESS: ssl__rand_sharpness(x, factor, y); return;
+    case SSL__RAND_ROTATE: m[0] = m[4] = co; m[1] = si; m[3] = -si; m[2] = cx - co * cx - si * cy; m[5] = cy + si * cx - co * cy; break;
+    case SSL__RAND_SHEAR_X: m[1] = s * 0.3f * L; break;
+    case SSL__RAND_SHEAR_Y: m[3] = s * 0.3f * L; break;
+    case SSL__RAND_SHIFT_X: m[2] = s * 0.45f * L * (float)x->w; break;
+    case SSL__RAND_SHIFT_Y: m[5] = s * 0.45f * L * (float)x->h; break;
+    case SSL__RAND_OPS: return;
+    }
+    ssl__rand_affine(x, m, fill, y);
+}
+static void ssl__augment_rand(const ssl_augment_desc *d, ssl_rng *r, const ssl_image *x, float *y)
+{
+    float fill[3];
+    int i;
+    for (i = 0; i < 3; i++) fill[i] = d->no_normalize ? 0.5f : SSL__MIN(SSL__MAX(d->mean[i], 0.0f), 1.0f);
+    for (i = 0; i < d->rand_ops; i++) {
+        const ssl__rand_op op = (ssl__rand_op)ssl_rng_below(r, SSL__RAND_OPS);
+        const float strength = d->rand_strength + d->rand_deviation * ssl_rng_normal(r), sign = ssl__coin(r, 0.5f) ? 1.0f : -1.0f;
+        if (ssl__coin(r, 0.5f)) ssl__rand_apply(op, SSL__MIN(SSL__MAX(strength, 0.0f), 10.0f) / 10.0f, sign, fill, x, y);
+    }
+}
+
 static ssl_rng ssl__augment_rng(uint64_t seed, int epoch, int index, int view)
 {
     ssl_rng r = ssl_rng_make(seed, SSL__STREAM_AUGMENT + ((uint64_t)view << 48) + (uint64_t)epoch);
@@ -12401,6 +12551,7 @@ SSL_API void ssl_augment(const ssl_augment_desc *d, const ssl_image *x, uint64_t
     ssl__augment_crop(d, x, &w, b.f32, &a);
     if (w.hflip) ssl_image_hflip(&a, &a);
     if (w.vflip) ssl_image_vflip(&a, &a);
+    if (d->rand_ops) ssl__augment_rand(d, &r, &a, b.f32);
     if (ssl__coin(&r, d->jitter_p)) ssl__augment_jitter(d, &r, &a);
     if (ssl__coin(&r, d->grayscale_p)) ssl_image_grayscale(&a, &a);
     if (ssl__coin(&r, d->blur_p)) {
@@ -13628,16 +13779,18 @@ static void ssl__json_put(ssl_json *j, const char *text, int n)
     j->size += n;
     j->text[j->size] = 0;
 }
+static int ssl__json_char(char letter, char code[8]) /* as it stands inside a string of JSON; how long that is */
+{
+    if ((unsigned char)letter < 32) return snprintf(code, 8, "\\u%04x", (unsigned)letter);
+    code[0] = '\\';
+    code[letter == '"' || letter == '\\'] = letter;
+    return letter == '"' || letter == '\\' ? 2 : 1;
+}
 static void ssl__json_quote(ssl_json *j, const char *s)
 {
     char code[8];
     ssl__json_put(j, "\"", 1);
-    for (; *s; s++) {
-        const unsigned char u = (unsigned char)*s;
-        if (u == '"' || u == '\\') { code[0] = '\\'; code[1] = *s; ssl__json_put(j, code, 2); }
-        else if (u < 32) { snprintf(code, sizeof code, "\\u%04x", u); ssl__json_put(j, code, 6); }
-        else ssl__json_put(j, s, 1);
-    }
+    for (; *s; s++) ssl__json_put(j, code, ssl__json_char(*s, code));
     ssl__json_put(j, "\"", 1);
 }
 static void ssl__json_item(ssl_json *j, const char *key) /* comma, new line, indentation, key */
@@ -14264,13 +14417,9 @@ static void ssl__text_put(ssl_ctx *c, const char *at, ssl__text *t, const char *
 }
 static void ssl__text_json(ssl_ctx *c, const char *at, ssl__text *t, const char *s) /* "quoted" */
 {
-    char u[8];
+    char code[8];
     ssl__text_put(c, at, t, "\"", 1);
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\') ssl__text_put(c, at, t, "\\", 1);
-        if ((unsigned char)*s < 32) ssl__text_put(c, at, t, u, (size_t)snprintf(u, sizeof u, "\\u%04x", *s));
-        else ssl__text_put(c, at, t, s, 1);
-    }
+    for (; *s; s++) ssl__text_put(c, at, t, code, (size_t)ssl__json_char(*s, code));
     ssl__text_put(c, at, t, "\"", 1);
 }
 static void ssl__text_uints(ssl_ctx *c, const char *at, ssl__text *t, const char *key, const int64_t *v, int n) /* ,"key":[1,2] */

@@ -1,7 +1,9 @@
 /* cc -O2 -fopenmp -I. examples/amdim.c -lm -pthread   AMDIM: a summary of one view against all places of the other views. */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
-#include <stdio.h>
+#include "found.h"
+
+static ssl_tensor *features(void *net, ssl_tensor *images) { return ssl_amdim_features((const ssl_amdim *)net, images); }
 
 int main(void)
 {
@@ -13,6 +15,7 @@ int main(void)
     ssl_loader *loader;
     ssl_amdim *net;
     ssl_batch b;
+    double before;
 
     small.ndf = 16;
     small.rkhs = 64;
@@ -24,6 +27,7 @@ int main(void)
     loading.augment = &view;
     net = ssl_amdim_new(ctx, "", &small);
     loader = ssl_loader_open(data, &loading);
+    before = found(ctx, features, net);
 
     while (ssl_ok(ctx) && ssl_loader_next(loader, &b)) {
         ssl_fmc_trace t = SSL_ZERO;
@@ -35,5 +39,6 @@ int main(void)
         ssl_adamw_step(ctx, 1e-3f);
         ssl_step_end(ctx);
     }
+    found_print(before, found(ctx, features, net));
     return ssl_close(ctx);
 }

@@ -1,7 +1,9 @@
 /* cc -O2 -fopenmp -I. examples/cpc.c -lm -pthread   CPC: the patches above tell which of all patches of the batch lie below. */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
-#include <stdio.h>
+#include "found.h"
+
+static ssl_tensor *features(void *net, ssl_tensor *images) { return ssl_cpc_features((const ssl_cpc *)net, images); }
 
 int main(void)
 {
@@ -13,6 +15,7 @@ int main(void)
     ssl_loader *loader;
     ssl_cpc *net;
     ssl_batch b;
+    double before;
 
     small.layer_norm = 1; /* CPC v2's encoder, with one block a stage and an eighth of the width */
     small.resnet.width = 8;
@@ -25,6 +28,7 @@ int main(void)
     loading.augment = &colors;
     net = ssl_cpc_new(ctx, "", &small);
     loader = ssl_loader_open(data, &loading);
+    before = found(ctx, features, net);
 
     while (ssl_ok(ctx) && ssl_loader_next(loader, &b)) {
         ssl_cpc_trace t;
@@ -36,5 +40,6 @@ int main(void)
         ssl_adamw_step(ctx, 2e-3f);
         ssl_step_end(ctx);
     }
+    found_print(before, found(ctx, features, net));
     return ssl_close(ctx);
 }

@@ -2,7 +2,7 @@
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
 #include <math.h>
-#include <stdio.h>
+#include "found.h"
 
 /* An op of one's own: y = sin x, dx += dy cos x. */
 static void sin_forward(ssl_tensor *y)
@@ -28,6 +28,8 @@ static ssl_tensor *my_loss(ssl_tensor *p1, ssl_tensor *p2, ssl_tensor *z1, ssl_t
     return ssl_scale(ssl_add(a, b), -0.5f);
 }
 
+static ssl_tensor *features(void *vit, ssl_tensor *images) { return ssl_vit_pool((const ssl_vit *)vit, ssl_vit_forward((const ssl_vit *)vit, images)); }
+
 int main(void)
 {
     ssl_ctx *ctx = ssl_open(NULL);
@@ -39,6 +41,7 @@ int main(void)
     ssl_linear_layer predictor;
     ssl_vit *vit;
     ssl_batch b;
+    double before;
 
     ssl_augment_preset("simclr", &view);
     ld.batch = 64;
@@ -50,6 +53,7 @@ int main(void)
     vd.depth = 2;
     vit = ssl_vit_new(ctx, "vit", &vd);
     predictor = ssl_linear_new(ctx, "predictor", 64, 64, 0, ssl_init_make(SSL_INIT_XAVIER_UNIFORM, 0.0f));
+    before = found(ctx, features, vit);
 
     while (ssl_ok(ctx) && ssl_loader_next(loader, &b)) {
         ssl_tensor *z1 = ssl_vit_pool(vit, ssl_vit_forward(vit, b.views[0]));
@@ -58,9 +62,10 @@ int main(void)
         ssl_tensor *p2 = my_sin(ssl_linear(z2, predictor.weight, predictor.bias));
         ssl_tensor *loss = my_loss(p1, p2, z1, z2);
         ssl_backward(loss);
-        printf("step %d.%d  loss %.4f\n", b.epoch, b.step, (double)ssl_item(loss));
+        if (b.step == 0) printf("epoch %d  loss %.4f\n", b.epoch, (double)ssl_item(loss));
         ssl_adamw_step(ctx, 1e-3f);
         ssl_step_end(ctx);
     }
+    found_print(before, found(ctx, features, vit));
     return ssl_close(ctx);
 }

@@ -338,5 +338,7 @@ static void amdim_picture(void *model, ssl_tensor *images, const ssl_augment_des
     { "cpc-cifar10", "cpc", "data=cifar10:data/cifar10 patch=8 patch_stride=4 width=64 blocks1=3 blocks2=4 blocks3=46 blocks4=3 hidden=256 embed_scale=0.1 each_once=0 batch=44 lr=1e-4 epochs=300 " DENSE_BOLTS, \
       "CPC v2 of Lightning Bolts on CIFAR-10" }, \
     { "cpc-stl10", "cpc", "data=stl10:data/stl10 split=unlabeled augment=amdim-large size=64 patch=16 patch_stride=8 width=64 blocks1=3 blocks2=4 blocks3=46 blocks4=3 hidden=256 embed_scale=0.1 each_once=0 batch=108 " \
-      "lr=1e-4 epochs=300 " DENSE_BOLTS, "on STL-10's unlabeled images, crops of 64 pixels" },
+      "lr=1e-4 epochs=300 " DENSE_BOLTS, "on STL-10's unlabeled images, crops of 64 pixels" }, \
+    { "cpc-imagenet", "cpc", "data=folder:data/imagenet augment=amdim-large size=256 patch=32 patch_stride=16 width=64 blocks1=3 blocks2=4 blocks3=46 blocks4=3 hidden=256 embed_scale=0.1 each_once=0 batch=48 " \
+      "lr=1e-4 epochs=100 " DENSE_BOLTS, "on ImageNet, crops of 256 pixels" },
 #endif

@@ -2,70 +2,29 @@
  * DINO (Caron et al. 2021): small parts of a picture choose the prototype that a slow teacher chooses for large ones. */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
-#include <stdio.h>
+#include "two_views.h" /* learn(): the loop */
 
 /* loss = mean over pairs of a large view a and another view b of H(softmax((z'_a - center) / t'), softmax(z_b / t)). Two ways to
    collapse: one prototype for all, against which the center works, and all prototypes alike, against which t' < t works. */
 
-enum { BATCH = 128 };
-/* Of how many images of the batch the features of one view are nearest to those of the other view of the same image, in percent. */
-static double found(const ssl_siamese_trace *t)
-{
-    static float cosine[BATCH * BATCH];
-    int i, j, best, hits = 0;
-    if (!ssl_to_host(ssl_matmul_t(ssl_l2_normalize(t->feature[0], 1e-12f), ssl_l2_normalize(t->feature[1], 1e-12f), 0, 1), cosine)) return 0.0;
-    for (i = 0; i < BATCH; i++) {
-        for (j = best = 0; j < BATCH; j++) if (cosine[i * BATCH + j] > cosine[i * BATCH + best]) best = j;
-        hits += best == i;
-    }
-    return 100.0 * hits / BATCH;
-}
-
 int main(void)
 {
-    ssl_ctx *ctx = ssl_open(NULL);
-    ssl_dataset *data = ssl_dataset_open(ctx, "synthetic:1024");
+    ssl_siamese_desc d = SSL_ZERO;
     ssl_augment_desc view[4];
     int v;
-    ssl_loader_desc loading = SSL_ZERO;
-    ssl_siamese_desc d = SSL_ZERO;
-    ssl_loader *loader;
-    ssl_siamese *m;
-    ssl_batch b;
 
-    for (v = 0; v < 4; v++) { /* two large parts, two small ones of 16 pixels, as random as SimCLR's */
-        ssl_augment_preset("simclr", &view[v]);
+    for (v = 0; v < 4; v++) { /* two large parts, two small ones of 16 pixels */
+        ssl_augment_preset(v == 1 ? "byol-second" : "byol", &view[v]);
         view[v].scale[0] = v < 2 ? 0.4f : 0.05f;
         view[v].scale[1] = v < 2 ? 1.0f : 0.4f;
         view[v].size = v < 2 ? 0 : 16;
+        if (v >= 2) view[v].blur_p = 0.5f;
     }
-    loading.n_views = loading.n_augment = 4;
-    loading.augment = view;
-    loading.batch = BATCH;
-    loading.epochs = 8;
-    loader = ssl_loader_open(data, &loading);
-
     d.kind = SSL_SIAMESE_DINO;
     d.prototypes = 256;
-    d.momentum = 0.98f;   /* rises to 1; 0.996 in long runs */
+    d.momentum = 0.98f; /* rises to 1; 0.996 in long runs */
     d.teacher_temperature = 0.04f;
     d.projector_hidden = 256;
     d.projector_out = 64;
-    d.backbone.vit.patch = 8; /* a small ViT; d.backbone.kind = SSL_BACKBONE_RESNET takes a ResNet-18 */
-    d.backbone.vit.dim = 64;
-    d.backbone.vit.depth = 2;
-    d.backbone.vit.mean_pool = 1;
-    m = ssl_siamese_new(ctx, "", &d);
-
-    while (ssl_ok(ctx) && ssl_loader_next(loader, &b)) {
-        const float epoch = (float)b.epoch + (float)b.step / (float)ssl_loader_steps(loader);
-        ssl_siamese_trace t;
-        ssl_tensor *loss = ssl_siamese_loss(m, b.n_views, b.views, &t);
-        if (b.step == 0) printf("epoch %d  loss %8.4f  other view found for %.0f%% of %d images\n", b.epoch, (double)ssl_item(loss), found(&t), BATCH);
-        ssl_backward(loss);
-        ssl_adamw_step(ctx, ssl_lr_warmup_cosine(epoch, 0.5f, (float)loading.epochs, 2e-3f, 0.0f));
-        ssl_siamese_update(m, epoch / (float)loading.epochs);
-        ssl_step_end(ctx);
-    }
-    return ssl_close(ctx);
+    return learn(&d, 4, view);
 }

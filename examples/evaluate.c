@@ -12,7 +12,7 @@ typedef struct evaluate_desc {
     int protocol, features; /* features: 0 trained, 1 untrained, 2 pixels */
     int solver;             /* linear: 0 by the recipe, 1 lbfgs, 2 sgd */
     int limit_test, eval_every, repeats;
-    float base_lr, layer_decay, head_init;
+    float layer_decay, head_init;
     ssl_head_desc head;
     ssl_mix_desc mix;
     ssl_knn_desc knn;
@@ -30,7 +30,6 @@ static const field evaluate_fields[] = {
     F(INTEGER, evaluate_desc, eval_every, "epochs from one test to the next; 0: only after the last"),
     F(INTEGER, evaluate_desc, repeats, "so many times with other seeds (of weights, order and choice of images): mean and deviation"),
     F_OF(evaluate_desc, solver, "recipe|lbfgs|sgd", "linear: L-BFGS to the minimum, or training as the recipe says (lbfgs for the default recipe)"),
-    F(NUMBER, evaluate_desc, base_lr, "learning rate of 256 images: lr = base_lr batch / 256; 0: lr counts"),
     F(NUMBER, evaluate_desc, layer_decay, "finetune: rates fall by this factor from block to block towards the image; 0: all alike"),
     F_AT(NUMBER, evaluate_desc, "mixup", mix.mixup, "alpha of mixup; 0: none"),
     F_AT(NUMBER, evaluate_desc, "cutmix", mix.cutmix, "alpha of cutmix; 0: none"),
@@ -54,9 +53,9 @@ static const struct recipe { const char *name, *tune, *probe, *network, *doc; } 
     { "apl", "augment=apl scale_min=0.8 kind=adam lr=5e-4 weight_decay=1e-4 schedule=chained warmup=0.1 batch=1024 epochs=30",
       "augment=apl scale_min=0.8 kind=adam lr=5e-4 weight_decay=1e-4 schedule=chained warmup=0.1 batch=1024 epochs=30 solver=sgd", "dropout=0.1",
       "tuner of APL; its patch dropout stays unless set (\"auto\")" },
-    { "mae", "augment=mae kind=adamw base_lr=1e-3 min_lr=1e-6 weight_decay=0.05 layer_decay=0.75 warmup=0.05 batch=1024 epochs=100 mixup=0.8 cutmix=1 smoothing=0.1 "
+    { "mae", "augment=mae kind=adamw base_lr=1e-3 min_lr=1e-6 weight_decay=0.05 layer_decay=0.75 warmup=0.05 batch=1024 epochs=100 mixup=0.8 cutmix=1 smoothing=0.1 rand_ops=2 "
       "head_init=2e-5", "augment=mae scale_min=0.08 kind=lars lr=6.4 weight_decay=0 warmup=0.11 batch=1024 epochs=90 head=norm solver=sgd", "drop_path=0.1",
-      "He et al. 2022, tables 9 (without RandAugment) and 10 (there lr 0.1 batch / 256 at batch 16384; fewer steps need no lower rate)" },
+      "He et al. 2022, tables 9 and 10 (there lr 0.1 batch / 256 at batch 16384; fewer steps need no lower rate)" },
     { "bolts", "augment=simclr kind=sgd nesterov=1 lr=0.1 weight_decay=1e-6 batch=128 epochs=100", "augment=simclr kind=sgd nesterov=1 lr=0.1 weight_decay=1e-6 batch=128 epochs=100 solver=sgd",
       "", "SSL fine-tuner of Lightning Bolts; --schedule cosine or step" },
 };
@@ -154,7 +153,7 @@ static int arguments_apply_here(const arguments *a, const table *t) /* all but t
 static int augmentation_of(settings *s) /* the named recipe; normalization stays if there is one */
 {
     const ssl_augment_desc a = s->augment;
-    if (!ssl_augment_preset(s->run.augment, &s->augment)) { fprintf(stderr, "error: there is no augmentation recipe \"%s\": none, eval, crop, mae, apl, simclr\n", s->run.augment); return 0; }
+    if (!ssl_augment_preset(s->run.augment, &s->augment)) { fprintf(stderr, "error: there is no augmentation recipe \"%s\": " AUGMENTATIONS "\n", s->run.augment); return 0; }
     s->augment.size = a.size;
     if (a.std_dev[0] == 0.0f && !a.no_normalize) return 1;
     s->augment.no_normalize = a.no_normalize;
@@ -180,7 +179,6 @@ static int evaluate_settings(evaluate_desc *e, settings *s, const arguments *a)
     if (e->protocol == LINEAR || e->protocol == MLP) memcpy(e->freeze, "*", 2);
     if (!*e->test) memcpy(e->test, s->run.data, WORD_SIZE);
     if (e->repeats < 1) e->repeats = 1;
-    if (e->base_lr > 0.0f) s->run.lr = e->base_lr * (float)s->loader.batch / 256.0f;
     if (e->head_init > 0.0f) e->head.init = ssl_init_make(SSL_INIT_TRUNC_NORMAL, e->head_init);
     return 1;
 }
@@ -190,7 +188,7 @@ typedef struct outcome { ssl_score score; uint64_t seed; int n_train, n_test, n_
 static int is_plain(const ssl_augment_desc *a) /* every epoch sees the same pixels */
 {
     return a->crop <= SSL_CROP_CENTER && a->hflip == 0.0f && a->vflip == 0.0f && a->jitter_p == 0.0f && a->brightness == 0.0f && a->contrast == 0.0f && a->saturation == 0.0f &&
-           a->hue == 0.0f && a->grayscale_p == 0.0f && a->blur_p == 0.0f && a->solarize_p == 0.0f;
+           a->hue == 0.0f && a->grayscale_p == 0.0f && a->blur_p == 0.0f && a->solarize_p == 0.0f && a->rand_ops == 0;
 }
 static void train_classifier(run *r, const evaluate_desc *e, ssl_dataset *test, const ssl_features *a, const ssl_features *b, outcome *o)
 {

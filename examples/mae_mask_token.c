@@ -1,7 +1,9 @@
 /* cc -O2 -fopenmp -I. examples/mae_mask_token.c -lm -pthread   An autoencoder whose encoder sees mask tokens in the hidden places. */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
-#include <stdio.h>
+#include "found.h"
+
+static ssl_tensor *features(void *net, ssl_tensor *images) { return ssl_mask_token_mae_features((const ssl_mask_token_mae *)net, images); }
 
 int main(void)
 {
@@ -13,6 +15,7 @@ int main(void)
     ssl_mask_token_mae *mae;
     ssl_loader *loader;
     ssl_batch b;
+    double before;
 
     small.dim = 64;
     small.depth = 3;
@@ -26,6 +29,7 @@ int main(void)
     loading.augment = &view;
     mae = ssl_mask_token_mae_new(ctx, "", &small);
     loader = ssl_loader_open(data, &loading);
+    before = found(ctx, features, mae);
 
     while (ssl_ok(ctx) && ssl_loader_next(loader, &b)) {
         ssl_mask_token_mae_trace t = SSL_ZERO;
@@ -35,5 +39,6 @@ int main(void)
         ssl_adamw_step(ctx, 2e-3f);
         ssl_step_end(ctx);
     }
+    found_print(before, found(ctx, features, mae));
     return ssl_close(ctx);
 }

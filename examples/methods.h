@@ -22,7 +22,7 @@ typedef struct method {
     /* or NULL: what the network paints over hidden patches. PSNR is then logged each epoch, and the best network kept */
     int (*paint)(void *model, ssl_tensor *images, const ssl_augment_desc *a, int mask, struct painting *q);
 } method;
-static const char all_defaults[] = "data=synthetic split=train out=out lr=1e-3 warmup=0.05 schedule=cosine log_every=10 save_every=1 local_size=16 local_scale_min=0.05 local_scale_max=0.4 psnr_images=1000 hold_out=0.05 batch=128 epochs=20 "
+static const char all_defaults[] = "data=synthetic split=train out=out lr=1e-3 warmup=0.05 schedule=cosine log_every=10 save_every=1 local_size=16 local_scale_min=0.05 local_scale_max=0.4 local_blur_p=-1 second_blur_p=-1 second_solarize_p=-1 psnr_images=1000 hold_out=0.05 batch=128 epochs=20 "
                                    "clip_norm=1";
 
 /* resolve, create and features of a method whose public functions are ssl_NAME_...; at: where its image size is kept */
@@ -256,7 +256,7 @@ static const preset presets[] = {
       "lr=0.00115 batch=1024 epochs=300", "the published setting of APL-7,1: STL-10's unlabeled images" },
     { "mae-mask-token-tiny-imagenet", "mae-mask-token", "data=tiny-imagenet:data/tiny-imagenet-200 image_size=64 patch=8 dim=512 depth=12 heads=16 decoder_dim=256 "
       "decoder_depth=4 decoder_heads=16 mask_ratio=0.75 per_image=0 no_normalize=1", "the sizes of Self-Supervised-ViT on Tiny-ImageNet" },
-    { "randsac-cifar10", "randsac", "data=cifar10:data/cifar10 augment=mae patch=2 segment=4 dim=192 depth=6 heads=3 decoder_depth=4 batch=256 lr=1.5e-3 beta2=0.95 "
+    { "randsac-cifar10", "randsac", "data=cifar10:data/cifar10 augment=mae patch=2 segment=4 dim=192 depth=6 heads=3 decoder_depth=4 batch=256 base_lr=1.5e-3 beta2=0.95 "
       "warmup=0.025 epochs=1600", "RandSAC on CIFAR-10: 16 squares of 4 x 4 patches, encoder 6, decoder 4" },
     DENSE_PRESETS
 };

@@ -1,7 +1,9 @@
 /* cc -O2 -fopenmp -I. examples/mp3.c -lm -pthread   A puzzle: where does each patch belong, told from a random few of the others? */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
-#include <stdio.h>
+#include "found.h"
+
+static ssl_tensor *features(void *net, ssl_tensor *images) { return ssl_mp3_features((const ssl_mp3 *)net, images); }
 
 int main(void)
 {
@@ -12,6 +14,7 @@ int main(void)
     ssl_mp3 *net;
     ssl_loader *loader;
     ssl_batch b;
+    double before;
 
     small.vit.dim = 64;
     small.vit.depth = 3;
@@ -21,6 +24,7 @@ int main(void)
     loading.epochs = 10;
     net = ssl_mp3_new(ctx, "", &small);
     loader = ssl_loader_open(data, &loading);
+    before = found(ctx, features, net);
 
     while (ssl_ok(ctx) && ssl_loader_next(loader, &b)) {
         ssl_tensor *loss = ssl_mp3_loss(net, b.images, NULL);
@@ -29,5 +33,6 @@ int main(void)
         ssl_adamw_step(ctx, 1e-3f);
         ssl_step_end(ctx);
     }
+    found_print(before, found(ctx, features, net));
     return ssl_close(ctx);
 }

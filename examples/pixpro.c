@@ -1,43 +1,17 @@
 /* cc -O2 -fopenmp -I. examples/pixpro.c -lm -pthread   PixPro: the same pixels in two crops agree, after propagation. */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
-#include <stdio.h>
+#include "pixels.h" /* learn(): the loop */
+
+/* loss = -mean of cos(y_i, z'_j) over the pixels i of one crop and j of the other that show the same place, both ways, and BYOL on
+   the whole crops; y_i = sum_j max(cos(x_i, x_j), 0)^gamma g(x_j), what the pixels like x_i say; z' of a slow copy. Without the slow
+   copy and the propagation all pixels would become alike: nothing pushes them apart. */
 
 int main(void)
 {
-    ssl_pixpro_desc small = SSL_ZERO;
-    ssl_augment_desc colors = SSL_ZERO;
-    ssl_loader_desc loading = SSL_ZERO;
-    ssl_ctx *ctx = ssl_open(NULL);
-    ssl_dataset *data = ssl_dataset_open(ctx, "synthetic:256");
-    ssl_loader *loader;
-    ssl_pixpro *net;
-    ssl_batch b;
-
-    small.resnet.cifar_stem = 1; /* 32 pixels: layer4 has 4 x 4 places */
-    small.resnet.width = 16;
-    small.resnet.stage[0] = small.resnet.stage[1] = small.resnet.stage[2] = small.resnet.stage[3] = 1;
-    small.projection_size = 64;
-    small.projection_hidden = 256;
-    small.momentum = 0.9f; /* a short run: the target follows soon */
-    ssl_augment_preset("pixpro", &colors); /* changes colors only: ssl_pixpro_loss cuts the two views itself */
-    loading.batch = 32;
-    loading.epochs = 3;
-    loading.n_views = 2;
-    loading.augment = &colors;
-    net = ssl_pixpro_new(ctx, "", &small);
-    loader = ssl_loader_open(data, &loading);
-
-    while (ssl_ok(ctx) && ssl_loader_next(loader, &b)) {
-        ssl_pixpro_trace t = SSL_ZERO;
-        ssl_tensor *loss = ssl_pixpro_loss(net, b.views[0], b.views[1], &t);
-        ssl_backward(loss);
-        if (b.step % 4 == 0)
-            printf("epoch %d step %d  loss %.4f = pixels %.4f + instance %.4f, %d positive pairs\n", b.epoch, b.step, (double)ssl_item(loss), (double)ssl_item(t.pixel_loss),
-                   (double)ssl_item(t.instance_loss), t.num_positive);
-        ssl_adamw_step(ctx, 1e-3f);
-        ssl_pixpro_update(net); /* the target follows the online network */
-        ssl_step_end(ctx);
-    }
-    return ssl_close(ctx);
+    ssl_pixpro_desc d = SSL_ZERO;
+    d.ppm_gamma = 2.0f; /* higher: only very like pixels have a say */
+    d.ppm_layers = 1;
+    d.distance = 0.7f;  /* pixels of the map nearer than this show the same place */
+    return learn(&d);
 }

@@ -1,7 +1,9 @@
 /* cc -O2 -fopenmp -I. examples/randsac.c -lm -pthread   Random segments, each painted from those before it. */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
-#include <stdio.h>
+#include "found.h"
+
+static ssl_tensor *features(void *net, ssl_tensor *images) { return ssl_randsac_features((const ssl_randsac *)net, images); }
 
 int main(void)
 {
@@ -12,6 +14,7 @@ int main(void)
     ssl_randsac *net;
     ssl_loader *loader;
     ssl_batch b;
+    double before;
 
     small.segments = SSL_SEGMENTS_BLOB; /* random shapes; SSL_SEGMENTS_SQUARE: squares of patches */
     small.blobs = 6;
@@ -22,6 +25,7 @@ int main(void)
     loading.epochs = 3;
     net = ssl_randsac_new(ctx, "", &small);
     loader = ssl_loader_open(data, &loading);
+    before = found(ctx, features, net);
 
     while (ssl_ok(ctx) && ssl_loader_next(loader, &b)) {
         ssl_randsac_trace t = SSL_ZERO;
@@ -37,5 +41,6 @@ int main(void)
         ssl_adamw_step(ctx, 1e-3f);
         ssl_step_end(ctx);
     }
+    found_print(before, found(ctx, features, net));
     return ssl_close(ctx);
 }

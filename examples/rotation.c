@@ -1,7 +1,9 @@
 /* cc -O2 -fopenmp -I. examples/rotation.c -lm -pthread   A puzzle: by how many quarter turns was the image rotated? */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
-#include <stdio.h>
+#include "found.h"
+
+static ssl_tensor *features(void *net, ssl_tensor *images) { return ssl_rotation_features((const ssl_rotation *)net, images); }
 
 int main(void)
 {
@@ -12,6 +14,7 @@ int main(void)
     ssl_rotation *net;
     ssl_loader *loader;
     ssl_batch b;
+    double before;
 
     small.backbone.vit.dim = 64;
     small.backbone.vit.depth = 2;
@@ -20,6 +23,7 @@ int main(void)
     loading.epochs = 6;
     net = ssl_rotation_new(ctx, "", &small);
     loader = ssl_loader_open(data, &loading);
+    before = found(ctx, features, net);
 
     while (ssl_ok(ctx) && ssl_loader_next(loader, &b)) {
         ssl_tensor *loss = ssl_rotation_loss(net, b.images, NULL); /* of all four turns of each image; chance: ln 4 = 1.39 */
@@ -28,5 +32,6 @@ int main(void)
         ssl_adamw_step(ctx, 1e-3f);
         ssl_step_end(ctx);
     }
+    found_print(before, found(ctx, features, net));
     return ssl_close(ctx);
 }

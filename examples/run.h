@@ -4,16 +4,18 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include "events.h"
 #include "methods.h"
 
 /* ---- settings ---- */
+#define AUGMENTATIONS "none, eval, crop, mae, apl, simclr, byol, byol-second, vicreg, pixpro, amdim, amdim-large"
 typedef struct run_desc {
     int local_views, local_size;
-    float local_scale_min, local_scale_max;
+    float local_scale_min, local_scale_max, local_blur_p, second_blur_p, second_solarize_p;
     char method[WORD_SIZE], preset[WORD_SIZE], data[WORD_SIZE], split[WORD_SIZE], out[WORD_SIZE], augment[WORD_SIZE];
-    float lr, min_lr, warmup;
+    float lr, base_lr, min_lr, warmup;
     int schedule; /* 0 cosine, 1 chained, 2 constant, 3 step */
-    int log_every, save_every, stop_after, psnr_images, online_eval;
+    int log_every, save_every, stop_after, psnr_images, online_eval, tensorboard;
     float hold_out;
     int threads, device, precision;
     uint64_t seed;
@@ -24,8 +26,9 @@ static const field run_fields[] = {
     F(WORD, run_desc, data, "synthetic[:N] cifar10:DIR cifar100:DIR stl10:DIR idx:DIR folder:DIR tiny-imagenet:DIR"),
     F(WORD, run_desc, split, "train, test, val or unlabeled"),
     F(WORD, run_desc, out, "directory for log.csv, config.json, checkpoint.safetensors and pictures"),
-    F(WORD, run_desc, augment, "recipe that the fields of augment start from: none, eval, crop, mae, apl, simclr, pixpro, amdim, amdim-large"),
+    F(WORD, run_desc, augment, "recipe that the fields of augment start from: " AUGMENTATIONS),
     F(NUMBER, run_desc, lr, "highest learning rate"),
+    F(NUMBER, run_desc, base_lr, "learning rate of 256 images: lr = base_lr batch / 256; 0: lr counts"),
     F(NUMBER, run_desc, min_lr, "learning rate at the end (cosine)"),
     F(NUMBER, run_desc, warmup, "part of the epochs during which the rate rises"),
     F_OF(run_desc, schedule, "cosine|chained|constant|step", "course of the learning rate; chained: that of APL; step: a tenth from 60% of the epochs on, a hundredth from 80%"),
@@ -33,7 +36,11 @@ static const field run_fields[] = {
     F(INTEGER, run_desc, local_size, "their side in pixels; vit: a multiple of patch"),
     F(NUMBER, run_desc, local_scale_min, "smallest part of the area in them"),
     F(NUMBER, run_desc, local_scale_max, "largest part of the area in them"),
+    F(NUMBER, run_desc, local_blur_p, "probability of blur in them; -1: that of the others"),
+    F(NUMBER, run_desc, second_blur_p, "probability of blur in the second view; -1: that of the first"),
+    F(NUMBER, run_desc, second_solarize_p, "probability of solarizing in the second view; -1: that of the first"),
     F(INTEGER, run_desc, log_every, "steps from one row of log.csv to the next"),
+    F(INTEGER, run_desc, tensorboard, "1: the columns of log.csv for TensorBoard, too, as DIR/events.out.tfevents.*"),
     F(INTEGER, run_desc, save_every, "epochs from one checkpoint to the next"),
     F(INTEGER, run_desc, stop_after, "steps after which to save and stop, to be resumed; 0: never"),
     F(INTEGER, run_desc, online_eval, "1: a linear classifier learns beside from the features and labels, its accuracy is logged; more: an MLP so wide; 0: none"),
@@ -98,6 +105,9 @@ static const field augment_fields[] = {
     F_AT(NUMBER, ssl_augment_desc, "sigma_max", blur_sigma[1], "greatest blur in pixels"),
     F(NUMBER, ssl_augment_desc, solarize_p, "probability of solarizing"),
     F(NUMBER, ssl_augment_desc, solarize_threshold, "values from here on are inverted"),
+    F(INTEGER, ssl_augment_desc, rand_ops, "RandAugment: so many of 15 operations, each with probability 0.5; 0: none"),
+    F(NUMBER0, ssl_augment_desc, rand_strength, "RandAugment: 0 to 10"),
+    F(NUMBER0, ssl_augment_desc, rand_deviation, "RandAugment: deviation of the strength"),
     F(INTEGER, ssl_augment_desc, no_normalize, "1: leave values in 0..1"),
     F_AT(NUMBER, ssl_augment_desc, "mean_r", mean[0], "normalization; all six 0: mean and deviation of the data"),
     F_AT(NUMBER, ssl_augment_desc, "mean_g", mean[1], ""),
@@ -167,9 +177,10 @@ static int settings_init(settings *s, const char *name, const char *augment)
     if (!table_set_all(&t, all_defaults) || !table_set_all(&t, s->method->defaults) || !table_set_all(&t, own)) return 0;
     if (!table_set(&t, "method", s->method->name) || !table_set(&t, "preset", p ? p->name : "")) return 0;
     if (augment && !table_set(&t, "augment", augment)) return 0;
+    if (augment) s->run.second_blur_p = s->run.second_solarize_p = s->run.local_blur_p = -1.0f; /* those of the method's own recipe */
     if (ssl_augment_preset(s->run.augment, &s->augment)) /* the recipe first, then what the defaults change in it */
         return augment || (table_set_all(&t, s->method->defaults) && table_set_all(&t, own));
-    fprintf(stderr, "error: there is no augmentation recipe \"%s\": none, eval, crop, mae, apl, simclr, pixpro, amdim, amdim-large\n", s->run.augment);
+    fprintf(stderr, "error: there is no augmentation recipe \"%s\": " AUGMENTATIONS "\n", s->run.augment);
     return 0;
 }
 /* Every default of the library filled in: what a run used, to be printed and saved. */
@@ -316,11 +327,11 @@ static float run_rate(const run *r) /* learning rate of the next step */
 {
     const run_desc *d = &r->s.run;
     const int epochs = r->s.loader.epochs;
-    const float epoch = (float)((double)r->step / (double)r->steps);
-    if (d->schedule == 2) return d->lr;
-    if (d->schedule == 3) return d->lr * (epoch < 0.6f * (float)epochs ? 1.0f : epoch < 0.8f * (float)epochs ? 0.1f : 0.01f);
-    if (d->schedule == 1) return ssl_lr_apl_chained((int)epoch, epochs, (int)(d->warmup * (float)epochs), 0.5f, 0.1f, d->lr);
-    return ssl_lr_warmup_cosine(epoch, d->warmup * (float)epochs, (float)epochs, d->lr, d->min_lr);
+    const float epoch = (float)((double)r->step / (double)r->steps), lr = d->base_lr > 0.0f ? d->base_lr * (float)r->s.loader.batch / 256.0f : d->lr;
+    if (d->schedule == 2) return lr;
+    if (d->schedule == 3) return lr * (epoch < 0.6f * (float)epochs ? 1.0f : epoch < 0.8f * (float)epochs ? 0.1f : 0.01f);
+    if (d->schedule == 1) return ssl_lr_apl_chained((int)epoch, epochs, (int)(d->warmup * (float)epochs), 0.5f, 0.1f, lr);
+    return ssl_lr_warmup_cosine(epoch, d->warmup * (float)epochs, (float)epochs, lr, d->min_lr);
 }
 
 static volatile sig_atomic_t interrupted; /* Ctrl-C: finish the step, save, leave */
@@ -480,14 +491,15 @@ static void run_online_validate(run *r) /* at the end of an epoch */
     if (r->online.ctx) ssl_note_put(r->online.ctx, "val", "%.17g", r->online_acc[1]);
 }
 
-typedef struct run_log { ssl_csv *csv; double loss, begun; int n, images; } run_log; /* means since the last row */
+typedef struct run_log { ssl_csv *csv; FILE *events; char columns[WORD_SIZE]; double loss, begun; int n, images; } run_log; /* means since the last row */
 static void run_log_open(run *r, run_log *log)
 {
-    char columns[WORD_SIZE], path[2 * WORD_SIZE];
+    char path[2 * WORD_SIZE];
     memset(log, 0, sizeof *log);
-    snprintf(columns, sizeof columns, "step,epoch,lr,loss,images_per_second%s%s%s%s", *r->s.method->metrics ? "," : "", r->s.method->metrics,
+    snprintf(log->columns, sizeof log->columns, "step,epoch,lr,loss,images_per_second%s%s%s%s", *r->s.method->metrics ? "," : "", r->s.method->metrics,
              r->s.method->paint ? ",psnr_train,psnr_val" : "", r->s.run.online_eval ? ",online_train,online_val" : ""); /* of the last whole epoch; 0 before the first */
-    log->csv = ssl_csv_open(r->ctx, run_path(r, "log.csv", path), columns, r->step > 0 ? r->step : -1);
+    log->csv = ssl_csv_open(r->ctx, run_path(r, "log.csv", path), log->columns, r->step > 0 ? r->step : -1);
+    if (r->s.run.tensorboard && ssl_ok(r->ctx) && !(log->events = events_open(r->s.run.out))) ssl_raise(r->ctx, SSL_E_IO, "tensorboard: cannot write events.out.tfevents in the directory of out");
     log->begun = ssl_seconds();
 }
 static void run_log_row(run *r, run_log *log, float rate, const double *metrics)
@@ -507,6 +519,7 @@ static void run_log_row(run *r, run_log *log, float rate, const double *metrics)
     r->online_acc[0] = 0.0;
     r->online_steps = 0;
     ssl_csv_row(log->csv, n, row);
+    if (log->events) events_row(log->events, r->step, log->columns + strlen("step,"), row + 1);
     log->loss = 0.0;
     log->n = log->images = 0;
     log->begun = ssl_seconds();
@@ -546,6 +559,7 @@ static void run_loop(run *r, ssl_loader *loader, ssl_progress *progress, run_log
         if (r->step % (r->steps * r->s.run.save_every) == 0) run_save(r, "checkpoint.safetensors");
     }
 }
+static void set_if(float *p, float value) { if (value >= 0.0f) *p = value; }
 /* The augmentation of every view: the method's own, then the local ones, a[n] of them in all. */
 static int run_views(const run *r, ssl_augment_desc a[SSL_VIEWS])
 {
@@ -558,7 +572,9 @@ static int run_views(const run *r, ssl_augment_desc a[SSL_VIEWS])
     }
     for (v = 0; v < own + d->local_views; v++) {
         a[v] = r->s.augment;
+        if (v == 1 && own == 2) { set_if(&a[v].blur_p, d->second_blur_p); set_if(&a[v].solarize_p, d->second_solarize_p); }
         if (v < own) continue;
+        set_if(&a[v].blur_p, d->local_blur_p);
         a[v].crop = SSL_CROP_RESIZED;
         a[v].size = d->local_size;
         a[v].scale[0] = d->local_scale_min;
@@ -592,6 +608,7 @@ static inline void run_train(run *r)
     if (ssl_ok(r->ctx)) { run_save(r, "checkpoint.safetensors"); run_save_backbone(r); }
     ssl_online_eval_close(&r->online);
     ssl_csv_close(log.csv);
+    if (log.events) fclose(log.events);
     ssl_loader_close(loader);
 }
 

@@ -183,17 +183,18 @@ static void siamese_picture(void *model, ssl_tensor *images, const ssl_augment_d
 
 /* a row of `methods` */
 #define SIAMESE_ROW(name, doc, defaults)                                                                       \
-    { #name, doc, "augment=simclr " defaults, 2, GROUP("", name##_fields), sizeof(ssl_siamese_desc), name##_resolve, name##_create, \
+    { #name, doc, defaults, 2, GROUP("", name##_fields), sizeof(ssl_siamese_desc), name##_resolve, name##_create, \
       siamese_loss, "cosine,spread", siamese_features, siamese_update, siamese_picture, NULL }
+#define ASYMMETRIC "augment=byol second_blur_p=0.1 second_solarize_p=0.2 " /* first view: blur 1, solarize 0 */
 #define SIAMESE_ROWS                                                                                           \
-    SIAMESE_ROW(simclr, "contrast: find the other view of the same image in the batch", "lr=2e-3 projector_hidden=256"), \
-    SIAMESE_ROW(moco, "contrast: find the other view's key of a slow network in a queue", "lr=2e-3 projector_hidden=256 queue=1024"), \
+    SIAMESE_ROW(simclr, "contrast: find the other view of the same image in the batch", "augment=simclr lr=2e-3 projector_hidden=256"), \
+    SIAMESE_ROW(moco, "contrast: find the other view's key of a slow network in a queue", "augment=simclr lr=2e-3 projector_hidden=256 queue=1024"), \
     SIAMESE_ROW(byol, "predict what a slow network makes of the other view",                                   \
-                "lr=2e-3 projector_hidden=256 projector_out=128 predictor_hidden=256 momentum=0.97"),          \
+                ASYMMETRIC "lr=2e-3 projector_hidden=256 projector_out=128 predictor_hidden=256 momentum=0.97"),          \
     SIAMESE_ROW(simsiam, "predict what the network itself makes of the other view, held constant",             \
-                "lr=3e-3 projector_hidden=256 projector_out=256 projector_layers=2 predictor_hidden=64"),      \
-    SIAMESE_ROW(barlow, "units that agree between two views and do not repeat each other", "lr=2e-3 projector_hidden=256 projector_out=256"), \
-    SIAMESE_ROW(vicreg, "two views alike, units that vary, units that do not repeat each other", "lr=2e-3 projector_hidden=256 projector_out=256"), \
+                "augment=simclr lr=3e-3 projector_hidden=256 projector_out=256 projector_layers=2 predictor_hidden=64"),      \
+    SIAMESE_ROW(barlow, "units that agree between two views and do not repeat each other", ASYMMETRIC "lr=2e-3 projector_hidden=256 projector_out=256"), \
+    SIAMESE_ROW(vicreg, "two views alike, units that vary, units that do not repeat each other", "augment=vicreg lr=2e-3 projector_hidden=256 projector_out=256"), \
     SIAMESE_ROW(dino, "choose the prototype that a slow network chooses for the other views, small ones too",  \
-                "lr=2e-3 projector_hidden=256 projector_out=128 prototypes=256 momentum=0.98 teacher_temperature=0.04 local_views=2 scale_min=0.4")
+                ASYMMETRIC "local_blur_p=0.5 lr=2e-3 projector_hidden=256 projector_out=128 prototypes=256 momentum=0.98 teacher_temperature=0.04 local_views=2 scale_min=0.4")
 #endif

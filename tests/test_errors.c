@@ -218,7 +218,26 @@ static void test_contrast(void)
     MISUSE(ssl_cosine_similarity(f2(5, 8), f2(5, 7)), "ssl_cosine_similarity", "[5,8]", "[5,7]");
     MISUSE(ssl_barlow(f2(5, 8), f2(5, 7), 0.005f, 1e-5f), "ssl_barlow", "[5,8]", "[5,7]");
     MISUSE(ssl_vicreg(f2(5, 8), f2(4, 8), 25.0f, 25.0f, 1.0f, 1e-4f), "ssl_vicreg", "[5,8]", "[4,8]");
-    MISUSE(ssl_simsiam(f2(5, 8), f2(5, 8), f2(5, 8), f2(4, 8)), "ssl_cosine_similarity", "[5,8]", "[4,8]");
+    MISUSE(ssl_simsiam(f2(5, 8), f2(5, 8), f2(5, 8), f2(4, 8)), "ssl_simsiam", "ssl_cosine_similarity: a[5,8]", "[4,8]");
+}
+static ssl_tensor *fmc(const char *at, const char *comparisons, int n_maps)
+{
+    ssl_fmc_desc d = SSL_ZERO;
+    ssl_tensor *maps[2];
+    maps[0] = f4(4, 8, 1, 1); maps[1] = f4(4, 8, 3, 3);
+    d.comparisons = comparisons;
+    return ssl_fmc_at(at, &d, n_maps, maps, maps, NULL);
+}
+static void test_feature_maps(void)
+{
+    ssl_amdim_desc a = SSL_ZERO;
+    ssl_pixpro_desc p = SSL_ZERO;
+    MISUSE(fmc(SSL_CALL("ssl_fmc"), "01, 02", 2), "ssl_fmc", "\"01, 02\" names map 2", "there are 2: 0 to 1");
+    MISUSE(fmc(SSL_CALL("ssl_fmc"), "01, 0", 2), "ssl_fmc", "\"01, 0\" has no map at place 5", "two of 0 to 1 or r");
+    a.comparisons = "00, 03";
+    MISUSE_VOID(ssl_amdim_new(ctx, "", &a), "ssl_amdim_new", "ssl_fmc: comparisons \"00, 03\" names map 3", "there are 3: 0 to 2");
+    p.pixel_layer = "layer9";
+    MISUSE_VOID(ssl_pixpro_new(ctx, "", &p), "ssl_pixpro_new", "\"layer9\"", "layer1 layer2 layer3 layer4 avgpool");
 }
 static void test_masked_and_puzzles(void)
 {
@@ -235,8 +254,8 @@ static void test_masked_and_puzzles(void)
     t.patch = 4; t.mask_ratio = 0.01f;
     MISUSE_VOID(ssl_mask_token_mae_new(ctx, "", &t), "ssl_mask_token_mae_new", "hides 0 of 64", "at least 1");
     t.mask_ratio = 0.5f; t.depth = 1; t.decoder_depth = -1;
-    MISUSE(ssl_mask_token_mae_loss(ssl_mask_token_mae_new(ctx, "", &t), f4(2, 3, 16, 16), NULL), "ssl_mask_token_mae", "images[2,3,16,16]", "[B,3,32,32]");
-    MISUSE(ssl_mask_token_mae_features(ssl_mask_token_mae_new(ctx, "", &t), f4(2, 1, 32, 32)), "ssl_mask_token_mae", "images[2,1,32,32]", "[B,3,32,32]");
+    MISUSE(ssl_mask_token_mae_loss(ssl_mask_token_mae_new(ctx, "", &t), f4(2, 3, 16, 16), NULL), "ssl_mask_token_mae_loss", "images[2,3,16,16]", "[B,3,32,32]");
+    MISUSE(ssl_mask_token_mae_features(ssl_mask_token_mae_new(ctx, "", &t), f4(2, 1, 32, 32)), "ssl_mask_token_mae_features", "images[2,1,32,32]", "[B,3,32,32]");
     r.segment = 3;
     MISUSE_VOID(ssl_randsac_new(ctx, "", &r), "ssl_randsac_new", "grid of 8 x 8", "segments of 3 x 3");
     r.segment = 2; r.groups = 3;
@@ -250,12 +269,12 @@ static void test_masked_and_puzzles(void)
     thick.crop = 10;
     MISUSE_VOID(ssl_jigsaw_new(ctx, "", &thick), "ssl_jigsaw_new", "crop 10", "tiles of 0 pixels");
     thick.crop = 3;
-    MISUSE_VOID(ssl_jigsaw_new(ctx, "", &thick), "ssl_vit_new", "image_size 7", "patch 4");
+    MISUSE_VOID(ssl_jigsaw_new(ctx, "", &thick), "ssl_jigsaw_new", "ssl_vit_new: image_size 7", "patch 4");
     thick.crop = 2; thick.backbone.vit.depth = 1;
-    MISUSE(ssl_jigsaw_loss(ssl_jigsaw_new(ctx, "", &thick), f4(2, 3, 33, 33), NULL), "ssl_jigsaw", "images[2,3,33,33]", "[B,3,32,32]");
+    MISUSE(ssl_jigsaw_loss(ssl_jigsaw_new(ctx, "", &thick), f4(2, 3, 33, 33), NULL), "ssl_jigsaw_loss", "images[2,3,33,33]", "[B,3,32,32]");
     MISUSE(ssl_quarter_turns(f4(2, 3, 16, 8)), "ssl_quarter_turns", "images[2,3,16,8]", "square");
     q.backbone.vit.depth = 1;
-    MISUSE(ssl_rotation_loss(ssl_rotation_new(ctx, "", &q), f4(2, 3, 16, 16), NULL), "ssl_vit_forward", "images[8,3,16,16]", "[B,3,32,32]");
+    MISUSE(ssl_rotation_loss(ssl_rotation_new(ctx, "", &q), f4(2, 3, 16, 16), NULL), "ssl_rotation_loss", "ssl_vit_forward: images[8,3,16,16]", "[B,3,32,32]");
     p.mask_ratio = 0.99f;
     MISUSE_VOID(ssl_mp3_new(ctx, "", &p), "ssl_mp3_new", "mask_ratio 0.99 of 64 patches", "at least 1");
     p.mask_ratio = SSL_EXPLICIT_ZERO; p.hidden_only = 1;
@@ -265,6 +284,12 @@ static void test_masked_and_puzzles(void)
 }
 
 static ssl_head wide_head(int dim) { return ssl_head_new(ctx, "head", dim, 3, NULL); }
+static ssl_head batch_norm_head(int dim)
+{
+    ssl_head_desc d = SSL_ZERO;
+    d.kind = SSL_HEAD_MLP; d.hidden = 4;
+    return ssl_head_new(ctx, "head", dim, 3, &d);
+}
 static void test_tune(void)
 {
     ssl_head_desc h = SSL_ZERO;
@@ -288,7 +313,8 @@ static void test_tune(void)
     MISUSE_VOID(ssl_head_new(ctx, "head", 8, 0, NULL), "ssl_head_new", "\"head\"", "0 classes");
     h._end_canary = 1;
     MISUSE_VOID(ssl_head_new(ctx, "head", 8, 2, &h), "ssl_head_new", "not initialized", "SSL_ZERO");
-    MISUSE((head = wide_head(8), ssl_head_forward(&head, f2(4, 9))), "ssl_linear", "x[4,9]", "w[3,8]");
+    MISUSE((head = wide_head(8), ssl_head_forward(&head, f2(4, 9))), "ssl_head_forward", "ssl_linear: x[4,9]", "w[3,8]");
+    MISUSE((head = batch_norm_head(8), ssl_head_forward(&head, f2(1, 8))), "ssl_head_forward", "ssl_batch_norm: x[1,4]", "at least 2");
 }
 
 static ssl_siamese *siamese(ssl_siamese_kind kind, int queue)
@@ -313,15 +339,15 @@ static void test_siamese(void)
     ssl_siamese_desc d = SSL_ZERO;
     ssl_backbone_desc b = SSL_ZERO;
     ssl_mlp_desc mlp = SSL_ZERO;
-    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_MOCO, 7), 2, 4, 4), "ssl_moco", "queue[7,16]", "keys[8,16]");
-    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_SIMCLR, 0), 2, 1, 1), "ssl_nt_xent", "[1,16]", "N >= 2");
-    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_BYOL, 0), 2, 1, 1), "ssl_batch_norm", "x[1,16]", "at least 2");
-    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_SIMSIAM, 0), 2, 1, 1), "ssl_batch_norm", "x[1,16]", "at least 2");
-    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_BARLOW, 0), 2, 1, 1), "ssl_batch_norm", "x[1,16]", "at least 2");
-    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_VICREG, 0), 3, 4, 4), "ssl_siamese_loss", "vicreg", "2 views of every image, got 3");
-    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_BYOL, 0), 1, 4, 4), "ssl_siamese_loss", "byol", "got 1");
-    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_DINO, 0), 17, 4, 4), "ssl_siamese_loss", "14 local views", "got 17");
-    MISUSE(siamese_of(SSL_HERE, siamese(SSL_SIAMESE_SIMCLR, 0), 2, 4, 5), "ssl_siamese_loss", "[4,3,8,8]", "view 1[5,3,8,8]");
+    MISUSE(siamese_of(SSL_CALL("ssl_siamese_loss"), siamese(SSL_SIAMESE_MOCO, 7), 2, 4, 4), "ssl_siamese_loss", "ssl_moco: queue[7,16]", "keys[8,16]");
+    MISUSE(siamese_of(SSL_CALL("ssl_siamese_loss"), siamese(SSL_SIAMESE_SIMCLR, 0), 2, 1, 1), "ssl_siamese_loss", "ssl_nt_xent: a[1,16]", "N >= 2");
+    MISUSE(siamese_of(SSL_CALL("ssl_siamese_loss"), siamese(SSL_SIAMESE_BYOL, 0), 2, 1, 1), "ssl_siamese_loss", "ssl_batch_norm: x[1,16]", "at least 2");
+    MISUSE(siamese_of(SSL_CALL("ssl_siamese_loss"), siamese(SSL_SIAMESE_SIMSIAM, 0), 2, 1, 1), "ssl_siamese_loss", "ssl_batch_norm: x[1,16]", "at least 2");
+    MISUSE(siamese_of(SSL_CALL("ssl_siamese_loss"), siamese(SSL_SIAMESE_BARLOW, 0), 2, 1, 1), "ssl_siamese_loss", "ssl_batch_norm: x[1,16]", "at least 2");
+    MISUSE(siamese_of(SSL_CALL("ssl_siamese_loss"), siamese(SSL_SIAMESE_VICREG, 0), 3, 4, 4), "ssl_siamese_loss", "vicreg", "2 views of every image, got 3");
+    MISUSE(siamese_of(SSL_CALL("ssl_siamese_loss"), siamese(SSL_SIAMESE_BYOL, 0), 1, 4, 4), "ssl_siamese_loss", "byol", "got 1");
+    MISUSE(siamese_of(SSL_CALL("ssl_siamese_loss"), siamese(SSL_SIAMESE_DINO, 0), 17, 4, 4), "ssl_siamese_loss", "14 local views", "got 17");
+    MISUSE(siamese_of(SSL_CALL("ssl_siamese_loss"), siamese(SSL_SIAMESE_SIMCLR, 0), 2, 4, 5), "ssl_siamese_loss", "[4,3,8,8]", "view 1[5,3,8,8]");
     MISUSE_VOID(ssl_siamese_update(siamese(SSL_SIAMESE_BYOL, 0), 1.5f), "ssl_siamese_update", "1.5", "0 to 1");
     d.queue = -1;
     MISUSE_VOID(ssl_siamese_new(ctx, "", &d), "ssl_siamese_new", "queue -1", "positive");
@@ -352,6 +378,7 @@ int main(int argc, char **argv)
     TEST(resnet);
     TEST(siamese);
     TEST(tune);
+    TEST(feature_maps);
     TEST(masked_and_puzzles);
     return check_done();
 }

@@ -335,6 +335,57 @@ static void test_protocols(void)
     }
 }
 
+/* Ten epochs of APL's puzzle on 200 images, with or without a classifier beside; weights gets the network's. Returns the
+   classifier's accuracy over the last epoch. */
+static double online_run(int beside, float *weights, int64_t room, int64_t *n)
+{
+    ssl_ctx *c = open_quiet(2);
+    ssl_apl_desc d = SSL_ZERO;
+    ssl_loader_desc ld = SSL_ZERO;
+    ssl_online_eval e = SSL_ZERO;
+    ssl_loader *loader;
+    ssl_apl *net;
+    ssl_batch b;
+    double right = 0.0;
+    d.encoder = SSL_APL_LINEAR; d.dim = 32; d.depth = 1; d.patch_dropout = 0.2f; d.dropout = 0.1f;
+    net = ssl_apl_new(c, "", &d);
+    ld.batch = 50; ld.epochs = 30;
+    loader = ssl_loader_open(ssl_dataset_open(c, "synthetic:200"), &ld);
+    if (beside) e = ssl_online_eval_new(c, 32, 10, NULL);
+    while (ssl_ok(c) && ssl_loader_next(loader, &b)) {
+        ssl_backward(ssl_apl_loss(net, b.images, NULL));
+        if (beside) {
+            ssl_tensor *x;
+            double acc;
+            ssl_train(c, 0);
+            ssl_no_grad(c, 1);
+            x = ssl_apl_features(net, b.images);
+            ssl_no_grad(c, 0);
+            ssl_train(c, 1);
+            acc = ssl_online_eval_step(&e, x, b.label, 3e-2f);
+            if (b.epoch == ld.epochs - 1) right += acc / 4.0;
+        }
+        ssl_adamw_step(c, 1e-3f);
+        ssl_step_end(c);
+    }
+    *n = c->n_flat;
+    check(ssl_ok(c) && *n <= room, "online evaluator", (double)*n);
+    memcpy(weights, c->values, sizeof(float) * (size_t)*n);
+    ssl_online_eval_close(&e);
+    check(ssl_close(c) == 0, "online evaluator", 0);
+    return right;
+}
+static void test_online_eval(void)
+{
+    static float alone[1 << 16], beside[1 << 16];
+    int64_t n, m;
+    double right;
+    online_run(0, alone, 1 << 16, &n);
+    right = online_run(1, beside, 1 << 16, &m);
+    check(n == m && !memcmp(alone, beside, sizeof(float) * (size_t)n), "a classifier beside leaves the network its bits", (double)n);
+    check(right > 0.3, "a classifier beside learns (chance 0.1)", right);
+}
+
 static void test_hostile(void)
 {
     int i;
@@ -518,7 +569,7 @@ typedef struct test_row { const char *name; void (*run)(void); } test_row;
 int main(int argc, char **argv)
 {
     static const test_row rows[] = { { "knn", test_knn }, { "neighbors", test_neighbors }, { "probe", test_probe }, { "score_logits", test_score_logits }, { "probe_threads", test_probe_threads },
-                                     { "features", test_features }, { "protocols", test_protocols }, { "hostile", test_hostile }, { "csv", test_csv }, { "json", test_json }, { "png", test_png }, { "progress", test_progress } };
+                                     { "features", test_features }, { "protocols", test_protocols }, { "online_eval", test_online_eval }, { "hostile", test_hostile }, { "csv", test_csv }, { "json", test_json }, { "png", test_png }, { "progress", test_progress } };
     size_t i;
     for (i = 0; i < sizeof rows / sizeof *rows; i++)
         if (argc < 2 || strstr(rows[i].name, argv[1])) rows[i].run();

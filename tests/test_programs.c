@@ -121,8 +121,21 @@ static void test_settings(void)
     CHECK(file_has("settings/config.json", "\"mask_ratio\": 0.5") && file_has("settings/config.json", "\"lr\": 0.002"));
     CHECK(file_has("settings/config.json", "\"optim.beta2\": 0.9") && file_has("settings/config.json", "\"method\": \"mae\""));
     CHECK(file_has("settings/log.csv", "step,epoch,lr,loss"));
+    CHECK(run("pretrain", "--method byol " SMALL "--stop-after 1 --log-every 1 --out byol") == 0 && file_has("byol/config.json", "\"augment.blur_p\": 1,") &&
+          file_has("byol/config.json", "\"second_blur_p\": 0.1") && file_has("byol/config.json", "\"second_solarize_p\": 0.2"));
+    CHECK(run("pretrain", "--method byol " SMALL "--stop-after 1 --log-every 1 --second-solarize-p 1 --out byol2") == 0 &&
+          run("", "! test \"$(cut -d, -f4 byol/log.csv)\" = \"$(cut -d, -f4 byol2/log.csv)\"") == 0);
+    CHECK(run("pretrain", "--method byol " SMALL "--stop-after 1 --augment simclr --out byol") == 0 && file_has("byol/config.json", "\"second_solarize_p\": -1,"));
     CHECK(run("pretrain", "--help") == 0 && strstr(output, "--mask-ratio") && strstr(output, "--optim.beta2") && strstr(output, "0.95"));
     CHECK(run("evaluate", "--help") == 0 && strstr(output, "--protocol"));
+}
+/* TensorBoard's file: records of length, CRC, data, CRC; the names of the columns of log.csv are in it. base_lr is the rate of 256 images. */
+static void test_tensorboard(void)
+{
+    CHECK(run("pretrain", "--method mae " SMALL "--log-every 1 --tensorboard 1 --base-lr 0.032 --schedule constant --out board") == 0 && run("", "mv board/events.out.tfevents.* events") == 0);
+    CHECK(file_has("board/log.csv", "\n1,0.25,0.00200000009,")); /* 0.032 x 16 / 256 */
+    CHECK(run("", "grep -ac psnr_val events | grep -qx 1; grep -ao 'brain.Event:2' events && test $(grep -ao images_per_second events | wc -l) = 8") == 0);
+    CHECK(run("", "od -An -tu1 -N12 events | awk '{ exit !($1 == 24 && $2 == 0 && $9 == 163 && $10 == 127 && $11 == 75 && $12 == 34) }'") == 0);
 }
 /* Autoencoders log their PSNR and keep the best network; data without a test split give up some images for it. */
 static void test_best_autoencoder(void)
@@ -152,6 +165,66 @@ static void test_evaluate(void)
     CHECK(run("", "echo '{}' >eval/other.safetensors") == 0);
     refused("evaluate", "--checkpoint eval/other.safetensors", "other.safetensors");
 }
+/* The values of a parameter in a .safetensors file, to be freed; NULL if it has none of that name. */
+static char *parameter(const char *file, const char *name, size_t *bytes)
+{
+    char path[128], key[128], *p, *q = NULL;
+    unsigned long long from, to, header = 0;
+    const char *at;
+    size_t n;
+    int i;
+    snprintf(path, sizeof path, "%s/%s", dir, file);
+    snprintf(key, sizeof key, "\"%s\":{", name);
+    p = read_all(path, &n);
+    for (i = 7; p && i >= 0; i--) header = header << 8 | (unsigned char)p[i];
+    at = p && header < n ? strstr(p + 8, key) : NULL;
+    at = at ? strstr(at, "\"data_offsets\":[") : NULL;
+    if (at && sscanf(at, "\"data_offsets\":[%llu,%llu]", &from, &to) == 2 && 8 + header + to <= n && (q = (char *)malloc((size_t)(to - from))) != NULL) {
+        *bytes = (size_t)(to - from);
+        memcpy(q, p + 8 + header + from, *bytes);
+    }
+    free(p);
+    return q;
+}
+static int same_parameter(const char *a, const char *b, const char *name) /* -1: one of the files lacks it */
+{
+    size_t n = 0, m = 0;
+    char *p = parameter(a, name, &n), *q = parameter(b, name, &m);
+    const int same = !p || !q ? -1 : n == m && !memcmp(p, q, n);
+    free(p);
+    free(q);
+    return same;
+}
+/* APL's tuner with its switches: head alone, encoder of the patches held, everything, and from scratch. */
+static void test_tuner(void)
+{
+    static const char *const patch = "patch_embed.weight", *const block = "encoder.layers.0.linear1.weight";
+    static const struct { const char *name, *switches; int patch, block; } rows[] = { /* 1: as pre-trained */
+        { "linear", "--protocol linear", 1, 1 },
+        { "mlp", "--protocol mlp", 1, 1 },
+        { "head only", "--protocol finetune --freeze --head mlp_plain", 1, 1 },
+        { "encoder frozen", "--protocol finetune --freeze=patch_embed*", 1, 0 },
+        { "all of it", "--protocol finetune --eval-every 1", 0, 0 },
+        { "scratch", "--protocol scratch", 0, 0 } };
+    size_t i;
+    CHECK(run("pretrain", "--method apl --encoder linear " SMALL "--patch-dropout 0.2 --out tuned") == 0);
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int ok = run("evaluate", "--checkpoint tuned/checkpoint.safetensors --data synthetic:200 --test synthetic:50 --labels-per-class 8 --recipe apl --batch 16 --epochs 2 --threads 2 "
+                                 "%s --out tuned/%d", rows[i].switches, (int)i) == 0 && strstr(output, "nll") && strstr(output, "(80 images)");
+        char file[64];
+        snprintf(file, sizeof file, "tuned/%d/tuned-0.safetensors", (int)i);
+        ok = ok && same_parameter(file, "tuned/checkpoint.safetensors", patch) == rows[i].patch && same_parameter(file, "tuned/checkpoint.safetensors", block) == rows[i].block;
+        ok = ok && strstr(output, "epoch   1") ? i == 4 : ok && i != 4;
+        if (!check(ok, rows[i].name, __FILE__, __LINE__)) printf("     said: %s\n", output);
+    }
+}
+/* The classifier beside is logged and kept, and the network is what it is without it. */
+static void test_online_evaluator(void)
+{
+    CHECK(run("pretrain", "--method simclr " SMALL "--online-eval 1 --out beside") == 0 && file_has("beside/log.csv", ",online_train,online_val\n"));
+    CHECK(run("pretrain", "--method simclr " SMALL "--out alone") == 0 && same_file("beside/backbone.safetensors", "alone/backbone.safetensors"));
+    CHECK(run("", "tail -1 beside/log.csv | awk -F, '{ exit !($(NF-1) > 0 && $NF > 0 && $NF < 1) }'") == 0 && run("", "test -s beside/online_eval.safetensors") == 0);
+}
 static void test_misuse(void)
 {
     refused("pretrain", "--epoch 3", "did you mean \"epochs\"?");
@@ -167,6 +240,10 @@ static void test_misuse(void)
     refused("pretrain", "--preset randsac-cifar10 --method mae", "is of method randsac");
     refused("pretrain", "--method jigsaw --permutations 30 --grid 2 --out m", "30 permutations of 4 tiles");
     refused("pretrain", "--method randsac --segment 3 --out m", "segments of 3 x 3");
+    refused("pretrain", "--method amdim --comparisons 01,07 --out m", "\"01,07\" names map 7");
+    refused("pretrain", "--method pixpro --pixel-layer layer9 --out m", "layer1 layer2 layer3 layer4 avgpool");
+    refused("pretrain", "--method moco " SMALL "--queue 31 --out m", "take a longer queue or a smaller batch");
+    refused("pretrain", "--method byol " SMALL "--batch 1 --out m", "use a batch of at least 2");
     refused("pretrain", "--data imagenet:x --out m", "imagenet");
     refused("pretrain", "--data folder:/nowhere --out m", "/nowhere");
     refused("pretrain", "--data synthetic:0 --out m", "synthetic");
@@ -221,8 +298,11 @@ int main(int argc, char **argv)
     TEST(resume);
     TEST(same_bits);
     TEST(settings);
+    TEST(tensorboard);
     TEST(best_autoencoder);
     TEST(evaluate);
+    TEST(tuner);
+    TEST(online_evaluator);
     TEST(misuse);
     TEST(nan);
     TEST(full_disk);
