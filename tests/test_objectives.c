@@ -399,7 +399,7 @@ static void check_gradient(const objective *o, ssl_ctx *c, void *model)
     memcpy(middle, c->grads, bytes);
     for (p = 0; p < c->n_params && ssl_ok(c); p++) {
         const int64_t at = c->param[p]->offset;
-        const double rounding = 4e-7 * size;
+        const double rounding = 6e-7 * size;
         float *x = c->values + at;
         double h, change, integral = 0.0, error = 1.0;
         line l;
