@@ -1,7 +1,7 @@
 """The models of bench/workloads.h in PyTorch, and a comparison of the two.
 
     python bench/peer_torch.py                            both, in turns, as a table of ratios (make bench-peer VENV=DIR)
-        [W1 ... W7] [--ours build/bench] [--precision highest high bf16] [--threads N] [--rounds N] [--seconds S]
+        [W1 ... W7] [--ours build/bench] [--precision highest high bf16] [--threads N] [--rounds N] [--seconds S] [--batch N]
         [--compile-limit S] [--mode MODE] [--json FILE]
     python bench/peer_torch.py --alone W1 --mode eager    one measurement in this process, as a line of JSON
 
@@ -286,7 +286,7 @@ def alone(a):
 # ---- the comparison ----
 def run_peer(a, name, precision, mode, limit=None):
     """A row of PyTorch, or None if it failed or took too long."""
-    command = [sys.executable, __file__, "--alone", name, "--mode", mode, "--precision", precision, "--threads", str(a.threads), "--seconds", str(a.seconds)]
+    command = [sys.executable, __file__, "--alone", name, "--mode", mode, "--precision", precision, "--threads", str(a.threads), "--seconds", str(a.seconds), "--batch", str(a.batch)]
     env = dict(os.environ, OMP_NUM_THREADS=str(a.threads))
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=limit, env=env)
@@ -301,7 +301,7 @@ def run_peer(a, name, precision, mode, limit=None):
 
 def run_ours(a, name, precision):
     path = f"{a.ours}.{os.getpid()}.json"
-    command = [a.ours, "train", name, "--precision", precision, "--threads", str(a.threads), "--seconds", str(a.seconds), "--json", path]
+    command = [a.ours, "train", name, "--precision", precision, "--threads", str(a.threads), "--seconds", str(a.seconds), "--batch", str(a.batch), "--json", path]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=dict(os.environ, OMP_NUM_THREADS=str(a.threads)))
     with open(path) as f:
         row = json.load(f)[0]
