@@ -2,7 +2,7 @@
 
     python bench/peer_torch.py                            both, in turns, as a table of ratios (make bench-peer VENV=DIR)
         [W1 ... W7] [--ours build/bench] [--precision highest high bf16] [--threads N] [--rounds N] [--seconds S] [--batch N]
-        [--compile-limit S] [--mode MODE] [--json FILE]
+        [--compile-limit S] [--mode MODE] [--clock wall|cpu] [--json FILE]
     python bench/peer_torch.py --alone W1 --mode eager    one measurement in this process, as a line of JSON
 
 Needs torch, torchvision and timm. Every measurement is a process of its own. PyTorch runs in all its modes once, and the rounds
@@ -270,14 +270,14 @@ def alone(a):
             model.follow()
         return float(loss.detach())
 
-    times = []
+    times, clock = [], time.process_time if a.clock == "cpu" else time.perf_counter
     with attention:
         for _ in range(3 if a.mode.startswith("compile") else 2):
             step()
         while len(times) < 3 or (sum(times) < a.seconds and len(times) < 200):
-            start = time.perf_counter()
+            start = clock()
             loss = step()
-            times.append(time.perf_counter() - start)
+            times.append(clock() - start)
     assert loss == loss and abs(loss) < 1e30, loss
     print(json.dumps({"name": name, "precision": a.precision[0], "mode": a.mode, "threads": a.threads, "batch": batch,
                       "peer_images_per_s": round(batch / statistics.median(times), 2), "peer_peak_mb": round(peak_mb(), 1), "peer_base_mb": round(base, 1), "loss": round(loss, 4), "steps": len(times)}))
@@ -286,7 +286,7 @@ def alone(a):
 # ---- the comparison ----
 def run_peer(a, name, precision, mode, limit=None):
     """A row of PyTorch, or None if it failed or took too long."""
-    command = [sys.executable, __file__, "--alone", name, "--mode", mode, "--precision", precision, "--threads", str(a.threads), "--seconds", str(a.seconds), "--batch", str(a.batch)]
+    command = [sys.executable, __file__, "--alone", name, "--mode", mode, "--precision", precision, "--threads", str(a.threads), "--seconds", str(a.seconds), "--batch", str(a.batch), "--clock", a.clock]
     env = dict(os.environ, OMP_NUM_THREADS=str(a.threads))
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=limit, env=env)
@@ -301,7 +301,7 @@ def run_peer(a, name, precision, mode, limit=None):
 
 def run_ours(a, name, precision):
     path = f"{a.ours}.{os.getpid()}.json"
-    command = [a.ours, "train", name, "--precision", precision, "--threads", str(a.threads), "--seconds", str(a.seconds), "--batch", str(a.batch), "--json", path]
+    command = [a.ours, "train", name, "--precision", precision, "--threads", str(a.threads), "--seconds", str(a.seconds), "--batch", str(a.batch), "--clock", a.clock, "--json", path]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=dict(os.environ, OMP_NUM_THREADS=str(a.threads)))
     with open(path) as f:
         row = json.load(f)[0]
@@ -355,6 +355,7 @@ def main():
     p.add_argument("--rounds", type=int, default=2)
     p.add_argument("--seconds", type=float, default=5)
     p.add_argument("--compile-limit", type=float, default=300, help="seconds that a compiled model may take to be measured; 0: eager alone")
+    p.add_argument("--clock", default="wall", choices=("wall", "cpu"), help="cpu: time that a process had a processor, for one thread on a busy machine")
     p.add_argument("--json")
     a = p.parse_args()
     if bad := [w for w in a.workloads if w not in BATCH]:
