@@ -27,7 +27,7 @@ static int learn(ssl_siamese_desc *d, int n_views, const ssl_augment_desc *view)
     ssl_loader *loader;
     ssl_siamese *m;
     ssl_batch b;
-    double before;
+    double before, first = -1.0, last = 0.0;
 
     loading.n_views = loading.n_augment = n_views;
     loading.augment = view;
@@ -46,12 +46,15 @@ static int learn(ssl_siamese_desc *d, int n_views, const ssl_augment_desc *view)
         const float epoch = (float)b.epoch + (float)b.step / (float)ssl_loader_steps(loader);
         ssl_siamese_trace t;
         ssl_tensor *loss = ssl_siamese_loss(m, b.n_views, b.views, &t);
-        if (b.step == 0) printf("epoch %d  loss %8.4f  other view found for %.0f%% of %d images\n", b.epoch, (double)ssl_item(loss), matched(&t), BATCH);
+        if (b.step == 0 || b.epoch == EPOCHS - 1) last = matched(&t);
+        if (first < 0.0) first = last;
+        if (b.step == 0) printf("epoch %d  loss %8.4f  other view found for %.0f%% of %d images\n", b.epoch, (double)ssl_item(loss), last, BATCH);
         ssl_backward(loss);
         ssl_adamw_step(ctx, ssl_lr_warmup_cosine(epoch, 0.5f, (float)EPOCHS, 2e-3f, 0.0f));
         ssl_siamese_update(m, epoch / (float)EPOCHS); /* what follows the network slowly does so now */
         ssl_step_end(ctx);
     }
+    printf("other view found for %.0f%% of %d images, %.0f%% at first\n", last, BATCH, first);
     found_print(before, found(ctx, features, m));
     return ssl_close(ctx);
 }
