@@ -2195,7 +2195,7 @@ static const ssl_ctx ssl__no_memory = { SSL_E_MEMORY, 0, "ssl_open: out of memor
 static int ssl__dead(const ssl_ctx *c) { return c == &ssl__no_memory; }
 
 /* ==== >>platform ==== errors, memory, threads ========================================================= */
-static const char *ssl__place(const char *at) /* file and line, whether the call stands before them (SSL_CALL) or not */
+static const char *ssl__where(const char *at) /* file and line, whether the call stands before them (SSL_CALL) or not */
 {
     const char *end = *at == 1 ? strchr(at + 1, 1) : NULL;
     return end ? end + 1 : at;
@@ -2204,7 +2204,7 @@ static const char *ssl__place(const char *at) /* file and line, whether the call
    with the beginning of it (ssl_mae: of ssl_mae_loss). Returns how much of the message that is. */
 static int ssl__call_name(const char *at, char *message, size_t size, const char *text)
 {
-    const char *place = ssl__place(at);
+    const char *place = ssl__where(at);
     const size_t n = place == at ? 0 : (size_t)(place - at) - 2, own = strcspn(text, ":");
     const int same = own <= n && !memcmp(text, at + 1, own);
     snprintf(message, size, "%.*s%s", (int)n, at + 1, n && !same ? ": " : "");
@@ -2213,7 +2213,7 @@ static int ssl__call_name(const char *at, char *message, size_t size, const char
 SSL__PRINTF(4, 5)
 static ssl_tensor *ssl__fail(ssl_ctx *c, ssl_status code, const char *at, const char *fmt, ...)
 {
-    const char *place = ssl__place(at);
+    const char *place = ssl__where(at);
     char text[sizeof c->message];
     va_list ap;
     int n, own;
@@ -5795,7 +5795,7 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     c = (ssl_ctx *)SSL_MALLOC(sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 1));
     if (!c) {
         if (d.on_error) d.on_error(SSL_E_MEMORY, ssl__no_memory.message, d.on_error_user);
-        else fprintf(stderr, "%s: error: %s\n", ssl__place(at), ssl__no_memory.message);
+        else fprintf(stderr, "%s: error: %s\n", ssl__where(at), ssl__no_memory.message);
         return (ssl_ctx *)&ssl__no_memory;
     }
     memset(c, 0, sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 1));
@@ -6104,7 +6104,7 @@ static void ssl__blame_nan(const char *at, ssl_tensor *loss)
     char s[96];
     for (t = loss->ctx->tape; t; t = t->prev) if (ssl__has_nan(t)) first = t;
     ssl__fail(loss->ctx, SSL_E_NAN, at, "ssl_backward: the loss is not a number or infinite; the first op that made one is %s %s at %s; lower the learning rate or check the images",
-              first->op, ssl__shape(first, s), ssl__place(first->at));
+              first->op, ssl__shape(first, s), ssl__where(first->at));
 }
 
 SSL_API void ssl_backward_at(const char *at, ssl_tensor *loss)
@@ -6115,7 +6115,7 @@ SSL_API void ssl_backward_at(const char *at, ssl_tensor *loss)
     if (c->status) return;
     if (ssl_numel(loss) != 1) { ssl__fail(c, SSL_E_SHAPE, at, "ssl_backward: loss%s must have one element: use ssl_mean or ssl_sum first", ssl__shape(loss, s)); return; }
     if (!loss->needs_grad || !c->tape) {
-        ssl__fail(c, SSL_E_ARG, at, "ssl_backward: the loss (from %s at %s) depends on no parameter, or the tape was already used up: call it once per forward pass", loss->op, ssl__place(loss->at));
+        ssl__fail(c, SSL_E_ARG, at, "ssl_backward: the loss (from %s at %s) depends on no parameter, or the tape was already used up: call it once per forward pass", loss->op, ssl__where(loss->at));
         return;
     }
     if (ssl__has_nan(loss)) { ssl__blame_nan(at, loss); return; }
@@ -6295,7 +6295,7 @@ static ssl_tensor *ssl__param_same(ssl_ctx *c, const char *at, ssl_tensor *t, co
     want.ndim = ndim;
     memcpy(want.dim, dim, sizeof *dim * (size_t)ndim);
     if (t->ndim == ndim && !memcmp(t->dim, dim, sizeof *dim * (size_t)ndim)) return t;
-    return ssl__fail(c, SSL_E_SHAPE, at, "ssl_param: \"%s\" exists as %s (made at %s) and is asked for as %s", name, ssl__shape(t, a), ssl__place(t->at), ssl__shape(&want, b));
+    return ssl__fail(c, SSL_E_SHAPE, at, "ssl_param: \"%s\" exists as %s (made at %s) and is asked for as %s", name, ssl__shape(t, a), ssl__where(t->at), ssl__shape(&want, b));
 }
 
 static ssl_tensor *ssl__param_make(const char *at, ssl_ctx *c, ssl_init init, const char *name, int ndim, const int *dim)

@@ -16,6 +16,9 @@ settings() {
     cpc)            echo "--epochs 2" ;;
     amdim)          echo "--epochs 2" ;;
     dino)           echo "$views --local-views 0 --projector-out 64 --prototypes 128 --momentum 0.95 --teacher-temperature 0.04 --freeze-prototypes 0 --epochs 4" ;;
+    byol)           echo "$views --lr 1e-3 --momentum 0.95 --epochs 8" ;;
+    simsiam)        echo "$views --kind adamw --lr 1e-3 --weight-decay 0.05 --predictor-hidden 128 --epochs 8" ;;
+    barlow)         echo "$views --epochs 6" ;;
     *)              echo "$views --epochs 4" ;;
     esac
 }

@@ -190,9 +190,9 @@ static void siamese_picture(void *model, ssl_tensor *images, const ssl_augment_d
     SIAMESE_ROW(simclr, "contrast: find the other view of the same image in the batch", "augment=simclr lr=2e-3 projector_hidden=256"), \
     SIAMESE_ROW(moco, "contrast: find the other view's key of a slow network in a queue", "augment=simclr lr=2e-3 projector_hidden=256 queue=1024"), \
     SIAMESE_ROW(byol, "predict what a slow network makes of the other view",                                   \
-                ASYMMETRIC "lr=2e-3 projector_hidden=256 projector_out=128 predictor_hidden=256 momentum=0.97"),          \
+                ASYMMETRIC "lr=1e-3 projector_hidden=256 projector_out=128 predictor_hidden=256 momentum=0.95"),          \
     SIAMESE_ROW(simsiam, "predict what the network itself makes of the other view, held constant",             \
-                "augment=simclr lr=3e-3 projector_hidden=256 projector_out=256 projector_layers=2 predictor_hidden=64"),      \
+                "augment=simclr kind=adamw lr=1e-3 weight_decay=0.05 projector_hidden=256 projector_out=256 projector_layers=2 predictor_hidden=128"),      \
     SIAMESE_ROW(barlow, "units that agree between two views and do not repeat each other", ASYMMETRIC "lr=2e-3 projector_hidden=256 projector_out=256"), \
     SIAMESE_ROW(vicreg, "two views alike, units that vary, units that do not repeat each other", "augment=vicreg lr=2e-3 projector_hidden=256 projector_out=256"), \
     SIAMESE_ROW(dino, "choose the prototype that a slow network chooses for the other views, small ones too",  \
