@@ -13,6 +13,7 @@ typedef struct ssl__cuda { /* the state of a context's device, at ssl_ctx.gpu */
     void *work;            /* partial sums of one kernel call */
     size_t work_bytes;
     int sync;              /* SSL_CUDA_SYNC=1: wait after every launch, so that a fault names its call */
+    int tensor, units;     /* tensor cores that we have code for; multiprocessors */
 } ssl__cuda;
 
 #define SSL__THREADS 256
@@ -24,10 +25,26 @@ static void ssl__cuda_launched(ssl_ctx *c, const char *kernel)
     if (e == cudaSuccess && ((ssl__cuda *)c->gpu)->sync) e = cudaDeviceSynchronize();
     if (e != cudaSuccess) ssl__fail(c, SSL_E_CUDA, c->at, "CUDA: %s failed: %s", kernel, cudaGetErrorString(e));
 }
+static int ssl__cuda_shared(ssl_ctx *c, const char *kernel, const void *f, int bytes) /* what is beyond 48 KB must be asked for */
+{
+    int most = 0, device = 0;
+    if (bytes <= 48 << 10 || cudaFuncSetAttribute(f, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes) == cudaSuccess) return 1;
+    cudaGetLastError();
+    if (cudaGetDevice(&device) == cudaSuccess) cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+    ssl__fail(c, SSL_E_CUDA, c->at, "CUDA: %s needs %d KB of shared memory, this GPU has %d KB a block: use narrower heads, or precision bf16, which needs half",
+              kernel, bytes >> 10, most >> 10);
+    return 0;
+}
 #  define SSL__LAUNCH(c, kernel, grid, ...)                                                                    \
     do {                                                                                                       \
         kernel<<<grid, SSL__THREADS>>>(__VA_ARGS__);                                                           \
         ssl__cuda_launched(c, #kernel);                                                                        \
+    } while (0)
+#  define SSL__LAUNCH_SHARED(c, threads, bytes, name, kernel, grid, ...) /* bytes of shared memory */ \
+    do {                                                                                                       \
+        if (!ssl__cuda_shared(c, name, (const void *)(kernel), bytes)) break;                                  \
+        kernel<<<grid, threads, bytes>>>(__VA_ARGS__);                                                         \
+        ssl__cuda_launched(c, name);                                                                           \
     } while (0)
 #endif
 
@@ -115,58 +132,361 @@ static __global__ void ssl__k_axpy(int64_t n, float a, const float *x, float *y)
 static void ssl__cuda_fill(ssl_ctx *c, int64_t n, float v, float *y) { SSL__LAUNCH(c, ssl__k_fill, ssl__grid(n), n, v, y); }
 static void ssl__cuda_axpy(ssl_ctx *c, int64_t n, float a, const float *x, float *y) { SSL__LAUNCH(c, ssl__k_axpy, ssl__grid(n), n, a, x, y); }
 
-/* ==== >>gemm ==== a block makes a 64 x 64 tile, a thread 4 x 4 of it, 16 of k at a time through shared memory ==== */
-typedef struct ssl__tile { int ta, tb, m, n, k, lda, ldb, ldy; int64_t sa, sb, sy; float beta; ssl__epilogue ep; } ssl__tile;
-static __global__ void ssl__k_gemm(ssl__tile t, int tiles_n, const float *a, const float *b, float *y)
+/* ==== >>gemm ==== tiles in shared memory, multiplied on the float32 units or on the tensor cores ==========
+ * A block of T threads makes an M x N tile of op(a) op(b), a slab of k at a time. Slabs lie in shared memory as in memory: an
+ * operand whose k is contiguous as [rows][k], else as [k][rows], its rows padded so that the reads below meet every bank once.
+ * Three ways to multiply, one for each precision:
+ *   F32   highest: M N / T results a thread, 4 of k at a time through 16-byte reads
+ *   TF32  high: mma.sync m16n8k8 on operands rounded to 10 bits of mantissa; needs sm_80
+ *   BF16  bf16: mma.sync m16n8k16 on operands rounded while they are staged; needs sm_80
+ * All of them add in float32 and in the order of k. wgmma and TMA (sm_90a) would replace ssl__product and ssl__slab. */
+extern "C++" {
+enum { SSL__F32, SSL__TF32, SSL__BF16 };
+#define SSL__TENSOR_ARCH 80
+
+#ifndef SSL__EMULATED /* the instructions; tests/cuda_emu.h models them from their documented layouts */
+#  define SSL__REPEAT _Pragma("unroll")
+#  define SSL__TWICE  _Pragma("unroll 2")
+#  define SSL__ROLLED _Pragma("unroll 1")
+#  define SSL__DYNAMIC(name) extern __shared__ __align__(16) unsigned char name[]
+#  if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+#    define SSL__ASM(...) asm volatile(__VA_ARGS__)
+#  else
+#    define SSL__ASM(...) __trap() /* never launched there */
+#  endif
+static __device__ __forceinline__ unsigned ssl__smem(const void *p) { return (unsigned)__cvta_generic_to_shared(p); }
+/* bytes are copied, the rest of 16 (4) becomes zero; there after the wait for its group and a barrier */
+static __device__ __forceinline__ void ssl__cp_async16(void *s, const void *g, int bytes)
+{ SSL__ASM("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(ssl__smem(s)), "l"(g), "r"(bytes) : "memory"); }
+static __device__ __forceinline__ void ssl__cp_async4(void *s, const void *g, int bytes)
+{ SSL__ASM("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(ssl__smem(s)), "l"(g), "r"(bytes) : "memory"); }
+static __device__ __forceinline__ void ssl__cp_async_commit() { SSL__ASM("cp.async.commit_group;" ::: "memory"); }
+template <int N> static __device__ __forceinline__ void ssl__cp_async_wait() { SSL__ASM("cp.async.wait_group %0;" ::"n"(N) : "memory"); }
+static __device__ __forceinline__ void ssl__ldmatrix_x4(uint32_t r[4], const void *row)
+{ SSL__ASM("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];" : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(ssl__smem(row)) : "memory"); }
+static __device__ __forceinline__ void ssl__ldmatrix_x4_trans(uint32_t r[4], const void *row)
+{ SSL__ASM("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];" : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(ssl__smem(row)) : "memory"); }
+static __device__ __forceinline__ void ssl__mma_tf32(float d[4], const uint32_t a[4], const uint32_t b[2])
 {
-    __shared__ float as[16][65], bs[16][65]; /* 65: a column of the tile meets 32 banks */
-    const int i0 = (int)blockIdx.x / tiles_n * 64, j0 = (int)blockIdx.x % tiles_n * 64, id = (int)threadIdx.x;
-    const int ti = id / 16 * 4, tj = id % 16 * 4;
-    const int64_t batch = blockIdx.y;
-    float sum[4][4] = { { 0.0f } };
-    for (int p0 = 0; p0 < t.k; p0 += 16) {
-        for (int e = id; e < 64 * 16; e += SSL__THREADS) { /* neighbouring threads read neighbouring addresses */
-            const int ai = t.ta ? e % 64 : e / 16, ap = t.ta ? e / 64 : e % 16, bj = t.tb ? e / 16 : e % 64, bp = t.tb ? e % 16 : e / 64;
-            const int i = i0 + ai, j = j0 + bj, pa = p0 + ap, pb = p0 + bp;
-            as[ap][ai] = i < t.m && pa < t.k ? a[batch * t.sa + (t.ta ? (int64_t)pa * t.lda + i : (int64_t)i * t.lda + pa)] : 0.0f;
-            bs[bp][bj] = j < t.n && pb < t.k ? b[batch * t.sb + (t.tb ? (int64_t)j * t.ldb + pb : (int64_t)pb * t.ldb + j)] : 0.0f;
-        }
-        __syncthreads();
-        for (int p = 0; p < 16; p++)
-            for (int u = 0; u < 4; u++)
-                for (int v = 0; v < 4; v++) sum[u][v] += as[p][ti + u] * bs[p][tj + v];
-        __syncthreads();
-    }
-    for (int u = 0; u < 4; u++)
-        for (int v = 0; v < 4; v++) {
-            const int i = i0 + ti + u, j = j0 + tj + v;
-            const int64_t o = batch * t.sy + (int64_t)i * t.ldy + j;
-            float s = sum[u][v];
-            if (i >= t.m || j >= t.n) continue;
-            if (t.beta != 0.0f) s += t.beta * y[o];
-            if (t.ep.bias) s += t.ep.bias[j];
-            if (t.ep.pre) t.ep.pre[(batch * t.m + i) * t.n + j] = s;
-            s = ssl__act(t.ep.act, s);
-            y[o] = t.ep.residual ? s + t.ep.residual[o] : s;
-        }
+    SSL__ASM("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+             : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
+static __device__ __forceinline__ void ssl__mma_bf16(float d[4], const uint32_t a[4], const uint32_t b[2])
+{
+    SSL__ASM("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+             : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+static __device__ __forceinline__ uint32_t ssl__to_tf32(uint32_t x) /* nearest, ties away from zero */
+{ uint32_t y = 0; SSL__ASM("cvt.rna.tf32.f32 %0, %1;" : "=r"(y) : "r"(x)); return y; }
+static __device__ __forceinline__ uint32_t ssl__to_bf16x2(float low, float high) /* nearest, ties to even */
+{ uint32_t y = 0; SSL__ASM("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low)); return y; }
+#endif
+
+template <int MODE> struct ssl__elem { typedef float type; };
+template <> struct ssl__elem<SSL__BF16> { typedef uint16_t type; };
+
+#define SSL__STAGES 3 /* slabs in flight or in use */
+/* WR warps above each other, T / 32 / WR side by side. AK, BK: k is contiguous in a, in b. SLAB: elements of k in a slab. */
+template <int MODE_, int T_, int WR, int M_, int N_, int SLAB_, int AK_, int BK_> struct ssl__block {
+    typedef typename ssl__elem<MODE_>::type elem;
+    static const int MODE = MODE_, T = T_, M = M_, N = N_, SLAB = SLAB_, AK = AK_, BK = BK_;
+    static const int WC = T / 32 / WR, WM = M / WR, WN = N / WC; /* a warp's part */
+    static const int TY = T / 16, NV = N / 16;                   /* F32: 16 threads side by side, NV columns each */
+    static const int RESULTS = M * N / T, PAD = MODE == SSL__BF16 ? 8 : 4;
+    static const int LDA = AK ? SLAB + PAD : M + 8, LDB = BK ? SLAB + PAD : N + 8;
+    static const int A_ELEMS = (AK ? M : SLAB) * LDA, B_ELEMS = (BK ? N : SLAB) * LDB;
+    static const int BYTES = (int)sizeof(elem) * (A_ELEMS + B_ELEMS) * (MODE == SSL__BF16 ? 2 : SSL__STAGES);
+};
+/* Row and column of result e of this thread. */
+template <class G> static __device__ __forceinline__ void ssl__spot(int e, int *i, int *j)
+{
+    const int id = (int)threadIdx.x, lane = id & 31, warp = id / 32;
+    if (G::MODE == SSL__F32) {
+        const int u = e / G::NV, v = e % G::NV, ty = id / 16, tx = id % 16;
+        *i = G::AK ? ty + G::TY * u : ty * 4 + u % 4 + u / 4 * 4 * G::TY;
+        *j = G::BK ? tx + 16 * v : tx * 4 + v % 4 + v / 4 * 64;
+    } else { /* tiles of 16 x 8: lane 4 g + t has rows g and g + 8, columns 2 t and 2 t + 1 */
+        const int tile = e / 4, c = e % 4;
+        *i = warp / G::WC * G::WM + tile / (G::WN / 8) * 16 + c / 2 * 8 + lane / 4;
+        *j = warp % G::WC * G::WN + tile % (G::WN / 8) * 8 + lane % 4 * 2 + c % 2;
+    }
+}
+
+/* acc += a b over a slab in shared memory */
+template <class G> static __device__ __forceinline__ void ssl__product_f32(float *acc, const float *as, int lda, const float *bs, int ldb, int slab)
+{
+    const int U = G::M / G::TY, V = G::NV < 4 ? G::NV : 4;
+    const int ty = (int)threadIdx.x / 16, tx = (int)threadIdx.x % 16;
+    SSL__ROLLED for (int p = 0; p < slab; p += 4) {
+        float a[U][4], b[V][4];
+        SSL__REPEAT for (int u = 0; u < U; u += G::AK ? 1 : 4)
+            SSL__REPEAT for (int q = 0; q < (G::AK ? 1 : 4); q++) {
+                const float4 f = *(const float4 *)(G::AK ? as + (ty + G::TY * u) * lda + p : as + (p + q) * lda + ty * 4 + u * G::TY);
+                if (G::AK) { a[u][0] = f.x; a[u][1] = f.y; a[u][2] = f.z; a[u][3] = f.w; }
+                else { a[u][q] = f.x; a[u + (G::AK ? 0 : 1)][q] = f.y; a[u + (G::AK ? 0 : 2)][q] = f.z; a[u + (G::AK ? 0 : 3)][q] = f.w; }
+            }
+        SSL__REPEAT for (int v0 = 0; v0 < G::NV; v0 += V) {
+            SSL__REPEAT for (int v = 0; v < V; v++) { /* a column, or four of them at one k */
+                const float4 f = *(const float4 *)(G::BK ? bs + (tx + 16 * (v0 + v)) * ldb + p : bs + (p + v) * ldb + tx * 4 + v0 * 16);
+                if (G::BK) { b[v][0] = f.x; b[v][1] = f.y; b[v][2] = f.z; b[v][3] = f.w; }
+                else { b[0][v] = f.x; b[V > 1 ? 1 : 0][v] = f.y; b[V > 2 ? 2 : 0][v] = f.z; b[V > 3 ? 3 : 0][v] = f.w; }
+            }
+            SSL__REPEAT for (int u = 0; u < U; u++)
+                SSL__REPEAT for (int v = 0; v < V; v++)
+                    SSL__REPEAT for (int q = 0; q < 4; q++) acc[u * G::NV + v0 + v] += a[u][q] * b[v][q];
+        }
+    }
+}
+template <class G> static __device__ __forceinline__ void ssl__product_tf32(float *acc, const float *as, int lda, const float *bs, int ldb, int slab)
+{
+    const int lane = (int)threadIdx.x & 31, warp = (int)threadIdx.x / 32, g = lane / 4, t = lane % 4;
+    const int i0 = warp / G::WC * G::WM, j0 = warp % G::WC * G::WN;
+    SSL__TWICE for (int p = 0; p < slab; p += 8) {
+        uint32_t a[4], b[G::WN / 8][2];
+        SSL__REPEAT for (int j = 0; j < G::WN; j += 16) { /* 8 rows of 4 words are what ldmatrix calls 8 x 8 halves */
+            uint32_t r[4];
+            if (G::BK) ssl__ldmatrix_x4(r, bs + (j0 + j + (lane & 7) + lane / 16 * 8) * ldb + p + (lane / 8 & 1) * 4);
+            else SSL__REPEAT for (int q = 0; q < 4; q++) r[q] = ssl__word(bs[(p + t + q % 2 * 4) * ldb + j0 + j + q / 2 * 8 + g]);
+            SSL__REPEAT for (int q = 0; q < 4; q++) b[j / 8 + q / 2][q % 2] = ssl__to_tf32(r[q]);
+        }
+        SSL__REPEAT for (int i = 0; i < G::WM; i += 16) {
+            if (G::AK) ssl__ldmatrix_x4(a, as + (i0 + i + (lane & 15)) * lda + p + lane / 16 * 4);
+            else SSL__REPEAT for (int q = 0; q < 4; q++) a[q] = ssl__word(as[(p + t + q / 2 * 4) * lda + i0 + i + q % 2 * 8 + g]);
+            SSL__REPEAT for (int q = 0; q < 4; q++) a[q] = ssl__to_tf32(a[q]);
+            SSL__REPEAT for (int j = 0; j < G::WN / 8; j++) ssl__mma_tf32(acc + (i / 16 * (G::WN / 8) + j) * 4, a, b[j]);
+        }
+    }
+}
+template <class G> static __device__ __forceinline__ void ssl__product_bf16(float *acc, const uint16_t *as, int lda, const uint16_t *bs, int ldb, int slab)
+{
+    const int lane = (int)threadIdx.x & 31, warp = (int)threadIdx.x / 32, r = lane & 7, odd = lane / 8 & 1, high = lane / 16;
+    const int i0 = warp / G::WC * G::WM, j0 = warp % G::WC * G::WN;
+    SSL__TWICE for (int p = 0; p < slab; p += 16) {
+        uint32_t a[4], b[G::WN / 8][2];
+        SSL__REPEAT for (int j = 0; j < G::WN; j += 16) {
+            uint32_t q[4];
+            if (G::BK) ssl__ldmatrix_x4(q, bs + (j0 + j + high * 8 + r) * ldb + p + odd * 8);
+            else ssl__ldmatrix_x4_trans(q, bs + (p + odd * 8 + r) * ldb + j0 + j + high * 8);
+            b[j / 8][0] = q[0]; b[j / 8][1] = q[1];
+            b[j / 8 + 1][0] = q[2]; b[j / 8 + 1][1] = q[3];
+        }
+        SSL__REPEAT for (int i = 0; i < G::WM; i += 16) {
+            if (G::AK) ssl__ldmatrix_x4(a, as + (i0 + i + odd * 8 + r) * lda + p + high * 8);
+            else ssl__ldmatrix_x4_trans(a, as + (p + high * 8 + r) * lda + i0 + i + odd * 8);
+            SSL__REPEAT for (int j = 0; j < G::WN / 8; j++) ssl__mma_bf16(acc + (i / 16 * (G::WN / 8) + j) * 4, a, b[j]);
+        }
+    }
+}
+template <class G> static __device__ __forceinline__ void ssl__product(float *acc, const typename G::elem *a, int lda, const typename G::elem *b, int ldb, int slab)
+{
+    if constexpr (G::MODE == SSL__F32) ssl__product_f32<G>(acc, a, lda, b, ldb, slab);
+    else if constexpr (G::MODE == SSL__TF32) ssl__product_tf32<G>(acc, a, lda, b, ldb, slab);
+    else ssl__product_bf16<G>(acc, a, lda, b, ldb, slab);
+}
+
+/* Where a tile comes from: rows of floats, zeros outside of them. four: 16-byte reads are allowed. */
+typedef struct ssl__panel { const float *p; int64_t ld; int rows, cols, four; } ssl__panel;
+static __device__ __forceinline__ int ssl__panel_left(const ssl__panel *s, int r, int c) { return r < s->rows ? SSL__MAX(SSL__MIN(s->cols - c, 4), 0) : 0; }
+static __device__ __forceinline__ float4 ssl__take4(const ssl__panel *s, int r, int c)
+{
+    const int n = ssl__panel_left(s, r, c);
+    const float *p = s->p + r * s->ld + c;
+    float4 v = { 0.0f, 0.0f, 0.0f, 0.0f };
+    if (n == 4 && s->four) return *(const float4 *)p;
+    if (n > 0) v.x = p[0];
+    if (n > 1) v.y = p[1];
+    if (n > 2) v.z = p[2];
+    if (n > 3) v.w = p[3];
+    return v;
+}
+static __device__ __forceinline__ void ssl__copy4(const ssl__panel *s, int r, int c, float *to)
+{
+    const int n = ssl__panel_left(s, r, c);
+    const float *p = n ? s->p + r * s->ld + c : s->p;
+    if (s->four) ssl__cp_async16(to, p, 4 * n);
+    else SSL__REPEAT for (int q = 0; q < 4; q++) ssl__cp_async4(to + q, q < n ? p + q : s->p, q < n ? 4 : 0);
+}
+static __device__ __forceinline__ void ssl__put4(float4 v, uint16_t *to) /* rounded to bf16 */
+{
+    uint2 h;
+    h.x = ssl__to_bf16x2(v.x, v.y);
+    h.y = ssl__to_bf16x2(v.z, v.w);
+    *(uint2 *)to = h;
+}
+static __device__ __forceinline__ int ssl__fours(const float *p, int64_t ld) { return ((uintptr_t)p & 15) == 0 && ld % 4 == 0; }
+
+/* Start to copy R x C words from row r0, column c0 of a source. */
+template <int T, int R, int C, int LD, class S> static __device__ __forceinline__ void ssl__slab_copy(const S *s, int r0, int c0, float *to)
+{
+    SSL__REPEAT for (int e = 0; e < R * C / 4 / T; e++) {
+        const int at = e * T + (int)threadIdx.x, r = at / (C / 4), c = at % (C / 4) * 4;
+        ssl__copy4(s, r0 + r, c0 + c, to + r * LD + c);
+    }
+}
+template <int T, int R, int C, class S> static __device__ __forceinline__ void ssl__slab_take(const S *s, int r0, int c0, float4 *v)
+{
+    SSL__REPEAT for (int e = 0; e < R * C / 4 / T; e++) {
+        const int at = e * T + (int)threadIdx.x;
+        v[e] = ssl__take4(s, r0 + at / (C / 4), c0 + at % (C / 4) * 4);
+    }
+}
+template <int T, int R, int C, int LD> static __device__ __forceinline__ void ssl__slab_put(const float4 *v, uint16_t *to)
+{
+    SSL__REPEAT for (int e = 0; e < R * C / 4 / T; e++) {
+        const int at = e * T + (int)threadIdx.x;
+        ssl__put4(v[e], to + at / (C / 4) * LD + at % (C / 4) * 4);
+    }
+}
+
+/* acc += op(a) op(b) over k0..k1-1 for the tile at i0, j0. Words go to shared memory by cp.async; what is rounded on the way goes through registers while the slab before is multiplied. */
+template <class G, class A, class B>
+static __device__ __forceinline__ void ssl__accumulate(float *acc, const A *a, const B *b, int i0, int j0, int k0, int k1, void *shared)
+{
+    const int AR = G::AK ? G::M : G::SLAB, AC = G::AK ? G::SLAB : G::M, BR = G::BK ? G::N : G::SLAB, BC = G::BK ? G::SLAB : G::N;
+    const int slabs = (k1 - k0 + G::SLAB - 1) / G::SLAB;
+    typename G::elem *const as = (typename G::elem *)shared;
+    if constexpr (G::MODE == SSL__BF16) {
+        float4 va[AR * AC / 4 / G::T], vb[BR * BC / 4 / G::T];
+        uint16_t *const bs = as + 2 * G::A_ELEMS;
+        for (int s = -1; s < slabs; s++) {
+            const int k = k0 + (s + 1) * G::SLAB;
+            if (s + 1 < slabs) {
+                ssl__slab_take<G::T, AR, AC>(a, G::AK ? i0 : k, G::AK ? k : i0, va);
+                ssl__slab_take<G::T, BR, BC>(b, G::BK ? j0 : k, G::BK ? k : j0, vb);
+            }
+            if (s >= 0) ssl__product<G>(acc, as + s % 2 * G::A_ELEMS, G::LDA, bs + s % 2 * G::B_ELEMS, G::LDB, G::SLAB);
+            if (s + 1 < slabs) {
+                ssl__slab_put<G::T, AR, AC, G::LDA>(va, as + (s + 1) % 2 * G::A_ELEMS);
+                ssl__slab_put<G::T, BR, BC, G::LDB>(vb, bs + (s + 1) % 2 * G::B_ELEMS);
+            }
+            __syncthreads();
+        }
+    } else {
+        float *const bs = as + SSL__STAGES * G::A_ELEMS;
+        for (int s = 1 - SSL__STAGES; s < slabs; s++) {
+            const int next = s + SSL__STAGES - 1, k = k0 + next * G::SLAB, slot = next % SSL__STAGES;
+            if (s >= 0) {
+                ssl__cp_async_wait<SSL__STAGES - 2>();
+                __syncthreads(); /* slab s is there for all, slab s - 1 was multiplied by all */
+            }
+            if (next < slabs) {
+                ssl__slab_copy<G::T, AR, AC, G::LDA>(a, G::AK ? i0 : k, G::AK ? k : i0, as + slot * G::A_ELEMS);
+                ssl__slab_copy<G::T, BR, BC, G::LDB>(b, G::BK ? j0 : k, G::BK ? k : j0, bs + slot * G::B_ELEMS);
+            }
+            ssl__cp_async_commit(); /* an empty group where there is no slab left: the wait counts groups */
+            if (s >= 0) ssl__product<G>(acc, as + s % SSL__STAGES * G::A_ELEMS, G::LDA, bs + s % SSL__STAGES * G::B_ELEMS, G::LDB, G::SLAB);
+        }
+    }
+}
+
+/* Long products of few tiles are cut along k into slices, so that all multiprocessors work: their sums go to part
+   [slices][batch][m][n] and are added in order by ssl__k_gemm_total. */
+typedef struct ssl__tile {
+    int m, n, k, lda, ldb, ldy, batch, slices, k_slice, tiles_n;
+    int64_t sa, sb, sy;
+    float beta, *part;
+    ssl__epilogue ep;
+} ssl__tile;
+static __device__ __forceinline__ float ssl__gemm_value(const ssl__tile *t, int64_t batch, int i, int j, float s, const float *y)
+{
+    const int64_t o = batch * t->sy + (int64_t)i * t->ldy + j;
+    if (t->beta != 0.0f) s += t->beta * y[o];
+    if (t->ep.bias) s += t->ep.bias[j];
+    if (t->ep.pre) t->ep.pre[(batch * t->m + i) * t->n + j] = s;
+    s = ssl__act(t->ep.act, s);
+    return t->ep.residual ? s + t->ep.residual[o] : s;
+}
+template <int MODE, int SIDE, int AK, int BK> static __global__ void __launch_bounds__(SSL__THREADS) ssl__k_gemm(ssl__tile t, const float *a, const float *b, float *y)
+{
+    typedef ssl__block<MODE, SSL__THREADS, 2, SIDE, SIDE, MODE == SSL__BF16 ? 32 : 16, AK, BK> G;
+    SSL__DYNAMIC(shared);
+    const int i0 = (int)blockIdx.x / t.tiles_n * SIDE, j0 = (int)blockIdx.x % t.tiles_n * SIDE;
+    const int batch = (int)blockIdx.y / t.slices, slice = (int)blockIdx.y % t.slices, k0 = slice * t.k_slice, k1 = SSL__MIN(t.k, k0 + t.k_slice);
+    float acc[G::RESULTS] = { 0.0f };
+    ssl__panel sa, sb;
+    sa.p = a + batch * t.sa; sa.ld = t.lda; sa.rows = AK ? t.m : k1; sa.cols = AK ? k1 : t.m; sa.four = ssl__fours(sa.p, sa.ld);
+    sb.p = b + batch * t.sb; sb.ld = t.ldb; sb.rows = BK ? t.n : k1; sb.cols = BK ? k1 : t.n; sb.four = ssl__fours(sb.p, sb.ld);
+    ssl__accumulate<G>(acc, &sa, &sb, i0, j0, k0, k1, shared);
+    static_assert(G::BYTES >= 64 * (SIDE + 4) * (int)sizeof(float), "the slabs' memory holds half a tile of results");
+    SSL__ROLLED for (int half = 0; half < SIDE / 64; half++) { /* results change hands, so that neighbours write neighbours */
+        float *const out = (float *)shared;
+        __syncthreads();
+        SSL__REPEAT for (int e = 0; e < G::RESULTS; e++) {
+            int i, j;
+            ssl__spot<G>(e, &i, &j);
+            if (i / 64 == half) out[i % 64 * (SIDE + 4) + j] = acc[e];
+        }
+        __syncthreads();
+        SSL__ROLLED for (int e = (int)threadIdx.x; e < 64 * SIDE; e += SSL__THREADS) {
+            const int i = i0 + 64 * half + e / SIDE, j = j0 + e % SIDE;
+            const float s = out[e / SIDE * (SIDE + 4) + e % SIDE];
+            if (i >= t.m || j >= t.n) continue;
+            if (t.part) t.part[(((int64_t)slice * t.batch + batch) * t.m + i) * t.n + j] = s;
+            else y[batch * t.sy + (int64_t)i * t.ldy + j] = ssl__gemm_value(&t, batch, i, j, s, y);
+        }
+    }
+}
+static __global__ void ssl__k_gemm_total(ssl__tile t, float *y)
+{
+    const int64_t n = (int64_t)t.batch * t.m * t.n;
+    SSL__EACH(e, n) {
+        const int64_t batch = e / t.n / t.m;
+        const int i = (int)(e / t.n % t.m), j = (int)(e % t.n);
+        float s = t.part[e];
+        for (int q = 1; q < t.slices; q++) s += t.part[q * n + e];
+        y[batch * t.sy + (int64_t)i * t.ldy + j] = ssl__gemm_value(&t, batch, i, j, s, y);
+    }
+}
+typedef void (*ssl__gemm_fn)(ssl__tile, const float *, const float *, float *);
+typedef struct ssl__gemm_kernel { ssl__gemm_fn run; int bytes; } ssl__gemm_kernel;
+template <int MODE, int SIDE, int AK, int BK> static ssl__gemm_kernel ssl__gemm_of()
+{
+    ssl__gemm_kernel k;
+    k.run = ssl__k_gemm<MODE, SIDE, AK, BK>;
+    k.bytes = ssl__block<MODE, SSL__THREADS, 2, SIDE, SIDE, MODE == SSL__BF16 ? 32 : 16, AK, BK>::BYTES;
+    return k;
+}
+template <int MODE> static ssl__gemm_kernel ssl__gemm_choose(int side, int ta, int tb)
+{
+    if (side == 128) return ta ? tb ? ssl__gemm_of<MODE, 128, 0, 1>() : ssl__gemm_of<MODE, 128, 0, 0>() : tb ? ssl__gemm_of<MODE, 128, 1, 1>() : ssl__gemm_of<MODE, 128, 1, 0>();
+    return ta ? tb ? ssl__gemm_of<MODE, 64, 0, 1>() : ssl__gemm_of<MODE, 64, 0, 0>() : tb ? ssl__gemm_of<MODE, 64, 1, 1>() : ssl__gemm_of<MODE, 64, 1, 0>();
+}
+} /* extern "C++" */
+
+static int ssl__cuda_mode(const ssl_ctx *c) /* which units multiply */
+{
+    if (!((ssl__cuda *)c->gpu)->tensor) return SSL__F32;
+    return c->precision == SSL_PRECISION_BF16 ? SSL__BF16 : c->precision == SSL_PRECISION_HIGH ? SSL__TF32 : SSL__F32;
+}
+static int64_t ssl__gemm_tiles(int m, int n, int side) { return (int64_t)((m + side - 1) / side) * ((n + side - 1) / side); }
 static void ssl__cuda_gemm(ssl_ctx *c, int ta, int tb, int batch, int m, int n, int k, const float *a, int lda, int64_t sa,
                            const float *b, int ldb, int64_t sb, float beta, float *y, int ldy, int64_t sy, const ssl__epilogue *ep)
 {
-    const int tiles_n = (n + 63) / 64, tiles = (m + 63) / 64 * tiles_n;
+    const int mode = ssl__cuda_mode(c), units = ((ssl__cuda *)c->gpu)->units, side = ssl__gemm_tiles(m, n, 128) * batch >= units ? 128 : 64;
+    const int64_t tiles = ssl__gemm_tiles(m, n, side);
+    const ssl__gemm_kernel kernel = mode == SSL__BF16 ? ssl__gemm_choose<SSL__BF16>(side, ta, tb) :
+                                    mode == SSL__TF32 ? ssl__gemm_choose<SSL__TF32>(side, ta, tb) : ssl__gemm_choose<SSL__F32>(side, ta, tb);
     ssl__tile t;
     int i;
     memset(&t, 0, sizeof t);
-    t.ta = ta; t.tb = tb; t.m = m; t.n = n; t.k = k; t.beta = beta;
+    t.m = m; t.n = n; t.k = t.k_slice = k; t.beta = beta; t.slices = 1; t.tiles_n = (n + side - 1) / side;
     t.lda = lda; t.ldb = ldb; t.ldy = ldy; t.sa = sa; t.sb = sb; t.sy = sy;
     if (ep) t.ep = *ep;
-    for (i = 0; i < batch; i += 65535) { /* the most blocks of the second axis */
-        const dim3 grid((unsigned)tiles, (unsigned)SSL__MIN(batch - i, 65535));
+    if (2 * tiles * batch <= units && k >= 512) { /* slices of 256 or more, whole slabs */
+        t.k_slice = (k / SSL__MIN((int)(units / (tiles * batch)), k / 256) + 31) / 32 * 32;
+        t.slices = (k + t.k_slice - 1) / t.k_slice;
+        t.batch = batch;
+        t.part = (float *)ssl__cuda_work(c, sizeof(float) * (size_t)t.slices * (size_t)batch * (size_t)m * (size_t)n);
+        if (!t.part) return;
+    }
+    for (i = 0; i < batch; i += 65535) { /* the most blocks of the second axis; slices are few there */
+        const dim3 grid((unsigned)tiles, (unsigned)(SSL__MIN(batch - i, 65535) * t.slices));
         ssl__tile part = t;
         if (part.ep.pre) part.ep.pre += (int64_t)i * m * n;
         if (part.ep.residual) part.ep.residual += i * sy;
-        SSL__LAUNCH(c, ssl__k_gemm, grid, part, tiles_n, a + i * sa, b + i * sb, y + i * sy);
+        SSL__LAUNCH_SHARED(c, SSL__THREADS, kernel.bytes, "ssl__k_gemm", kernel.run, grid, part, a + i * sa, b + i * sb, y + i * sy);
     }
+    if (t.part) SSL__LAUNCH(c, ssl__k_gemm_total, ssl__grid((int64_t)batch * m * n), t, y);
 }
 
 /* ==== >>reduce ==== each block sums a share, then one block adds the shares in order ===================== */
@@ -218,17 +538,17 @@ static __global__ void ssl__k_spread(int64_t n, float scale, const float *x, flo
 static void ssl__cuda_spread(ssl_ctx *c, int64_t n, float scale, const float *x, float *y) { SSL__LAUNCH(c, ssl__k_spread, ssl__grid(n), n, scale, x, y); }
 
 /* ==== >>broadcast ==== loop nests: element `kept` of the result, step `summed` of its sum ================= */
-typedef struct ssl__place { int64_t off[4]; } ssl__place;
-static __device__ void ssl__nest_axis(const ssl__nest *s, int axis, int64_t *i, ssl__place *p)
+typedef struct ssl__offsets { int64_t off[4]; } ssl__offsets;
+static __device__ void ssl__nest_axis(const ssl__nest *s, int axis, int64_t *i, ssl__offsets *p)
 {
     const int64_t at = *i % s->dim[axis];
     *i /= s->dim[axis];
     for (int k = 0; k < 4; k++) p->off[k] += at * s->st[k][axis];
 }
-static __device__ ssl__place ssl__nest_place(const ssl__nest *s, int64_t kept, int64_t summed)
+static __device__ ssl__offsets ssl__nest_place(const ssl__nest *s, int64_t kept, int64_t summed)
 {
     const int last = s->n - 1;
-    ssl__place p = { { 0, 0, 0, 0 } };
+    ssl__offsets p = { { 0, 0, 0, 0 } };
     ssl__nest_axis(s, last, s->st[0][last] ? &kept : &summed, &p);
     for (int a = last - 1; a >= s->n_keep; a--) ssl__nest_axis(s, a, &summed, &p);
     for (int a = s->n_keep - 1; a >= 0; a--) ssl__nest_axis(s, a, &kept, &p);
@@ -245,14 +565,14 @@ static void ssl__nest_counts(const ssl__nest *s, int64_t *kept, int64_t *summed)
 #define SSL__NEST_SUM(kept, summed, beta, d, term)                                                             \
     do {                                                                                                       \
         if (summed == 1) SSL__EACH(i, kept) {                                                                  \
-            const ssl__place p = ssl__nest_place(&s, i, 0);                                                    \
+            const ssl__offsets p = ssl__nest_place(&s, i, 0);                                                    \
             const float v = (term);                                                                            \
             d[p.off[0]] = beta != 0.0f ? beta * d[p.off[0]] + v : v;                                           \
         }                                                                                                      \
         else SSL__EACH_WARP(i, kept) {                                                                         \
             double v = 0.0;                                                                                    \
             int64_t o;                                                                                         \
-            for (int64_t r = SSL__LANE; r < summed; r += 32) { const ssl__place p = ssl__nest_place(&s, i, r); v += (double)(term); } \
+            for (int64_t r = SSL__LANE; r < summed; r += 32) { const ssl__offsets p = ssl__nest_place(&s, i, r); v += (double)(term); } \
             for (int k = 16; k; k >>= 1) v += __shfl_xor_sync(0xffffffffu, v, k);                              \
             o = ssl__nest_place(&s, i, 0).off[0];                                                              \
             if (SSL__LANE == 0) d[o] = beta != 0.0f ? beta * d[o] + (float)v : (float)v;                       \
@@ -263,7 +583,7 @@ static void ssl__nest_counts(const ssl__nest *s, int64_t *kept, int64_t *summed)
     static __device__ float ssl__d_##name##_da(float a, float b) { (void)a; (void)b; return (derivative_a); }  \
     static __device__ float ssl__d_##name##_db(float a, float b) { (void)a; (void)b; return (derivative_b); }  \
     static __global__ void ssl__k_##name##_f(ssl__nest s, int64_t n, const float *a, const float *b, float *y) \
-    { SSL__EACH(i, n) { const ssl__place p = ssl__nest_place(&s, i, 0); y[p.off[0]] = ssl__d_##name##_f(a[p.off[1]], b[p.off[2]]); } } \
+    { SSL__EACH(i, n) { const ssl__offsets p = ssl__nest_place(&s, i, 0); y[p.off[0]] = ssl__d_##name##_f(a[p.off[1]], b[p.off[2]]); } } \
     static void ssl__cuda_##name##_f(ssl_ctx *c, const ssl__nest *s, const float *a, const float *b, float *y) \
     {                                                                                                          \
         int64_t kept, summed;                                                                                  \
@@ -297,9 +617,9 @@ static void ssl__cuda_reduce(ssl_ctx *c, const ssl__nest *s, float scale, float 
 
 /* ==== >>shape ==== words moved along strides ============================================================ */
 static __global__ void ssl__k_copy(ssl__nest s, int64_t n, const uint32_t *x, uint32_t *y)
-{ SSL__EACH(i, n) { const ssl__place p = ssl__nest_place(&s, i, 0); y[p.off[0]] = x[p.off[1]]; } }
+{ SSL__EACH(i, n) { const ssl__offsets p = ssl__nest_place(&s, i, 0); y[p.off[0]] = x[p.off[1]]; } }
 static __global__ void ssl__k_copy_add(ssl__nest s, int64_t n, float scale, const float *x, float *y)
-{ SSL__EACH(i, n) { const ssl__place p = ssl__nest_place(&s, i, 0); y[p.off[0]] += scale * x[p.off[1]]; } }
+{ SSL__EACH(i, n) { const ssl__offsets p = ssl__nest_place(&s, i, 0); y[p.off[0]] += scale * x[p.off[1]]; } }
 static ssl__nest ssl__nest_moves(const ssl__nest *s) { ssl__nest all = *s; all.n_keep = s->n - 1; return all; } /* nothing is summed */
 static void ssl__cuda_copy(ssl_ctx *c, const ssl__nest *s, const float *x, float *y)
 { SSL__LAUNCH(c, ssl__k_copy, ssl__grid(ssl__nest_steps(s, 0, s->n)), ssl__nest_moves(s), ssl__nest_steps(s, 0, s->n), (const uint32_t *)x, (uint32_t *)y); }
@@ -318,35 +638,37 @@ static __global__ void ssl__k_gather_f(int64_t n, int L, int K, int D, int share
 }
 static void ssl__cuda_gather_f(ssl_ctx *c, int B, int L, int K, int D, int shared, float beta, const float *x, const int32_t *index, float *y)
 { const int64_t n = (int64_t)B * K * D; SSL__LAUNCH(c, ssl__k_gather_f, ssl__grid(n), n, L, K, D, shared, beta, x, index, y); }
-static __global__ void ssl__k_gather_b(int64_t n, int L, int K, int D, int shared, const int32_t *index, const float *dy, float *dx)
+static __global__ void ssl__k_gather_b(int64_t rows, int L, int K, int D, int shared, const int32_t *index, const float *dy, float *dx)
 {
-    SSL__EACH(i, n) { /* an element of dx looks for the rows that were read from it, in order */
-        const int64_t b = i / D / L;
-        const int l = (int)(i / D % L);
-        float s = 0.0f;
-        for (int k = 0; k < K; k++)
-            if (index[shared ? k : b * K + k] == l) s += dy[(b * K + k) * D + i % D];
-        dx[i] += s;
+    SSL__EACH_WARP(row, rows) { /* a row of dx looks for the rows that were read from it, 32 at a time, and adds them in order */
+        const int64_t b = row / L;
+        for (int k0 = 0; k0 < K; k0 += 32) {
+            const int k = k0 + SSL__LANE;
+            unsigned hits = __ballot_sync(0xffffffffu, k < K && index[shared ? k : b * K + k] == (int32_t)(row % L));
+            for (; hits; hits &= hits - 1)
+                for (int j = SSL__LANE; j < D; j += 32) dx[row * D + j] += dy[(b * K + k0 + __ffs((int)hits) - 1) * D + j];
+        }
     }
 }
 static void ssl__cuda_gather_b(ssl_ctx *c, int B, int L, int K, int D, int shared, const int32_t *index, const float *dy, float *dx)
-{ const int64_t n = (int64_t)B * L * D; SSL__LAUNCH(c, ssl__k_gather_b, ssl__grid(n), n, L, K, D, shared, index, dy, dx); }
+{ const int64_t n = (int64_t)B * L; SSL__LAUNCH(c, ssl__k_gather_b, ssl__grid_warps(n), n, L, K, D, shared, index, dy, dx); }
 static __global__ void ssl__k_scatter_f(int64_t n, int L, int K, int D, const float *x, const int32_t *index, float *y)
 { SSL__EACH(i, n) { const int64_t row = i / D; const int l = index[row]; if (l >= 0 && l < L) y[(row / K * L + l) * D + i % D] = x[i]; } }
 static void ssl__cuda_scatter_f(ssl_ctx *c, int B, int L, int K, int D, const float *x, const int32_t *index, float *y)
 { const int64_t n = (int64_t)B * K * D; SSL__LAUNCH(c, ssl__k_scatter_f, ssl__grid(n), n, L, K, D, x, index, y); }
-static __global__ void ssl__k_scatter_base_b(int64_t n, int L, int K, int D, const int32_t *index, const float *dy, float *dbase)
+static __global__ void ssl__k_scatter_base_b(int64_t rows, int L, int K, int D, const int32_t *index, const float *dy, float *dbase)
 {
-    SSL__EACH(i, n) {
-        const int64_t b = i / D / L;
-        const int l = (int)(i / D % L);
-        int hit = 0;
-        for (int k = 0; k < K; k++) hit |= index[b * K + k] == l;
-        if (!hit) dbase[i] += dy[i];
+    SSL__EACH_WARP(row, rows) {
+        unsigned hits = 0;
+        for (int k0 = 0; k0 < K; k0 += 32) {
+            const int k = k0 + SSL__LANE;
+            hits |= __ballot_sync(0xffffffffu, k < K && index[row / L * K + k] == (int32_t)(row % L));
+        }
+        for (int j = SSL__LANE; j < D && !hits; j += 32) dbase[row * D + j] += dy[row * D + j];
     }
 }
 static void ssl__cuda_scatter_base_b(ssl_ctx *c, int B, int L, int K, int D, const int32_t *index, const float *dy, float *dbase)
-{ const int64_t n = (int64_t)B * L * D; SSL__LAUNCH(c, ssl__k_scatter_base_b, ssl__grid(n), n, L, K, D, index, dy, dbase); }
+{ const int64_t n = (int64_t)B * L; SSL__LAUNCH(c, ssl__k_scatter_base_b, ssl__grid_warps(n), n, L, K, D, index, dy, dbase); }
 
 /* Place = how many come before: smaller ones, and equal ones to the left. */
 static __global__ void ssl__k_argsort(int64_t total, int n, const float *x, int32_t *y)
@@ -545,8 +867,210 @@ static __global__ void ssl__k_dropout(int64_t n, int64_t group, float p, uint64_
 static void ssl__cuda_dropout(ssl_ctx *c, int64_t n, int64_t group, float p, uint64_t seed, uint64_t stream, float beta, const float *x, float *y)
 { SSL__LAUNCH(c, ssl__k_dropout, ssl__grid(n), n, group, p, seed, stream, beta, x, y); }
 
-/* ==== >>attention ==== a warp for each query (forward, dq) or key (dk, dv); lanes share the head's d elements ==== */
-#define SSL__HEAD 8 /* elements of a head that a lane holds: d up to 256 */
+/* ==== >>attention ==== tile by tile (Dao et al. 2022): no Tq x Tk matrix in memory =====================
+ * A block holds M queries (forward, dq) or keys (dk, dv) of one head, each row in one warp, and walks over the others N at a time.
+ * Heads are padded with zeros to D = 64 or 256 elements. */
+extern "C++" {
+template <int MODE, int D> struct ssl__flash {
+    static const int T = D > 64 ? 64 : 128, M = T / 2, N = D <= 64 ? 64 : MODE == SSL__F32 ? 16 : 32; /* what registers and memory allow */
+    typedef ssl__block<MODE, T, T / 32, M, N, D, 1, 1> S; /* own x other, a sum over d */
+    typedef ssl__block<MODE, T, T / 32, M, D, N, 1, 0> O; /* own x d, a sum over the others */
+    typedef typename S::elem elem;
+    static const int LD = S::LDA, LDP = O::LDA, LDV = O::LDB, ROWS = MODE == SSL__F32 ? M / S::TY : 2; /* ROWS: that a thread has part in */
+    static const int F_BYTES = (int)sizeof(elem) * (M * LD + N * LD + N * LDV + M * LDP), B_BYTES = (int)sizeof(elem) * (2 * M * LD + 2 * N * LD + M * LDP);
+};
+template <class G> static __device__ __forceinline__ int ssl__row_of(int e) { return G::MODE == SSL__F32 ? e / G::NV : e % 4 / 2; }
+template <int MODE> static __device__ __forceinline__ float ssl__row_max(float v) /* over the lanes that share a row */
+{
+    SSL__REPEAT for (int o = MODE == SSL__F32 ? 8 : 2; o; o >>= 1) v = fmaxf(v, __shfl_xor_sync(0xffffffffu, v, o));
+    return v;
+}
+template <int MODE> static __device__ __forceinline__ float ssl__row_sum(float v)
+{
+    SSL__REPEAT for (int o = MODE == SSL__F32 ? 8 : 2; o; o >>= 1) v += __shfl_xor_sync(0xffffffffu, v, o);
+    return v;
+}
+template <class G> static __device__ __forceinline__ void ssl__keep(float v, typename G::elem *to)
+{
+    if constexpr (G::MODE == SSL__BF16) *to = (uint16_t)ssl__to_bf16x2(v, 0.0f);
+    else *to = v;
+}
+/* R rows of a head from row r0 on, into shared memory; there after ssl__cp_async_wait<0> and a barrier. */
+template <int MODE, int T, int R, int C, int LD> static __device__ __forceinline__ void ssl__head_load(const ssl__panel *s, int r0, typename ssl__elem<MODE>::type *to)
+{
+    SSL__ROLLED for (int e0 = 0; e0 < R * C / 4; e0 += 4 * T) {
+        if constexpr (MODE == SSL__BF16) {
+            float4 v[4];
+            SSL__REPEAT for (int e = 0; e < 4; e++) { const int at = e0 + e * T + (int)threadIdx.x; v[e] = ssl__take4(s, r0 + at / (C / 4), at % (C / 4) * 4); }
+            SSL__REPEAT for (int e = 0; e < 4; e++) { const int at = e0 + e * T + (int)threadIdx.x; ssl__put4(v[e], to + at / (C / 4) * LD + at % (C / 4) * 4); }
+        } else
+            SSL__REPEAT for (int e = 0; e < 4; e++) { const int at = e0 + e * T + (int)threadIdx.x; ssl__copy4(s, r0 + at / (C / 4), at % (C / 4) * 4, to + at / (C / 4) * LD + at % (C / 4) * 4); }
+    }
+}
+static __device__ __forceinline__ ssl__panel ssl__head_of(const float *p, int b, int T, int stride, int h, int d)
+{
+    ssl__panel s;
+    s.p = p + (int64_t)b * T * stride + h * d; s.ld = stride; s.rows = T; s.cols = d; s.four = ssl__fours(s.p, s.ld);
+    return s;
+}
+/* The score of query i and key j, -inf where it is blocked. */
+static __device__ __forceinline__ float ssl__flash_score(const ssl__attn *a, int b, int i, int j, float dot)
+{
+    const int64_t at = (int64_t)i * a->Tk + j;
+    if (i >= a->Tq || j >= a->Tk || (a->causal && j > i)) return -INFINITY;
+    if (a->kind == SSL__MASK_ADD) return a->scale * dot + ((const float *)a->mask)[at];
+    if (a->kind == SSL__MASK_SHARED && ((const uint8_t *)a->mask)[at]) return -INFINITY;
+    if (a->kind == SSL__MASK_BATCH && ((const uint8_t *)a->mask)[(int64_t)b * a->Tq * a->Tk + at]) return -INFINITY;
+    return a->scale * dot;
+}
+
+/* Online softmax (Milakov and Gimelshein 2018): o = sum of exp(s - top) v, rescaled whenever top grows. */
+template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<MODE, D>::T) ssl__k_flash_f(ssl__attn a, int tiles, float *y, float *lse)
+{
+    typedef ssl__flash<MODE, D> F;
+    typedef typename F::S S;
+    typedef typename F::O O;
+    SSL__DYNAMIC(shared);
+    typename F::elem *const q = (typename F::elem *)shared, *const k = q + F::M * F::LD, *const v = k + F::N * F::LD, *const p = v + F::N * F::LDV;
+    const int bh = (int)blockIdx.x / tiles, i0 = (int)blockIdx.x % tiles * F::M, b = bh / a.H, h = bh % a.H;
+    const int open = a.causal ? SSL__MIN(a.Tk, i0 + F::M) : a.Tk, width = (a.d + 15) / 16 * 16;
+    const ssl__panel pq = ssl__head_of(a.q, b, a.Tq, a.sq, h, a.d), pk = ssl__head_of(a.k, b, a.Tk, a.sk, h, a.d), pv = ssl__head_of(a.v, b, a.Tk, a.sv, h, a.d);
+    float o[O::RESULTS] = { 0.0f }, top[F::ROWS], sum[F::ROWS] = { 0.0f };
+    SSL__REPEAT for (int r = 0; r < F::ROWS; r++) top[r] = -INFINITY;
+    ssl__head_load<MODE, F::T, F::M, D, F::LD>(&pq, i0, q);
+    SSL__ROLLED for (int j0 = 0; j0 < open; j0 += F::N) {
+        float s[S::RESULTS] = { 0.0f }, most[F::ROWS], more[F::ROWS] = { 0.0f };
+        __syncthreads(); /* the tiles before were used by all */
+        ssl__head_load<MODE, F::T, F::N, D, F::LD>(&pk, j0, k);
+        ssl__head_load<MODE, F::T, F::N, D, F::LDV>(&pv, j0, v);
+        ssl__cp_async_commit();
+        ssl__cp_async_wait<0>();
+        __syncthreads();
+        ssl__product<S>(s, q, F::LD, k, F::LD, width);
+        SSL__REPEAT for (int r = 0; r < F::ROWS; r++) most[r] = top[r];
+        SSL__REPEAT for (int e = 0; e < S::RESULTS; e++) {
+            int i, j;
+            ssl__spot<S>(e, &i, &j);
+            s[e] = ssl__flash_score(&a, b, i0 + i, j0 + j, s[e]);
+            most[ssl__row_of<S>(e)] = fmaxf(most[ssl__row_of<S>(e)], s[e]);
+        }
+        SSL__REPEAT for (int r = 0; r < F::ROWS; r++) {
+            most[r] = ssl__row_max<MODE>(most[r]);
+            const float shrink = most[r] == -INFINITY ? 0.0f : ssl__exp(top[r] - most[r]);
+            sum[r] *= shrink;
+            top[r] = most[r];
+            most[r] = shrink;
+        }
+        SSL__REPEAT for (int e = 0; e < S::RESULTS; e++) {
+            const int r = ssl__row_of<S>(e);
+            const float w = s[e] == -INFINITY ? 0.0f : ssl__exp(s[e] - top[r]);
+            int i, j;
+            ssl__spot<S>(e, &i, &j);
+            more[r] += w;
+            ssl__keep<S>(w, p + i * F::LDP + j);
+        }
+        SSL__REPEAT for (int r = 0; r < F::ROWS; r++) sum[r] += ssl__row_sum<MODE>(more[r]);
+        SSL__REPEAT for (int e = 0; e < O::RESULTS; e++) o[e] *= most[ssl__row_of<O>(e)];
+        __syncwarp(); /* a row of p is written and read by one warp */
+        ssl__product<O>(o, p, F::LDP, v, F::LDV, F::N);
+    }
+    SSL__REPEAT for (int e = 0; e < O::RESULTS; e++) {
+        const int r = ssl__row_of<O>(e);
+        int i, j;
+        ssl__spot<O>(e, &i, &j);
+        i += i0;
+        if (i < a.Tq && j < a.d) y[((int64_t)b * a.Tq + i) * a.H * a.d + h * a.d + j] = sum[r] > 0.0f ? o[e] / sum[r] : 0.0f;
+        if (i < a.Tq && j == 0) lse[(int64_t)bh * a.Tq + i] = sum[r] > 0.0f ? top[r] + logf(sum[r]) : 0.0f;
+    }
+}
+
+/* p = exp(s - lse), ds = p (dy v^T - delta), delta = dy y^T of the query. */
+typedef struct ssl__attn_grad { ssl__attn a; const float *lse, *dy; float *delta; } ssl__attn_grad;
+/* Queries: dq = beta dq + scale ds k. Keys: dk = beta dk + scale ds^T q and (or) dv = beta dv + p^T dy. dq or dk goes to d1, dv to d2. */
+template <int MODE, int D, int KEYS, int FIRST, int SECOND>
+static __global__ void __launch_bounds__(ssl__flash<MODE, D>::T) ssl__k_flash_b(ssl__attn_grad g, int tiles, float beta1, float *d1, float beta2, float *d2)
+{
+    typedef ssl__flash<MODE, D> F;
+    typedef typename F::S S;
+    typedef typename F::O O;
+    SSL__DYNAMIC(shared);
+    typename F::elem *const x1 = (typename F::elem *)shared, *const x2 = x1 + F::M * F::LD, *const z1 = x2 + F::M * F::LD, *const z2 = z1 + F::N * F::LD,
+                     *const p = z2 + F::N * F::LD;
+    const ssl__attn &a = g.a;
+    const int bh = (int)blockIdx.x / tiles, i0 = (int)blockIdx.x % tiles * F::M, b = bh / a.H, h = bh % a.H, own = KEYS ? a.Tk : a.Tq, width = (a.d + 15) / 16 * 16;
+    const ssl__panel q = ssl__head_of(a.q, b, a.Tq, a.sq, h, a.d), dy = ssl__head_of(g.dy, b, a.Tq, a.H * a.d, h, a.d);
+    const ssl__panel k = ssl__head_of(a.k, b, a.Tk, a.sk, h, a.d), v = ssl__head_of(a.v, b, a.Tk, a.sv, h, a.d);
+    const int first = KEYS && a.causal ? i0 / F::N * F::N : 0, end = KEYS ? a.Tq : a.causal ? SSL__MIN(a.Tk, i0 + F::M) : a.Tk;
+    const float *const lse = g.lse + (int64_t)bh * a.Tq, *const delta = g.delta + (int64_t)bh * a.Tq;
+    float o1[FIRST ? O::RESULTS : 1] = { 0.0f }, o2[SECOND ? O::RESULTS : 1] = { 0.0f };
+    ssl__head_load<MODE, F::T, F::M, D, F::LD>(KEYS ? &k : &q, i0, x1);
+    ssl__head_load<MODE, F::T, F::M, D, F::LD>(KEYS ? &v : &dy, i0, x2);
+    SSL__ROLLED for (int j0 = first; j0 < end; j0 += F::N) {
+        float s[S::RESULTS] = { 0.0f }, dp[S::RESULTS] = { 0.0f };
+        __syncthreads(); /* the tiles before were used by all */
+        ssl__head_load<MODE, F::T, F::N, D, F::LD>(KEYS ? &q : &k, j0, z1);
+        ssl__head_load<MODE, F::T, F::N, D, F::LD>(KEYS ? &dy : &v, j0, z2);
+        ssl__cp_async_commit();
+        ssl__cp_async_wait<0>();
+        __syncthreads();
+        ssl__product<S>(s, x1, F::LD, z1, F::LD, width);
+        if (FIRST) ssl__product<S>(dp, x2, F::LD, z2, F::LD, width);
+        SSL__REPEAT for (int e = 0; e < S::RESULTS; e++) {
+            int i, j, query;
+            ssl__spot<S>(e, &i, &j);
+            query = KEYS ? j0 + j : i0 + i;
+            s[e] = ssl__flash_score(&a, b, query, KEYS ? i0 + i : j0 + j, s[e]);
+            s[e] = s[e] == -INFINITY ? 0.0f : ssl__exp(s[e] - lse[query]);
+            if (FIRST) dp[e] = s[e] == 0.0f ? 0.0f : s[e] * (dp[e] - delta[query]);
+            if (SECOND) ssl__keep<S>(s[e], p + i * F::LDP + j);
+            else ssl__keep<S>(dp[e], p + i * F::LDP + j);
+        }
+        __syncwarp(); /* a row of p is written and read by one warp */
+        if (SECOND) ssl__product<O>(o2, p, F::LDP, z2, F::LD, F::N);
+        if (FIRST && SECOND) {
+            __syncwarp();
+            SSL__REPEAT for (int e = 0; e < S::RESULTS; e++) {
+                int i, j;
+                ssl__spot<S>(e, &i, &j);
+                ssl__keep<S>(dp[e], p + i * F::LDP + j);
+            }
+            __syncwarp();
+        }
+        if (FIRST) ssl__product<O>(o1, p, F::LDP, z1, F::LD, F::N);
+        __syncwarp();
+    }
+    SSL__REPEAT for (int e = 0; e < O::RESULTS; e++) {
+        int i, j;
+        ssl__spot<O>(e, &i, &j);
+        if (i0 + i >= own || j >= a.d) continue;
+        const int64_t at = ((int64_t)b * own + i0 + i) * (KEYS ? a.sk : a.sq) + h * a.d + j, at2 = ((int64_t)b * own + i0 + i) * a.sv + h * a.d + j;
+        if (FIRST && d1) d1[at] = (beta1 != 0.0f ? d1[at] : 0.0f) + a.scale * o1[FIRST ? e : 0];
+        if (SECOND && d2) d2[at2] = (beta2 != 0.0f ? d2[at2] : 0.0f) + o2[SECOND ? e : 0];
+    }
+}
+template <int MODE, int D> static void ssl__flash_forward(ssl_ctx *c, const ssl__attn *a, float *y, float *lse)
+{
+    typedef ssl__flash<MODE, D> F;
+    const int tiles = (a->Tq + F::M - 1) / F::M;
+    SSL__LAUNCH_SHARED(c, F::T, F::F_BYTES, "ssl__k_flash_f", (ssl__k_flash_f<MODE, D>), (unsigned)(a->B * a->H * tiles), *a, tiles, y, lse);
+}
+template <int MODE, int D> static void ssl__flash_backward(ssl_ctx *c, const ssl__attn_grad *g, const float beta[3], float *dq, float *dk, float *dv)
+{
+    typedef ssl__flash<MODE, D> F;
+    const int queries = (g->a.Tq + F::M - 1) / F::M, keys = (g->a.Tk + F::M - 1) / F::M;
+    const unsigned q_grid = (unsigned)(g->a.B * g->a.H * queries), k_grid = (unsigned)(g->a.B * g->a.H * keys);
+    if (dq) SSL__LAUNCH_SHARED(c, F::T, F::B_BYTES, "ssl__k_flash_b", (ssl__k_flash_b<MODE, D, 0, 1, 0>), q_grid, *g, queries, beta[0], dq, 0.0f, NULL);
+    if constexpr (D == 64) {
+        if (dk || dv) SSL__LAUNCH_SHARED(c, F::T, F::B_BYTES, "ssl__k_flash_b", (ssl__k_flash_b<MODE, D, 1, 1, 1>), k_grid, *g, keys, beta[1], dk, beta[2], dv);
+        return;
+    } else { /* dk and dv of a wide head together would not fit into registers */
+        if (dk) SSL__LAUNCH_SHARED(c, F::T, F::B_BYTES, "ssl__k_flash_b", (ssl__k_flash_b<MODE, D, 1, 1, 0>), k_grid, *g, keys, beta[1], dk, 0.0f, NULL);
+        if (dv) SSL__LAUNCH_SHARED(c, F::T, F::B_BYTES, "ssl__k_flash_b", (ssl__k_flash_b<MODE, D, 1, 0, 1>), k_grid, *g, keys, 0.0f, NULL, beta[2], dv);
+    }
+}
+} /* extern "C++" */
+
+/* A warp for each row or score: what is rare. */
 static __device__ float ssl__attn_dot(int d, const float *a, const float *b)
 {
     float s = 0.0f;
@@ -554,109 +1078,31 @@ static __device__ float ssl__attn_dot(int d, const float *a, const float *b)
     return ssl__warp_sum(s);
 }
 static __device__ const float *ssl__attn_row(const float *p, int b, int T, int t, int stride, int h, int d) { return p + ((int64_t)b * T + t) * stride + h * d; }
-/* The score of query i and key j, -inf where it is blocked. */
 static __device__ float ssl__attn_score(const ssl__attn *a, int b, int h, int i, int j)
-{
-    const int64_t at = (int64_t)i * a->Tk + j;
-    float s = a->scale * ssl__attn_dot(a->d, ssl__attn_row(a->q, b, a->Tq, i, a->sq, h, a->d), ssl__attn_row(a->k, b, a->Tk, j, a->sk, h, a->d));
-    if (a->kind == SSL__MASK_ADD) s += ((const float *)a->mask)[at];
-    if (a->kind == SSL__MASK_SHARED && ((const uint8_t *)a->mask)[at]) s = -INFINITY;
-    if (a->kind == SSL__MASK_BATCH && ((const uint8_t *)a->mask)[(int64_t)b * a->Tq * a->Tk + at]) s = -INFINITY;
-    return s;
-}
-static __device__ int ssl__attn_open(const ssl__attn *a, int i) { return a->causal && i + 1 < a->Tk ? i + 1 : a->Tk; }
-
-/* Online softmax (Milakov and Gimelshein 2018): acc = sum of exp(s - top) v, rescaled whenever top grows. */
-static __global__ void ssl__k_attn_f(ssl__attn a, float *y, float *lse)
-{
-    SSL__EACH_WARP(w, (int64_t)a.B * a.H * a.Tq) {
-        const int i = (int)(w % a.Tq), h = (int)(w / a.Tq % a.H), b = (int)(w / a.Tq / a.H);
-        float acc[SSL__HEAD] = { 0.0f }, top = -INFINITY, sum = 0.0f;
-        for (int j = 0; j < ssl__attn_open(&a, i); j++) {
-            const float *v = ssl__attn_row(a.v, b, a.Tk, j, a.sv, h, a.d), s = ssl__attn_score(&a, b, h, i, j);
-            if (s > top) {
-                const float shrink = ssl__exp(top - s);
-                for (int r = 0; r < SSL__HEAD; r++) acc[r] *= shrink;
-                sum *= shrink;
-                top = s;
-            }
-            if (s == -INFINITY) continue;
-            sum += ssl__exp(s - top);
-            for (int r = 0; r < SSL__HEAD; r++) if (32 * r + SSL__LANE < a.d) acc[r] += ssl__exp(s - top) * v[32 * r + SSL__LANE];
-        }
-        for (int r = 0; r < SSL__HEAD; r++)
-            if (32 * r + SSL__LANE < a.d) y[((int64_t)b * a.Tq + i) * a.H * a.d + h * a.d + 32 * r + SSL__LANE] = sum > 0.0f ? acc[r] / sum : 0.0f;
-        if (SSL__LANE == 0) lse[w] = sum > 0.0f ? top + logf(sum) : 0.0f;
-    }
-}
-static void ssl__cuda_attn_f(ssl_ctx *c, const ssl__attn *a, float *y, float *lse)
-{
-    if (a->d > 32 * SSL__HEAD) { ssl__fail(c, SSL_E_ARG, c->at, "ssl_attention: heads of %d elements: at most %d on CUDA", a->d, 32 * SSL__HEAD); return; }
-    SSL__LAUNCH(c, ssl__k_attn_f, ssl__grid_warps((int64_t)a->B * a->H * a->Tq), *a, y, lse);
-}
+{ return ssl__flash_score(a, b, i, j, ssl__attn_dot(a->d, ssl__attn_row(a->q, b, a->Tq, i, a->sq, h, a->d), ssl__attn_row(a->k, b, a->Tk, j, a->sk, h, a->d))); }
 static __global__ void ssl__k_attn_p(ssl__attn a, float *p)
 {
     SSL__EACH_WARP(w, (int64_t)a.B * a.H * a.Tq) {
-        const int i = (int)(w % a.Tq), h = (int)(w / a.Tq % a.H), b = (int)(w / a.Tq / a.H), open = ssl__attn_open(&a, i);
+        const int i = (int)(w % a.Tq), h = (int)(w / a.Tq % a.H), b = (int)(w / a.Tq / a.H);
         float top = -INFINITY, sum = 0.0f;
-        for (int j = 0; j < open; j++) top = fmaxf(top, ssl__attn_score(&a, b, h, i, j));
+        for (int j = 0; j < a.Tk; j++) top = fmaxf(top, ssl__attn_score(&a, b, h, i, j));
         if (top == -INFINITY) top = 0.0f;
-        for (int j = 0; j < open; j++) sum += ssl__exp(ssl__attn_score(&a, b, h, i, j) - top);
+        for (int j = 0; j < a.Tk; j++) sum += ssl__exp(ssl__attn_score(&a, b, h, i, j) - top);
         for (int j = 0; j < a.Tk; j++) {
-            const float s = j < open ? ssl__attn_score(&a, b, h, i, j) : -INFINITY;
+            const float s = ssl__attn_score(&a, b, h, i, j);
             if (SSL__LANE == 0) p[w * a.Tk + j] = sum > 0.0f ? ssl__exp(s - top) / sum : 0.0f;
         }
     }
 }
 static void ssl__cuda_attn_p(ssl_ctx *c, const ssl__attn *a, float *p)
 { SSL__LAUNCH(c, ssl__k_attn_p, ssl__grid_warps((int64_t)a->B * a->H * a->Tq), *a, p); }
-
-/* p = exp(s - lse), ds = p (dy v^T - delta), delta = dy y^T of the query. */
-typedef struct ssl__attn_grad { ssl__attn a; const float *y, *lse, *dy; float *delta; } ssl__attn_grad;
-static __device__ float ssl__attn_ds(const ssl__attn_grad *g, int b, int h, int i, int j, float delta, float *p)
-{
-    const ssl__attn *a = &g->a;
-    const float *dy = ssl__attn_row(g->dy, b, a->Tq, i, a->H * a->d, h, a->d);
-    *p = ssl__exp(ssl__attn_score(a, b, h, i, j) - g->lse[((int64_t)b * a->H + h) * a->Tq + i]);
-    return *p * (ssl__attn_dot(a->d, dy, ssl__attn_row(a->v, b, a->Tk, j, a->sv, h, a->d)) - delta);
-}
-static __global__ void ssl__k_attn_dq(ssl__attn_grad g, float beta, float *dq)
+static __global__ void ssl__k_attn_delta(ssl__attn_grad g, const float *y)
 {
     const ssl__attn *a = &g.a;
     SSL__EACH_WARP(w, (int64_t)a->B * a->H * a->Tq) {
         const int i = (int)(w % a->Tq), h = (int)(w / a->Tq % a->H), b = (int)(w / a->Tq / a->H), sy = a->H * a->d;
-        const float delta = ssl__attn_dot(a->d, ssl__attn_row(g.dy, b, a->Tq, i, sy, h, a->d), ssl__attn_row(g.y, b, a->Tq, i, sy, h, a->d));
-        float acc[SSL__HEAD] = { 0.0f }, p;
+        const float delta = ssl__attn_dot(a->d, ssl__attn_row(g.dy, b, a->Tq, i, sy, h, a->d), ssl__attn_row(y, b, a->Tq, i, sy, h, a->d));
         if (SSL__LANE == 0) g.delta[w] = delta;
-        for (int j = 0; j < ssl__attn_open(a, i) && dq; j++) {
-            const float *k = ssl__attn_row(a->k, b, a->Tk, j, a->sk, h, a->d), ds = ssl__attn_ds(&g, b, h, i, j, delta, &p);
-            for (int r = 0; r < SSL__HEAD; r++) if (32 * r + SSL__LANE < a->d) acc[r] += ds * k[32 * r + SSL__LANE];
-        }
-        for (int r = 0; r < SSL__HEAD && dq; r++)
-            if (32 * r + SSL__LANE < a->d) {
-                float *o = dq + ((int64_t)b * a->Tq + i) * a->sq + h * a->d + 32 * r + SSL__LANE;
-                *o = beta != 0.0f ? *o + a->scale * acc[r] : a->scale * acc[r];
-            }
-    }
-}
-static __global__ void ssl__k_attn_dkv(ssl__attn_grad g, float beta_k, float beta_v, float *dk, float *dv)
-{
-    const ssl__attn *a = &g.a;
-    SSL__EACH_WARP(w, (int64_t)a->B * a->H * a->Tk) {
-        const int j = (int)(w % a->Tk), h = (int)(w / a->Tk % a->H), b = (int)(w / a->Tk / a->H), sy = a->H * a->d;
-        float ak[SSL__HEAD] = { 0.0f }, av[SSL__HEAD] = { 0.0f }, p;
-        for (int i = a->causal ? j : 0; i < a->Tq; i++) {
-            const float *q = ssl__attn_row(a->q, b, a->Tq, i, a->sq, h, a->d), *dy = ssl__attn_row(g.dy, b, a->Tq, i, sy, h, a->d);
-            const float ds = ssl__attn_ds(&g, b, h, i, j, g.delta[((int64_t)b * a->H + h) * a->Tq + i], &p);
-            for (int r = 0; r < SSL__HEAD; r++)
-                if (32 * r + SSL__LANE < a->d) { ak[r] += ds * q[32 * r + SSL__LANE]; av[r] += p * dy[32 * r + SSL__LANE]; }
-        }
-        for (int r = 0; r < SSL__HEAD; r++)
-            if (32 * r + SSL__LANE < a->d) {
-                const int64_t row = (int64_t)b * a->Tk + j, e = h * a->d + 32 * r + SSL__LANE;
-                if (dk) dk[row * a->sk + e] = (beta_k != 0.0f ? dk[row * a->sk + e] : 0.0f) + a->scale * ak[r];
-                if (dv) dv[row * a->sv + e] = (beta_v != 0.0f ? dv[row * a->sv + e] : 0.0f) + av[r];
-            }
     }
 }
 static __global__ void ssl__k_attn_dmask(ssl__attn_grad g, float *dmask)
@@ -664,21 +1110,44 @@ static __global__ void ssl__k_attn_dmask(ssl__attn_grad g, float *dmask)
     const ssl__attn *a = &g.a;
     SSL__EACH_WARP(w, (int64_t)a->Tq * a->Tk) {
         const int i = (int)(w / a->Tk), j = (int)(w % a->Tk);
-        float sum = 0.0f, p;
-        for (int bh = 0; bh < a->B * a->H && j < ssl__attn_open(a, i); bh++)
-            sum += ssl__attn_ds(&g, bh / a->H, bh % a->H, i, j, g.delta[(int64_t)bh * a->Tq + i], &p);
+        float sum = 0.0f;
+        for (int bh = 0; bh < a->B * a->H; bh++) {
+            const int b = bh / a->H, h = bh % a->H;
+            const float p = ssl__exp(ssl__attn_score(a, b, h, i, j) - g.lse[(int64_t)bh * a->Tq + i]);
+            const float dp = ssl__attn_dot(a->d, ssl__attn_row(g.dy, b, a->Tq, i, a->H * a->d, h, a->d), ssl__attn_row(a->v, b, a->Tk, j, a->sv, h, a->d));
+            sum += p * (dp - g.delta[(int64_t)bh * a->Tq + i]);
+        }
         if (SSL__LANE == 0) dmask[w] += sum;
     }
+}
+
+#define SSL__FLASH(mode, d, call, ...) /* the kernel for this precision and head */                            \
+    do {                                                                                                       \
+        if ((d) <= 64) {                                                                                       \
+            if (mode == SSL__BF16) call<SSL__BF16, 64>(__VA_ARGS__);                                           \
+            else if (mode == SSL__TF32) call<SSL__TF32, 64>(__VA_ARGS__);                                      \
+            else call<SSL__F32, 64>(__VA_ARGS__);                                                              \
+        }                                                                                                      \
+        else if (mode == SSL__BF16) call<SSL__BF16, 256>(__VA_ARGS__);                                         \
+        else if (mode == SSL__TF32) call<SSL__TF32, 256>(__VA_ARGS__);                                         \
+        else call<SSL__F32, 256>(__VA_ARGS__);                                                                 \
+    } while (0)
+static void ssl__cuda_attn_f(ssl_ctx *c, const ssl__attn *a, float *y, float *lse)
+{
+    const int mode = ssl__cuda_mode(c);
+    if (a->d > 256) { ssl__fail(c, SSL_E_ARG, c->at, "ssl_attention: heads of %d elements: at most 256 on CUDA", a->d); return; }
+    SSL__FLASH(mode, a->d, ssl__flash_forward, c, a, y, lse);
 }
 static void ssl__cuda_attn_b(ssl_ctx *c, const ssl__attn *a, const float *y, const float *lse, const float *dy, const float beta[3],
                              float *dq, float *dk, float *dv, float *dmask)
 {
+    const int mode = ssl__cuda_mode(c);
     ssl__attn_grad g;
-    g.a = *a; g.y = y; g.lse = lse; g.dy = dy;
+    g.a = *a; g.lse = lse; g.dy = dy;
     g.delta = (float *)ssl__cuda_work(c, sizeof(float) * (size_t)a->B * (size_t)a->H * (size_t)a->Tq);
     if (!g.delta) return;
-    SSL__LAUNCH(c, ssl__k_attn_dq, ssl__grid_warps((int64_t)a->B * a->H * a->Tq), g, beta[0], dq);
-    if (dk || dv) SSL__LAUNCH(c, ssl__k_attn_dkv, ssl__grid_warps((int64_t)a->B * a->H * a->Tk), g, beta[1], beta[2], dk, dv);
+    SSL__LAUNCH(c, ssl__k_attn_delta, ssl__grid_warps((int64_t)a->B * a->H * a->Tq), g, y);
+    SSL__FLASH(mode, a->d, ssl__flash_backward, c, &g, beta, dq, dk, dv);
     if (dmask) SSL__LAUNCH(c, ssl__k_attn_dmask, ssl__grid_warps((int64_t)a->Tq * a->Tk), g, dmask);
 }
 
@@ -737,67 +1206,136 @@ static void ssl__cuda_mask_diagonal_f(ssl_ctx *c, int n, float value, const floa
 static __global__ void ssl__k_mask_diagonal_b(int64_t n, const float *dy, float *dx) { SSL__EACH(i, n * n) if (i / n != i % n) dx[i] += dy[i]; }
 static void ssl__cuda_mask_diagonal_b(ssl_ctx *c, int n, const float *dy, float *dx) { SSL__LAUNCH(c, ssl__k_mask_diagonal_b, ssl__grid((int64_t)n * n), n, dy, dx); }
 
-/* ==== >>conv ==== a thread for each result; gradients gather what reached their element, in order ========= */
+/* ==== >>conv ==== matrix products whose operands are gathered from images while they are staged: nothing is unfolded in memory.
+ * With a tap (c, r, t) of the window and a pixel (n, i, j) of the result:
+ *   y [o, pixel] = w [o, tap] x [tap, pixel];   dw [o, tap] = dy [o, pixel] x [tap, pixel]^T;   dx [c, pixel of x] = w^T [c, (o, r, t)] dy [(o, r, t), pixel of x] */
 /* Output o of a window reads input i through tap r: i = o stride + r dilation - padding. -1: none does. */
 static __device__ int ssl__window_output(int i, int r, int stride, int dilation, int padding, int outputs)
 {
     const int t = i + padding - r * dilation;
     return t >= 0 && t % stride == 0 && t / stride < outputs ? t / stride : -1;
 }
-static __global__ void ssl__k_conv_f(ssl__window g, const float *x, const float *w, const float *bias, float *y)
-{
-    const int cig = g.ci / g.groups;
-    SSL__EACH(e, (int64_t)g.n * g.co * g.oh * g.ow) {
-        const int j = (int)(e % g.ow), i = (int)(e / g.ow % g.oh), o = (int)(e / g.ow / g.oh % g.co), c0 = o / (g.co / g.groups) * cig;
-        const int64_t n = e / g.ow / g.oh / g.co;
-        float s = bias ? bias[o] : 0.0f;
-        for (int c = 0; c < cig; c++)
-            for (int r = 0; r < g.kh; r++)
-                for (int t = 0; t < g.kw; t++) {
-                    const int xi = i * g.sh + r * g.dh - g.ph, xj = j * g.sw + t * g.dw - g.pw;
-                    if (xi >= 0 && xi < g.h && xj >= 0 && xj < g.w)
-                        s += w[(((int64_t)o * cig + c) * g.kh + r) * g.kw + t] * x[((n * g.ci + c0 + c) * g.h + xi) * g.w + xj];
-                }
-        y[e] = s;
-    }
-}
-static void ssl__cuda_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
-{ SSL__LAUNCH(c, ssl__k_conv_f, ssl__grid((int64_t)g->n * g->co * g->oh * g->ow), *g, x, w, bias, y); }
-static __global__ void ssl__k_conv_bx(ssl__window g, const float *w, const float *dy, float beta, float *dx)
-{
-    const int cig = g.ci / g.groups, cog = g.co / g.groups;
-    SSL__EACH(e, (int64_t)g.n * g.ci * g.h * g.w) {
-        const int xj = (int)(e % g.w), xi = (int)(e / g.w % g.h), c = (int)(e / g.w / g.h % g.ci), o0 = c / cig * cog;
-        const int64_t n = e / g.w / g.h / g.ci;
-        float s = 0.0f;
-        for (int o = o0; o < o0 + cog; o++)
-            for (int r = 0; r < g.kh; r++)
-                for (int t = 0; t < g.kw; t++) {
-                    const int i = ssl__window_output(xi, r, g.sh, g.dh, g.ph, g.oh), j = ssl__window_output(xj, t, g.sw, g.dw, g.pw, g.ow);
-                    if (i >= 0 && j >= 0) s += w[(((int64_t)o * cig + c % cig) * g.kh + r) * g.kw + t] * dy[((n * g.co + o) * g.oh + i) * g.ow + j];
-                }
-        dx[e] = beta != 0.0f ? dx[e] + s : s;
-    }
-}
-static void ssl__cuda_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
-{ SSL__LAUNCH(c, ssl__k_conv_bx, ssl__grid((int64_t)g->n * g->ci * g->h * g->w), *g, w, dy, beta, dx); }
-static __global__ void ssl__k_conv_bw(ssl__window g, const float *x, const float *dy, float *dw) /* a warp for each weight */
-{
-    const int cig = g.ci / g.groups;
-    SSL__EACH_WARP(e, (int64_t)g.co * cig * g.kh * g.kw) {
-        const int t = (int)(e % g.kw), r = (int)(e / g.kw % g.kh), o = (int)(e / g.kw / g.kh / cig), c = o / (g.co / g.groups) * cig + (int)(e / g.kw / g.kh % cig);
-        double s = 0.0;
-        for (int64_t q = SSL__LANE; q < (int64_t)g.n * g.oh * g.ow; q += 32) {
-            const int j = (int)(q % g.ow), i = (int)(q / g.ow % g.oh), xi = i * g.sh + r * g.dh - g.ph, xj = j * g.sw + t * g.dw - g.pw;
-            const int64_t n = q / g.ow / g.oh;
-            if (xi >= 0 && xi < g.h && xj >= 0 && xj < g.w) s += (double)(x[((n * g.ci + c) * g.h + xi) * g.w + xj] * dy[((n * g.co + o) * g.oh + i) * g.ow + j]);
+extern "C++" {
+enum { SSL__TAPS_X, SSL__TAPS_DY, SSL__TAPS_W, SSL__TAPS_OUT };
+/* x [tap, pixel], dy [(o, r, t), pixel of x], w^T [c, (o, r, t)], dy [o, pixel] of one group of channels */
+template <int KIND> struct ssl__images {
+    ssl__window g;
+    const float *p;
+    int group, rows, cols;
+    __device__ __forceinline__ const float *at(int r, int c) const /* NULL: a zero */
+    {
+        const int cig = g.ci / g.groups, cog = g.co / g.groups, plane = g.oh * g.ow, area = g.kh * g.kw;
+        if (r >= rows || c >= cols) return NULL;
+        if (KIND == SSL__TAPS_X) {
+            const int i = c / g.ow % g.oh * g.sh + r / g.kw % g.kh * g.dh - g.ph, j = c % g.ow * g.sw + r % g.kw * g.dw - g.pw;
+            return i >= 0 && i < g.h && j >= 0 && j < g.w ? p + (((int64_t)(c / plane) * g.ci + group * cig + r / area) * g.h + i) * g.w + j : NULL;
         }
-        for (int k = 16; k; k >>= 1) s += __shfl_xor_sync(0xffffffffu, s, k);
-        if (SSL__LANE == 0) dw[e] += (float)s;
+        if (KIND == SSL__TAPS_DY) {
+            const int i = ssl__window_output(c / g.w % g.h, r / g.kw % g.kh, g.sh, g.dh, g.ph, g.oh), j = ssl__window_output(c % g.w, r % g.kw, g.sw, g.dw, g.pw, g.ow);
+            return i >= 0 && j >= 0 ? p + (((int64_t)(c / (g.h * g.w)) * g.co + group * cog + r / area) * g.oh + i) * g.ow + j : NULL;
+        }
+        if (KIND == SSL__TAPS_W) return p + ((int64_t)(group * cog + c / area) * cig + r) * area + c % area;
+        return p + ((int64_t)(c / plane) * g.co + group * cog + r) * plane + c % plane;
+    }
+};
+template <int KIND> static __device__ __forceinline__ float4 ssl__take4(const ssl__images<KIND> *s, int r, int c)
+{
+    const float *const x = s->at(r, c), *const y = s->at(r, c + 1), *const z = s->at(r, c + 2), *const w = s->at(r, c + 3);
+    float4 v;
+    v.x = x ? *x : 0.0f; v.y = y ? *y : 0.0f; v.z = z ? *z : 0.0f; v.w = w ? *w : 0.0f;
+    return v;
+}
+template <int KIND> static __device__ __forceinline__ void ssl__copy4(const ssl__images<KIND> *s, int r, int c, float *to)
+{
+    SSL__REPEAT for (int q = 0; q < 4; q++) {
+        const float *const x = s->at(r, c + q);
+        ssl__cp_async4(to + q, x ? x : s->p, x ? 4 : 0);
     }
 }
-static void ssl__cuda_conv_bw(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw)
-{ SSL__LAUNCH(c, ssl__k_conv_bw, ssl__grid_warps((int64_t)g->co * (g->ci / g->groups) * g->kh * g->kw), *g, x, dy, dw); }
+enum { SSL__CONV_F, SSL__CONV_BX, SSL__CONV_BW };
+typedef struct ssl__conv { ssl__window g; int tiles_n, slices, k_slice; const float *a, *b, *bias; float beta, *part, *y; } ssl__conv;
+SSL_HD static inline void ssl__conv_sizes(const ssl__window *g, int pass, int *m, int *n, int *k)
+{
+    const int cig = g->ci / g->groups, cog = g->co / g->groups, area = g->kh * g->kw;
+    *m = pass == SSL__CONV_BX ? cig : cog;
+    *n = pass == SSL__CONV_F ? g->n * g->oh * g->ow : pass == SSL__CONV_BX ? g->n * g->h * g->w : cig * area;
+    *k = pass == SSL__CONV_F ? cig * area : pass == SSL__CONV_BX ? cog * area : g->n * g->oh * g->ow;
+}
+#define SSL__CONV_SIDE 64
+template <int MODE, int PASS> static __global__ void __launch_bounds__(SSL__THREADS) ssl__k_conv(ssl__conv t)
+{
+    typedef ssl__block<MODE, SSL__THREADS, 2, SSL__CONV_SIDE, SSL__CONV_SIDE, MODE == SSL__BF16 ? 32 : 16, 1, PASS == SSL__CONV_BW> G;
+    SSL__DYNAMIC(shared);
+    const int i0 = (int)blockIdx.x / t.tiles_n * SSL__CONV_SIDE, j0 = (int)blockIdx.x % t.tiles_n * SSL__CONV_SIDE;
+    const int group = (int)blockIdx.y / t.slices, slice = (int)blockIdx.y % t.slices;
+    int m, n, k, k0, k1;
+    float acc[G::RESULTS] = { 0.0f };
+    ssl__conv_sizes(&t.g, PASS, &m, &n, &k);
+    k0 = slice * t.k_slice;
+    k1 = SSL__MIN(k, k0 + t.k_slice);
+    ssl__images<PASS == SSL__CONV_BX ? SSL__TAPS_DY : SSL__TAPS_X> b;
+    b.g = t.g; b.p = t.b; b.group = group; b.rows = PASS == SSL__CONV_BW ? n : k; b.cols = PASS == SSL__CONV_BW ? k1 : n;
+    if constexpr (PASS == SSL__CONV_F) {
+        ssl__panel a;
+        a.p = t.a + (int64_t)group * m * k; a.ld = k; a.rows = m; a.cols = k; a.four = ssl__fours(a.p, a.ld);
+        ssl__accumulate<G>(acc, &a, &b, i0, j0, k0, k1, shared);
+    } else {
+        ssl__images<PASS == SSL__CONV_BX ? SSL__TAPS_W : SSL__TAPS_OUT> a;
+        a.g = t.g; a.p = t.a; a.group = group; a.rows = m; a.cols = k1;
+        ssl__accumulate<G>(acc, &a, &b, i0, j0, k0, k1, shared);
+    }
+    SSL__REPEAT for (int e = 0; e < G::RESULTS; e++) {
+        int i, j;
+        ssl__spot<G>(e, &i, &j);
+        i += i0;
+        j += j0;
+        if (i >= m || j >= n) continue;
+        if (PASS == SSL__CONV_BW) {
+            const int64_t at = ((int64_t)group * m + i) * n + j;
+            if (t.part) t.part[(int64_t)slice * t.g.groups * m * n + at] = acc[e];
+            else t.y[at] += acc[e];
+        } else {
+            const int plane = PASS == SSL__CONV_F ? t.g.oh * t.g.ow : t.g.h * t.g.w;
+            const int64_t at = ((int64_t)(j / plane) * t.g.groups * m + group * m + i) * plane + j % plane;
+            t.y[at] = (t.beta != 0.0f ? t.y[at] : 0.0f) + acc[e] + (t.bias ? t.bias[group * m + i] : 0.0f);
+        }
+    }
+}
+static __global__ void ssl__k_conv_total(int64_t n, int slices, const float *part, float *y)
+{
+    SSL__EACH(e, n) {
+        float s = part[e];
+        for (int q = 1; q < slices; q++) s += part[q * n + e];
+        y[e] += s;
+    }
+}
+template <int PASS> static void ssl__cuda_conv(ssl_ctx *c, const ssl__window *g, const float *a, const float *b, const float *bias, float beta, float *y)
+{
+    const int mode = ssl__cuda_mode(c), units = ((ssl__cuda *)c->gpu)->units, side = SSL__CONV_SIDE;
+    ssl__conv t;
+    int m, n, k;
+    int64_t tiles;
+    ssl__conv_sizes(g, PASS, &m, &n, &k);
+    tiles = ssl__gemm_tiles(m, n, side);
+    t.g = *g; t.tiles_n = (n + side - 1) / side; t.slices = 1; t.k_slice = k; t.a = a; t.b = b; t.bias = bias; t.beta = beta; t.part = NULL; t.y = y;
+    if (PASS == SSL__CONV_BW && tiles * g->groups <= units && k >= 512) { /* few weights, many pixels: 2 blocks and more for every multiprocessor */
+        t.k_slice = (k / SSL__MIN((int)(2 * units / (tiles * g->groups)), k / 256) + 31) / 32 * 32;
+        t.slices = (k + t.k_slice - 1) / t.k_slice;
+        t.part = (float *)ssl__cuda_work(c, sizeof(float) * (size_t)t.slices * (size_t)g->groups * (size_t)m * (size_t)n);
+        if (!t.part) return;
+    }
+    const dim3 grid((unsigned)tiles, (unsigned)(g->groups * t.slices));
+    const int bk = PASS == SSL__CONV_BW;
+    const int bytes = mode == SSL__BF16 ? (int)ssl__block<SSL__BF16, SSL__THREADS, 2, side, side, 32, 1, bk>::BYTES : (int)ssl__block<SSL__TF32, SSL__THREADS, 2, side, side, 16, 1, bk>::BYTES;
+    if (mode == SSL__BF16) SSL__LAUNCH_SHARED(c, SSL__THREADS, bytes, "ssl__k_conv", (ssl__k_conv<SSL__BF16, PASS>), grid, t);
+    else if (mode == SSL__TF32) SSL__LAUNCH_SHARED(c, SSL__THREADS, bytes, "ssl__k_conv", (ssl__k_conv<SSL__TF32, PASS>), grid, t);
+    else SSL__LAUNCH_SHARED(c, SSL__THREADS, bytes, "ssl__k_conv", (ssl__k_conv<SSL__F32, PASS>), grid, t);
+    if (t.part) SSL__LAUNCH(c, ssl__k_conv_total, ssl__grid((int64_t)g->co * n), (int64_t)g->co * n, t.slices, t.part, y);
+}
+} /* extern "C++" */
+static void ssl__cuda_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y) { ssl__cuda_conv<SSL__CONV_F>(c, g, w, x, bias, 0.0f, y); }
+static void ssl__cuda_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx) { ssl__cuda_conv<SSL__CONV_BX>(c, g, w, dy, NULL, beta, dx); }
+static void ssl__cuda_conv_bw(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw) { ssl__cuda_conv<SSL__CONV_BW>(c, g, dy, x, NULL, 0.0f, dw); }
 
 static __global__ void ssl__k_unfold_f(ssl__window g, const float *x, float *y)
 {
@@ -1053,6 +1591,8 @@ static void ssl__cuda_open(ssl_ctx *c, const char *at)
     g = (ssl__cuda *)(c->status ? NULL : ssl__alloc(c, at, sizeof *g));
     if (!g) return;
     g->sync = sync && *sync && *sync != '0';
+    g->tensor = image.ptxVersion >= SSL__TENSOR_ARCH;
+    if (cudaGetDevice(&n) == cudaSuccess) cudaDeviceGetAttribute(&g->units, cudaDevAttrMultiProcessorCount, n);
     c->gpu = g;
     c->k = &ssl__cuda_kernels;
     c->dev = &ssl__cuda_backend;

@@ -2,7 +2,8 @@
  * SSL_DEVICE=cuda. Blocks run one after another, the threads of a block as fibers on one core: a thread runs until it meets
  * a barrier or a shuffle, then the next one does. "Device" memory is the heap, starts as NaN, and has guard bytes around it,
  * so that a sanitizer sees a wrong index. Each ssl_open turns the order of threads and blocks around: a missing barrier or
- * two threads writing one place show as different bits. */
+ * two threads writing one place show as different bits. mma.sync, ldmatrix and cp.async are modelled a warp (a thread) at a time
+ * from their documented register layouts. */
 #ifndef CUDA_EMU_H
 #define CUDA_EMU_H
 #include <math.h>
@@ -15,6 +16,8 @@
 #define __global__
 #define __device__
 #define __shared__ static
+#define __forceinline__ inline
+#define __launch_bounds__(...)
 
 struct dim3 {
     unsigned x, y, z;
@@ -23,23 +26,25 @@ struct dim3 {
 static dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 /* ---- fibers: each runs threads of the block until one of them has to wait ---- */
-enum { EMU_THREADS = 256, EMU_STACK = 256 << 10 };
+enum { EMU_THREADS = 256, EMU_WARPS = EMU_THREADS / 32, EMU_STACK = 256 << 10 };
 typedef struct emu_fiber {
     ucontext_t *made; /* its first entry */
     void *sp;
     char *stack;
-    int thread, started;
-    const void *waits; /* what it waits at: a barrier (NULL: it does not wait) */
+    int thread;
 } emu_fiber;
+typedef struct emu_barrier { emu_fiber *met[EMU_THREADS]; int n; } emu_barrier; /* who waits there */
 static emu_fiber emu_fibers[EMU_THREADS + 1]; /* the last one is the scheduler */
-static emu_fiber *emu_now;
-static int emu_next, emu_done, emu_threads, emu_backwards;
+static emu_fiber *emu_now, *emu_idle[EMU_THREADS], *emu_ready[EMU_THREADS];
+static emu_barrier emu_block_barrier, emu_warp_barrier[EMU_WARPS];
+static unsigned emu_first, emu_last; /* of the ready ones */
+static int emu_n_idle, emu_next, emu_done, emu_threads, emu_backwards;
 static void (*emu_call)(void *);
 static void *emu_arg;
 
 static void emu_stop(const char *why)
 {
-    fprintf(stderr, "cuda_emu: block %u,%u: %s\n", blockIdx.x, blockIdx.y, why);
+    fprintf(stderr, "cuda_emu: block %u,%u, thread %u: %s\n", blockIdx.x, blockIdx.y, threadIdx.x, why);
     exit(1);
 }
 #if defined(__x86_64__)
@@ -53,7 +58,9 @@ static void emu_fiber_main();
 static void emu_switch(emu_fiber *to)
 {
     emu_fiber *from = emu_now;
+    if (from == to) return;
     emu_now = to;
+    if (!to->stack && to != &emu_fibers[EMU_THREADS]) to->stack = (char *)malloc(EMU_STACK);
 #if defined(__x86_64__)
     if (!to->sp) { /* a fresh stack that returns into emu_fiber_main, aligned as after a call */
         void **top = (void **)(((uintptr_t)to->stack + EMU_STACK - 64) & ~(uintptr_t)15);
@@ -75,6 +82,24 @@ static void emu_switch(emu_fiber *to)
 #endif
     threadIdx.x = (unsigned)emu_now->thread;
 }
+/* Go on with a thread that may run, else with one that has not begun: so a warp runs as far ahead of the others as it can. */
+static void emu_leave()
+{
+    if (emu_first != emu_last) emu_switch(emu_ready[emu_first++ % EMU_THREADS]);
+    else if (emu_next < emu_threads) emu_switch(emu_idle[--emu_n_idle]);
+    else emu_switch(&emu_fibers[EMU_THREADS]);
+}
+static void emu_release(emu_barrier *b)
+{
+    for (int i = 0; i < b->n; i++) emu_ready[emu_last++ % EMU_THREADS] = b->met[emu_backwards ? b->n - 1 - i : i];
+    b->n = 0;
+}
+static void emu_wait(emu_barrier *b, int all)
+{
+    b->met[b->n++] = emu_now;
+    if (b->n == all) emu_release(b);
+    emu_leave();
+}
 static void emu_fiber_main()
 {
     for (;;) {
@@ -84,67 +109,150 @@ static void emu_fiber_main()
             threadIdx.x = (unsigned)emu_now->thread;
             emu_call(emu_arg);
             emu_done++;
+            if (emu_block_barrier.n && emu_block_barrier.n == emu_threads - emu_done) emu_release(&emu_block_barrier);
         }
-        emu_now->started = 0;
-        emu_switch(&emu_fibers[EMU_THREADS]);
+        emu_idle[emu_n_idle++] = emu_now;
+        emu_leave();
     }
 }
-static void emu_wait(const void *where)
-{
-    emu_now->waits = where;
-    emu_switch(&emu_fibers[EMU_THREADS]);
-}
-
-/* All threads of a block: start them, and whenever everyone waits, let those go on whose group has met. */
-static int emu_member(const emu_fiber *f, const void *where) { return f->started && f->waits == where; }
-static const char emu_block_barrier = 0;
-static char emu_warp_barrier[EMU_THREADS / 32];
 static void emu_run_block()
 {
-    int i, w;
-    emu_next = emu_done = 0;
+    emu_next = emu_done = emu_n_idle = 0;
+    emu_first = emu_last = 0;
+    for (int i = EMU_THREADS; i--;) emu_idle[emu_n_idle++] = &emu_fibers[i];
     emu_now = &emu_fibers[EMU_THREADS];
-    for (i = 0; emu_next < emu_threads; i++) {
-        emu_fiber *f = &emu_fibers[i];
-        if (!f->stack) f->stack = (char *)malloc(EMU_STACK);
-        f->started = 1;
-        f->waits = NULL;
-        emu_switch(f);
-    }
-    while (emu_done < emu_threads) {
-        int waiting = 0, alive = 0, moved = 0;
-        for (i = 0; i < EMU_THREADS; i++) { alive += emu_fibers[i].started; waiting += emu_member(&emu_fibers[i], &emu_block_barrier); }
-        for (w = -1; w < EMU_THREADS / 32; w++) {
-            const void *where = w < 0 ? (const void *)&emu_block_barrier : &emu_warp_barrier[w];
-            emu_fiber *met[EMU_THREADS];
-            int n = 0;
-            for (i = 0; i < EMU_THREADS; i++) if (emu_member(&emu_fibers[i], where)) met[n++] = &emu_fibers[i];
-            if (!n || (w < 0 && waiting < alive)) continue;
-            if (w >= 0 && n < 32) emu_stop("a shuffle that not all threads of the warp take part in");
-            for (i = 0; i < n; i++) met[i]->waits = NULL;
-            for (i = 0; i < n; i++) emu_switch(met[i]);
-            moved = 1;
-        }
-        if (!moved) emu_stop("threads wait for each other at different barriers");
-    }
+    emu_leave();
+    if (emu_done == emu_threads) return;
+    for (int w = 0; w < EMU_WARPS; w++) if (emu_warp_barrier[w].n) emu_stop("a shuffle that not all threads of the warp take part in");
+    emu_stop("threads wait for each other at different barriers");
 }
 
 /* ---- what kernels call ---- */
-static inline void __syncthreads() { emu_wait(&emu_block_barrier); }
-template <class T> static inline T __shfl_xor_sync(unsigned, T v, int o)
+static inline void __syncthreads() { emu_wait(&emu_block_barrier, emu_threads - emu_done); }
+static inline void __syncwarp() { emu_wait(&emu_warp_barrier[threadIdx.x / 32], 32); }
+template <class T> static inline const T *emu_trade(const T &mine) /* what each thread of the warp gives */
 {
     static T slot[2][EMU_THREADS]; /* in turns: nobody is two exchanges ahead of another */
     static unsigned char turn[EMU_THREADS];
-    const int t = (int)threadIdx.x, k = turn[t]++ & 1;
-    slot[k][t] = v;
-    emu_wait(&emu_warp_barrier[t / 32]);
-    return slot[k][t ^ o];
+    const unsigned t = threadIdx.x, k = turn[t]++ & 1;
+    slot[k][t] = mine;
+    __syncwarp();
+    return slot[k] + (t & ~31u);
 }
+template <class T> static inline T __shfl_xor_sync(unsigned, T v, int o) { return emu_trade(v)[(threadIdx.x & 31u) ^ (unsigned)o]; }
+static inline unsigned __ballot_sync(unsigned, int yes)
+{
+    const int *all = emu_trade((int)(yes != 0));
+    unsigned b = 0;
+    for (int i = 0; i < 32; i++) b |= (unsigned)all[i] << i;
+    return b;
+}
+static inline int __ffs(int x) { return __builtin_ffs(x); }
+
+struct alignas(16) float4 { float x, y, z, w; };
+struct alignas(8) float2 { float x, y; };
+struct alignas(8) uint2 { unsigned x, y; };
+
+/* Shared memory whose size the launch gives: exactly that long, NaN when a block starts. */
+static unsigned char *emu_shared;
+#define SSL__EMULATED 1
+#define SSL__REPEAT
+#define SSL__ROLLED
+#define SSL__TWICE
+#define SSL__DYNAMIC(name) unsigned char *const name = emu_shared
+
+/* cp.async: the bytes arrive when their group is waited for, until then they are NaN. */
+typedef struct emu_copy { void *to; const void *from; int bytes, size; unsigned group; } emu_copy;
+enum { EMU_COPIES = 512 };
+static emu_copy emu_copies[EMU_THREADS][EMU_COPIES]; /* a ring for each thread */
+static unsigned emu_copy_first[EMU_THREADS], emu_copy_last[EMU_THREADS], emu_group[EMU_THREADS];
+static inline void emu_cp_async(void *to, const void *from, int bytes, int size)
+{
+    const unsigned t = threadIdx.x;
+    emu_copy *c = &emu_copies[t][emu_copy_last[t]++ % EMU_COPIES];
+    if ((uintptr_t)to % (unsigned)size || (uintptr_t)from % (unsigned)size) emu_stop("cp.async: an address is not aligned");
+    if (emu_copy_last[t] - emu_copy_first[t] > EMU_COPIES) emu_stop("cp.async: more copies in flight than the emulation holds");
+    memset(to, 0xff, (size_t)size);
+    c->to = to; c->from = from; c->bytes = bytes; c->size = size; c->group = emu_group[t];
+}
+static inline void ssl__cp_async16(void *to, const void *from, int bytes) { emu_cp_async(to, from, bytes, 16); }
+static inline void ssl__cp_async4(void *to, const void *from, int bytes) { emu_cp_async(to, from, bytes, 4); }
+static inline void ssl__cp_async_commit() { emu_group[threadIdx.x]++; }
+template <int N> static inline void ssl__cp_async_wait() /* until at most N groups are in flight */
+{
+    const unsigned t = threadIdx.x;
+    for (; emu_copy_first[t] != emu_copy_last[t]; emu_copy_first[t]++) {
+        const emu_copy *c = &emu_copies[t][emu_copy_first[t] % EMU_COPIES];
+        if ((int)(c->group + N - emu_group[t]) >= 0) break;
+        memset(c->to, 0, (size_t)c->size);
+        memcpy(c->to, c->from, (size_t)c->bytes);
+    }
+}
+
+/* ldmatrix: lane 8 q + r gives row r of matrix q, 8 halves; lane 4 g + t gets the halves 2 t and 2 t + 1 of row g of each
+   (.trans: of column g). */
+typedef struct emu_row { uint16_t half[8]; } emu_row;
+static inline const emu_row *emu_rows(const void *row)
+{
+    emu_row mine;
+    if ((uintptr_t)row % 16) emu_stop("ldmatrix: an address is not aligned to 16 bytes");
+    memcpy(&mine, row, sizeof mine);
+    return emu_trade(mine);
+}
+static inline void ssl__ldmatrix_x4(uint32_t r[4], const void *row)
+{
+    const emu_row *m = emu_rows(row);
+    const unsigned g = (threadIdx.x & 31u) / 4, t = threadIdx.x & 3u;
+    for (unsigned q = 0; q < 4; q++) r[q] = (uint32_t)m[8 * q + g].half[2 * t] | (uint32_t)m[8 * q + g].half[2 * t + 1] << 16;
+}
+static inline void ssl__ldmatrix_x4_trans(uint32_t r[4], const void *row)
+{
+    const emu_row *m = emu_rows(row);
+    const unsigned g = (threadIdx.x & 31u) / 4, t = threadIdx.x & 3u;
+    for (unsigned q = 0; q < 4; q++) r[q] = (uint32_t)m[8 * q + 2 * t].half[g] | (uint32_t)m[8 * q + 2 * t + 1].half[g] << 16;
+}
+
+/* mma.sync (PTX ISA, "Matrix Fragments"). Of 32-bit words, 8 to a row of k: a[16][8] and b[8][8] lie in registers as
+   a[i][w]: lane 4 (i % 8) + w % 4, register i / 8 + 2 (w / 4);   b[w][j]: lane 4 j + w % 4, register w / 4;
+   d[i][j]: lane 4 (i % 8) + j / 2, register 2 (i / 8) + j % 2.   A word is H numbers: a tf32, or two bf16, the lower half first. */
+static inline float emu_float(uint32_t u) { float f; memcpy(&f, &u, 4); return f; }
+static inline void emu_numbers(float (&x)[1], uint32_t u) { x[0] = emu_float(u & ~0x1fffu); } /* the lowest 13 bits are not looked at */
+static inline void emu_numbers(float (&x)[2], uint32_t u) { x[0] = emu_float(u << 16); x[1] = emu_float(u & 0xffff0000u); }
+template <int H> struct emu_fragment { float a[4][H], b[2][H]; };
+template <int H> static inline void emu_mma(float d[4], const uint32_t a[4], const uint32_t b[2])
+{
+    emu_fragment<H> mine;
+    for (int r = 0; r < 4; r++) emu_numbers(mine.a[r], a[r]);
+    for (int r = 0; r < 2; r++) emu_numbers(mine.b[r], b[r]);
+    const emu_fragment<H> *lane = emu_trade(mine);
+    const unsigned g = (threadIdx.x & 31u) / 4, t = threadIdx.x & 3u;
+    float s[4] = { 0.0f };
+    for (unsigned w = 0; w < 8; w++) {
+        const emu_fragment<H> *x = lane + 4 * g + w % 4, *y = lane + 8 * t + w % 4, *z = y + 4;
+        for (int h = 0; h < H; h++) {
+            s[0] += x->a[w / 4 * 2][h] * y->b[w / 4][h];
+            s[1] += x->a[w / 4 * 2][h] * z->b[w / 4][h];
+            s[2] += x->a[w / 4 * 2 + 1][h] * y->b[w / 4][h];
+            s[3] += x->a[w / 4 * 2 + 1][h] * z->b[w / 4][h];
+        }
+    }
+    for (int q = 0; q < 4; q++) d[q] += s[q];
+}
+static inline void ssl__mma_tf32(float d[4], const uint32_t a[4], const uint32_t b[2]) { emu_mma<1>(d, a, b); }
+static inline void ssl__mma_bf16(float d[4], const uint32_t a[4], const uint32_t b[2]) { emu_mma<2>(d, a, b); }
+static inline uint32_t ssl__to_tf32(uint32_t x) { return (x & 0x7f800000u) == 0x7f800000u ? x : (x + 0x1000u) & ~0x1fffu; }
+static inline uint32_t emu_bf16(float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, 4);
+    return ((u & 0x7fffffffu) > 0x7f800000u ? 0x7fff0000u : u + 0x7fffu + (u >> 16 & 1u)) >> 16;
+}
+static inline uint32_t ssl__to_bf16x2(float low, float high) { return emu_bf16(low) | emu_bf16(high) << 16; }
 
 /* ---- launches ---- */
 template <class T> struct emu_same { typedef T type; };
 template <class F> static void emu_invoke(void *f) { (*(F *)f)(); }
-template <class... P> static void emu_launch(dim3 grid, unsigned threads, void (*kernel)(P...), typename emu_same<P>::type... args)
+template <class... P> static void emu_launch(dim3 grid, unsigned threads, size_t shared, void (*kernel)(P...), typename emu_same<P>::type... args)
 {
     auto body = [&]() { kernel(args...); };
     const int64_t blocks = (int64_t)grid.x * grid.y;
@@ -153,26 +261,35 @@ template <class... P> static void emu_launch(dim3 grid, unsigned threads, void (
     emu_threads = (int)threads;
     emu_call = emu_invoke<decltype(body)>;
     emu_arg = &body;
+    emu_shared = shared ? (unsigned char *)malloc(shared) : NULL;
     for (int64_t i = 0; i < blocks; i++) {
         const int64_t b = emu_backwards ? blocks - 1 - i : i;
         blockIdx = dim3((unsigned)(b % grid.x), (unsigned)(b / grid.x));
+        if (shared) memset(emu_shared, 0xff, shared);
+        memcpy(emu_copy_first, emu_copy_last, sizeof emu_copy_first); /* what nobody waited for */
         emu_run_block();
     }
+    free(emu_shared);
+    emu_shared = NULL;
     emu_arg = NULL;
 }
-#define SSL__LAUNCH(c, kernel, grid, ...) ((void)(c), emu_launch(dim3(grid), EMU_THREADS, kernel, __VA_ARGS__))
+#define SSL__LAUNCH(c, kernel, grid, ...) ((void)(c), emu_launch(dim3(grid), EMU_THREADS, 0, kernel, __VA_ARGS__))
+#define SSL__LAUNCH_SHARED(c, threads, bytes, name, kernel, grid, ...) ((void)(c), emu_launch(dim3(grid), threads, (size_t)(bytes), kernel, __VA_ARGS__))
 
 /* ---- the runtime ---- */
 enum cudaError_t { cudaSuccess, cudaErrorMemoryAllocation, cudaErrorNoDevice };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
-struct cudaFuncAttributes { int unused; };
+struct cudaFuncAttributes { int ptxVersion; };
+enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount };
 static inline const char *cudaGetErrorString(cudaError_t) { return "emulated"; }
 static inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 static inline cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
 static inline cudaError_t cudaGetDeviceCount(int *n) { *n = 1; emu_backwards = !emu_backwards; return cudaSuccess; }
 static inline cudaError_t cudaDriverGetVersion(int *v) { *v = 13000; return cudaSuccess; }
 static inline cudaError_t cudaRuntimeGetVersion(int *v) { *v = 13000; return cudaSuccess; }
-static inline cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *, const void *) { return cudaSuccess; }
+static inline cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *f, const void *) { f->ptxVersion = 80; return cudaSuccess; }
+static inline cudaError_t cudaGetDevice(int *d) { *d = 0; return cudaSuccess; }
+static inline cudaError_t cudaDeviceGetAttribute(int *v, cudaDeviceAttr, int) { *v = 8; return cudaSuccess; } /* few: both tile sizes and slices occur */
 static inline cudaError_t cudaMemGetInfo(size_t *f, size_t *all) { *f = *all = 0; return cudaSuccess; }
 static inline cudaError_t cudaFree(void *p) { free(p); return cudaSuccess; }
 static inline cudaError_t cudaMemcpy(void *d, const void *s, size_t n, cudaMemcpyKind) { memcpy(d, s, n); return cudaSuccess; }

@@ -7,6 +7,11 @@
 #include "ssl.h"
 
 #define GUARD 16
+#ifdef SSL__CUDA
+#  define ROUNDINGS 3
+#else
+#  define ROUNDINGS 2
+#endif
 static const char *filter;
 static int n_passed, n_failed, n_skipped;
 
@@ -20,7 +25,7 @@ typedef struct operands { /* everything exactly as long as it must be, so that a
     int lda, ldb, ldy;
     int64_t na, nb, ny, sa, sb, sy;
     float *a, *b, *y0, *bias, *residual;
-    double *want[2], *scale[2], *want_pre[2]; /* [0] of the float operands, [1] of the operands rounded to bf16 */
+    double *want[3], *scale[3], *want_pre[3]; /* [0] of the float operands, [1] of the operands rounded to bf16, [2] to tf32 */
 } operands;
 
 static float draw(ssl_rng *r) { return 2.0f * ssl_rng_uniform(r) - 1.0f; }
@@ -36,6 +41,15 @@ static float to_bf16(float x)
     uint32_t u;
     memcpy(&u, &x, 4);
     u = (u + 0x7fffu + (u >> 16 & 1u)) & 0xffff0000u;
+    memcpy(&x, &u, 4);
+    return x;
+}
+
+static float to_tf32(float x) /* 10 bits of mantissa, ties away from zero */
+{
+    uint32_t u;
+    memcpy(&u, &x, 4);
+    u = (u + 0x1000u) & 0xffffe000u;
     memcpy(&x, &u, 4);
     return x;
 }
@@ -60,7 +74,8 @@ static void oracle(const product *q, operands *o, int rounded)
                 for (p = 0; p < q->k; p++) {
                     float x = o->a[s * o->sa + (q->ta ? (int64_t)p * o->lda + i : (int64_t)i * o->lda + p)];
                     float z = o->b[s * o->sb + (q->tb ? (int64_t)j * o->ldb + p : (int64_t)p * o->ldb + j)];
-                    if (rounded) { x = to_bf16(x); z = to_bf16(z); }
+                    if (rounded == 1) { x = to_bf16(x); z = to_bf16(z); }
+                    if (rounded == 2) { x = to_tf32(x); z = to_tf32(z); }
                     v += (double)x * z;
                     abs += fabs((double)x * z);
                 }
@@ -92,7 +107,7 @@ static operands operands_make(const product *q)
     o.y0 = draws(&r, o.ny);
     o.bias = draws(&r, q->n);
     o.residual = draws(&r, o.ny);
-    for (v = 0; v < 2; v++) {
+    for (v = 0; v < ROUNDINGS; v++) {
         o.want[v] = (double *)malloc(sizeof(double) * (size_t)o.ny);
         o.want_pre[v] = (double *)malloc(sizeof(double) * (size_t)o.ny);
         o.scale[v] = (double *)malloc(sizeof(double) * (size_t)o.ny);
@@ -104,24 +119,42 @@ static void operands_free(operands *o)
 {
     int v;
     free(o->a); free(o->b); free(o->y0); free(o->bias); free(o->residual);
-    for (v = 0; v < 2; v++) { free(o->want[v]); free(o->want_pre[v]); free(o->scale[v]); }
+    for (v = 0; v < ROUNDINGS; v++) { free(o->want[v]); free(o->want_pre[v]); free(o->scale[v]); }
 }
 
-static void run(ssl_ctx *c, const product *q, const operands *o, float *y, float *pre)
+static float *lend(ssl_ctx *c, const float *x, int64_t n) /* a copy where the device can use it */
 {
+    float *p = (float *)c->dev->alloc(sizeof(float) * (size_t)n + 4);
+    c->dev->put(p, x, sizeof(float) * (size_t)n);
+    return p;
+}
+static void run(ssl_ctx *c, const product *q, const operands *o, float *buf, float *pre)
+{
+    const int64_t ny = o->ny + 2 * GUARD, n_pre = (int64_t)q->batch * q->m * q->n;
+    float *lent[6];
     ssl__epilogue ep;
-    ep.bias = q->bias ? o->bias : NULL;
+    int i;
+    memset(pre, 0, sizeof(float) * (size_t)n_pre);
+    lent[0] = lend(c, o->a, o->na);
+    lent[1] = lend(c, o->b, o->nb);
+    lent[2] = lend(c, buf, ny);
+    lent[3] = lend(c, pre, n_pre);
+    lent[4] = lend(c, o->bias, q->n);
+    lent[5] = lend(c, o->residual, o->ny);
+    ep.bias = q->bias ? lent[4] : NULL;
     ep.act = q->act;
-    ep.pre = q->pre ? pre : NULL;
-    ep.residual = q->residual ? o->residual : NULL;
-    c->k->gemm(c, q->ta, q->tb, q->batch, q->m, q->n, q->k, o->a, o->lda, o->sa, o->b, o->ldb, o->sb, q->beta ? 1.0f : 0.0f, y, o->ldy,
-               o->sy, ep.bias || ep.pre || ep.residual || q->act ? &ep : NULL);
+    ep.pre = q->pre ? lent[3] : NULL;
+    ep.residual = q->residual ? lent[5] : NULL;
+    c->k->gemm(c, q->ta, q->tb, q->batch, q->m, q->n, q->k, lent[0], o->lda, o->sa, lent[1], o->ldb, o->sb, q->beta ? 1.0f : 0.0f, lent[2] + GUARD,
+               o->ldy, o->sy, ep.bias || ep.pre || ep.residual || q->act ? &ep : NULL);
+    c->dev->get(buf, lent[2], sizeof(float) * (size_t)ny);
+    c->dev->get(pre, lent[3], sizeof(float) * (size_t)n_pre);
+    for (i = 0; i < 6; i++) c->dev->release(lent[i]);
 }
 
 /* Largest error relative to scale; infinite if a sentinel, a padding column or nothing at all was written. */
-static double worst(const product *q, const operands *o, int precision, const float *buf, const float *pre)
+static double worst(const product *q, const operands *o, int v, const float *buf, const float *pre)
 {
-    const int v = precision == SSL_PRECISION_BF16;
     const float *y = buf + GUARD;
     double e = 0;
     int64_t at;
@@ -148,11 +181,26 @@ static float *guarded(const operands *o)
     return buf;
 }
 
-static const ssl__kernels *tables[5];
-static const char *isa[5]; /* their names; "amx" is avx512 with tiles */
+static const ssl__kernels *tables[6];
+static const char *isa[6]; /* their names; "amx" is avx512 with tiles */
 static int n_tables;
 static const char *const precision_name[] = { "", "highest", "high", "bf16" };
 static const double tolerance[] = { 0, 1e-6, 2e-5, 1e-6 };
+/* Tensor cores round products exactly as stated and add in float32, whose lowest bits they may cut off. */
+static const double tolerance_cuda[] = { 0, 1e-6, 4e-6, 4e-6 };
+
+static ssl_ctx *open_on(int table, int precision, int threads)
+{
+    ssl_desc d = SSL_ZERO;
+    ssl_ctx *c;
+    d.threads = threads;
+    d.precision = (ssl_precision)precision;
+    if (!strcmp(isa[table], "cuda")) d.device = SSL_DEVICE_CUDA;
+    c = ssl_open(&d);
+    c->k = tables[table];
+    c->amx = !strcmp(isa[table], "amx");
+    return c;
+}
 
 static void report(const char *name, int ok, const char *what, double err, double tol)
 {
@@ -168,7 +216,8 @@ static void check(const char *group, const product *q)
     int t, p, made = 0;
     for (t = 0; t < n_tables; t++)
         for (p = SSL_PRECISION_HIGHEST; p <= SSL_PRECISION_BF16; p++) {
-            ssl_desc d = SSL_ZERO;
+            const int cuda = !strcmp(isa[t], "cuda"), v = p == SSL_PRECISION_BF16 ? 1 : cuda && p == SSL_PRECISION_HIGH ? 2 : 0;
+            const double bound = cuda ? tolerance_cuda[p] : tolerance[p];
             ssl_ctx *c;
             float *buf, *pre;
             char name[160];
@@ -177,16 +226,12 @@ static void check(const char *group, const product *q)
                      q->n, q->k);
             if (filter && !strstr(name, filter)) continue;
             if (!made) { o = operands_make(q); made = 1; }
-            d.threads = 2;
-            d.precision = (ssl_precision)p;
-            c = ssl_open(&d);
-            c->k = tables[t];
-            c->amx = !strcmp(isa[t], "amx");
+            c = open_on(t, p, 2);
             buf = guarded(&o);
             pre = (float *)malloc(sizeof(float) * (size_t)q->batch * (size_t)q->m * (size_t)q->n);
-            run(c, q, &o, buf + GUARD, pre);
-            e = worst(q, &o, p, buf, pre);
-            report(name, e <= tolerance[p], "relative error", e, tolerance[p]);
+            run(c, q, &o, buf, pre);
+            e = worst(q, &o, v, buf, pre);
+            report(name, e <= bound, "relative error", e, bound);
             free(buf);
             free(pre);
             ssl_close(c);
@@ -207,15 +252,9 @@ static void check_threads(const product *q)
                      q->n, q->k);
             if (filter && !strstr(name, filter)) { free(pre); continue; }
             for (n = 1; n <= 3; n++) {
-                ssl_desc d = SSL_ZERO;
-                ssl_ctx *c;
-                d.threads = n;
-                d.precision = (ssl_precision)p;
-                c = ssl_open(&d);
-                c->k = tables[t];
-                c->amx = !strcmp(isa[t], "amx");
+                ssl_ctx *c = open_on(t, p, n);
                 buf[n] = guarded(&o);
-                run(c, q, &o, buf[n] + GUARD, pre);
+                run(c, q, &o, buf[n], pre);
                 same = same && !memcmp(buf[1], buf[n], sizeof(float) * (size_t)(o.ny + 2 * GUARD));
                 ssl_close(c);
             }
@@ -265,6 +304,10 @@ static void check_options(void)
         check("accumulate", &q);
         q.pad = 5;
         check("padded", &q);
+        q = plain(v / 2, v % 2, 2, 65, 33, 1100); /* few tiles, long sums */
+        q.beta = q.bias = q.pre = q.residual = 1;
+        q.act = SSL_ACT_GELU;
+        check("long", &q);
         q = plain(v / 2, v % 2, 1, 7, 9, 0);
         check("empty", &q);
         for (act = SSL_ACT_NONE; act <= SSL_ACT_GELU_TANH; act++) {
@@ -303,7 +346,8 @@ static void add_table(const ssl__kernels *table, const char *name, int available
 
 int main(int argc, char **argv)
 {
-    ssl_ctx *c = ssl_open(NULL);
+    ssl_desc d = SSL_ZERO;
+    ssl_ctx *c = ssl_open(&d);
     filter = argc > 1 ? argv[1] : NULL;
     add_table(&ssl__cpu_table_portable, "portable", 1);
 #ifdef SSL__X86_PASSES
@@ -315,6 +359,12 @@ int main(int argc, char **argv)
     add_table(&ssl__cpu_table_neon, "neon", 1);
 #endif
     ssl_close(c);
+#ifdef SSL__CUDA
+    d.device = SSL_DEVICE_CUDA;
+    c = ssl_open(&d);
+    add_table(&ssl__cuda_kernels, "cuda", ssl_ok(c));
+    ssl_close(c);
+#endif
     check_shapes();
     check_options();
     check_all_threads();
