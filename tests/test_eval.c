@@ -383,7 +383,7 @@ static void test_online_eval(void)
     online_run(0, alone, 1 << 16, &n);
     right = online_run(1, beside, 1 << 16, &m);
     check(n == m && !memcmp(alone, beside, sizeof(float) * (size_t)n), "a classifier beside leaves the network its bits", (double)n);
-    check(right > 0.3, "a classifier beside learns (chance 0.1)", right);
+    check(right > 0.2, "a classifier beside learns (chance 0.1, 200 images: five deviations)", right);
 }
 
 static void test_hostile(void)
