@@ -2,7 +2,7 @@
 
     python bench/peer_torch.py                            both, in turns, as a table of ratios (make bench-peer VENV=DIR)
         [W1 ... W7] [--ours build/bench] [--precision highest high bf16] [--threads N] [--rounds N] [--seconds S] [--batch N]
-        [--compile-limit S] [--mode MODE] [--clock wall|cpu] [--json FILE]
+        [--compile-limit S] [--mode MODE] [--clock wall|cpu] [--device cpu|cuda] [--json FILE]
     python bench/peer_torch.py --alone W1 --mode eager    one measurement in this process, as a line of JSON
 
 Needs torch, torchvision and timm. Every measurement is a process of its own. PyTorch runs in all its modes once, and the rounds
@@ -241,7 +241,10 @@ def alone(a):
     import torch
     a.mode = a.mode or "eager"
     torch.set_num_threads(a.threads)
+    torch.set_default_device(a.device) # models, images and what a step draws
     torch.manual_seed(0)
+    if a.device == "cuda" and a.precision[0] == "high":
+        torch.set_float32_matmul_precision("high")
     name, side, views = a.workloads[0], {"W2": 96, "W5": 256, "W7": 224}.get(a.workloads[0], 32), 2 if a.workloads[0] in ("W4", "W5") else 1
     batch = a.batch or BATCH[name]
     import timm, torchvision # noqa: F401  what a program that trains one of these has loaded
@@ -259,7 +262,7 @@ def alone(a):
     attention = torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH) if a.mode.endswith("math") else contextlib.nullcontext()
 
     def step():
-        with torch.set_grad_enabled(optimizer is not None), torch.autocast("cpu", torch.bfloat16, enabled=a.precision[0] == "bf16"):
+        with torch.set_grad_enabled(optimizer is not None), torch.autocast(a.device, torch.bfloat16, enabled=a.precision[0] == "bf16"):
             loss = run(*images)
         if optimizer is None:
             return float(loss[0, 0])
@@ -279,14 +282,15 @@ def alone(a):
             loss = step()
             times.append(clock() - start)
     assert loss == loss and abs(loss) < 1e30, loss
+    peak = torch.cuda.max_memory_allocated() / 2**20 if a.device == "cuda" else peak_mb() # of the GPU without the driver's own
     print(json.dumps({"name": name, "precision": a.precision[0], "mode": a.mode, "threads": a.threads, "batch": batch,
-                      "peer_images_per_s": round(batch / statistics.median(times), 2), "peer_peak_mb": round(peak_mb(), 1), "peer_base_mb": round(base, 1), "loss": round(loss, 4), "steps": len(times)}))
+                      "peer_images_per_s": round(batch / statistics.median(times), 2), "peer_peak_mb": round(peak, 1), "peer_base_mb": round(base, 1), "loss": round(loss, 4), "steps": len(times)}))
 
 
 # ---- the comparison ----
 def run_peer(a, name, precision, mode, limit=None):
     """A row of PyTorch, or None if it failed or took too long."""
-    command = [sys.executable, __file__, "--alone", name, "--mode", mode, "--precision", precision, "--threads", str(a.threads), "--seconds", str(a.seconds), "--batch", str(a.batch), "--clock", a.clock]
+    command = [sys.executable, __file__, "--alone", name, "--mode", mode, "--precision", precision, "--threads", str(a.threads), "--seconds", str(a.seconds), "--batch", str(a.batch), "--clock", a.clock, "--device", a.device]
     env = dict(os.environ, OMP_NUM_THREADS=str(a.threads))
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=limit, env=env)
@@ -301,7 +305,7 @@ def run_peer(a, name, precision, mode, limit=None):
 
 def run_ours(a, name, precision):
     path = f"{a.ours}.{os.getpid()}.json"
-    command = [a.ours, "train", name, "--precision", precision, "--threads", str(a.threads), "--seconds", str(a.seconds), "--batch", str(a.batch), "--clock", a.clock, "--json", path]
+    command = [a.ours, "train", name, "--precision", precision, "--threads", str(a.threads), "--seconds", str(a.seconds), "--batch", str(a.batch), "--clock", a.clock, "--device", a.device, "--json", path]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=dict(os.environ, OMP_NUM_THREADS=str(a.threads)))
     with open(path) as f:
         row = json.load(f)[0]
@@ -355,6 +359,7 @@ def main():
     p.add_argument("--rounds", type=int, default=2)
     p.add_argument("--seconds", type=float, default=5)
     p.add_argument("--compile-limit", type=float, default=300, help="seconds that a compiled model may take to be measured; 0: eager alone")
+    p.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     p.add_argument("--clock", default="wall", choices=("wall", "cpu"), help="cpu: time that a process had a processor, for one thread on a busy machine")
     p.add_argument("--json")
     a = p.parse_args()
