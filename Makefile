@@ -2,7 +2,7 @@
 ## make              build the programs of examples/ and bench/
 ## make build/NAME   build one program
 ## make demo         pre-train three small models on synthetic images, evaluate them, write pictures to out/
-## make demo-all     the same with every method, in a quarter of an hour
+## make demo-all     the same with every method
 ## make test         build and run all tests; the last line is the sum
 ## make conformance  replay the fixtures of FIXTURES=DIR
 ## make bench        every kernel and every workload against the measured ceilings of this machine

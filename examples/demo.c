@@ -24,10 +24,10 @@ static const struct { const char *name, *changes; } demos[] = {
     { "barlow", RESNET "epochs=6" },
     { "vicreg", RESNET "epochs=6" },
     { "dino", RESNET "local_views=0 projector_out=64 prototypes=128 momentum=0.95 teacher_temperature=0.04 freeze_prototypes=0 epochs=6" },
-    { "pixpro", "epochs=2" },
-    { "pixcontrast", "epochs=2" },
-    { "cpc", "epochs=2" },
-    { "amdim", "epochs=1" },
+    { "pixpro", "batch=32 epochs=3" },
+    { "pixcontrast", "batch=32 epochs=3" },
+    { "cpc", "batch=16 epochs=1" },
+    { "amdim", "batch=32 epochs=1" },
 };
 #define N_DEMOS ((int)(sizeof demos / sizeof *demos))
 #define N_FIRST 3 /* of make demo */
