@@ -96,6 +96,8 @@ int main(int argc, char **argv)
     signal(SIGINT, interrupt);
     for (i = 0; i < N_DEMOS; i++)
         if (only ? !strcmp(only, demos[i].name) : all || i < N_FIRST) { if (!demo(demos[i].name, demos[i].changes, &args, &rows[i + 1], &rows[0])) return 1; }
+    for (i = 1; i <= N_DEMOS && !rows[i].name;) i++;
+    if (i > N_DEMOS) { fprintf(stderr, "demo: --method %s: there is no such method; `pretrain --help` lists them\n", only); return 1; }
     printf("\n  accuracy on 1000 test images of 10 classes (chance: 10%%)\n\n"
            "  %-14s %21s %24s\n  %-14s %10s %10s %13s %10s %11s\n", "", "---- k-NN (k = 20) --", "---- linear probe ---", "features", "untrained", "trained", "untrained", "trained", "training");
     for (i = 0; i <= N_DEMOS; i++) if (rows[i].name) print_row(&rows[i]);
