@@ -1,4 +1,4 @@
-/* cc -O2 -fopenmp -I. examples/minimal.c -lm -pthread   The shortest complete pre-training: a masked autoencoder. */
+/* cc -O2 -fopenmp -I. examples/minimal.c -lm -pthread   The shortest complete pre-training, and the small program of the method mae. */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
 #include <stdio.h>
