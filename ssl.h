@@ -187,10 +187,15 @@ SSL_API ssl_tensor *ssl_input_u8_at(const char *at, ssl_ctx *ctx, const uint8_t 
 SSL_API ssl_tensor *ssl_requires_grad(ssl_tensor *t);           /* make an input a leaf whose gradient is kept; returns t */
 SSL_API int64_t ssl_numel(const ssl_tensor *t);
 SSL_API float ssl_item(const ssl_tensor *t);                    /* the first value; NaN after an error */
+/* The same value without waiting for the GPU: a ticket now, the value later, after this step or the next (ssl_item_end waits if
+   it must). The last 64 tickets are kept. A loop that logs the loss of the step before keeps the GPU busy all the time. */
+SSL_API int64_t ssl_item_begin(const ssl_tensor *t);
+SSL_API float ssl_item_end(ssl_ctx *ctx, int64_t ticket);
 SSL_API int ssl_to_host(const ssl_tensor *t, void *dst);        /* copy all values out; 1 on success */
 SSL_API int ssl_grad_to_host(const ssl_tensor *t, float *dst);  /* copy the gradient out (zeros if none arrived) */
 /* Differentiate a one-element tensor: adds to the gradient of every parameter that took part, and clears the tape.
-   A NaN or infinite loss is an error that names the first op that produced one. */
+   A NaN or infinite loss is an error that names the first op that produced one. On a GPU the error comes later, when a value is
+   read or two steps further at the latest, names the step and the op all the same, and no parameter has changed since. */
 #define ssl_backward(...) ssl_backward_at(SSL_HERE, __VA_ARGS__)
 SSL_API void ssl_backward_at(const char *at, ssl_tensor *loss);
 
@@ -2093,6 +2098,7 @@ typedef struct ssl__update { /* one optimizer step over a stretch of the flat bu
     float rest1, rest2; /* 1 - beta1, 1 - beta2 */
     float eps, debias2; /* 1 / sqrt(1 - beta2^t) */
     int nesterov;
+    const float *factor; /* CUDA: of the gradient, beside scale, in the device's memory */
 } ssl__update;
 #define SSL__KERNELS_MASK /* index lists and masks */                                                          \
     SSL__KERNEL(iota, (ssl_ctx *c, int n, int start, int div, int m, int32_t *y)) /* y[i] = ((start + i) / div) mod m */ \
@@ -2128,18 +2134,27 @@ typedef struct ssl__kernels {
 #undef SSL__KERNEL
 
 typedef struct ssl__backend { /* memory of a device; all return 0 or NULL on failure */
-    void *(*alloc)(size_t bytes);
-    void (*release)(void *p);
-    int (*put)(void *dst, const void *src, size_t bytes); /* host to device   */
-    int (*get)(void *dst, const void *src, size_t bytes); /* device to host   */
-    int (*copy)(void *dst, const void *src, size_t bytes); /* device to device */
-    size_t (*available)(void);    /* bytes that are free; NULL: not known */
-    const char *(*error)(void);   /* why the last put, get or copy failed */
+    void *(*alloc)(ssl_ctx *c, size_t bytes);
+    void (*release)(ssl_ctx *c, void *p);
+    int (*put)(ssl_ctx *c, void *dst, const void *src, size_t bytes); /* host to device; src may change at once */
+    int (*get)(ssl_ctx *c, void *dst, const void *src, size_t bytes); /* device to host: waits for it */
+    int (*copy)(ssl_ctx *c, void *dst, const void *src, size_t bytes); /* device to device */
+    /* The rest is NULL where kernels are done when they return. */
+    size_t (*available)(void);    /* bytes that are free */
+    const char *(*error)(ssl_ctx *c); /* why the last put, get or copy failed */
+    int (*fetch)(ssl_ctx *c, int slot, const float *src); /* have c->reading[slot] = src[0] some time ... */
+    float (*fetched)(ssl_ctx *c, int slot);               /* ... and wait for it */
+    void (*judge)(ssl_ctx *c, const char *at, const ssl_tensor *loss); /* a loss that is not finite: no parameter changes from here on, an error later */
+    const float *(*clip)(ssl_ctx *c, const char *at, float max_norm);  /* the factor that clips the gradients; the same for gradients */
+    const float *(*trust)(ssl_ctx *c, const char *at, int param, float trust, float decay, const float *clip); /* the factor of LARS */
+    void (*step_end)(ssl_ctx *c);
+    void (*settle)(ssl_ctx *c); /* wait for everything, report what went wrong */
 } ssl__backend;
 
 /* ---- context ---- */
 typedef struct ssl__chunk { struct ssl__chunk *next; char *p; size_t size, used; } ssl__chunk;
 typedef struct ssl__arena { ssl__chunk *first, *now; size_t used, peak, size; int on_device; } ssl__arena;
+#define SSL__READINGS 64
 typedef struct ssl__free { float *p; int64_t n; } ssl__free; /* a gradient buffer that can be used again this step */
 typedef struct ssl__slot { void *raw, *p; size_t size, missing; } ssl__slot; /* missing: bytes that could not be had */
 typedef struct ssl__owned { struct ssl__owned *next; void *p; void (*close)(void *p); } ssl__owned; /* closed by ssl_close */
@@ -2176,6 +2191,8 @@ struct ssl_ctx {
     int64_t n_flat, cap_flat, n_moments, opt_step; /* n_moments: of them in use, 0 before the first optimizer step */
     ssl__owned *owned;  /* data sets, loaders: newest first */
     ssl__slot *scratch; /* n_threads private slots, then the shared one */
+    float reading[SSL__READINGS]; /* of ssl_item_begin, in turns */
+    int64_t n_readings;
     void *gpu;          /* what the CUDA backend keeps */
     ssl_note *notes;    /* saved with checkpoints */
     int n_notes, cap_notes;
@@ -2355,7 +2372,7 @@ static void ssl__parallel(ssl_ctx *c, int n_chunks, ssl__chunk_fn fn, void *arg)
 /* ---- arenas: bump allocation in chunks, which the next step fills in the same order; then nothing allocates */
 static void *ssl__device_alloc(ssl_ctx *c, const char *at, size_t bytes)
 {
-    void *p = c->dev->alloc(bytes);
+    void *p = c->dev->alloc(c, bytes);
     c->n_allocs++;
     if (!p && c->dev->available)
         ssl__fail(c, SSL_E_MEMORY, at, "out of memory: %zu bytes asked for on the GPU, %zu are free, %zu in use in this step; use a smaller batch",
@@ -2380,12 +2397,12 @@ static char *ssl__guard(char *p, size_t bytes)
 #endif
 static int ssl__moved(ssl_ctx *c, int ok)
 {
-    if (!ok) ssl__fail(c, SSL_E_CUDA, c->at, "CUDA: %s; SSL_CUDA_SYNC=1 in the environment names the call that failed", c->dev->error());
+    if (!ok) ssl__fail(c, SSL_E_CUDA, c->at, "CUDA: %s; SSL_CUDA_SYNC=1 in the environment names the call that failed", c->dev->error(c));
     return ok;
 }
-static int ssl__put(ssl_ctx *c, void *dst, const void *src, size_t bytes) { return ssl__moved(c, c->dev->put(dst, src, bytes)); }
-static int ssl__get(ssl_ctx *c, void *dst, const void *src, size_t bytes) { return ssl__moved(c, c->dev->get(dst, src, bytes)); }
-static int ssl__move(ssl_ctx *c, void *dst, const void *src, size_t bytes) { return ssl__moved(c, c->dev->copy(dst, src, bytes)); }
+static int ssl__put(ssl_ctx *c, void *dst, const void *src, size_t bytes) { return ssl__moved(c, c->dev->put(c, dst, src, bytes)); }
+static int ssl__get(ssl_ctx *c, void *dst, const void *src, size_t bytes) { return ssl__moved(c, c->dev->get(c, dst, src, bytes)); }
+static int ssl__move(ssl_ctx *c, void *dst, const void *src, size_t bytes) { return ssl__moved(c, c->dev->copy(c, dst, src, bytes)); }
 
 /* Go on to the next chunk that holds this many bytes, one of an earlier step or a new one; 0 after an error. */
 static int ssl__arena_next(ssl_ctx *c, ssl__arena *a, const char *at, size_t bytes)
@@ -2425,7 +2442,7 @@ static void ssl__arena_free(ssl_ctx *c, ssl__arena *a)
     ssl__chunk *k = a->first, *next;
     for (; k; k = next) {
         next = k->next;
-        if (a->on_device) c->dev->release(k->p);
+        if (a->on_device) c->dev->release(c, k->p);
         else ssl__release(k->p);
         ssl__release(k);
     }
@@ -2444,10 +2461,11 @@ static void ssl__arena_reset(ssl_ctx *c, ssl__arena *a)
 /* 64-byte aligned; the word before it is what SSL_FREE takes. Linux gives large buffers pages of 2 MB where it is asked to: a
    512th of the page faults, and fewer misses of the table that translates addresses. */
 #define SSL__HUGE ((size_t)2 << 20)
-static void *ssl__cpu_alloc(size_t n)
+static void *ssl__cpu_alloc(ssl_ctx *c, size_t n)
 {
     const size_t align = n >= 2 * SSL__HUGE ? SSL__HUGE : 64;
     char *raw = (char *)SSL_MALLOC(n + align), *p = raw + align - ((uintptr_t)raw & (align - 1));
+    (void)c;
     if (!raw) return NULL;
     memcpy(p - sizeof raw, &raw, sizeof raw);
 #ifdef SSL__MADV_HUGEPAGE
@@ -2455,15 +2473,17 @@ static void *ssl__cpu_alloc(size_t n)
 #endif
     return p;
 }
-static void ssl__cpu_release(void *p)
+static void ssl__cpu_release(ssl_ctx *c, void *p)
 {
     void *raw;
+    (void)c;
     memcpy(&raw, (char *)p - sizeof raw, sizeof raw);
     SSL_FREE(raw);
 }
-static int ssl__cpu_copy(void *d, const void *s, size_t n) { memcpy(d, s, n); return 1; }
-static const char *ssl__cpu_error(void) { return "memcpy"; }
-static const ssl__backend ssl__cpu_backend = { ssl__cpu_alloc, ssl__cpu_release, ssl__cpu_copy, ssl__cpu_copy, ssl__cpu_copy, NULL, ssl__cpu_error };
+static int ssl__cpu_copy(ssl_ctx *c, void *d, const void *s, size_t n) { (void)c; memcpy(d, s, n); return 1; }
+static const char *ssl__cpu_error(ssl_ctx *c) { (void)c; return "memcpy"; }
+static const ssl__backend ssl__cpu_backend = { ssl__cpu_alloc, ssl__cpu_release, ssl__cpu_copy, ssl__cpu_copy, ssl__cpu_copy, NULL, ssl__cpu_error,
+                                               NULL, NULL, NULL, NULL, NULL, NULL, NULL };
 
 /* ==== >>rng ==== Philox 4x32-10: ten rounds of two 32x32 -> 64 bit products and xors ==================== */
 SSL_HD static SSL__INLINE void ssl__philox(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4])
@@ -5826,7 +5846,9 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
 
 SSL_API int ssl_close(ssl_ctx *c)
 {
-    int i, code = (int)c->status;
+    int i, code;
+    if (!ssl__dead(c) && c->dev->settle && !c->status) c->dev->settle(c); /* the last steps may have failed */
+    code = (int)c->status;
     if (ssl__dead(c)) return code;
     if (c->n_suppressed && !c->on_error) fprintf(stderr, "(%d later calls were skipped)\n", c->n_suppressed);
     while (c->owned) {
@@ -5839,7 +5861,7 @@ SSL_API int ssl_close(ssl_ctx *c)
     ssl__release(c->param);
     for (i = 0; i < c->n_notes; i++) { ssl__release((void *)(uintptr_t)c->notes[i].key); ssl__release((void *)(uintptr_t)c->notes[i].value); }
     ssl__release(c->notes);
-    if (c->values) c->dev->release(c->values);
+    if (c->values) c->dev->release(c, c->values);
     ssl__arena_free(c, &c->data);
     ssl__arena_free(c, &c->host);
     ssl__release(c->spare);
@@ -5879,6 +5901,7 @@ SSL_API void ssl_raise_at(const char *at, ssl_ctx *c, ssl_status code, const cha
 SSL_API void ssl_step_end(ssl_ctx *c)
 {
     if (ssl__dead(c)) return;
+    if (c->dev->step_end) c->dev->step_end(c);
     ssl__arena_reset(c, &c->data);
     ssl__arena_reset(c, &c->host);
     ssl__scratch_level(c);
@@ -6118,7 +6141,8 @@ SSL_API void ssl_backward_at(const char *at, ssl_tensor *loss)
         ssl__fail(c, SSL_E_ARG, at, "ssl_backward: the loss (from %s at %s) depends on no parameter, or the tape was already used up: call it once per forward pass", loss->op, ssl__where(loss->at));
         return;
     }
-    if (ssl__has_nan(loss)) { ssl__blame_nan(at, loss); return; }
+    if (c->dev->judge) c->dev->judge(c, at, loss);
+    else if (ssl__has_nan(loss)) { ssl__blame_nan(at, loss); return; }
     c->k->fill(c, 1, 1.0f, ssl_grad_of(loss));
     for (t = c->tape; t && !c->status; t = t->prev) { /* newest first = reverse order */
         int i;
@@ -6165,6 +6189,23 @@ SSL_API float ssl_item(const ssl_tensor *t)
     float v = 0.0f;
     if (t->ctx->status || !t->x || !ssl__get(t->ctx, &v, t->x, sizeof v)) return ssl__bits(0x7fc00000u);
     return v;
+}
+SSL_API int64_t ssl_item_begin(const ssl_tensor *t)
+{
+    ssl_ctx *c = t->ctx;
+    const int slot = (int)(c->n_readings % SSL__READINGS);
+    if (ssl__dead(c)) return 0;
+    c->reading[slot] = ssl__bits(0x7fc00000u);
+    if (c->status || !t->x) return c->n_readings++;
+    if (c->dev->fetch) ssl__moved(c, c->dev->fetch(c, slot, t->x));
+    else c->reading[slot] = t->x[0];
+    return c->n_readings++;
+}
+SSL_API float ssl_item_end(ssl_ctx *c, int64_t ticket)
+{
+    const int slot = (int)(ticket % SSL__READINGS);
+    if (ssl__dead(c) || ticket < 0 || ticket >= c->n_readings || ticket < c->n_readings - SSL__READINGS) return ssl__bits(0x7fc00000u);
+    return c->dev->fetched ? c->dev->fetched(c, slot) : c->reading[slot];
 }
 SSL_API int ssl_to_host(const ssl_tensor *t, void *dst) { return !t->ctx->status && ssl__data(t) && ssl__get(t->ctx, dst, ssl__data(t), ssl__bytes(t)); }
 SSL_API int ssl_grad_to_host(const ssl_tensor *t, float *dst)
@@ -6256,7 +6297,7 @@ static int ssl__param_reserve(ssl_ctx *c, const char *at, int64_t n)
         const int64_t used = part < 2 ? c->n_flat : c->n_moments;
         if (used) ssl__move(c, p + part * cap, c->values + part * c->cap_flat, sizeof(float) * (size_t)used);
     }
-    if (c->values) c->dev->release(c->values);
+    if (c->values) c->dev->release(c, c->values);
     c->values = p;
     c->grads = p + cap;
     c->moment1 = p + 2 * cap;
@@ -10667,9 +10708,10 @@ static float ssl__lars_scale(ssl_ctx *c, const char *at, const ssl__param *p, co
     return w2 > 0.0f && g2 > 0.0f ? d->trust_coefficient * sqrtf(w2) / sqrtf(g2) : 1.0f;
 }
 
-/* The step's constants for one stretch of equal parameters. */
-static ssl__update ssl__update_of(ssl_ctx *c, const char *at, const ssl__param *p, const ssl_optim_desc *d, float lr, float clip)
+/* The step's constants for one stretch of equal parameters, which begins with parameter i. factor: what clips on the device. */
+static ssl__update ssl__update_of(ssl_ctx *c, const char *at, int i, const ssl_optim_desc *d, float lr, float clip, const float *factor)
 {
+    const ssl__param *p = c->param[i];
     const double t = (double)(c->opt_step + 1), beta1 = ssl__decimal(d->beta1), beta2 = ssl__decimal(d->beta2);
     const int adam = d->kind == SSL_OPTIM_ADAMW || d->kind == SSL_OPTIM_ADAM;
     ssl__update u;
@@ -10684,8 +10726,11 @@ static ssl__update ssl__update_of(ssl_ctx *c, const char *at, const ssl__param *
     u.eps = d->eps;
     u.debias2 = (float)(1.0 / sqrt(1.0 - pow(beta2, t)));
     u.nesterov = d->nesterov;
+    u.factor = factor;
     if (d->kind == SSL_OPTIM_ADAMW) { u.shrink = 1.0f - u.rate * u.l2; u.l2 = 0.0f; }
-    if (d->kind == SSL_OPTIM_LARS) { u.scale = ssl__lars_scale(c, at, p, d, clip); u.l2 = p->t.ndim < 2 ? u.l2 : 0.0f; u.nesterov = 0; }
+    if (d->kind == SSL_OPTIM_LARS && !factor) u.scale = ssl__lars_scale(c, at, p, d, clip);
+    if (d->kind == SSL_OPTIM_LARS && factor && p->t.ndim > 1) u.factor = c->dev->trust(c, at, i, d->trust_coefficient, ssl__decay(p, d), factor);
+    if (d->kind == SSL_OPTIM_LARS) { u.l2 = p->t.ndim < 2 ? u.l2 : 0.0f; u.nesterov = 0; }
     if (adam) u.rate = (float)((double)u.rate / (1.0 - pow(beta1, t)));
     return u;
 }
@@ -10697,19 +10742,21 @@ static int ssl__same_update(const ssl__param *p, const ssl__param *q, const ssl_
 SSL_API void ssl_optim_step_at(const char *at, ssl_ctx *c, const ssl_optim_desc *desc, float lr)
 {
     ssl_optim_desc d;
-    float clip;
+    const float *factor = NULL; /* a GPU keeps the norm to itself: nobody waits for it */
+    float clip = 1.0f;
     int i, j;
     if (c->status) return;
     if (!ssl_optim_desc_resolve(desc, &d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the ssl_optim_desc is not initialized: write `ssl_optim_desc d = SSL_ZERO;`"); return; }
     if (!(lr >= 0.0f && lr < 1e30f)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the learning rate is %g: it must be finite and not negative", (double)lr); return; }
     ssl__moments_ready(c);
-    clip = ssl__clip_scale(ssl__grad_norm(c, at, "ssl_optim_step"), d.clip_norm);
+    if (c->dev->clip) factor = c->dev->clip(c, at, d.clip_norm);
+    else clip = ssl__clip_scale(ssl__grad_norm(c, at, "ssl_optim_step"), d.clip_norm);
     for (i = 0; i < c->n_params && !c->status; i = j) {
         const ssl__param *p = c->param[i];
         int64_t n = 0;
         for (j = i; j < c->n_params && (j == i || ssl__same_update(p, c->param[j], &d)); j++) n += ssl__padded(c->param[j]);
         if (!p->frozen) {
-            const ssl__update u = ssl__update_of(c, at, p, &d, lr, clip);
+            const ssl__update u = ssl__update_of(c, at, i, &d, lr, clip, factor);
             if (d.kind == SSL_OPTIM_ADAMW || d.kind == SSL_OPTIM_ADAM) c->k->adam(c, n, &u, p->t.x, p->t.g, c->moment1 + p->offset, c->moment2 + p->offset);
             else c->k->sgd(c, n, &u, p->t.x, p->t.g, c->moment1 + p->offset);
         }
@@ -12865,8 +12912,8 @@ static void ssl__loader_free(void *p)
         ssl__release(l->ring[i].box);
     }
     for (i = 0; i < l->n_tmp; i++) ssl__release(l->tmp[i]);
-    for (v = 0; v < l->d.n_views && l->c->device != SSL_DEVICE_CPU; v++) if (l->view[v].x) l->c->dev->release(l->view[v].x);
-    if (l->c->device != SSL_DEVICE_CPU && l->labels.i) l->c->dev->release(l->labels.i);
+    for (v = 0; v < l->d.n_views && l->c->device != SSL_DEVICE_CPU; v++) if (l->view[v].x) l->c->dev->release(l->c, l->view[v].x);
+    if (l->c->device != SSL_DEVICE_CPU && l->labels.i) l->c->dev->release(l->c, l->labels.i);
     ssl__release(l->tmp);
     ssl__release(l->ring);
     ssl__release(l->order);
@@ -13365,7 +13412,7 @@ SSL_API int ssl_neighbors_at(const char *at, const ssl_features *train, const ss
         for (i = 0; i < n; i++) q.best[i] = -2.0f; /* below every cosine */
         ssl__neighbors(train, test, device, device + SSL__KNN_ROWS * d, device + (SSL__KNN_ROWS + SSL__KNN_COLS) * d, host, &whole);
     }
-    if (device) c->dev->release(device);
+    if (device) c->dev->release(c, device);
     ssl__release(host);
     if (!index) ssl__release(q.index);
     if (!similarity) ssl__release(q.best);
@@ -13581,8 +13628,8 @@ static int ssl__probe_set(ssl__probe *p, const char *at, const ssl_features *f, 
 }
 static void ssl__probe_unset(ssl__probe *p)
 {
-    if (p->x) p->c->dev->release(p->x);
-    if (p->z) p->c->dev->release(p->z);
+    if (p->x) p->c->dev->release(p->c, p->x);
+    if (p->z) p->c->dev->release(p->c, p->z);
     ssl__release(p->host_z);
     p->x = p->z = p->host_z = NULL;
 }
@@ -13660,7 +13707,7 @@ SSL_API ssl_score ssl_linear_probe_at(const char *at, const ssl_features *train,
         p.grad = p.theta + n_theta;
         ssl__probe_run(&p, at, train, test, &d, buffer, &s);
     }
-    if (p.theta) p.c->dev->release(p.theta);
+    if (p.theta) p.c->dev->release(p.c, p.theta);
     ssl__release(p.host_theta);
     ssl__release(buffer);
     return s;
@@ -14484,8 +14531,8 @@ static int ssl__write_all(int fd, const void *data, size_t n)
     }
     return 1;
 }
-typedef int (*ssl__get_fn)(void *dst, const void *src, size_t n); /* from where the tensors' data is: host or device */
-static int ssl__st_write_fd(int fd, const ssl__text *header, int n, const ssl_file_tensor *t, ssl__get_fn get)
+typedef int (*ssl__get_fn)(ssl_ctx *c, void *dst, const void *src, size_t n); /* from where the tensors' data is: host or device */
+static int ssl__st_write_fd(ssl_ctx *c, int fd, const ssl__text *header, int n, const ssl_file_tensor *t, ssl__get_fn get)
 {
     static const size_t piece = 1 << 16;
     unsigned char length[8], part[1 << 16];
@@ -14497,7 +14544,7 @@ static int ssl__st_write_fd(int fd, const ssl__text *header, int n, const ssl_fi
         const size_t bytes = (size_t)ssl__st_bytes(&t[i]);
         for (done = 0; done < bytes; done += piece) {
             const size_t m = SSL__MIN(piece, bytes - done);
-            if (!get(part, (const char *)t[i].data + done, m) || !ssl__write_all(fd, part, m)) return 0;
+            if (!get(c, part, (const char *)t[i].data + done, m) || !ssl__write_all(fd, part, m)) return 0;
         }
     }
     return fsync(fd) == 0;
@@ -14515,7 +14562,7 @@ static int ssl__st_write(const char *at, ssl_ctx *c, const char *path, int n, co
     memcpy(tmp + len, ".tmp", 5);
     errno = 0;
     ok = stat(path, &st) != 0 || S_ISREG(st.st_mode) || (errno = EEXIST, 0); /* never replace a device or a folder */
-    ok = ok && (fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC, 0666)) >= 0 && ssl__st_write_fd(fd, &header, n, t, get);
+    ok = ok && (fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC, 0666)) >= 0 && ssl__st_write_fd(c, fd, &header, n, t, get);
     if (fd >= 0 && close(fd)) ok = 0;
     ok = ok && rename(tmp, path) == 0;
     if (!ok) {
@@ -14603,6 +14650,7 @@ SSL_API int ssl_save_at(const char *at, ssl_ctx *c, const char *path)
     ssl_note *note = (ssl_note *)ssl__aux(c, at, sizeof *note * (size_t)(c->n_notes + 3));
     char *number = (char *)ssl__aux(c, at, 3 * 24);
     int i, k, n = 0;
+    if (c->dev->settle && !c->status) c->dev->settle(c);
     if (c->status) return 0;
     ssl__moments_ready(c);
     for (i = 0; i < c->n_params; i++) {

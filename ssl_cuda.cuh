@@ -8,23 +8,250 @@
 SSL__KERNELS_ALL
 #undef SSL__KERNEL
 
-/* ==== >>platform ==== memory, launches, errors ======================================================== */
+/* ==== >>platform ==== memory, launches, errors =========================================================
+ * Nothing runs when it is asked for. A launch or a copy becomes a task, its arguments in the list's bytes; the list runs when it
+ * is long (SSL__LIST tasks), when the step ends, and when the host wants a value. Lists repeat from step to step: one that was
+ * seen before (the same kernels, grids and sizes in the same order) becomes a CUDA graph, and after that a list costs one launch,
+ * plus a call for each task whose arguments differ from the time before (learning rates, streams of random numbers, places in the
+ * upload buffer). Another shape is another list; the least recently used graph makes room for it. So a step of any user code is
+ * right: what it reads in between only ends a list early.
+ *     SSL_CUDA_SYNC=1   run every task at once and wait for it: a fault names its call
+ *     SSL_CUDA_GRAPH=0  launch every task by itself */
+enum { SSL__ARGS = 24, SSL__LIST = 512, SSL__LIST_LEAST = 8, SSL__GRAPHS = 64, SSL__FLIGHT = 8, SSL__JUDGEMENTS = 16, SSL__STAGE = 4 << 20 };
+typedef struct ssl__copy_args { void *dst; const void *src; size_t bytes; cudaMemcpyKind kind; } ssl__copy_args;
+typedef struct ssl__task {
+    const void *kernel; /* NULL: a copy */
+    const char *name, *at;
+    unsigned grid[2], threads, shared, size; /* size: of the arguments */
+    int n_args;
+    size_t args;        /* where they begin in the list's bytes */
+    uint16_t place[SSL__ARGS];
+} ssl__task;
+typedef struct ssl__tasks { ssl__task *task; unsigned char *bytes; int n, cap, cap_bytes; size_t n_bytes; uint64_t hash; } ssl__tasks;
+typedef struct ssl__graph { /* a list that has been seen; exec once it was seen twice */
+    ssl__tasks list;        /* with the arguments that exec has */
+    uint64_t hash;
+    int64_t used;           /* the last flush it served */
+    cudaGraphExec_t exec;
+    cudaGraphNode_t *node;
+} ssl__graph;
+
+/* What the device finds out about a loss or the gradients, in its own memory: halt says that no parameter may change any more. */
+typedef struct ssl__verdict { int halt, first; float factor; } ssl__verdict; /* factor: of clipping; NaN where halted */
+typedef struct ssl__stretch { const float *x; int64_t n, id; } ssl__stretch;
+typedef struct ssl__table { ssl__stretch *host, *device; int n, cap; } ssl__table; /* a table that is sent again only where it changed */
+typedef struct ssl__op_name { const char *op, *at; int ndim, dim[SSL_DIMS]; } ssl__op_name;
+typedef struct ssl__judgement { const char *at; int64_t flush, step, opt_step; int n, cap; ssl__op_name *tape; } ssl__judgement;
+
 typedef struct ssl__cuda { /* the state of a context's device, at ssl_ctx.gpu */
     void *work;            /* partial sums of one kernel call */
     size_t work_bytes;
-    int sync;              /* SSL_CUDA_SYNC=1: wait after every launch, so that a fault names its call */
+    int sync, graphs;
     int tensor, units;     /* tensor cores that we have code for; multiprocessors */
+    cudaStream_t stream;
+    cudaError_t failed;    /* the last fault */
+    ssl__tasks now;        /* what has not run yet */
+    ssl__graph graph[SSL__GRAPHS];
+    int64_t flushes, replays;          /* lists that were started; of them as graphs */
+    cudaEvent_t done[SSL__FLIGHT];     /* [flush % SSL__FLIGHT] */
+    unsigned char *stage;              /* pinned: 2 halves that uploads go through in turns */
+    int half;
+    size_t staged;
+    int64_t stage_flush[2];            /* the flush after which a half may be written again */
+    float *read;                       /* pinned [SSL__READINGS], of ssl_item_begin */
+    int64_t read_flush[SSL__READINGS];
+    ssl__verdict *verdict, *told;      /* on the device; pinned [SSL__JUDGEMENTS], what it was at each judgement */
+    ssl__judgement judgement[SSL__JUDGEMENTS];
+    int64_t judged, settled, steps;    /* judgements asked for and heard; steps that ended */
+    ssl__table tape, params;
+    float *part;                       /* on the device, 4 for each parameter: sums of squares, and what LARS makes of them */
+    int n_part;
 } ssl__cuda;
 
 #define SSL__THREADS 256
 #define SSL__WARPS   (SSL__THREADS / 32)
-#ifndef SSL__LAUNCH /* the tests' host emulation has its own */
-static void ssl__cuda_launched(ssl_ctx *c, const char *kernel)
+static void ssl__cuda_settle(ssl_ctx *c, int64_t before);
+
+static int ssl__cuda_ok(ssl_ctx *c, cudaError_t e) { if (e != cudaSuccess) ((ssl__cuda *)c->gpu)->failed = e; return e == cudaSuccess; }
+
+/* ---- lists ---- */
+static void ssl__cuda_hash(ssl__tasks *l, const void *p, size_t n) /* FNV-1a */
+{ const unsigned char *b = (const unsigned char *)p; for (size_t i = 0; i < n; i++) l->hash = (l->hash ^ b[i]) * 0x100000001b3u; }
+static ssl__task *ssl__cuda_task(ssl_ctx *c, const char *name, const void *kernel, dim3 grid, unsigned threads, int shared, int n_args)
 {
-    cudaError_t e = cudaGetLastError();
-    if (e == cudaSuccess && ((ssl__cuda *)c->gpu)->sync) e = cudaDeviceSynchronize();
-    if (e != cudaSuccess) ssl__fail(c, SSL_E_CUDA, c->at, "CUDA: %s failed: %s", kernel, cudaGetErrorString(e));
+    ssl__tasks *l = &((ssl__cuda *)c->gpu)->now;
+    ssl__task *t;
+    if (c->status == SSL_E_CUDA || !ssl__grow(c, c->at, (void **)&l->task, &l->cap, l->n + 1, sizeof *t)) return NULL;
+    t = &l->task[l->n];
+    memset(t, 0, sizeof *t);
+    t->kernel = kernel;
+    t->name = name;
+    t->at = c->at;
+    t->grid[0] = grid.x;
+    t->grid[1] = grid.y;
+    t->threads = threads;
+    t->shared = (unsigned)shared;
+    t->args = (l->n_bytes + 15) & ~(size_t)15;
+    t->n_args = n_args;
+    return t;
 }
+static int ssl__cuda_arg(ssl_ctx *c, ssl__task *t, int i, const void *p, size_t n, size_t align)
+{
+    ssl__tasks *l = &((ssl__cuda *)c->gpu)->now;
+    const size_t place = (t->size + align - 1) / align * align;
+    if (!ssl__grow(c, c->at, (void **)&l->bytes, &l->cap_bytes, (int)(t->args + place + n), 1)) return 0;
+    memset(l->bytes + t->args + t->size, 0, place - t->size);
+    memcpy(l->bytes + t->args + place, p, n);
+    t->place[i] = (uint16_t)place;
+    t->size = (unsigned)(place + n);
+    return 1;
+}
+static void ssl__cuda_flush(ssl_ctx *c);
+static void ssl__cuda_add(ssl_ctx *c, const ssl__task *t) /* the task is complete */
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    ssl__tasks *l = &g->now;
+    const ssl__copy_args *copy = (const ssl__copy_args *)(l->bytes + t->args);
+    if (!l->n) l->hash = 0xcbf29ce484222325u;
+    ssl__cuda_hash(l, &t->kernel, sizeof t->kernel);
+    ssl__cuda_hash(l, t->grid, sizeof t->grid + 3 * sizeof(unsigned));
+    if (!t->kernel) { ssl__cuda_hash(l, &copy->bytes, sizeof copy->bytes); ssl__cuda_hash(l, &copy->kind, sizeof copy->kind); }
+    l->n_bytes = t->args + t->size;
+    l->n++;
+    if (g->sync || l->n == SSL__LIST) ssl__cuda_flush(c);
+}
+static int ssl__cuda_alike(const ssl__tasks *a, const ssl__tasks *b) /* may one be run as the graph of the other? */
+{
+    if (a->n != b->n || a->hash != b->hash) return 0;
+    for (int i = 0; i < a->n; i++) {
+        const ssl__task *s = &a->task[i], *t = &b->task[i];
+        const ssl__copy_args *p = (const ssl__copy_args *)(a->bytes + s->args), *q = (const ssl__copy_args *)(b->bytes + t->args);
+        if (s->kernel != t->kernel || s->args != t->args || memcmp(s->grid, t->grid, sizeof s->grid + 3 * sizeof(unsigned))) return 0;
+        if (!s->kernel && (p->bytes != q->bytes || p->kind != q->kind)) return 0;
+    }
+    return 1;
+}
+static cudaKernelNodeParams ssl__cuda_node(const ssl__tasks *l, const ssl__task *t, void *arg[SSL__ARGS])
+{
+    cudaKernelNodeParams p = {};
+    for (int i = 0; i < t->n_args; i++) arg[i] = l->bytes + t->args + t->place[i];
+    p.func = (void *)(uintptr_t)t->kernel;
+    p.gridDim = dim3(t->grid[0], t->grid[1]);
+    p.blockDim = dim3(t->threads);
+    p.sharedMemBytes = t->shared;
+    p.kernelParams = arg;
+    return p;
+}
+static cudaError_t ssl__cuda_run(ssl__cuda *g, const ssl__task *t)
+{
+    void *arg[SSL__ARGS];
+    const ssl__copy_args *copy = (const ssl__copy_args *)(g->now.bytes + t->args);
+    const cudaKernelNodeParams p = ssl__cuda_node(&g->now, t, arg);
+    if (!t->kernel) return cudaMemcpyAsync(copy->dst, copy->src, copy->bytes, copy->kind, g->stream);
+    return cudaLaunchKernel(t->kernel, p.gridDim, p.blockDim, arg, t->shared, g->stream);
+}
+
+/* ---- graphs: a chain of nodes ---- */
+static cudaError_t ssl__cuda_graph_add(const ssl__tasks *l, int i, cudaGraph_t graph, cudaGraphNode_t *node)
+{
+    void *arg[SSL__ARGS];
+    const ssl__task *t = &l->task[i];
+    const ssl__copy_args *copy = (const ssl__copy_args *)(l->bytes + t->args);
+    const cudaKernelNodeParams p = ssl__cuda_node(l, t, arg);
+    if (t->kernel) return cudaGraphAddKernelNode(&node[i], graph, i ? &node[i - 1] : NULL, i > 0, &p);
+    return cudaGraphAddMemcpyNode1D(&node[i], graph, i ? &node[i - 1] : NULL, i > 0, copy->dst, copy->src, copy->bytes, copy->kind);
+}
+static cudaError_t ssl__cuda_graph_build(ssl_ctx *c, ssl__graph *r)
+{
+    const ssl__tasks *l = &((ssl__cuda *)c->gpu)->now;
+    cudaGraph_t graph;
+    cudaError_t e;
+    if (!(r->node = (cudaGraphNode_t *)ssl__alloc(c, c->at, sizeof *r->node * (size_t)l->n))) return cudaErrorMemoryAllocation;
+    if ((e = cudaGraphCreate(&graph, 0)) != cudaSuccess) return e;
+    for (int i = 0; i < l->n && e == cudaSuccess; i++) e = ssl__cuda_graph_add(l, i, graph, r->node);
+    if (e == cudaSuccess) e = cudaGraphInstantiateWithFlags(&r->exec, graph, 0);
+    cudaGraphDestroy(graph);
+    return e;
+}
+/* Give the graph the arguments that are not those of its last run. */
+static cudaError_t ssl__cuda_graph_update(ssl__cuda *g, const ssl__graph *r)
+{
+    cudaError_t e = cudaSuccess;
+    for (int i = 0; i < g->now.n && e == cudaSuccess; i++) {
+        const ssl__task *t = &g->now.task[i];
+        const ssl__copy_args *copy = (const ssl__copy_args *)(g->now.bytes + t->args);
+        void *arg[SSL__ARGS];
+        if (!memcmp(g->now.bytes + t->args, r->list.bytes + t->args, t->size)) continue;
+        if (t->kernel) { const cudaKernelNodeParams p = ssl__cuda_node(&g->now, t, arg); e = cudaGraphExecKernelNodeSetParams(r->exec, r->node[i], &p); }
+        else e = cudaGraphExecMemcpyNodeSetParams1D(r->exec, r->node[i], copy->dst, copy->src, copy->bytes, copy->kind);
+    }
+    return e;
+}
+static void ssl__cuda_graph_drop(ssl__graph *r)
+{
+    if (r->exec) cudaGraphExecDestroy(r->exec);
+    ssl__release(r->node);
+    ssl__release(r->list.task);
+    ssl__release(r->list.bytes);
+    memset(r, 0, sizeof *r);
+}
+/* Run the list as a graph if it was seen before. 1: done (or failed: *e), 0: run it task by task. */
+static int ssl__cuda_replay(ssl_ctx *c, cudaError_t *e)
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    ssl__graph *r = g->graph, *oldest = g->graph;
+    ssl__tasks swap;
+    if (g->sync || !g->graphs || g->now.n < SSL__LIST_LEAST) return 0;
+    for (; r < g->graph + SSL__GRAPHS && !(r->used && r->hash == g->now.hash); r++) if (r->used < oldest->used) oldest = r;
+    if (r == g->graph + SSL__GRAPHS) {
+        ssl__cuda_graph_drop(oldest);
+        oldest->hash = g->now.hash;
+        oldest->used = g->flushes;
+        return 0;
+    }
+    r->used = g->flushes;
+    if (!r->exec) *e = ssl__cuda_graph_build(c, r);
+    else if (ssl__cuda_alike(&g->now, &r->list)) *e = ssl__cuda_graph_update(g, r);
+    else return 0;
+    if (*e == cudaSuccess) *e = cudaGraphLaunch(r->exec, g->stream);
+    swap = r->list; /* the graph has the new arguments; the old list is room for the next */
+    r->list = g->now;
+    g->now = swap;
+    g->replays++;
+    return 1;
+}
+
+/* Run what was asked for so far. */
+static void ssl__cuda_flush(ssl_ctx *c)
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    const int n = c->status == SSL_E_CUDA ? 0 : g->now.n;
+    const char *name = "a graph", *at = c->at;
+    cudaError_t e = cudaSuccess;
+    if (n) {
+        g->flushes++; /* its event is that of SSL__FLIGHT flushes ago: nobody runs further ahead */
+        if (g->flushes > SSL__FLIGHT) e = cudaEventSynchronize(g->done[g->flushes % SSL__FLIGHT]);
+        if (e == cudaSuccess && !ssl__cuda_replay(c, &e))
+            for (int i = 0; i < n && e == cudaSuccess; i++) { name = g->now.task[i].name; at = g->now.task[i].at; e = ssl__cuda_run(g, &g->now.task[i]); }
+        if (e == cudaSuccess) e = cudaEventRecord(g->done[g->flushes % SSL__FLIGHT], g->stream);
+        if (e == cudaSuccess && g->sync) e = cudaStreamSynchronize(g->stream);
+    }
+    g->now.n = 0;
+    g->now.n_bytes = 0;
+    if (e == cudaSuccess) return;
+    g->failed = e;
+    ssl__fail(c, SSL_E_CUDA, at, "CUDA: %s failed: %s%s", name, cudaGetErrorString(e), g->sync ? "" : "; SSL_CUDA_SYNC=1 in the environment names the call that failed");
+}
+static int ssl__cuda_wait(ssl_ctx *c, int64_t flush) /* until that one is done */
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    if (flush > g->flushes) ssl__cuda_flush(c);
+    if (c->status == SSL_E_CUDA) return 0;
+    return flush > g->flushes || flush <= g->flushes - SSL__FLIGHT || flush <= 0 || ssl__cuda_ok(c, cudaEventSynchronize(g->done[flush % SSL__FLIGHT]));
+}
+static int64_t ssl__cuda_pending(const ssl__cuda *g) { return g->flushes + (g->now.n > 0); } /* the flush that everything so far is done with */
+
+/* ---- launches ---- */
 static int ssl__cuda_shared(ssl_ctx *c, const char *kernel, const void *f, int bytes) /* what is beyond 48 KB must be asked for */
 {
     int most = 0, device = 0;
@@ -35,31 +262,104 @@ static int ssl__cuda_shared(ssl_ctx *c, const char *kernel, const void *f, int b
               kernel, bytes >> 10, most >> 10);
     return 0;
 }
-#  define SSL__LAUNCH(c, kernel, grid, ...)                                                                    \
-    do {                                                                                                       \
-        kernel<<<grid, SSL__THREADS>>>(__VA_ARGS__);                                                           \
-        ssl__cuda_launched(c, #kernel);                                                                        \
-    } while (0)
-#  define SSL__LAUNCH_SHARED(c, threads, bytes, name, kernel, grid, ...) /* bytes of shared memory */ \
-    do {                                                                                                       \
-        if (!ssl__cuda_shared(c, name, (const void *)(kernel), bytes)) break;                                  \
-        kernel<<<grid, threads, bytes>>>(__VA_ARGS__);                                                         \
-        ssl__cuda_launched(c, name);                                                                           \
-    } while (0)
+#ifndef SSL__EMULATED
+#  define SSL__KNOWN(kernel) ((void)0) /* the tests' host emulation learns here how to call it */
 #endif
+extern "C++" {
+template <class T> struct ssl__same { typedef T type; };
+template <class... P> static void ssl__cuda_launch(ssl_ctx *c, const char *name, dim3 grid, unsigned threads, int shared, void (*kernel)(P...), typename ssl__same<P>::type... args)
+{
+    static_assert(sizeof...(P) <= SSL__ARGS, "SSL__ARGS is too small");
+    const void *p[] = { &args... };
+    const size_t size[] = { sizeof(P)... }, align[] = { alignof(P)... };
+    const int n = (int)sizeof...(P);
+    ssl__task *t = ssl__cuda_shared(c, name, (const void *)kernel, shared) ? ssl__cuda_task(c, name, (const void *)kernel, grid, threads, shared, n) : NULL;
+    SSL__KNOWN(kernel);
+    if (!t) return;
+    for (int i = 0; i < n; i++) if (!ssl__cuda_arg(c, t, i, p[i], size[i], align[i])) return;
+    ssl__cuda_add(c, t);
+}
+}
+#define SSL__LAUNCH(c, kernel, grid, ...) ssl__cuda_launch(c, #kernel, dim3(grid), SSL__THREADS, 0, kernel, __VA_ARGS__)
+#define SSL__LAUNCH_SHARED(c, threads, bytes, name, kernel, grid, ...) ssl__cuda_launch(c, name, dim3(grid), threads, bytes, kernel, __VA_ARGS__) /* bytes of shared memory */
 
-static const char *ssl__cuda_error(void) { return cudaGetErrorString(cudaGetLastError()); }
-static void *ssl__cuda_mem_alloc(size_t n)
+/* ---- memory ---- */
+static int ssl__cuda_move(ssl_ctx *c, void *dst, const void *src, size_t bytes, cudaMemcpyKind kind)
+{
+    ssl__copy_args a;
+    ssl__task *t = ssl__cuda_task(c, "a copy", NULL, dim3(1), 1, 0, 0);
+    memset(&a, 0, sizeof a);
+    a.dst = dst; a.src = src; a.bytes = bytes; a.kind = kind;
+    if (!t || !ssl__cuda_arg(c, t, 0, &a, sizeof a, alignof(ssl__copy_args))) return 0;
+    ssl__cuda_add(c, t);
+    return c->status != SSL_E_CUDA;
+}
+static int ssl__cuda_finish(ssl_ctx *c) /* wait for everything; faults are told, judgements are not yet looked at */
+{
+    ssl__cuda_flush(c);
+    return c->status != SSL_E_CUDA && ssl__cuda_ok(c, cudaStreamSynchronize(((ssl__cuda *)c->gpu)->stream));
+}
+static const char *ssl__cuda_error(ssl_ctx *c) { return cudaGetErrorString(((ssl__cuda *)c->gpu)->failed); }
+static void *ssl__cuda_mem_alloc(ssl_ctx *c, size_t n)
 {
     void *p = NULL;
+    (void)c;
     if (cudaMalloc(&p, n) == cudaSuccess) return p;
     cudaGetLastError(); /* running out of memory is reported by the caller and not a fault */
     return NULL;
 }
-static void ssl__cuda_mem_release(void *p) { cudaFree(p); }
-static int ssl__cuda_mem_put(void *d, const void *s, size_t n) { return cudaMemcpy(d, s, n, cudaMemcpyHostToDevice) == cudaSuccess; }
-static int ssl__cuda_mem_get(void *d, const void *s, size_t n) { return cudaMemcpy(d, s, n, cudaMemcpyDeviceToHost) == cudaSuccess; }
-static int ssl__cuda_mem_copy(void *d, const void *s, size_t n) { return cudaMemcpy(d, s, n, cudaMemcpyDeviceToDevice) == cudaSuccess; }
+static void ssl__cuda_mem_release(ssl_ctx *c, void *p)
+{
+    ssl__cuda_finish(c); /* a task may still use it */
+    cudaFree(p);
+}
+static unsigned char *ssl__cuda_staging(ssl_ctx *c, size_t n) /* n at most SSL__STAGE */
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    unsigned char *p;
+    if (g->staged + n > SSL__STAGE) {
+        g->stage_flush[g->half] = ssl__cuda_pending(g);
+        g->half ^= 1;
+        g->staged = 0;
+        if (!ssl__cuda_wait(c, g->stage_flush[g->half])) return NULL;
+    }
+    p = g->stage + (size_t)g->half * SSL__STAGE + g->staged;
+    g->staged += (n + 15) & ~(size_t)15;
+    return p;
+}
+static int ssl__cuda_mem_put(ssl_ctx *c, void *d, const void *s, size_t n)
+{
+    for (size_t done = 0, m; done < n; done += m) {
+        unsigned char *p = ssl__cuda_staging(c, m = SSL__MIN(n - done, (size_t)SSL__STAGE));
+        if (!p) return 0;
+        memcpy(p, (const char *)s + done, m);
+        if (!ssl__cuda_move(c, (char *)d + done, p, m, cudaMemcpyHostToDevice)) return 0;
+    }
+    return 1;
+}
+static int ssl__cuda_mem_get(ssl_ctx *c, void *d, const void *s, size_t n)
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    ssl__cuda_flush(c);
+    if (c->status == SSL_E_CUDA || !ssl__cuda_ok(c, cudaMemcpyAsync(d, s, n, cudaMemcpyDeviceToHost, g->stream)) || !ssl__cuda_finish(c)) return 0;
+    ssl__cuda_settle(c, g->judged);
+    return 1;
+}
+static int ssl__cuda_mem_copy(ssl_ctx *c, void *d, const void *s, size_t n) { return ssl__cuda_move(c, d, s, n, cudaMemcpyDeviceToDevice); }
+static int ssl__cuda_fetch(ssl_ctx *c, int slot, const float *src)
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    const int ok = ssl__cuda_move(c, g->read + slot, src, sizeof *src, cudaMemcpyDeviceToHost);
+    g->read_flush[slot] = ssl__cuda_pending(g);
+    return ok;
+}
+static float ssl__cuda_fetched(ssl_ctx *c, int slot)
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    if (!ssl__moved(c, ssl__cuda_wait(c, g->read_flush[slot]))) return ssl__bits(0x7fc00000u);
+    while (g->settled < g->judged && g->judgement[g->settled % SSL__JUDGEMENTS].flush <= g->read_flush[slot]) ssl__cuda_settle(c, g->settled + 1);
+    return g->read[slot];
+}
 static size_t ssl__cuda_mem_available(void)
 {
     size_t free_bytes = 0, all = 0;
@@ -72,7 +372,7 @@ static void *ssl__cuda_work(ssl_ctx *c, size_t bytes)
 {
     ssl__cuda *g = (ssl__cuda *)c->gpu;
     if (g->work_bytes < bytes) {
-        if (g->work) c->dev->release(g->work);
+        if (g->work) c->dev->release(c, g->work);
         g->work = ssl__device_alloc(c, c->at, bytes + bytes / 4);
         g->work_bytes = g->work ? bytes + bytes / 4 : 0;
     }
@@ -1535,16 +1835,219 @@ static __global__ void ssl__k_batch_norm_running(int ch, float momentum, float u
 static void ssl__cuda_batch_norm_running(ssl_ctx *c, int ch, float momentum, float unbias, const float *mean, const float *var, float *rm, float *rv)
 { SSL__LAUNCH(c, ssl__k_batch_norm_running, ssl__grid(ch), ch, momentum, unbias, mean, var, rm, rv); }
 
+/* ==== >>tensor ==== losses and gradients that are not finite, without waiting for them =====================
+ * A judgement is a kernel that writes the device's verdict, and a copy of the verdict that the host looks at when it has come. In
+ * between the device itself keeps the parameters as they are: clip and trust factors become NaN, with which nothing is written. */
+static __device__ int ssl__k_finite(float v) { uint32_t u; memcpy(&u, &v, 4); return (u & 0x7f800000u) != 0x7f800000u; }
+static __device__ void ssl__k_halt(ssl__verdict *v, int why, int64_t first)
+{
+    if (threadIdx.x) return;
+    v->factor = NAN;
+    v->first = (int)first;
+    v->halt = why;
+}
+/* One block. The values of the tape, oldest first, are looked at only if the loss is bad. */
+static __global__ void ssl__k_judge_loss(const float *loss, int n, const ssl__stretch *tape, ssl__verdict *v)
+{
+    if (v->halt || ssl__k_finite(loss[0])) return;
+    for (int s = 0; s <= n; s++) {
+        double bad = s == n; /* no op made it: the loss is to blame */
+        for (int64_t i = threadIdx.x; s < n && i < tape[s].n; i += blockDim.x) if (!ssl__k_finite(tape[s].x[i])) bad = 1.0;
+        if (ssl__block_sum(bad) > 0.0) { ssl__k_halt(v, 1, s < n ? s : n - 1); return; }
+    }
+}
+static __device__ float ssl__clip_factor(float norm, float max_norm) { return max_norm > 0.0f && norm + 1e-6f > max_norm ? max_norm / (norm + 1e-6f) : 1.0f; }
+/* One block. The sums of squares of stretches give the norm; the gradients of single parameters are looked at only if it is bad. */
+static __global__ void ssl__k_clip(int stretches, const float *sumsq, float max_norm, int n, const ssl__stretch *params, ssl__verdict *v)
+{
+    double sum = 0.0;
+    if (v->halt) return;
+    for (int i = 0; i < stretches; i++) sum += (double)sumsq[i];
+    for (int p = 0; p < n && !ssl__k_finite((float)sum); p++) {
+        double part = 0.0;
+        for (int64_t i = threadIdx.x; i < params[p].n; i += blockDim.x) part += (double)(params[p].x[i] * params[p].x[i]);
+        if (!ssl__k_finite((float)ssl__block_sum(part))) { ssl__k_halt(v, 2, params[p].id); return; }
+    }
+    if (threadIdx.x == 0) v->factor = ssl__clip_factor((float)sqrt(sum), max_norm);
+}
+static __global__ void ssl__k_trust(float trust, const float *w2_g2, const ssl__verdict *v, float *factor)
+{
+    if (threadIdx.x) return;
+    *factor = v->halt ? NAN : w2_g2[0] > 0.0f && w2_g2[1] > 0.0f ? trust * sqrtf(w2_g2[0]) / sqrtf(w2_g2[1]) : 1.0f;
+}
+static __global__ void ssl__k_rescale_by(int64_t n, const float *s, float *y) { SSL__EACH(i, n) y[i] *= s[0]; }
+
+/* Have the table of n spans on the device; it is sent where it changed. NULL after an error. */
+static const ssl__stretch *ssl__cuda_table(ssl_ctx *c, ssl__table *s, int n, const ssl__stretch *now)
+{
+    if (s->device && s->n == n && !memcmp(s->host, now, sizeof *now * (size_t)n)) return s->device;
+    if (n > s->cap) {
+        if (s->device) c->dev->release(c, s->device);
+        ssl__release(s->host);
+        s->host = (ssl__stretch *)ssl__alloc(c, c->at, sizeof *now * 2 * (size_t)n);
+        s->device = (ssl__stretch *)ssl__device_alloc(c, c->at, sizeof *now * 2 * (size_t)n);
+        s->cap = s->host && s->device ? 2 * n : 0;
+        if (!s->cap) return NULL;
+    }
+    memcpy(s->host, now, sizeof *now * (size_t)n);
+    s->n = n;
+    return ssl__put(c, s->device, now, sizeof *now * (size_t)n) ? s->device : NULL;
+}
+/* The next judgement's slot; the one that had it before is heard first. */
+static ssl__judgement *ssl__cuda_judgement(ssl_ctx *c, const char *at)
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    ssl__judgement *j = &g->judgement[g->judged % SSL__JUDGEMENTS];
+    if (g->judged - g->settled == SSL__JUDGEMENTS) ssl__cuda_settle(c, g->settled + 1);
+    j->at = at;
+    j->step = g->steps;
+    j->opt_step = c->opt_step;
+    return c->status ? NULL : j;
+}
+static void ssl__cuda_judged(ssl_ctx *c, ssl__judgement *j) /* after the kernel: have the verdict told */
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    if (c->status || !ssl__cuda_move(c, &g->told[g->judged % SSL__JUDGEMENTS], g->verdict, sizeof *g->verdict, cudaMemcpyDeviceToHost)) return;
+    j->flush = ssl__cuda_pending(g);
+    g->judged++;
+}
+static void ssl__cuda_judge(ssl_ctx *c, const char *at, const ssl_tensor *loss)
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    ssl__judgement *j = ssl__cuda_judgement(c, at);
+    const ssl__stretch *tape;
+    ssl__stretch *now;
+    const ssl_tensor *t;
+    int n = 0, i;
+    for (t = c->tape; t; t = t->prev) n++;
+    now = (ssl__stretch *)ssl__arena_alloc(c, &c->host, at, sizeof *now * (size_t)n);
+    if (!j || !now || !ssl__grow(c, at, (void **)&j->tape, &j->cap, n, sizeof *j->tape)) return;
+    for (t = c->tape, i = n - 1; t; t = t->prev, i--) {
+        now[i].x = t->x;
+        now[i].n = t->dtype == SSL_F32 && t->x ? ssl_numel(t) : 0;
+        now[i].id = 0;
+        j->tape[i].op = t->op;
+        j->tape[i].at = t->at;
+        j->tape[i].ndim = t->ndim;
+        memcpy(j->tape[i].dim, t->dim, sizeof t->dim);
+    }
+    j->n = n;
+    if (!(tape = ssl__cuda_table(c, &g->tape, n, now))) return;
+    SSL__LAUNCH(c, ssl__k_judge_loss, 1, loss->x, n, tape, g->verdict);
+    ssl__cuda_judged(c, j);
+}
+/* The trained parameters and, in stretches without a frozen one, the sums of squares of their gradients; how many stretches. */
+static int ssl__cuda_stretches(ssl_ctx *c, ssl__stretch *now, int *trained)
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    int i, j, n = 0;
+    for (i = *trained = 0; i < c->n_params; i = j) {
+        for (j = i; j < c->n_params && c->param[j]->frozen == c->param[i]->frozen; j++) {
+            if (c->param[j]->frozen) continue;
+            now[*trained].x = c->param[j]->t.g;
+            now[*trained].n = (ssl_numel(&c->param[j]->t) + 15) & ~(int64_t)15;
+            now[(*trained)++].id = j;
+        }
+        if (!c->param[i]->frozen) c->k->sumsq(c, (j < c->n_params ? c->param[j]->offset : c->n_flat) - c->param[i]->offset, c->param[i]->t.g, g->part + n++);
+    }
+    return n;
+}
+static const float *ssl__cuda_clip(ssl_ctx *c, const char *at, float max_norm)
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    ssl__judgement *j = ssl__cuda_judgement(c, at);
+    ssl__stretch *now = (ssl__stretch *)ssl__arena_alloc(c, &c->host, at, sizeof *now * (size_t)SSL__MAX(c->n_params, 1));
+    const ssl__stretch *params;
+    int stretches, trained;
+    c->at = at;
+    if (!j || !now) return &g->verdict->factor;
+    if (g->n_part < c->n_params) {
+        if (g->part) c->dev->release(c, g->part);
+        g->part = (float *)ssl__device_alloc(c, at, sizeof(float) * 4 * (size_t)c->n_params);
+        g->n_part = g->part ? c->n_params : 0;
+    }
+    if (c->status) return &g->verdict->factor;
+    stretches = ssl__cuda_stretches(c, now, &trained);
+    if (!(params = ssl__cuda_table(c, &g->params, trained, now))) return &g->verdict->factor;
+    SSL__LAUNCH(c, ssl__k_clip, 1, stretches, g->part, max_norm, trained, params, g->verdict);
+    ssl__cuda_judged(c, j);
+    return &g->verdict->factor;
+}
+static const float *ssl__cuda_trust(ssl_ctx *c, const char *at, int param, float trust, float decay, const float *clip)
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    const ssl__param *p = c->param[param];
+    const int64_t n = (ssl_numel(&p->t) + 15) & ~(int64_t)15;
+    float *part = g->part + g->n_part + 3 * param; /* |w|^2, |g + wd w|^2, the factor */
+    c->at = at;
+    SSL__LAUNCH(c, ssl__k_rescale_by, ssl__grid(n), n, clip, p->t.g);
+    c->k->axpy(c, n, decay, p->t.x, p->t.g);
+    c->k->sumsq(c, n, p->t.x, part);
+    c->k->sumsq(c, n, p->t.g, part + 1);
+    SSL__LAUNCH(c, ssl__k_trust, 1, trust, part, g->verdict, part + 2);
+    return part + 2;
+}
+
+/* Say what a judgement found. */
+static void ssl__cuda_tell(ssl_ctx *c, const ssl__judgement *j, const ssl__verdict *v)
+{
+    ssl_tensor t = c->nil;
+    char s[96];
+    if (v->halt == 2) {
+        const ssl__param *p = c->param[v->first];
+        ssl__fail(c, SSL_E_NAN, j->at, "ssl_optim_step: the gradient of %s%s is not a number or infinite in step %lld, no parameter was changed; lower the learning rate or set clip_norm",
+                  p->name, ssl__shape(&p->t, s), (long long)j->opt_step + 1);
+        return;
+    }
+    t.ndim = j->tape[v->first].ndim;
+    memcpy(t.dim, j->tape[v->first].dim, sizeof t.dim);
+    ssl__fail(c, SSL_E_NAN, j->at, "ssl_backward: the loss is not a number or infinite in step %lld; the first op that made one is %s %s at %s; lower the learning rate or check the images",
+              (long long)j->opt_step + 1, j->tape[v->first].op, ssl__shape(&t, s), ssl__where(j->tape[v->first].at));
+}
+/* Hear the judgements up to number `before`; the first bad one is an error, and what was asked for after it changed nothing. */
+static void ssl__cuda_settle(ssl_ctx *c, int64_t before)
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    const ssl__verdict fresh = { 0, 0, 1.0f };
+    while (g->settled < before) {
+        const ssl__judgement *j = &g->judgement[g->settled % SSL__JUDGEMENTS];
+        const ssl__verdict *v = &g->told[g->settled++ % SSL__JUDGEMENTS];
+        if (!ssl__moved(c, ssl__cuda_wait(c, j->flush))) return;
+        if (!v->halt) continue;
+        ssl__cuda_tell(c, j, v);
+        g->settled = g->judged;
+        c->opt_step = j->opt_step; /* whoever clears the error goes on from there */
+        if (c->n_flat) c->k->fill(c, c->n_flat, 0.0f, c->grads);
+        ssl__put(c, g->verdict, &fresh, sizeof fresh);
+        return;
+    }
+}
+static void ssl__cuda_settle_all(ssl_ctx *c)
+{
+    ssl__moved(c, ssl__cuda_finish(c));
+    if (!c->status) ssl__cuda_settle(c, ((ssl__cuda *)c->gpu)->judged);
+}
+static void ssl__cuda_step_end(ssl_ctx *c) /* the device is at most two steps behind */
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    ssl__cuda_flush(c);
+    g->steps++;
+    while (!c->status && g->settled < g->judged && g->judgement[g->settled % SSL__JUDGEMENTS].step < g->steps - 2) ssl__cuda_settle(c, g->settled + 1);
+}
+
 /* ==== >>optim ==== one pass over memory ================================================================== */
 static void ssl__cuda_sumsq(ssl_ctx *c, int64_t n, const float *x, float *y) { ssl__cuda_total(c, SSL__TERM_SQUARE, n, 0.0f, 0.0f, 1.0, x, NULL, y); }
 static __global__ void ssl__k_rescale(int64_t n, float s, float *y) { SSL__EACH(i, n) y[i] *= s; }
 static void ssl__cuda_rescale(ssl_ctx *c, int64_t n, float s, float *y) { SSL__LAUNCH(c, ssl__k_rescale, ssl__grid(n), n, s, y); }
-static __global__ void ssl__k_ema(int64_t n, float a, const float *x, float *y) { SSL__EACH(i, n) y[i] = a * y[i] + (1.0f - a) * x[i]; }
-static void ssl__cuda_ema(ssl_ctx *c, int64_t n, float a, const float *x, float *y) { SSL__LAUNCH(c, ssl__k_ema, ssl__grid(n), n, a, x, y); }
+static __global__ void ssl__k_ema(int64_t n, float a, const ssl__verdict *v, const float *x, float *y) { SSL__EACH(i, n) if (!v->halt) y[i] = a * y[i] + (1.0f - a) * x[i]; }
+static void ssl__cuda_ema(ssl_ctx *c, int64_t n, float a, const float *x, float *y)
+{ SSL__LAUNCH(c, ssl__k_ema, ssl__grid(n), n, a, ((ssl__cuda *)c->gpu)->verdict, x, y); }
 static __global__ void ssl__k_adam(int64_t n, ssl__update u, float *w, float *g, float *m, float *v)
 {
+    const float scale = u.scale * (u.factor ? u.factor[0] : 1.0f);
     SSL__EACH(i, n) {
-        const float d = u.scale * g[i] + u.l2 * w[i];
+        const float d = scale * g[i] + u.l2 * w[i];
+        if (!ssl__k_finite(scale)) return; /* halted */
         m[i] = u.beta1 * m[i] + u.rest1 * d;
         v[i] = u.beta2 * v[i] + u.rest2 * (d * d);
         w[i] = u.shrink * w[i] - u.rate * m[i] / (sqrtf(v[i]) * u.debias2 + u.eps);
@@ -1554,8 +2057,10 @@ static __global__ void ssl__k_adam(int64_t n, ssl__update u, float *w, float *g,
 static void ssl__cuda_adam(ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m, float *v) { SSL__LAUNCH(c, ssl__k_adam, ssl__grid(n), n, *u, w, g, m, v); }
 static __global__ void ssl__k_sgd(int64_t n, ssl__update u, float *w, float *g, float *m)
 {
+    const float scale = u.scale * (u.factor ? u.factor[0] : 1.0f);
     SSL__EACH(i, n) {
-        const float d = u.scale * g[i] + u.l2 * w[i];
+        const float d = scale * g[i] + u.l2 * w[i];
+        if (!ssl__k_finite(scale)) return; /* halted */
         m[i] = u.beta1 * m[i] + d;
         w[i] -= u.rate * (u.nesterov ? u.beta1 * m[i] + d : m[i]);
         g[i] = 0.0f;
@@ -1568,13 +2073,11 @@ static void ssl__cuda_sgd(ssl_ctx *c, int64_t n, const ssl__update *u, float *w,
 static const ssl__kernels ssl__cuda_kernels = { "cuda", SSL__KERNELS_ALL };
 #undef SSL__KERNEL
 static const ssl__backend ssl__cuda_backend = { ssl__cuda_mem_alloc, ssl__cuda_mem_release, ssl__cuda_mem_put, ssl__cuda_mem_get, ssl__cuda_mem_copy,
-                                                ssl__cuda_mem_available, ssl__cuda_error };
+                                                ssl__cuda_mem_available, ssl__cuda_error, ssl__cuda_fetch, ssl__cuda_fetched, ssl__cuda_judge,
+                                                ssl__cuda_clip, ssl__cuda_trust, ssl__cuda_step_end, ssl__cuda_settle_all };
 
-static void ssl__cuda_open(ssl_ctx *c, const char *at)
+static int ssl__cuda_usable(ssl_ctx *c, const char *at, cudaFuncAttributes *image) /* 0 after an error that says why not */
 {
-    const char *sync = getenv("SSL_CUDA_SYNC");
-    ssl__cuda *g;
-    cudaFuncAttributes image;
     int n = 0, driver = 0, built = 0;
     cudaError_t e = cudaGetDeviceCount(&n);
     cudaDriverGetVersion(&driver);
@@ -1585,22 +2088,60 @@ static void ssl__cuda_open(ssl_ctx *c, const char *at)
     else if (e != cudaSuccess || n == 0)
         ssl__fail(c, SSL_E_CUDA, at, "ssl_open: no NVIDIA GPU can be used (%s): use the CPU",
                   driver ? cudaGetErrorString(e != cudaSuccess ? e : cudaErrorNoDevice) : "no driver is installed");
-    else if ((e = cudaFuncGetAttributes(&image, (const void *)ssl__k_fill)) != cudaSuccess)
+    else if ((e = cudaFuncGetAttributes(image, (const void *)ssl__k_fill)) != cudaSuccess)
         ssl__fail(c, SSL_E_CUDA, at, "ssl_open: this program holds no code for this GPU (%s): build it with nvcc -arch=native", cudaGetErrorString(e));
     cudaGetLastError();
-    g = (ssl__cuda *)(c->status ? NULL : ssl__alloc(c, at, sizeof *g));
-    if (!g) return;
+    return !c->status;
+}
+static cudaError_t ssl__cuda_resources(ssl__cuda *g) /* its stream, events and pinned memory */
+{
+    const ssl__verdict fresh = { 0, 0, 1.0f };
+    cudaError_t e = cudaStreamCreateWithFlags(&g->stream, cudaStreamNonBlocking);
+    for (int i = 0; i < SSL__FLIGHT && e == cudaSuccess; i++) e = cudaEventCreateWithFlags(&g->done[i], cudaEventDisableTiming);
+    if (e == cudaSuccess) e = cudaMallocHost((void **)&g->stage, 2 * (size_t)SSL__STAGE);
+    if (e == cudaSuccess) e = cudaMallocHost((void **)&g->read, sizeof(float) * SSL__READINGS);
+    if (e == cudaSuccess) e = cudaMallocHost((void **)&g->told, sizeof *g->told * SSL__JUDGEMENTS);
+    if (e == cudaSuccess) e = cudaMalloc((void **)&g->verdict, sizeof *g->verdict);
+    return e == cudaSuccess ? cudaMemcpy(g->verdict, &fresh, sizeof fresh, cudaMemcpyHostToDevice) : e;
+}
+static void ssl__cuda_open(ssl_ctx *c, const char *at)
+{
+    const char *sync = getenv("SSL_CUDA_SYNC"), *graph = getenv("SSL_CUDA_GRAPH");
+    ssl__cuda *g;
+    cudaFuncAttributes image;
+    cudaError_t e;
+    int n = 0;
+    if (!ssl__cuda_usable(c, at, &image) || !(g = (ssl__cuda *)ssl__alloc(c, at, sizeof *g))) return;
+    c->gpu = g;
     g->sync = sync && *sync && *sync != '0';
+    g->graphs = !graph || *graph != '0';
     g->tensor = image.ptxVersion >= SSL__TENSOR_ARCH;
     if (cudaGetDevice(&n) == cudaSuccess) cudaDeviceGetAttribute(&g->units, cudaDevAttrMultiProcessorCount, n);
-    c->gpu = g;
+    if ((e = ssl__cuda_resources(g)) != cudaSuccess) { ssl__fail(c, SSL_E_CUDA, at, "ssl_open: the GPU cannot be used: %s", cudaGetErrorString(e)); return; }
     c->k = &ssl__cuda_kernels;
     c->dev = &ssl__cuda_backend;
 }
 static void ssl__cuda_close(ssl_ctx *c)
 {
     ssl__cuda *g = (ssl__cuda *)c->gpu;
+    int i;
     if (!g) return;
-    if (g->work) cudaFree(g->work);
+    if (g->stream) cudaStreamSynchronize(g->stream);
+    for (i = 0; i < SSL__GRAPHS; i++) ssl__cuda_graph_drop(&g->graph[i]);
+    for (i = 0; i < SSL__JUDGEMENTS; i++) ssl__release(g->judgement[i].tape);
+    for (i = 0; i < SSL__FLIGHT; i++) if (g->done[i]) cudaEventDestroy(g->done[i]);
+    ssl__release(g->now.task);
+    ssl__release(g->now.bytes);
+    ssl__release(g->tape.host);
+    ssl__release(g->params.host);
+    cudaFree(g->work);
+    cudaFree(g->verdict);
+    cudaFree(g->part);
+    cudaFree(g->tape.device);
+    cudaFree(g->params.device);
+    cudaFreeHost(g->stage);
+    cudaFreeHost(g->read);
+    cudaFreeHost(g->told);
+    if (g->stream) cudaStreamDestroy(g->stream);
     ssl__release(g);
 }

@@ -110,7 +110,7 @@ static int measure(const shape *s, ssl_precision precision)
     d.device = SSL_DEVICE_CUDA;
     d.precision = precision;
     c = ssl_open(&d);
-    a = (float *)c->dev->alloc(na * 4); b = (float *)c->dev->alloc(nb * 4); y = (float *)c->dev->alloc(ny * 4); z = (float *)c->dev->alloc(ny * 4);
+    a = (float *)c->dev->alloc(c, na * 4); b = (float *)c->dev->alloc(c, nb * 4); y = (float *)c->dev->alloc(c, ny * 4); z = (float *)c->dev->alloc(c, ny * 4);
     if (!ssl_ok(c) || !a || !b || !y || !z) return 1;
     c->k->uniform(c, (int64_t)na, 1, 1, a);
     c->k->uniform(c, (int64_t)nb, 1, 2, b);
@@ -137,7 +137,7 @@ static int measure(const shape *s, ssl_precision precision)
     printf("%-32s %-8s %6d %6d %6d %9.1f %9.1f %8.2f  %s\n", s->name, names[precision], s->m, s->n, s->k, flop / ours * 1e-9, theirs > 0.0 ? flop / theirs * 1e-9 : 0.0,
            theirs / ours, wrong > 2e-3 ? "WRONG" : "");
     fflush(stdout);
-    c->dev->release(a); c->dev->release(b); c->dev->release(y); c->dev->release(z);
+    c->dev->release(c, a); c->dev->release(c, b); c->dev->release(c, y); c->dev->release(c, z);
     return (ssl_close(c) != 0) | (wrong > 2e-3);
 }
 

@@ -124,8 +124,8 @@ static void operands_free(operands *o)
 
 static float *lend(ssl_ctx *c, const float *x, int64_t n) /* a copy where the device can use it */
 {
-    float *p = (float *)c->dev->alloc(sizeof(float) * (size_t)n + 4);
-    c->dev->put(p, x, sizeof(float) * (size_t)n);
+    float *p = (float *)c->dev->alloc(c, sizeof(float) * (size_t)n + 4);
+    c->dev->put(c, p, x, sizeof(float) * (size_t)n);
     return p;
 }
 static void run(ssl_ctx *c, const product *q, const operands *o, float *buf, float *pre)
@@ -147,9 +147,9 @@ static void run(ssl_ctx *c, const product *q, const operands *o, float *buf, flo
     ep.residual = q->residual ? lent[5] : NULL;
     c->k->gemm(c, q->ta, q->tb, q->batch, q->m, q->n, q->k, lent[0], o->lda, o->sa, lent[1], o->ldb, o->sb, q->beta ? 1.0f : 0.0f, lent[2] + GUARD,
                o->ldy, o->sy, ep.bias || ep.pre || ep.residual || q->act ? &ep : NULL);
-    c->dev->get(buf, lent[2], sizeof(float) * (size_t)ny);
-    c->dev->get(pre, lent[3], sizeof(float) * (size_t)n_pre);
-    for (i = 0; i < 6; i++) c->dev->release(lent[i]);
+    c->dev->get(c, buf, lent[2], sizeof(float) * (size_t)ny);
+    c->dev->get(c, pre, lent[3], sizeof(float) * (size_t)n_pre);
+    for (i = 0; i < 6; i++) c->dev->release(c, lent[i]);
 }
 
 /* Largest error relative to scale; infinite if a sentinel, a padding column or nothing at all was written. */
