@@ -17,7 +17,7 @@ SSL__KERNELS_ALL
  * right: what it reads in between only ends a list early.
  *     SSL_CUDA_SYNC=1   run every task at once and wait for it: a fault names its call
  *     SSL_CUDA_GRAPH=0  launch every task by itself */
-enum { SSL__ARGS = 24, SSL__LIST = 512, SSL__LIST_LEAST = 8, SSL__GRAPHS = 64, SSL__FLIGHT = 8, SSL__JUDGEMENTS = 16, SSL__STAGE = 4 << 20 };
+enum { SSL__ARGS = 24, SSL__LIST = 512, SSL__LIST_LEAST = 8, SSL__GRAPHS = 64, SSL__FLIGHT = 8, SSL__JUDGEMENTS = 8, SSL__STAGE = 4 << 20 };
 typedef struct ssl__copy_args { void *dst; const void *src; size_t bytes; cudaMemcpyKind kind; } ssl__copy_args;
 typedef struct ssl__task {
     const void *kernel; /* NULL: a copy */
@@ -166,7 +166,13 @@ static cudaError_t ssl__cuda_graph_build(ssl_ctx *c, ssl__graph *r)
     const ssl__tasks *l = &((ssl__cuda *)c->gpu)->now;
     cudaGraph_t graph;
     cudaError_t e;
-    if (!(r->node = (cudaGraphNode_t *)ssl__alloc(c, c->at, sizeof *r->node * (size_t)l->n))) return cudaErrorMemoryAllocation;
+    r->node = (cudaGraphNode_t *)ssl__alloc(c, c->at, sizeof *r->node * (size_t)l->n);
+    r->list = *l;
+    r->list.task = (ssl__task *)ssl__alloc(c, c->at, sizeof *l->task * (size_t)l->n);
+    r->list.bytes = (unsigned char *)ssl__alloc(c, c->at, l->n_bytes);
+    if (!r->node || !r->list.task || !r->list.bytes) return cudaErrorMemoryAllocation;
+    memcpy(r->list.task, l->task, sizeof *l->task * (size_t)l->n);
+    memcpy(r->list.bytes, l->bytes, l->n_bytes);
     if ((e = cudaGraphCreate(&graph, 0)) != cudaSuccess) return e;
     for (int i = 0; i < l->n && e == cudaSuccess; i++) e = ssl__cuda_graph_add(l, i, graph, r->node);
     if (e == cudaSuccess) e = cudaGraphInstantiateWithFlags(&r->exec, graph, 0);
@@ -182,6 +188,7 @@ static cudaError_t ssl__cuda_graph_update(ssl__cuda *g, const ssl__graph *r)
         const ssl__copy_args *copy = (const ssl__copy_args *)(g->now.bytes + t->args);
         void *arg[SSL__ARGS];
         if (!memcmp(g->now.bytes + t->args, r->list.bytes + t->args, t->size)) continue;
+        memcpy(r->list.bytes + t->args, g->now.bytes + t->args, t->size);
         if (t->kernel) { const cudaKernelNodeParams p = ssl__cuda_node(&g->now, t, arg); e = cudaGraphExecKernelNodeSetParams(r->exec, r->node[i], &p); }
         else e = cudaGraphExecMemcpyNodeSetParams1D(r->exec, r->node[i], copy->dst, copy->src, copy->bytes, copy->kind);
     }
@@ -200,7 +207,6 @@ static int ssl__cuda_replay(ssl_ctx *c, cudaError_t *e)
 {
     ssl__cuda *g = (ssl__cuda *)c->gpu;
     ssl__graph *r = g->graph, *oldest = g->graph;
-    ssl__tasks swap;
     if (g->sync || !g->graphs || g->now.n < SSL__LIST_LEAST) return 0;
     for (; r < g->graph + SSL__GRAPHS && !(r->used && r->hash == g->now.hash); r++) if (r->used < oldest->used) oldest = r;
     if (r == g->graph + SSL__GRAPHS) {
@@ -214,9 +220,6 @@ static int ssl__cuda_replay(ssl_ctx *c, cudaError_t *e)
     else if (ssl__cuda_alike(&g->now, &r->list)) *e = ssl__cuda_graph_update(g, r);
     else return 0;
     if (*e == cudaSuccess) *e = cudaGraphLaunch(r->exec, g->stream);
-    swap = r->list; /* the graph has the new arguments; the old list is room for the next */
-    r->list = g->now;
-    g->now = swap;
     g->replays++;
     return 1;
 }
