@@ -2133,6 +2133,18 @@ typedef struct ssl__kernels {
 } ssl__kernels;
 #undef SSL__KERNEL
 
+/* What is random about one view of one image: drawn on the host, applied there or by a kernel. */
+#define SSL__RAND_MOST 16
+typedef struct ssl__rand_choice { int op; float strength, sign; } ssl__rand_choice; /* op: ssl__rand_op; strength 0..1 */
+typedef struct ssl__view_plan {
+    ssl_view_box box;
+    int n_rand;
+    ssl__rand_choice rand[SSL__RAND_MOST];
+    int jitter, order[4];  /* 0 brightness, 1 contrast, 2 saturation, 3 hue */
+    float amount[4];       /* of each of them, by its number */
+    int gray, solarize;
+    float sigma;           /* of the blur; 0: none */
+} ssl__view_plan;
 typedef struct ssl__backend { /* memory of a device; all return 0 or NULL on failure */
     void *(*alloc)(ssl_ctx *c, size_t bytes);
     void (*release)(ssl_ctx *c, void *p);
@@ -2149,6 +2161,8 @@ typedef struct ssl__backend { /* memory of a device; all return 0 or NULL on fai
     const float *(*trust)(ssl_ctx *c, const char *at, int param, float trust, float decay, const float *clip); /* the factor of LARS */
     void (*step_end)(ssl_ctx *c);
     void (*settle)(ssl_ctx *c); /* wait for everything, report what went wrong */
+    /* view [n,c,H,W] = images index[i] of the set (on the device) as plan[i] says; both arrays are the host's */
+    void (*augment)(ssl_ctx *c, const char *at, const ssl_augment_desc *d, const uint8_t *images, const int *shape, int n, const int32_t *index, const ssl__view_plan *plan, ssl_tensor *view);
 } ssl__backend;
 
 /* ---- context ---- */
@@ -2163,7 +2177,8 @@ typedef struct ssl__param {
     char *name;
     int64_t offset;
     float lr_scale, decay_scale;
-    int frozen;
+    int frozen, known; /* known: known_value is its only value, so that nobody has to ask a GPU */
+    float known_value;
 } ssl__param;
 
 struct ssl_ctx {
@@ -2483,7 +2498,7 @@ static void ssl__cpu_release(ssl_ctx *c, void *p)
 static int ssl__cpu_copy(ssl_ctx *c, void *d, const void *s, size_t n) { (void)c; memcpy(d, s, n); return 1; }
 static const char *ssl__cpu_error(ssl_ctx *c) { (void)c; return "memcpy"; }
 static const ssl__backend ssl__cpu_backend = { ssl__cpu_alloc, ssl__cpu_release, ssl__cpu_copy, ssl__cpu_copy, ssl__cpu_copy, NULL, ssl__cpu_error,
-                                               NULL, NULL, NULL, NULL, NULL, NULL, NULL };
+                                               NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL };
 
 /* ==== >>rng ==== Philox 4x32-10: ten rounds of two 32x32 -> 64 bit products and xors ==================== */
 SSL_HD static SSL__INLINE void ssl__philox(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4])
@@ -8067,8 +8082,34 @@ static void ssl__freeze(ssl_tensor *t) { if (t != &t->ctx->nil) { ((ssl__param *
 static ssl_init ssl__xavier(void) { return ssl_init_make(SSL_INIT_XAVIER_UNIFORM, 0.0f); }
 static ssl_init ssl__zeros(void) { return ssl_init_make(SSL_INIT_ZEROS, 0.0f); }
 
+static ssl__param *ssl__param_of(const ssl_tensor *t)
+{
+    int i;
+    for (i = 0; i < t->ctx->n_params; i++) if (&t->ctx->param[i]->t == t) return t->ctx->param[i];
+    return NULL;
+}
+/* The value of a parameter that is a number kept for the host: no kernel changes it. */
+static float ssl__number(const ssl_tensor *t)
+{
+    ssl__param *p = ssl__param_of(t);
+    if (!p) return ssl_item(t);
+    if (!p->known) p->known_value = ssl_item(t);
+    p->known = !t->ctx->status;
+    return p->known_value;
+}
+static void ssl__number_set(ssl_tensor *t, float value)
+{
+    ssl__param *p = ssl__param_of(t);
+    if (!ssl_from_host(t, &value) || !p) return;
+    p->known_value = value;
+    p->known = 1;
+}
 SSL_API int ssl_from_host(ssl_tensor *t, const void *src)
-{ return !t->ctx->status && ssl__data(t) && ssl__put(t->ctx, (void *)(uintptr_t)ssl__data(t), src, ssl__bytes(t)); }
+{
+    ssl__param *p = ssl_numel(t) == 1 ? ssl__param_of(t) : NULL;
+    if (p) p->known = 0;
+    return !t->ctx->status && ssl__data(t) && ssl__put(t->ctx, (void *)(uintptr_t)ssl__data(t), src, ssl__bytes(t));
+}
 
 static ssl_tensor *ssl__bias(const char *at, ssl_ctx *c, const char *name, int in, int out, ssl_init init)
 {
@@ -9386,9 +9427,10 @@ SSL_API ssl_tensor *ssl_jigsaw_loss_at(const char *at, const ssl_jigsaw *m, ssl_
     int32_t *ids;
     int i;
     if (c->status) return &c->nil;
-    if (!t->ids) t->ids = ssl_reshape_at(at, ssl_random_ids_at(at, c, 1, images->dim[0], m->d.permutations), 1, images->dim[0]);
     ids = (int32_t *)ssl__aux(c, at, sizeof *ids * (size_t)images->dim[0]);
-    if (!ids || !ssl_to_host(t->ids, ids)) return &c->nil;
+    if (!ids || (t->ids && !ssl_to_host(t->ids, ids))) return &c->nil;
+    for (i = 0; i < images->dim[0] && !t->ids; i++) ids[i] = ssl__random_id(c->seed, c->rng_position, (uint64_t)i, m->d.permutations); /* those of the next line */
+    if (!t->ids) t->ids = ssl_reshape_at(at, ssl_random_ids_at(at, c, 1, images->dim[0], m->d.permutations), 1, images->dim[0]);
     x = ssl__jigsaw_encode(at, m, ssl__jigsaw_cut(at, m, images, ids, c->training));
     x = ssl_add_at(at, x, m->slot);
     for (i = 0; i < m->d.mix; i++) x = ssl_block_forward_at(at, &m->block[i], x, NULL);
@@ -10422,13 +10464,11 @@ static ssl_tensor *ssl__siamese_simclr(const char *at, const ssl_siamese *m, int
 
 static ssl_tensor *ssl__siamese_moco(const char *at, const ssl_siamese *m, int n_views, ssl_siamese_trace *t)
 {
-    int ptr = (int)ssl_item(m->queue_ptr);
-    float after;
+    int ptr = (int)ssl__number(m->queue_ptr);
     ssl_tensor *crossed[2], *loss; /* both directions at once: queries 1, 2 meet keys 2, 1 */
     crossed[0] = t->target[1]; crossed[1] = t->target[0];
     loss = ssl_moco_at(at, ssl_concat_at(at, 0, n_views, t->projection), ssl_concat_at(at, 0, n_views, crossed), m->queue, &ptr, m->d.temperature);
-    after = (float)ptr;
-    ssl_from_host(m->queue_ptr, &after);
+    ssl__number_set(m->queue_ptr, (float)ptr);
     return loss;
 }
 
@@ -10447,7 +10487,7 @@ static ssl_tensor *ssl__siamese_vicreg(const char *at, const ssl_siamese *m, int
 static ssl_tensor *ssl__siamese_dino(const char *at, const ssl_siamese *m, int n_views, ssl_siamese_trace *t)
 {
     const ssl_siamese_desc *d = &m->d;
-    const float warm = d->teacher_warmup > 0.0f ? SSL__MIN(ssl_item(m->progress) / d->teacher_warmup, 1.0f) : 1.0f;
+    const float warm = d->teacher_warmup > 0.0f ? SSL__MIN(ssl__number(m->progress) / d->teacher_warmup, 1.0f) : 1.0f;
     ssl_tensor *student = ssl_reshape_at(at, ssl_concat_at(at, 0, n_views, t->projection), 3, n_views, -1, d->prototypes);
     ssl_tensor *teacher = ssl_reshape_at(at, ssl_concat_at(at, 0, 2, t->target), 3, 2, -1, d->prototypes);
     t->teacher_temperature = d->teacher_temperature_start + warm * (d->teacher_temperature - d->teacher_temperature_start);
@@ -10583,7 +10623,7 @@ SSL_API void ssl_siamese_update_at(const char *at, const ssl_siamese *m, float p
     if (m->ctx->status) return;
     if (!(progress >= 0.0f && progress <= 1.0f)) { ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_siamese_update: progress %g: it is the part of the run that is done, 0 to 1", (double)progress); return; }
     if (m->target.backbone) ssl__siamese_ema(at, m, m->d.momentum_schedule == SSL_MOMENTUM_COSINE ? ssl_momentum_cosine(progress, m->d.momentum) : m->d.momentum, 0);
-    if (m->progress) ssl_from_host(m->progress, &progress);
+    if (m->progress) ssl__number_set(m->progress, progress);
 }
 
 /* z [B,D]; DINO: cosines with the prototypes, which are unit rows (weight normalization with its length held at 1) */
@@ -10592,7 +10632,7 @@ static ssl_tensor *ssl__siamese_project(const char *at, const ssl_siamese *m, co
     ssl_tensor *z = ssl_mlp_forward_at(at, &net->projector, feature), *w = net->prototypes;
     if (m->ctx->status || !w) return z;
     w = ssl_l2_normalize_at(at, w, 1e-12f);
-    if (ssl_item(m->progress) < m->d.freeze_prototypes) w = ssl_detach_at(at, w);
+    if (ssl__number(m->progress) < m->d.freeze_prototypes) w = ssl_detach_at(at, w);
     return ssl_linear_at(at, ssl_l2_normalize_at(at, z, 1e-12f), w, NULL);
 }
 static int ssl__siamese_views(const char *at, const ssl_siamese *m, int n, ssl_tensor *const *views)
@@ -12441,24 +12481,33 @@ static void ssl__augment_crop(const ssl_augment_desc *d, const ssl_image *x, con
     else ssl_image_resize(&part, !d->no_antialias, y);
 }
 
-static void ssl__augment_jitter(const ssl_augment_desc *d, ssl_rng *r, const ssl_image *y)
+static void ssl__draw_jitter(const ssl_augment_desc *d, ssl_rng *r, ssl__view_plan *p)
 {
-    int order[4] = { 0, 1, 2, 3 }, i;
-    float amount[4];
+    float most[4];
+    int i;
+    for (i = 0; i < 4; i++) p->order[i] = i;
     for (i = 3; i > 0; i--) {
-        const int j = ssl_rng_below(r, i + 1), t = order[i];
-        order[i] = order[j];
-        order[j] = t;
+        const int j = ssl_rng_below(r, i + 1), t = p->order[i];
+        p->order[i] = p->order[j];
+        p->order[j] = t;
     }
-    amount[0] = d->brightness; amount[1] = d->contrast; amount[2] = d->saturation; amount[3] = d->hue;
+    most[0] = d->brightness; most[1] = d->contrast; most[2] = d->saturation; most[3] = d->hue;
     for (i = 0; i < 4; i++) {
-        const int op = order[i];
-        const float a = amount[op], f = ssl__between(r, op == 3 ? -a : SSL__MAX(0.0f, 1.0f - a), op == 3 ? a : 1.0f + a);
-        if (a == 0.0f) continue;
-        if (op == 0)      ssl_image_brightness(y, f, y);
-        else if (op == 1) ssl_image_contrast(y, f, y);
-        else if (op == 2) ssl_image_saturation(y, f, y);
-        else              ssl_image_hue(y, f, y);
+        const int op = p->order[i];
+        const float a = most[op];
+        p->amount[op] = ssl__between(r, op == 3 ? -a : SSL__MAX(0.0f, 1.0f - a), op == 3 ? a : 1.0f + a);
+        if (a == 0.0f) p->order[i] = -1; /* left out */
+    }
+}
+static void ssl__augment_jitter(const ssl__view_plan *p, const ssl_image *y)
+{
+    int i;
+    for (i = 0; i < 4; i++) {
+        const int op = p->order[i];
+        if (op == 0)      ssl_image_brightness(y, p->amount[op], y);
+        else if (op == 1) ssl_image_contrast(y, p->amount[op], y);
+        else if (op == 2) ssl_image_saturation(y, p->amount[op], y);
+        else if (op == 3) ssl_image_hue(y, p->amount[op], y);
     }
 }
 
@@ -12566,16 +12615,27 @@ static void ssl__rand_apply(ssl__rand_op op, float L, float s, const float *fill
     }
     ssl__rand_affine(x, m, fill, y);
 }
-static void ssl__augment_rand(const ssl_augment_desc *d, ssl_rng *r, const ssl_image *x, float *y)
+static void ssl__draw_rand(const ssl_augment_desc *d, ssl_rng *r, ssl__view_plan *p)
+{
+    int i;
+    for (i = 0; i < d->rand_ops; i++) {
+        ssl__rand_choice *q = &p->rand[p->n_rand];
+        float strength;
+        q->op = ssl_rng_below(r, SSL__RAND_OPS);
+        strength = d->rand_strength + d->rand_deviation * ssl_rng_normal(r);
+        q->sign = ssl__coin(r, 0.5f) ? 1.0f : -1.0f;
+        q->strength = SSL__MIN(SSL__MAX(strength, 0.0f), 10.0f) / 10.0f;
+        if (ssl__coin(r, 0.5f)) p->n_rand++;
+    }
+}
+static float ssl__rand_fill(const ssl_augment_desc *d, int channel) /* what lies beyond the edge */
+{ return d->no_normalize ? 0.5f : SSL__MIN(SSL__MAX(d->mean[channel], 0.0f), 1.0f); }
+static void ssl__augment_rand(const ssl_augment_desc *d, const ssl__view_plan *p, const ssl_image *x, float *y)
 {
     float fill[3];
     int i;
-    for (i = 0; i < 3; i++) fill[i] = d->no_normalize ? 0.5f : SSL__MIN(SSL__MAX(d->mean[i], 0.0f), 1.0f);
-    for (i = 0; i < d->rand_ops; i++) {
-        const ssl__rand_op op = (ssl__rand_op)ssl_rng_below(r, SSL__RAND_OPS);
-        const float strength = d->rand_strength + d->rand_deviation * ssl_rng_normal(r), sign = ssl__coin(r, 0.5f) ? 1.0f : -1.0f;
-        if (ssl__coin(r, 0.5f)) ssl__rand_apply(op, SSL__MIN(SSL__MAX(strength, 0.0f), 10.0f) / 10.0f, sign, fill, x, y);
-    }
+    for (i = 0; i < 3; i++) fill[i] = ssl__rand_fill(d, i);
+    for (i = 0; i < p->n_rand; i++) ssl__rand_apply((ssl__rand_op)p->rand[i].op, p->rand[i].strength, p->rand[i].sign, fill, x, y);
 }
 
 static ssl_rng ssl__augment_rng(uint64_t seed, int epoch, int index, int view)
@@ -12585,30 +12645,39 @@ static ssl_rng ssl__augment_rng(uint64_t seed, int epoch, int index, int view)
     return r;
 }
 
+/* All draws of a view, for an image of h x w; nothing here looks at pixels. */
+static ssl__view_plan ssl__augment_plan(const ssl_augment_desc *d, int h, int w, uint64_t seed, int epoch, int index, int view)
+{
+    ssl_rng r = ssl__augment_rng(seed, epoch, index, view), shared = ssl__augment_rng(seed, epoch, index, 0);
+    ssl_rng *flip = d->shared_flip ? &shared : &r;
+    ssl__view_plan p;
+    memset(&p, 0, sizeof p);
+    p.box.hflip = ssl__coin(flip, d->hflip); /* the first two draws, so that views can share them */
+    p.box.vflip = ssl__coin(flip, d->vflip);
+    ssl__augment_box(d, h, w, &r, &p.box);
+    ssl__draw_rand(d, &r, &p);
+    if (ssl__coin(&r, d->jitter_p)) { p.jitter = 1; ssl__draw_jitter(d, &r, &p); }
+    p.gray = ssl__coin(&r, d->grayscale_p);
+    if (ssl__coin(&r, d->blur_p)) p.sigma = ssl__between(&r, d->blur_sigma[0], d->blur_sigma[1]);
+    p.solarize = ssl__coin(&r, d->solarize_p);
+    return p;
+}
 SSL_API void ssl_augment(const ssl_augment_desc *d, const ssl_image *x, uint64_t seed, int epoch, int index, int view,
                          float *tmp, const ssl_image *y, ssl_view_box *box)
 {
-    ssl_rng r = ssl__augment_rng(seed, epoch, index, view), shared = ssl__augment_rng(seed, epoch, index, 0);
+    const ssl__view_plan p = ssl__augment_plan(d, x->h, x->w, seed, epoch, index, view);
     ssl_image a = ssl_image_f32(tmp, y->c, y->h, y->w), b = ssl_image_f32(tmp + (size_t)y->c * (size_t)y->h * (size_t)y->w, y->c, y->h, y->w), *now = &a;
-    ssl_view_box w;
-    ssl_rng *flip = d->shared_flip ? &shared : &r;
-    w.hflip = ssl__coin(flip, d->hflip); /* the first two draws, so that views can share them */
-    w.vflip = ssl__coin(flip, d->vflip);
-    ssl__augment_box(d, x->h, x->w, &r, &w);
-    ssl__augment_crop(d, x, &w, b.f32, &a);
-    if (w.hflip) ssl_image_hflip(&a, &a);
-    if (w.vflip) ssl_image_vflip(&a, &a);
-    if (d->rand_ops) ssl__augment_rand(d, &r, &a, b.f32);
-    if (ssl__coin(&r, d->jitter_p)) ssl__augment_jitter(d, &r, &a);
-    if (ssl__coin(&r, d->grayscale_p)) ssl_image_grayscale(&a, &a);
-    if (ssl__coin(&r, d->blur_p)) {
-        const float sigma = ssl__between(&r, d->blur_sigma[0], d->blur_sigma[1]);
-        if (ssl_image_blur(&a, d->blur_kernel, d->blur_kernel, sigma, sigma, &b)) now = &b;
-    }
-    if (ssl__coin(&r, d->solarize_p)) ssl_image_solarize(now, d->solarize_threshold, now);
+    ssl__augment_crop(d, x, &p.box, b.f32, &a);
+    if (p.box.hflip) ssl_image_hflip(&a, &a);
+    if (p.box.vflip) ssl_image_vflip(&a, &a);
+    ssl__augment_rand(d, &p, &a, b.f32);
+    if (p.jitter) ssl__augment_jitter(&p, &a);
+    if (p.gray) ssl_image_grayscale(&a, &a);
+    if (p.sigma > 0.0f && ssl_image_blur(&a, d->blur_kernel, d->blur_kernel, p.sigma, p.sigma, &b)) now = &b;
+    if (p.solarize) ssl_image_solarize(now, d->solarize_threshold, now);
     if (d->no_normalize) ssl_image_convert(now, y);
     else ssl_image_normalize(now, d->mean, d->std_dev, y);
-    if (box) *box = w;
+    if (box) *box = p.box;
 }
 
 /* ==== >>loader ==== a ring of batches; threads fill them image by image group, the caller takes them in order */
@@ -14772,6 +14841,7 @@ static void ssl__load_fill(ssl__load *l)
             if (l->from[k][i]) {
                 ssl_file_tensor_to_f32(l->from[k][i], host);
                 ssl__put(c, flat[k] + c->param[i]->offset, host, sizeof(float) * (size_t)l->from[k][i]->n);
+                c->param[i]->known = 0;
             }
     ssl__release(host);
 }

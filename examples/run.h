@@ -491,7 +491,8 @@ static void run_online_validate(run *r) /* at the end of an epoch */
     if (r->online.ctx) ssl_note_put(r->online.ctx, "val", "%.17g", r->online_acc[1]);
 }
 
-typedef struct run_log { ssl_csv *csv; FILE *events; char columns[WORD_SIZE]; double loss, begun; int n, images; } run_log; /* means since the last row */
+typedef struct run_late { int64_t ticket, step; int images; } run_late; /* a step whose loss was not looked at yet; images 0: none */
+typedef struct run_log { ssl_csv *csv; FILE *events; char columns[WORD_SIZE]; double loss, begun; int n, images; run_late late; } run_log; /* means since the last row */
 static void run_log_open(run *r, run_log *log)
 {
     char path[2 * WORD_SIZE];
@@ -525,18 +526,30 @@ static void run_log_row(run *r, run_log *log, float rate, const double *metrics)
     log->begun = ssl_seconds();
 }
 
-/* One step: loss, gradients, optimizer. Returns the loss; metrics may be NULL. */
-static float run_step(run *r, const ssl_batch *b, double *metrics)
+/* One step: loss, gradients, optimizer. Returns the loss's ticket; metrics may be NULL. */
+static int64_t run_step(run *r, const ssl_batch *b, double *metrics)
 {
     ssl_tensor *loss = r->s.method->loss(r->model, b, metrics);
-    float value;
+    int64_t ticket;
     ssl_backward(loss);
-    value = ssl_item(loss);
+    ticket = ssl_item_begin(loss);
     if (r->s.run.online_eval) run_online_step(r, b);
     ssl_optim_step(r->ctx, &r->s.optim, run_rate(r));
     if (r->s.method->update) r->s.method->update(r->model, (float)r->step / (float)r->total);
     ssl_step_end(r->ctx);
-    return value;
+    return ticket;
+}
+static void run_hear(run *r, run_log *log, ssl_progress *progress) /* the loss that is late */
+{
+    const run_late l = log->late;
+    float loss;
+    if (!l.images) return;
+    loss = ssl_item_end(r->ctx, l.ticket);
+    log->late.images = 0;
+    log->loss += (double)loss;
+    log->images += l.images;
+    log->n++;
+    ssl_progress_step(progress, l.step, l.images, loss);
 }
 static void run_loop(run *r, ssl_loader *loader, ssl_progress *progress, run_log *log)
 {
@@ -545,19 +558,23 @@ static void run_loop(run *r, ssl_loader *loader, ssl_progress *progress, run_log
     while (ssl_ok(r->ctx) && !interrupted && ssl_loader_next(loader, &b)) {
         const int epoch_ends = (r->step + 1) % r->steps == 0, images = b.n;
         const int row = (r->step + 1) % r->s.run.log_every == 0 || r->step + 1 == r->total || (epoch_ends && (r->s.method->paint || r->s.run.online_eval));
-        const float rate = run_rate(r), loss = run_step(r, &b, row ? metrics : NULL);
+        const float rate = run_rate(r);
+        const int64_t ticket = run_step(r, &b, row ? metrics : NULL);
         if (!ssl_ok(r->ctx)) return; /* the last good checkpoint stays */
         r->step++;
-        log->loss += (double)loss;
-        log->images += images;
-        log->n++;
-        ssl_progress_step(progress, r->step, images, loss);
+        run_hear(r, log, progress); /* of the step before: a GPU is at work on this one */
+        log->late.ticket = ticket;
+        log->late.step = r->step;
+        log->late.images = images;
+        if (row) run_hear(r, log, progress);
+        if (!ssl_ok(r->ctx)) return;
         if (epoch_ends && r->s.method->paint) run_validate(r);
         if (epoch_ends && r->s.run.online_eval) run_online_validate(r);
         if (row) run_log_row(r, log, rate, metrics);
         if (r->s.run.stop_after > 0 && r->step - progress->first >= r->s.run.stop_after && r->step < r->total) interrupted = 1;
         if (r->step % (r->steps * r->s.run.save_every) == 0) run_save(r, "checkpoint.safetensors");
     }
+    run_hear(r, log, progress);
 }
 static void set_if(float *p, float value) { if (value >= 0.0f) *p = value; }
 /* The augmentation of every view: the method's own, then the local ones, a[n] of them in all. */

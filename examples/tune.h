@@ -202,7 +202,7 @@ static inline int tuner_train(run *r, tuner *t, ssl_dataset *test, const ssl_fea
     if (!feed_open(&f, r, train_cache)) { feed_close(&f); return 0; }
     memset(&b, 0, sizeof b);
     while (ssl_ok(r->ctx) && !interrupted && r->step < r->total && feed_next(&f, &b)) {
-        loss += (double)run_step(r, &b, NULL) / (double)r->steps;
+        loss += (double)ssl_item_end(r->ctx, run_step(r, &b, NULL)) / (double)r->steps;
         if (++r->step % r->steps) continue;
         if (r->step == r->total || (eval_every > 0 && r->step / r->steps % eval_every == 0)) {
             point[n].epoch = (int)(r->step / r->steps);
