@@ -1514,7 +1514,10 @@ SSL_API void ssl_augment(const ssl_augment_desc *desc, const ssl_image *x, uint6
                          float *tmp, const ssl_image *y, ssl_view_box *box);
 
 /* ==== >>loader ==== shuffled, augmented batches, made ahead by background threads =====================
-   Which images a batch holds and how they are augmented depends on seed, epoch and step only, not on the threads. */
+   Which images a batch holds and how they are augmented depends on seed, epoch and step only, not on the threads. On a GPU the
+   set's 8 bits are copied there once if they fit into half of the free memory, and a kernel makes the views: crops, flips and
+   all other choices are those of the CPU bit for bit; values differ by rounding (1e-5), and a pixel that lies within rounding of
+   solarize_threshold or of a level of RandAugment's may fall on the other side. Sets that do not fit are augmented by the threads. */
 typedef struct ssl_loader_desc {
     uint32_t _start_canary;
     int batch;             /* images per batch                       default 64                                  */
@@ -2135,15 +2138,19 @@ typedef struct ssl__kernels {
 
 /* What is random about one view of one image: drawn on the host, applied there or by a kernel. */
 #define SSL__RAND_MOST 16
-typedef struct ssl__rand_choice { int op; float strength, sign; } ssl__rand_choice; /* op: ssl__rand_op; strength 0..1 */
+typedef enum ssl__rand_op {
+    SSL__RAND_AUTOCONTRAST, SSL__RAND_EQUALIZE, SSL__RAND_INVERT, SSL__RAND_ROTATE, SSL__RAND_POSTERIZE, SSL__RAND_SOLARIZE, SSL__RAND_SOLARIZE_ADD, SSL__RAND_COLOR,
+    SSL__RAND_CONTRAST, SSL__RAND_BRIGHTNESS, SSL__RAND_SHARPNESS, SSL__RAND_SHEAR_X, SSL__RAND_SHEAR_Y, SSL__RAND_SHIFT_X, SSL__RAND_SHIFT_Y, SSL__RAND_OPS
+} ssl__rand_op;
+typedef struct ssl__rand_choice { ssl__rand_op op; float strength, sign; } ssl__rand_choice; /* strength 0..1 */
 typedef struct ssl__view_plan {
     ssl_view_box box;
-    int n_rand;
-    ssl__rand_choice rand[SSL__RAND_MOST];
-    int jitter, order[4];  /* 0 brightness, 1 contrast, 2 saturation, 3 hue */
+    int jitter, order[4];  /* 0 brightness, 1 contrast, 2 saturation, 3 hue, -1 none */
     float amount[4];       /* of each of them, by its number */
     int gray, solarize;
     float sigma;           /* of the blur; 0: none */
+    int n_rand;
+    ssl__rand_choice rand[SSL__RAND_MOST]; /* last: who draws none sends none */
 } ssl__view_plan;
 typedef struct ssl__backend { /* memory of a device; all return 0 or NULL on failure */
     void *(*alloc)(ssl_ctx *c, size_t bytes);
@@ -2161,6 +2168,8 @@ typedef struct ssl__backend { /* memory of a device; all return 0 or NULL on fai
     const float *(*trust)(ssl_ctx *c, const char *at, int param, float trust, float decay, const float *clip); /* the factor of LARS */
     void (*step_end)(ssl_ctx *c);
     void (*settle)(ssl_ctx *c); /* wait for everything, report what went wrong */
+    const uint8_t *(*hold)(ssl_ctx *c, const char *at, const uint8_t *images, size_t bytes); /* a copy on the device, NULL if it does not fit ... */
+    void (*let_go)(ssl_ctx *c, const uint8_t *images);                                       /* ... until as often let go as held */
     /* view [n,c,H,W] = images index[i] of the set (on the device) as plan[i] says; both arrays are the host's */
     void (*augment)(ssl_ctx *c, const char *at, const ssl_augment_desc *d, const uint8_t *images, const int *shape, int n, const int32_t *index, const ssl__view_plan *plan, ssl_tensor *view);
 } ssl__backend;
@@ -2498,7 +2507,7 @@ static void ssl__cpu_release(ssl_ctx *c, void *p)
 static int ssl__cpu_copy(ssl_ctx *c, void *d, const void *s, size_t n) { (void)c; memcpy(d, s, n); return 1; }
 static const char *ssl__cpu_error(ssl_ctx *c) { (void)c; return "memcpy"; }
 static const ssl__backend ssl__cpu_backend = { ssl__cpu_alloc, ssl__cpu_release, ssl__cpu_copy, ssl__cpu_copy, ssl__cpu_copy, NULL, ssl__cpu_error,
-                                               NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL };
+                                               NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL };
 
 /* ==== >>rng ==== Philox 4x32-10: ten rounds of two 32x32 -> 64 bit products and xors ==================== */
 SSL_HD static SSL__INLINE void ssl__philox(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4])
@@ -10881,7 +10890,7 @@ SSL__COLD_END
 /* ==== >>image ==== */
 #define SSL__RUN 256 /* pixels that a pointwise operation holds on the stack at a time */
 
-static float ssl__clampf(float x, float hi) { return x < 0.0f ? 0.0f : x > hi ? hi : x; }
+SSL_HD static SSL__INLINE float ssl__clampf(float x, float hi) { return x < 0.0f ? 0.0f : x > hi ? hi : x; }
 
 SSL_API ssl_image ssl_image_u8(const uint8_t *p, int c, int h, int w)
 {
@@ -10988,7 +10997,7 @@ static void ssl__run_affine(int c, int n, float (*v)[SSL__RUN], const float *p, 
 }
 
 /* torchvision keeps the gray image of an 8-bit picture in 8 bits, which truncates it. */
-static float ssl__gray(float r, float g, float b, float max)
+SSL_HD static SSL__INLINE float ssl__gray(float r, float g, float b, float max)
 {
     float y = 0.2989f * r + 0.587f * g + 0.114f * b;
     return max == 255.0f ? (float)(int)y : y;
@@ -11017,7 +11026,7 @@ static void ssl__run_saturation(int c, int n, float (*v)[SSL__RUN], const float 
 }
 
 /* One channel of HSV -> RGB: v - v s clamp(min(k, 4-k), 0, 1) with k = (offset + 6h) mod 6, offset 5, 3, 1 for R, G, B. */
-static float ssl__hsv_channel(float value, float chroma, float k)
+SSL_HD static SSL__INLINE float ssl__hsv_channel(float value, float chroma, float k)
 {
     float a;
     k = k >= 6.0f ? k - 6.0f : k;
@@ -11025,27 +11034,29 @@ static float ssl__hsv_channel(float value, float chroma, float k)
     return value - chroma * ssl__clampf(a, 1.0f);
 }
 
-/* RGB -> HSV, hue + p[0], -> RGB. With h in sixths of a turn; no branches, so that the loop vectorizes. */
+/* RGB -> HSV, hue + shift, -> RGB. With h in sixths of a turn; no branches, so that the loop vectorizes. */
+SSL_HD static SSL__INLINE void ssl__shift_hue(float shift, float in, float out, float *red, float *green, float *blue)
+{
+    float r = *red * in, g = *green * in, b = *blue * in;
+    float hi = r > g ? r : g, lo = r < g ? r : g, chroma, inv, h;
+    hi = hi > b ? hi : b;
+    lo = lo < b ? lo : b;
+    chroma = hi - lo;
+    inv = 1.0f / (chroma > 0.0f ? chroma : 1.0f);
+    h = hi == r ? (g - b) * inv : hi == g ? 2.0f + (b - r) * inv : 4.0f + (r - g) * inv;
+    h += 6.0f * shift;
+    h = h < 0.0f ? h + 6.0f : h;
+    h = h < 0.0f ? h + 6.0f : h >= 6.0f ? h - 6.0f : h;
+    *red = out * ssl__hsv_channel(hi, chroma, h + 5.0f);
+    *green = out * ssl__hsv_channel(hi, chroma, h + 3.0f);
+    *blue = out * ssl__hsv_channel(hi, chroma, h + 1.0f);
+}
 static void ssl__run_hue(int c, int n, float (*v)[SSL__RUN], const float *p, float max)
 {
     float in = 1.0f / max, out = max == 255.0f ? 255.999f : 1.0f; /* torchvision's float -> 8 bit is trunc(255.999 x) */
     int j;
     if (c == 1) return;
-    for (j = 0; j < n; j++) {
-        float r = v[0][j] * in, g = v[1][j] * in, b = v[2][j] * in;
-        float hi = r > g ? r : g, lo = r < g ? r : g, chroma, inv, h;
-        hi = hi > b ? hi : b;
-        lo = lo < b ? lo : b;
-        chroma = hi - lo;
-        inv = 1.0f / (chroma > 0.0f ? chroma : 1.0f);
-        h = hi == r ? (g - b) * inv : hi == g ? 2.0f + (b - r) * inv : 4.0f + (r - g) * inv;
-        h += 6.0f * p[0];
-        h = h < 0.0f ? h + 6.0f : h;
-        h = h < 0.0f ? h + 6.0f : h >= 6.0f ? h - 6.0f : h;
-        v[0][j] = out * ssl__hsv_channel(hi, chroma, h + 5.0f);
-        v[1][j] = out * ssl__hsv_channel(hi, chroma, h + 3.0f);
-        v[2][j] = out * ssl__hsv_channel(hi, chroma, h + 1.0f);
-    }
+    for (j = 0; j < n; j++) ssl__shift_hue(p[0], in, out, &v[0][j], &v[1][j], &v[2][j]);
 }
 
 SSL_API int ssl_image_convert(const ssl_image *x, const ssl_image *y)
@@ -11154,7 +11165,7 @@ SSL_API int ssl_image_vflip(const ssl_image *x, const ssl_image *y)
 }
 
 /* -3 -2 -1 | 0 1 .. n-1 | n n+1  ->  3 2 1 | 0 1 .. n-1 | n-2 n-3 */
-static int ssl__reflect(int i, int n) { return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i; }
+SSL_HD static SSL__INLINE int ssl__reflect(int i, int n) { return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i; }
 
 SSL_API int ssl_image_crop(const ssl_image *x, int top, int left, int reflect, const ssl_image *y)
 {
@@ -11252,6 +11263,13 @@ SSL_API int ssl_image_blur(const ssl_image *x, int kernel_x, int kernel_y, float
 
 #define SSL__TAPS 2048 /* weights held for one strip of a resize: at most 1000-fold down */
 
+/* The triangle's height over pixel i. */
+SSL_HD static SSL__INLINE float ssl__triangle(int i, float center, float half)
+{
+    float d = ((float)i + 0.5f - center) / half;
+    d = d < 0.0f ? 1.0f + d : 1.0f - d;
+    return d > 0.0f ? d : 0.0f;
+}
 /* Weights of the source pixels first .. first+n-1 for output i: a triangle around (i + 1/2) in/out, half as wide as the
    step, at least 1; outside weights are 0 (n is the same for every i, so that loops are plain). Returns first. */
 static int ssl__resize_taps(int i, int in, int out, int antialias, int n, float *w)
@@ -11259,16 +11277,12 @@ static int ssl__resize_taps(int i, int in, int out, int antialias, int n, float 
     float scale = (float)in / (float)out, half = antialias && scale > 1.0f ? scale : 1.0f, sum = 0.0f;
     float center = scale * ((float)i + 0.5f);
     int first = SSL__MIN(SSL__MAX((int)(center - half + 0.5f), 0), in - n), k;
-    for (k = 0; k < n; k++) {
-        float d = ((float)(first + k) + 0.5f - center) / half;
-        d = d < 0.0f ? 1.0f + d : 1.0f - d;
-        sum += w[k] = d > 0.0f ? d : 0.0f;
-    }
+    for (k = 0; k < n; k++) sum += w[k] = ssl__triangle(first + k, center, half);
     for (k = 0; k < n; k++) w[k] /= sum;
     return first;
 }
 
-static int ssl__resize_n(int in, int out, int antialias)
+SSL_HD static SSL__INLINE int ssl__resize_n(int in, int out, int antialias)
 {
     float scale = (float)in / (float)out;
     return SSL__MIN(antialias && scale > 1.0f ? (int)(2.0f * scale) + 2 : 2, in);
@@ -12543,21 +12557,28 @@ static void ssl__rand_levels(const ssl_image *x, int c, const float table[256])
             *p = table[(int)(255.0f * *p + 0.5f)];
         }
 }
+/* What every level of a channel becomes, from how often each occurs among n pixels; 0: it stays as it is. */
+SSL_HD static SSL__INLINE int ssl__rand_stretch(const int count[256], int pixels, int equalize, float table[256])
+{
+    int lo = 0, hi = 255, k, n, step;
+    while (!count[lo]) lo++;
+    while (!count[hi]) hi--;
+    step = (pixels - count[hi]) / 255;
+    if (lo == hi || (equalize && !step)) return 0;
+    for (k = 0, n = step / 2; k < 256; n += count[k++])
+        table[k] = equalize ? (float)SSL__MIN(n / SSL__MAX(step, 1), 255) / 255.0f : SSL__MIN(SSL__MAX((float)(k - lo) / (float)(hi - lo), 0.0f), 1.0f);
+    return 1;
+}
 /* Stretch (equalize 0: darkest level to 0, brightest to 1) or equalize the histogram of every channel, as PIL does. */
 static void ssl__rand_histogram(const ssl_image *x, int equalize)
 {
-    int c, i, j, k, count[256], lo, hi, step, n;
+    int c, i, j, count[256];
     float table[256];
     for (c = 0; c < x->c; c++) {
         memset(count, 0, sizeof count);
         for (i = 0; i < x->h; i++)
             for (j = 0; j < x->w; j++) count[(int)(255.0f * x->f32[(size_t)c * x->plane + (size_t)i * x->row + (size_t)j] + 0.5f)]++;
-        for (lo = 0; !count[lo]; lo++) { }
-        for (hi = 255; !count[hi]; hi--) { }
-        step = (x->h * x->w - count[hi]) / 255;
-        if (lo == hi || (equalize && !step)) continue;
-        for (k = 0, n = step / 2; k < 256; n += count[k++]) table[k] = equalize ? (float)SSL__MIN(n / SSL__MAX(step, 1), 255) / 255.0f : SSL__MIN(SSL__MAX((float)(k - lo) / (float)(hi - lo), 0.0f), 1.0f);
-        ssl__rand_levels(x, c, table);
+        if (ssl__rand_stretch(count, x->h * x->w, equalize, table)) ssl__rand_levels(x, c, table);
     }
 }
 /* factor x + (1 - factor) smooth(x); smooth weighs a pixel 5 and its 8 neighbours 1, edges stay */
@@ -12579,41 +12600,49 @@ static void ssl__rand_sharpness(const ssl_image *x, float factor, float *y)
             }
     }
 }
+SSL_HD static SSL__INLINE float ssl__rand_level(int k, int add, int bits)
+{ return (float)(bits < 8 ? k & ~(255 >> bits) & 255 : k < 128 ? SSL__MIN(k + add, 255) : k) / 255.0f; }
 /* SolarizeAdd: levels below 128 get 110 L more, at most 255; Posterize: the first 4 - floor(4 L) bits of a level stay */
 static void ssl__rand_tone(const ssl_image *x, int add, int bits)
 {
     float table[256];
     int c, k;
-    for (k = 0; k < 256; k++) table[k] = (float)(bits < 8 ? k & ~(255 >> bits) & 255 : k < 128 ? SSL__MIN(k + add, 255) : k) / 255.0f;
+    for (k = 0; k < 256; k++) table[k] = ssl__rand_level(k, add, bits);
     for (c = 0; c < x->c; c++) ssl__rand_levels(x, c, table);
 }
-typedef enum ssl__rand_op {
-    SSL__RAND_AUTOCONTRAST, SSL__RAND_EQUALIZE, SSL__RAND_INVERT, SSL__RAND_ROTATE, SSL__RAND_POSTERIZE, SSL__RAND_SOLARIZE, SSL__RAND_SOLARIZE_ADD, SSL__RAND_COLOR,
-    SSL__RAND_CONTRAST, SSL__RAND_BRIGHTNESS, SSL__RAND_SHARPNESS, SSL__RAND_SHEAR_X, SSL__RAND_SHEAR_Y, SSL__RAND_SHIFT_X, SSL__RAND_SHIFT_Y, SSL__RAND_OPS
-} ssl__rand_op;
+SSL_HD static SSL__INLINE float ssl__rand_factor(float L, float s) { return SSL__MAX(0.1f, 1.0f + s * 0.9f * L); }
+SSL_HD static SSL__INLINE float ssl__rand_threshold(float L) { return (256.0f - floorf(256.0f * L)) / 255.0f; }
+/* The map of ssl__rand_affine for images of h x w; 0: the operation does not move pixels. */
+SSL_HD static SSL__INLINE int ssl__rand_map(ssl__rand_op op, float L, float s, int h, int w, float m[6])
+{
+    const float angle = s * L * 30.0f * 3.14159265f / 180.0f, co = cosf(angle), si = sinf(angle), cx = 0.5f * (float)(w - 1), cy = 0.5f * (float)(h - 1);
+    m[0] = m[4] = 1.0f;
+    m[1] = m[2] = m[3] = m[5] = 0.0f;
+    if (op == SSL__RAND_ROTATE) { m[0] = m[4] = co; m[1] = si; m[3] = -si; m[2] = cx - co * cx - si * cy; m[5] = cy + si * cx - co * cy; }
+    else if (op == SSL__RAND_SHEAR_X) m[1] = s * 0.3f * L;
+    else if (op == SSL__RAND_SHEAR_Y) m[3] = s * 0.3f * L;
+    else if (op == SSL__RAND_SHIFT_X) m[2] = s * 0.45f * L * (float)w;
+    else if (op == SSL__RAND_SHIFT_Y) m[5] = s * 0.45f * L * (float)h;
+    else return 0;
+    return 1;
+}
 static void ssl__rand_apply(ssl__rand_op op, float L, float s, const float *fill, const ssl_image *x, float *y)
 {
-    const float factor = SSL__MAX(0.1f, 1.0f + s * 0.9f * L), angle = s * L * 30.0f * 3.14159265f / 180.0f, co = cosf(angle), si = sinf(angle);
-    const float cx = 0.5f * (float)(x->w - 1), cy = 0.5f * (float)(x->h - 1);
-    float m[6] = { 1.0f, 0.0f, 0.0f, 0.0f, 1.0f, 0.0f };
+    const float factor = ssl__rand_factor(L, s);
+    float m[6];
+    if (ssl__rand_map(op, L, s, x->h, x->w, m)) { ssl__rand_affine(x, m, fill, y); return; }
     switch (op) {
     case SSL__RAND_AUTOCONTRAST: case SSL__RAND_EQUALIZE: ssl__rand_histogram(x, op == SSL__RAND_EQUALIZE); return;
     case SSL__RAND_INVERT: ssl_image_invert(x, x); return;
     case SSL__RAND_POSTERIZE: ssl__rand_tone(x, 0, 4 - (int)(4.0f * L)); return;
-    case SSL__RAND_SOLARIZE: ssl_image_solarize(x, (256.0f - floorf(256.0f * L)) / 255.0f, x); return;
+    case SSL__RAND_SOLARIZE: ssl_image_solarize(x, ssl__rand_threshold(L), x); return;
     case SSL__RAND_SOLARIZE_ADD: ssl__rand_tone(x, (int)(110.0f * L), 8); return;
     case SSL__RAND_COLOR: ssl_image_saturation(x, factor, x); return;
     case SSL__RAND_CONTRAST: ssl_image_contrast(x, factor, x); return;
     case SSL__RAND_BRIGHTNESS: ssl_image_brightness(x, factor, x); return;
     case SSL__RAND_SHARPNESS: ssl__rand_sharpness(x, factor, y); return;
-    case SSL__RAND_ROTATE: m[0] = m[4] = co; m[1] = si; m[3] = -si; m[2] = cx - co * cx - si * cy; m[5] = cy + si * cx - co * cy; break;
-    case SSL__RAND_SHEAR_X: m[1] = s * 0.3f * L; break;
-    case SSL__RAND_SHEAR_Y: m[3] = s * 0.3f * L; break;
-    case SSL__RAND_SHIFT_X: m[2] = s * 0.45f * L * (float)x->w; break;
-    case SSL__RAND_SHIFT_Y: m[5] = s * 0.45f * L * (float)x->h; break;
-    case SSL__RAND_OPS: return;
+    default: return;
     }
-    ssl__rand_affine(x, m, fill, y);
 }
 static void ssl__draw_rand(const ssl_augment_desc *d, ssl_rng *r, ssl__view_plan *p)
 {
@@ -12621,7 +12650,7 @@ static void ssl__draw_rand(const ssl_augment_desc *d, ssl_rng *r, ssl__view_plan
     for (i = 0; i < d->rand_ops; i++) {
         ssl__rand_choice *q = &p->rand[p->n_rand];
         float strength;
-        q->op = ssl_rng_below(r, SSL__RAND_OPS);
+        q->op = (ssl__rand_op)ssl_rng_below(r, SSL__RAND_OPS);
         strength = d->rand_strength + d->rand_deviation * ssl_rng_normal(r);
         q->sign = ssl__coin(r, 0.5f) ? 1.0f : -1.0f;
         q->strength = SSL__MIN(SSL__MAX(strength, 0.0f), 10.0f) / 10.0f;
@@ -12635,7 +12664,7 @@ static void ssl__augment_rand(const ssl_augment_desc *d, const ssl__view_plan *p
     float fill[3];
     int i;
     for (i = 0; i < 3; i++) fill[i] = ssl__rand_fill(d, i);
-    for (i = 0; i < p->n_rand; i++) ssl__rand_apply((ssl__rand_op)p->rand[i].op, p->rand[i].strength, p->rand[i].sign, fill, x, y);
+    for (i = 0; i < p->n_rand; i++) ssl__rand_apply(p->rand[i].op, p->rand[i].strength, p->rand[i].sign, fill, x, y);
 }
 
 static ssl_rng ssl__augment_rng(uint64_t seed, int epoch, int index, int view)
@@ -12684,7 +12713,8 @@ SSL_API void ssl_augment(const ssl_augment_desc *d, const ssl_image *x, uint64_t
 #define SSL__GROUP 16 /* images that a thread does before it asks for more */
 
 typedef struct ssl__ring { /* one batch being made or waiting */
-    float *view[SSL_VIEWS];
+    float *view[SSL_VIEWS];         /* pixels, or where a GPU makes them: */
+    ssl__view_plan *plan[SSL_VIEWS]; /* how */
     int32_t *label, *index;
     ssl_view_box *box;     /* [n_views,batch]          */
     int n, epoch, todo;    /* todo: images not yet done */
@@ -12696,6 +12726,7 @@ struct ssl_loader {
     ssl_loader_desc d;                  /* resolved */
     ssl_augment_desc augment[SSL_VIEWS];
     ssl_tensor view[SSL_VIEWS], labels, *views[SSL_VIEWS];
+    const uint8_t *resident;            /* the images on the GPU, or NULL: views are made by the threads */
     ssl__ring *ring;                    /* [prefetch] batch number b lies in ring[b % prefetch] */
     float **tmp;                        /* [threads + 1] scratch of each thread, the last for the caller */
     int32_t *order;                     /* [n] the images in the order of epoch `order_epoch` */
@@ -12781,8 +12812,14 @@ static void ssl__loader_make(ssl_loader *l, ssl__ring *s, int first, int count, 
         for (v = 0; v < l->d.n_views; v++) {
             const ssl_tensor *t = &l->view[v];
             const size_t one = (size_t)t->dim[1] * (size_t)t->dim[2] * (size_t)t->dim[3];
-            const ssl_image y = ssl_image_f32(s->view[v] + (size_t)i * one, t->dim[1], t->dim[2], t->dim[3]);
-            ssl_augment(&l->augment[v], &x, l->d.seed, s->epoch, s->index[i], v, tmp, &y, &s->box[(size_t)v * (size_t)s->n + (size_t)i]);
+            ssl_view_box *box = &s->box[(size_t)v * (size_t)s->n + (size_t)i];
+            if (l->resident) {
+                s->plan[v][i] = ssl__augment_plan(&l->augment[v], x.h, x.w, l->d.seed, s->epoch, s->index[i], v);
+                *box = s->plan[v][i].box;
+            } else {
+                const ssl_image y = ssl_image_f32(s->view[v] + (size_t)i * one, t->dim[1], t->dim[2], t->dim[3]);
+                ssl_augment(&l->augment[v], &x, l->d.seed, s->epoch, s->index[i], v, tmp, &y, box);
+            }
         }
     }
 }
@@ -12818,13 +12855,15 @@ static void *ssl__loader_main(void *arg)
 static void ssl__loader_show(ssl_loader *l, ssl__ring *s) /* point the batch's tensors at s; on a GPU, upload it */
 {
     ssl_ctx *c = l->c;
-    int v;
+    int v, shape[3];
+    shape[0] = l->data->c; shape[1] = l->data->h; shape[2] = l->data->w;
     l->labels.dim[0] = s->n;
     if (c->device == SSL_DEVICE_CPU) l->labels.i = s->label;
     else ssl__put(c, l->labels.i, s->label, ssl__bytes(&l->labels));
     for (v = 0; v < l->d.n_views; v++) {
         l->view[v].dim[0] = s->n;
         if (c->device == SSL_DEVICE_CPU) l->view[v].x = s->view[v];
+        else if (l->resident) c->dev->augment(c, l->view[v].at, &l->augment[v], l->resident, shape, s->n, s->index, s->plan[v], &l->view[v]);
         else ssl__put(c, l->view[v].x, s->view[v], ssl__bytes(&l->view[v]));
     }
 }
@@ -12942,7 +12981,9 @@ static int ssl__loader_buffers(ssl_loader *l, const char *at)
         s->label = (int32_t *)ssl__alloc(l->c, at, sizeof(int32_t) * batch);
         s->index = (int32_t *)ssl__alloc(l->c, at, sizeof(int32_t) * batch);
         s->box = (ssl_view_box *)ssl__alloc(l->c, at, sizeof *s->box * batch * (size_t)l->d.n_views);
-        for (v = 0; v < l->d.n_views; v++) s->view[v] = (float *)ssl__alloc(l->c, at, ssl__bytes(&l->view[v]));
+        for (v = 0; v < l->d.n_views; v++)
+            if (l->resident) s->plan[v] = (ssl__view_plan *)ssl__alloc(l->c, at, sizeof **s->plan * batch);
+            else s->view[v] = (float *)ssl__alloc(l->c, at, ssl__bytes(&l->view[v]));
     }
     return !l->c->status;
 }
@@ -12975,7 +13016,7 @@ static void ssl__loader_free(void *p)
     pthread_mutex_destroy(&l->lock);
 #endif
     for (i = 0; l->ring && i < l->d.prefetch; i++) {
-        for (v = 0; v < l->d.n_views; v++) ssl__release(l->ring[i].view[v]);
+        for (v = 0; v < l->d.n_views; v++) { ssl__release(l->ring[i].view[v]); ssl__release(l->ring[i].plan[v]); }
         ssl__release(l->ring[i].label);
         ssl__release(l->ring[i].index);
         ssl__release(l->ring[i].box);
@@ -12983,6 +13024,7 @@ static void ssl__loader_free(void *p)
     for (i = 0; i < l->n_tmp; i++) ssl__release(l->tmp[i]);
     for (v = 0; v < l->d.n_views && l->c->device != SSL_DEVICE_CPU; v++) if (l->view[v].x) l->c->dev->release(l->c, l->view[v].x);
     if (l->c->device != SSL_DEVICE_CPU && l->labels.i) l->c->dev->release(l->c, l->labels.i);
+    if (l->resident) l->c->dev->let_go(l->c, l->resident);
     ssl__release(l->tmp);
     ssl__release(l->ring);
     ssl__release(l->order);
@@ -13003,6 +13045,7 @@ static void ssl__loader_build(ssl_loader *l, const char *at, const ssl_loader_de
     l->labels.ndim = 1;
     l->labels.dim[0] = l->d.batch;
     if (l->c->device != SSL_DEVICE_CPU) l->labels.i = (int32_t *)ssl__device_alloc(l->c, at, ssl__bytes(&l->labels));
+    if (!l->c->status && l->c->dev->hold) l->resident = l->c->dev->hold(l->c, at, l->data->images, (size_t)l->data->n * (size_t)l->data->c * (size_t)l->data->h * (size_t)l->data->w);
     if (l->c->status || !ssl__loader_buffers(l, at)) return;
     l->d.augment = NULL; /* the caller's: copied above */
     l->order_epoch = -1;

@@ -17,7 +17,10 @@ SSL__KERNELS_ALL
  * right: what it reads in between only ends a list early.
  *     SSL_CUDA_SYNC=1   run every task at once and wait for it: a fault names its call
  *     SSL_CUDA_GRAPH=0  launch every task by itself */
-enum { SSL__ARGS = 24, SSL__LIST = 512, SSL__LIST_LEAST = 8, SSL__GRAPHS = 64, SSL__FLIGHT = 8, SSL__JUDGEMENTS = 8, SSL__STAGE = 4 << 20 };
+enum { SSL__ARGS = 24, SSL__LIST = 512, SSL__LIST_LEAST = 8, SSL__GRAPHS = 64, SSL__FLIGHT = 8, SSL__JUDGEMENTS = 8 };
+#ifndef SSL__STAGE
+#  define SSL__STAGE (4 << 20) /* bytes of each half of the upload buffer */
+#endif
 typedef struct ssl__copy_args { void *dst; const void *src; size_t bytes; cudaMemcpyKind kind; } ssl__copy_args;
 typedef struct ssl__task {
     const void *kernel; /* NULL: a copy */
@@ -43,6 +46,9 @@ typedef struct ssl__table { ssl__stretch *host, *device; int n, cap; } ssl__tabl
 typedef struct ssl__op_name { const char *op, *at; int ndim, dim[SSL_DIMS]; } ssl__op_name;
 typedef struct ssl__judgement { const char *at; int64_t flush, step, opt_step; int n, cap; ssl__op_name *tape; } ssl__judgement;
 
+#define SSL__HELD 16
+typedef struct ssl__held { const uint8_t *host; uint8_t *device; size_t bytes; int users; } ssl__held; /* a data set */
+
 typedef struct ssl__cuda { /* the state of a context's device, at ssl_ctx.gpu */
     void *work;            /* partial sums of one kernel call */
     size_t work_bytes;
@@ -66,6 +72,7 @@ typedef struct ssl__cuda { /* the state of a context's device, at ssl_ctx.gpu */
     ssl__table tape, params;
     float *part;                       /* on the device, 4 for each parameter: sums of squares, and what LARS makes of them */
     int n_part;
+    ssl__held held[SSL__HELD];
 } ssl__cuda;
 
 #define SSL__THREADS 256
@@ -2071,13 +2078,261 @@ static __global__ void ssl__k_sgd(int64_t n, ssl__update u, float *w, float *g, 
 }
 static void ssl__cuda_sgd(ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m) { SSL__LAUNCH(c, ssl__k_sgd, ssl__grid(n), n, *u, w, g, m); }
 
+/* ==== >>augment ==== a block makes a view; the random choices come from the host ========================
+ * The steps of ssl_augment in its order, on a [c,H,W] in device memory and, where a step reads its neighbours, a second one. */
+SSL_HD static SSL__INLINE float ssl__clampf(float x, float hi);
+SSL_HD static SSL__INLINE float ssl__gray(float r, float g, float b, float max);
+SSL_HD static SSL__INLINE void ssl__shift_hue(float shift, float in, float out, float *red, float *green, float *blue);
+SSL_HD static SSL__INLINE int ssl__reflect(int i, int n);
+SSL_HD static SSL__INLINE float ssl__triangle(int i, float center, float half);
+SSL_HD static SSL__INLINE int ssl__resize_n(int in, int out, int antialias);
+SSL_HD static SSL__INLINE float ssl__rand_factor(float L, float s);
+SSL_HD static SSL__INLINE float ssl__rand_threshold(float L);
+SSL_HD static SSL__INLINE int ssl__rand_map(ssl__rand_op op, float L, float s, int h, int w, float m[6]);
+SSL_HD static SSL__INLINE int ssl__rand_stretch(const int count[256], int pixels, int equalize, float table[256]);
+SSL_HD static SSL__INLINE float ssl__rand_level(int k, int add, int bits);
+typedef struct ssl__picture { int c, h, w; float *x, *other; } ssl__picture; /* what a block works on; other: as large */
+#define SSL__EACH_PIXEL(i, n) for (int i = (int)threadIdx.x; i < (n); i += SSL__THREADS)
+
+/* Where output i of a resize looks: taps pixels from first on, their weights' sum. */
+typedef struct ssl__look { int first, taps; float center, half, sum; } ssl__look;
+static __device__ ssl__look ssl__look_at(int i, int in, int out, int antialias)
+{
+    const float scale = (float)in / (float)out;
+    ssl__look l;
+    l.half = antialias && scale > 1.0f ? scale : 1.0f;
+    l.center = scale * ((float)i + 0.5f);
+    l.taps = ssl__resize_n(in, out, antialias);
+    l.first = SSL__MIN(SSL__MAX((int)(l.center - l.half + 0.5f), 0), in - l.taps);
+    l.sum = 0.0f;
+    for (int k = 0; k < l.taps; k++) l.sum += ssl__triangle(l.first + k, l.center, l.half);
+    return l;
+}
+/* Pixel (i, j) of the box of a plane, which may reach over the edge: mirrored there, or black. */
+static __device__ float ssl__box_pixel(const uint8_t *plane, int h, int w, int reflect, int i, int j)
+{
+    const int r = ssl__reflect(i, h), t = ssl__reflect(j, w);
+    return reflect || (r == i && t == j) ? (float)plane[r * w + t] : 0.0f;
+}
+static __device__ void ssl__view_crop(const ssl_augment_desc *d, const ssl_view_box *b, const uint8_t *image, int h, int w, const ssl__picture *p)
+{
+    const int bh = b->y1 - b->y0, bw = b->x1 - b->x0, reflect = d->crop != SSL_CROP_PADDED || !d->pad_black, whole = bh == p->h && bw == p->w;
+    SSL__EACH_PIXEL(e, p->c * p->h * p->w) {
+        const int j = e % p->w, i = e / p->w % p->h, y = b->vflip ? p->h - 1 - i : i, x = b->hflip ? p->w - 1 - j : j;
+        const uint8_t *plane = image + (int64_t)(e / p->w / p->h) * h * w;
+        float v = 0.0f;
+        if (whole) v = ssl__box_pixel(plane, h, w, reflect, b->y0 + y, b->x0 + x) / 255.0f;
+        else {
+            const ssl__look ly = ssl__look_at(y, bh, p->h, !d->no_antialias), lx = ssl__look_at(x, bw, p->w, !d->no_antialias);
+            for (int t = 0; t < lx.taps; t++) {
+                float column = 0.0f;
+                for (int r = 0; r < ly.taps; r++)
+                    column += ssl__triangle(ly.first + r, ly.center, ly.half) / ly.sum * ssl__box_pixel(plane, h, w, reflect, b->y0 + ly.first + r, b->x0 + lx.first + t);
+                v += ssl__triangle(lx.first + t, lx.center, lx.half) / lx.sum * (1.0f / 255.0f) * column;
+            }
+        }
+        p->x[e] = v;
+    }
+}
+
+static __device__ void ssl__view_affine(const ssl__picture *p, float factor, float offset) /* factor x + offset in 0..1 */
+{ SSL__EACH_PIXEL(e, p->c * p->h * p->w) p->x[e] = ssl__clampf(factor * p->x[e] + offset, 1.0f); }
+static __device__ float ssl__view_gray(const ssl__picture *p, int i)
+{ const int n = p->h * p->w; return p->c == 3 ? ssl__gray(p->x[i], p->x[n + i], p->x[2 * n + i], 1.0f) : p->x[i]; }
+static __device__ void ssl__view_contrast(const ssl__picture *p, float factor)
+{
+    double sum = 0.0;
+    SSL__EACH_PIXEL(i, p->h * p->w) sum += (double)ssl__view_gray(p, i);
+    ssl__view_affine(p, factor, (1.0f - factor) * (float)(ssl__block_sum(sum) / ((double)p->h * (double)p->w)));
+}
+static __device__ void ssl__view_saturation(const ssl__picture *p, float factor)
+{
+    SSL__EACH_PIXEL(i, p->c == 3 ? p->h * p->w : 0) {
+        const float g = (1.0f - factor) * ssl__view_gray(p, i);
+        for (int k = 0; k < 3; k++) { float *v = &p->x[k * p->h * p->w + i]; *v = ssl__clampf(factor * *v + g, 1.0f); }
+    }
+}
+static __device__ void ssl__view_hue(const ssl__picture *p, float shift)
+{ SSL__EACH_PIXEL(i, p->c == 3 ? p->h * p->w : 0) ssl__shift_hue(shift, 1.0f, 1.0f, &p->x[i], &p->x[p->h * p->w + i], &p->x[2 * p->h * p->w + i]); }
+static __device__ void ssl__view_grayscale(const ssl__picture *p)
+{ SSL__EACH_PIXEL(i, p->c == 3 ? p->h * p->w : 0) { const float g = ssl__view_gray(p, i); for (int k = 0; k < 3; k++) p->x[k * p->h * p->w + i] = g; } }
+static __device__ void ssl__view_solarize(const ssl__picture *p, float threshold)
+{ SSL__EACH_PIXEL(e, p->c * p->h * p->w) p->x[e] = p->x[e] < threshold ? p->x[e] : 1.0f - p->x[e]; }
+/* y = x blurred along rows (step 1) or columns (step w); position i of n in that direction */
+static __device__ void ssl__view_blur_pass(const ssl__picture *p, int kernel, const float *weight, int columns, const float *x, float *y)
+{
+    SSL__EACH_PIXEL(e, p->c * p->h * p->w) {
+        const int step = columns ? p->w : 1, n = columns ? p->h : p->w, i = e / step % n;
+        float sum = 0.0f;
+        for (int k = 0; k < kernel; k++) sum += weight[k] * x[e + (ssl__reflect(i + k - kernel / 2, n) - i) * step];
+        y[e] = sum;
+    }
+}
+static __device__ void ssl__view_blur(const ssl__picture *p, int kernel, float sigma)
+{
+    __shared__ float weight[128];
+    float sum = 0.0f;
+    __syncthreads();
+    if ((int)threadIdx.x < kernel) {
+        const float d = (float)((int)threadIdx.x - kernel / 2) / sigma;
+        weight[threadIdx.x] = expf(-0.5f * d * d);
+    }
+    __syncthreads();
+    for (int k = 0; k < kernel; k++) sum += weight[k];
+    __syncthreads();
+    if ((int)threadIdx.x < kernel) weight[threadIdx.x] /= sum;
+    __syncthreads();
+    ssl__view_blur_pass(p, kernel, weight, 0, p->x, p->other);
+    __syncthreads();
+    ssl__view_blur_pass(p, kernel, weight, 1, p->other, p->x);
+}
+
+/* ---- RandAugment ---- */
+static __device__ int ssl__view_level(float x) { return (int)(255.0f * x + 0.5f); }
+static __device__ void ssl__view_histogram(const ssl__picture *p, int equalize)
+{
+    __shared__ int count[256], change;
+    __shared__ float table[256];
+    const int n = p->h * p->w;
+    for (int k = 0; k < p->c; k++) {
+        __syncthreads();
+        count[threadIdx.x] = 0;
+        __syncthreads();
+        SSL__EACH_PIXEL(i, n) atomicAdd(&count[ssl__view_level(p->x[k * n + i])], 1); /* whole numbers: any order gives the same */
+        __syncthreads();
+        if (threadIdx.x == 0) change = ssl__rand_stretch(count, n, equalize, table);
+        __syncthreads();
+        SSL__EACH_PIXEL(i, change ? n : 0) p->x[k * n + i] = table[ssl__view_level(p->x[k * n + i])];
+    }
+}
+static __device__ void ssl__view_warp(const ssl__picture *p, const float m[6], const float fill[3])
+{
+    SSL__EACH_PIXEL(e, p->c * p->h * p->w) {
+        const int j = e % p->w, i = e / p->w % p->h, ch = e / p->w / p->h;
+        const float u = m[0] * (float)j + m[1] * (float)i + m[2], v = m[3] * (float)j + m[4] * (float)i + m[5];
+        const int u0 = (int)floorf(u), v0 = (int)floorf(v);
+        float sum = 0.0f;
+        for (int k = 0; k < 4; k++) {
+            const int col = u0 + (k & 1), row = v0 + (k >> 1), inside = col >= 0 && col < p->w && row >= 0 && row < p->h;
+            const float a = (k & 1 ? u - (float)u0 : 1.0f - u + (float)u0) * (k >> 1 ? v - (float)v0 : 1.0f - v + (float)v0);
+            sum += a * (inside ? p->x[(ch * p->h + row) * p->w + col] : fill[ch]);
+        }
+        p->other[e] = sum;
+    }
+}
+static __device__ void ssl__view_sharpness(const ssl__picture *p, float factor)
+{
+    SSL__EACH_PIXEL(e, p->c * p->h * p->w) {
+        const int j = e % p->w, i = e / p->w % p->h, edge = i == 0 || j == 0 || i == p->h - 1 || j == p->w - 1;
+        float sum = 4.0f * p->x[e];
+        for (int k = 0; k < 9 && !edge; k++) sum += p->x[e + (k / 3 - 1) * p->w + k % 3 - 1];
+        p->other[e] = edge ? p->x[e] : ssl__clampf(factor * p->x[e] + (1.0f - factor) * (sum / 13.0f), 1.0f);
+    }
+}
+static __device__ void ssl__view_rand(const ssl__picture *p, const ssl__rand_choice *q, const float fill[3])
+{
+    const float factor = ssl__rand_factor(q->strength, q->sign), L = q->strength;
+    const int moved = q->op == SSL__RAND_SHARPNESS || (q->op >= SSL__RAND_SHEAR_X && q->op < SSL__RAND_OPS) || q->op == SSL__RAND_ROTATE, n = p->c * p->h * p->w;
+    float m[6];
+    if (ssl__rand_map(q->op, L, q->sign, p->h, p->w, m)) ssl__view_warp(p, m, fill);
+    else switch (q->op) {
+    case SSL__RAND_AUTOCONTRAST: case SSL__RAND_EQUALIZE: ssl__view_histogram(p, q->op == SSL__RAND_EQUALIZE); break;
+    case SSL__RAND_INVERT: ssl__view_solarize(p, -1.0f); break;
+    case SSL__RAND_POSTERIZE: SSL__EACH_PIXEL(e, n) p->x[e] = ssl__rand_level(ssl__view_level(p->x[e]), 0, 4 - (int)(4.0f * L)); break;
+    case SSL__RAND_SOLARIZE: ssl__view_solarize(p, ssl__rand_threshold(L)); break;
+    case SSL__RAND_SOLARIZE_ADD: SSL__EACH_PIXEL(e, n) p->x[e] = ssl__rand_level(ssl__view_level(p->x[e]), (int)(110.0f * L), 8); break;
+    case SSL__RAND_COLOR: ssl__view_saturation(p, factor); break;
+    case SSL__RAND_CONTRAST: ssl__view_contrast(p, factor); break;
+    case SSL__RAND_BRIGHTNESS: ssl__view_affine(p, factor, 0.0f); break;
+    case SSL__RAND_SHARPNESS: ssl__view_sharpness(p, factor); break;
+    default: break;
+    }
+    __syncthreads();
+    SSL__EACH_PIXEL(e, moved ? n : 0) p->x[e] = p->other[e];
+}
+
+static __device__ void ssl__view_jitter(const ssl__picture *p, const ssl__view_plan *plan)
+{
+    for (int k = 0; k < 4; k++) {
+        const int op = plan->order[k];
+        const float a = op >= 0 ? plan->amount[op] : 0.0f;
+        __syncthreads();
+        if (op == 0) ssl__view_affine(p, a, 0.0f);
+        else if (op == 1) ssl__view_contrast(p, a);
+        else if (op == 2) ssl__view_saturation(p, a);
+        else if (op == 3) ssl__view_hue(p, a);
+    }
+}
+static __global__ void ssl__k_augment(ssl_augment_desc d, const uint8_t *images, int h, int w, const int32_t *index, const char *plans, int plan_bytes,
+                                      ssl__picture all, float solid0, float solid1, float solid2)
+{
+    const ssl__view_plan *plan = (const ssl__view_plan *)(plans + (int64_t)blockIdx.x * plan_bytes);
+    const int n = all.c * all.h * all.w, pixels = all.h * all.w;
+    const float fill[3] = { solid0, solid1, solid2 };
+    ssl__picture p = all;
+    p.x += (int64_t)blockIdx.x * n;
+    if (p.other) p.other += (int64_t)blockIdx.x * n;
+    ssl__view_crop(&d, &plan->box, images + (int64_t)index[blockIdx.x] * p.c * h * w, h, w, &p);
+    for (int k = 0; k < plan->n_rand; k++) { __syncthreads(); ssl__view_rand(&p, &plan->rand[k], fill); }
+    if (plan->jitter) ssl__view_jitter(&p, plan);
+    __syncthreads();
+    if (plan->gray) ssl__view_grayscale(&p);
+    if (plan->sigma > 0.0f) ssl__view_blur(&p, d.blur_kernel, plan->sigma);
+    __syncthreads();
+    if (plan->solarize) ssl__view_solarize(&p, d.solarize_threshold);
+    SSL__EACH_PIXEL(e, d.no_normalize ? 0 : n) p.x[e] = (p.x[e] - d.mean[e / pixels]) / d.std_dev[e / pixels];
+}
+static float ssl__rand_fill(const ssl_augment_desc *d, int channel);
+static void ssl__cuda_augment(ssl_ctx *c, const char *at, const ssl_augment_desc *d, const uint8_t *images, const int *shape, int n, const int32_t *index,
+                              const ssl__view_plan *plan, ssl_tensor *view)
+{
+    const size_t plan_bytes = offsetof(ssl__view_plan, rand) + sizeof plan->rand[0] * (size_t)d->rand_ops, index_bytes = (sizeof *index * (size_t)n + 15) & ~(size_t)15;
+    const size_t bytes = index_bytes + plan_bytes * (size_t)n;
+    char *host = (char *)ssl__arena_alloc(c, &c->host, at, bytes), *device = (char *)ssl__arena_alloc(c, &c->data, at, bytes);
+    ssl__picture p = { shape[0], view->dim[2], view->dim[3], view->x, NULL };
+    if (d->blur_p > 0.0f || d->rand_ops) p.other = (float *)ssl__cuda_work(c, sizeof(float) * (size_t)ssl_numel(view));
+    if (c->status || !host || !device) return;
+    memset(host, 0, index_bytes);
+    memcpy(host, index, sizeof *index * (size_t)n);
+    for (int i = 0; i < n; i++) memcpy(host + index_bytes + plan_bytes * (size_t)i, &plan[i], plan_bytes);
+    c->at = at;
+    if (!ssl__put(c, device, host, bytes)) return;
+    SSL__LAUNCH(c, ssl__k_augment, (unsigned)n, *d, images, shape[1], shape[2], (const int32_t *)device, device + index_bytes, (int)plan_bytes, p,
+                ssl__rand_fill(d, 0), ssl__rand_fill(d, 1), ssl__rand_fill(d, 2));
+}
+
+/* ==== >>dataset ==== 8-bit images on the device, while a loader reads them ============================== */
+static const uint8_t *ssl__cuda_hold(ssl_ctx *c, const char *at, const uint8_t *images, size_t bytes)
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    ssl__held *h = g->held, *free_one = NULL;
+    for (; h < g->held + SSL__HELD; h++) {
+        if (h->users && h->host == images && h->bytes == bytes) { h->users++; return h->device; }
+        if (!h->users) free_one = h;
+    }
+    if (!free_one || bytes > ssl__cuda_mem_available() / 2) return NULL;
+    free_one->device = (uint8_t *)ssl__device_alloc(c, at, bytes);
+    if (!free_one->device || !ssl__put(c, free_one->device, images, bytes)) return NULL;
+    free_one->host = images;
+    free_one->bytes = bytes;
+    free_one->users = 1;
+    return free_one->device;
+}
+static void ssl__cuda_let_go(ssl_ctx *c, const uint8_t *images)
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    for (ssl__held *h = g->held; h < g->held + SSL__HELD; h++)
+        if (h->users && h->device == images && --h->users == 0) c->dev->release(c, h->device);
+}
+
 /* ==== >>context ========================================================================================== */
 #define SSL__KERNEL(name, args) ssl__cuda_##name,
 static const ssl__kernels ssl__cuda_kernels = { "cuda", SSL__KERNELS_ALL };
 #undef SSL__KERNEL
 static const ssl__backend ssl__cuda_backend = { ssl__cuda_mem_alloc, ssl__cuda_mem_release, ssl__cuda_mem_put, ssl__cuda_mem_get, ssl__cuda_mem_copy,
                                                 ssl__cuda_mem_available, ssl__cuda_error, ssl__cuda_fetch, ssl__cuda_fetched, ssl__cuda_judge,
-                                                ssl__cuda_clip, ssl__cuda_trust, ssl__cuda_step_end, ssl__cuda_settle_all };
+                                                ssl__cuda_clip, ssl__cuda_trust, ssl__cuda_step_end, ssl__cuda_settle_all, ssl__cuda_hold, ssl__cuda_let_go,
+                                                ssl__cuda_augment };
 
 static int ssl__cuda_usable(ssl_ctx *c, const char *at, cudaFuncAttributes *image) /* 0 after an error that says why not */
 {

@@ -150,6 +150,7 @@ static inline unsigned __ballot_sync(unsigned, int yes)
     return b;
 }
 static inline int __ffs(int x) { return __builtin_ffs(x); }
+static inline int atomicAdd(int *p, int v) { const int old = *p; *p += v; return old; } /* no thread runs between */
 
 struct alignas(16) float4 { float x, y, z, w; };
 struct alignas(8) float2 { float x, y; };

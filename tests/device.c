@@ -4,6 +4,7 @@
  *     build/cuda/device [NAME]    on a GPU
  */
 #define _POSIX_C_SOURCE 200809L /* setenv */
+#define SSL__STAGE (16 << 10) /* small: uploads of two steps do not fit */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
 #include "check.h"
@@ -159,6 +160,109 @@ static void test_steady(void) /* after three steps: no memory is asked for, and 
     CHECK(ssl_close(c) == SSL_OK);
 }
 
+/* ---- loaders: the set on the device, augmented there, beside the CPU's ---- */
+enum { SHOWN = 6, LARGEST = SHOWN * 3 * 48 * 48 };
+typedef struct batch_copy { int dim[4]; int32_t label[SHOWN], index[SHOWN]; ssl_view_box box[2 * SHOWN]; float x[2][LARGEST]; } batch_copy;
+static batch_copy shown[2];
+static int show(ssl_device device, const ssl_augment_desc a[2], int number, batch_copy *y) /* batch `number` of a synthetic set; 1 on success */
+{
+    ssl_ctx *c = open_on(device);
+    ssl_dataset_desc data = SSL_ZERO;
+    ssl_loader_desc d = SSL_ZERO;
+    ssl_batch b;
+    ssl_loader *l;
+    int v, ok;
+    data.limit_images = 40;
+    d.batch = SHOWN;
+    d.n_views = d.n_augment = 2;
+    d.augment = a;
+    memset(y, 0, sizeof *y);
+    l = ssl_loader_open(ssl_dataset_open_desc(c, "synthetic:60", &data), &d);
+    for (ok = 1; ok && number >= 0; number--) { ok = ssl_loader_next(l, &b); ssl_step_end(c); }
+    for (v = 0; v < 2 && ok; v++) ok = ssl_numel(b.views[v]) <= LARGEST && ssl_to_host(b.views[v], y->x[v]);
+    ok = ok && ssl_to_host(b.labels, y->label);
+    if (ok) {
+        memcpy(y->dim, b.views[1]->dim, sizeof y->dim);
+        memcpy(y->index, b.indices, sizeof y->index);
+        memcpy(y->box, b.boxes, sizeof y->box);
+    }
+    CHECK(ssl_close(c) == SSL_OK);
+    return ok;
+}
+/* All choices equal; values within 1e-5 of each other but for `strays` in a thousand. */
+static int views_agree(const ssl_augment_desc a[2], int number, int strays)
+{
+    int i, v, far = 0, n = 0;
+    if (!show(SSL_DEVICE_CPU, a, number, &shown[0]) || !show(SSL_DEVICE_CUDA, a, number, &shown[1])) return 0;
+    if (memcmp(shown[0].dim, shown[1].dim, sizeof shown[0].dim) || memcmp(shown[0].label, shown[1].label, sizeof shown[0].label) ||
+        memcmp(shown[0].index, shown[1].index, sizeof shown[0].index) || memcmp(shown[0].box, shown[1].box, sizeof shown[0].box)) return 0;
+    for (v = 0; v < 2; v++)
+        for (i = 0; i < LARGEST; i++, n++)
+            if (!(fabsf(shown[0].x[v][i] - shown[1].x[v][i]) <= 1e-5f * (1.0f + fabsf(shown[0].x[v][i])))) far++;
+    if (far * 1000LL > (long long)strays * n) printf("     %d of %d values are off\n", far, n);
+    return far * 1000LL <= (long long)strays * n;
+}
+static void test_presets(void)
+{
+    static const char *const name[] = { "none", "eval", "mae", "crop", "apl", "simclr", "byol", "byol-second", "vicreg", "pixpro", "amdim", "amdim-large" };
+    ssl_augment_desc a[2];
+    size_t i;
+    int number;
+    for (i = 0; i < sizeof name / sizeof *name; i++)
+        for (number = 0; number < 2; number++) {
+            CHECK(ssl_augment_preset(name[i], &a[0]));
+            a[1] = a[0];
+            a[1].size = number ? 48 : 20; /* another size, larger and smaller */
+            if (!CHECK(views_agree(a, number, 1))) printf("     preset %s\n", name[i]);
+        }
+}
+static void test_choices(void) /* what no preset has */
+{
+    ssl_augment_desc a[2];
+    int k;
+    for (k = 0; k < 6; k++) {
+        memset(a, 0, sizeof a);
+        a[0].crop = k % 2 ? SSL_CROP_PADDED : SSL_CROP_CENTER;
+        a[0].pad = 9;
+        a[0].pad_black = k % 4 < 2;
+        a[0].size = k < 3 ? 0 : 24;
+        a[0].vflip = 0.5f;
+        a[0].no_normalize = k % 3 == 0;
+        a[1].rand_ops = 3;
+        a[1].rand_deviation = 3.0f;
+        a[1].shared_flip = 1;
+        a[1].crop = SSL_CROP_RESIZED;
+        a[1].no_antialias = k % 2;
+        a[1].size = 12;
+        CHECK(views_agree(a, k, 4)); /* RandAugment has steps */
+    }
+}
+static void test_residence(void) /* one copy for all loaders, given back; none where it does not fit, and then the same views */
+{
+    ssl_augment_desc a[2];
+    ssl_loader_desc d = SSL_ZERO;
+    ssl_ctx *c = open_on(SSL_DEVICE_CUDA);
+    ssl_dataset *data = ssl_dataset_open(c, "synthetic:100");
+    const ssl__cuda *g = (const ssl__cuda *)c->gpu;
+    ssl_loader *l[2];
+    int i;
+    d.batch = 10;
+    for (i = 0; i < 2; i++) l[i] = ssl_loader_open(data, &d);
+    CHECK(l[0]->resident && l[0]->resident == l[1]->resident);
+    for (i = 0; i < 2; i++) ssl_loader_close(l[i]);
+    for (i = 0; i < SSL__HELD; i++) CHECK(g->held[i].users == 0);
+    CHECK(ssl_close(c) == SSL_OK);
+#ifdef SSL__EMULATED
+    emu_free_bytes = 100000;
+#endif
+    ssl_augment_preset("simclr", &a[0]);
+    a[1] = a[0];
+    CHECK(views_agree(a, 0, 1));
+#ifdef SSL__EMULATED
+    emu_free_bytes = (size_t)1 << 30;
+#endif
+}
+
 /* ---- errors ---- */
 static void test_not_a_number(void) /* told late, with step, op and line; what was learned before is kept */
 {
@@ -289,5 +393,8 @@ int main(int argc, char **argv)
     TEST(training);
     TEST(graphs);
     TEST(steady);
+    TEST(presets);
+    TEST(choices);
+    TEST(residence);
     return check_done();
 }
