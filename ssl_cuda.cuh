@@ -531,28 +531,52 @@ static void ssl__cuda_total(ssl_ctx *c, ssl__term term, int64_t n, float lim, fl
 }
 static void ssl__cuda_sum(ssl_ctx *c, int64_t n, float scale, const float *x, float *y) { ssl__cuda_total(c, SSL__TERM_X, n, 0.0f, 0.0f, (double)scale, x, NULL, y); }
 
-/* 32 columns a block, 8 threads to each: neighbours read neighbouring columns. With xhat given: sum x xhat (layer norm). */
-static __global__ void ssl__k_colsum(int rows, int cols, const float *x, const float *in, const float *stat, float *y)
+/* y[j] += sum of column j: 32 columns a block, 8 threads to each, so that neighbours read neighbours. Shares of `per` rows go to part [share][cols],
+   which the same kernel adds up; columns from `first` on belong to y1. */
+static __global__ void ssl__k_colsum(int rows, int per, int cols, const float *x, float *part, int first, float *y, float *y1)
 {
-    __shared__ float part[SSL__WARPS][33];
-    const int j = (int)blockIdx.x * 32 + SSL__LANE, w = (int)threadIdx.x / 32;
+    __shared__ float sum[SSL__WARPS][33];
+    const int j = (int)blockIdx.x * 32 + SSL__LANE, w = (int)threadIdx.x / 32, i0 = (int)blockIdx.y * per, i1 = SSL__MIN(rows, i0 + per);
     float s = 0.0f;
-    for (int i = w; i < rows && j < cols; i += SSL__WARPS) {
-        const int64_t e = (int64_t)i * cols + j;
-        s += in ? x[e] * (in[e] - stat[2 * i]) * stat[2 * i + 1] : x[e];
-    }
-    part[w][SSL__LANE] = s;
+    for (int i = i0 + w; i < i1 && j < cols; i += SSL__WARPS) s += x[(int64_t)i * cols + j];
+    sum[w][SSL__LANE] = s;
     __syncthreads();
     if (w || j >= cols) return;
-    for (int v = 1; v < SSL__WARPS; v++) s += part[v][SSL__LANE];
-    y[j] += s;
+    for (int v = 1; v < SSL__WARPS; v++) s += sum[v][SSL__LANE];
+    if (part) part[(int64_t)blockIdx.y * cols + j] = s;
+    else if (j >= first) { if (y1) y1[j - first] += s; }
+    else if (y) y[j] += s;
 }
-static void ssl__cuda_colsum(ssl_ctx *c, int rows, int cols, const float *x, float *y)
-{ SSL__LAUNCH(c, ssl__k_colsum, (unsigned)(cols + 31) / 32, rows, cols, x, NULL, NULL, y); }
+static void ssl__cuda_colsum(ssl_ctx *c, int rows, int cols, const float *x, float *y) /* 4 B a value */
+{
+    const int across = (cols + 31) / 32, shares = SSL__MIN(8 * ((ssl__cuda *)c->gpu)->units / across, rows / 64), per = shares > 1 ? (rows + shares - 1) / shares : rows;
+    const int parts = shares > 1 ? (rows + per - 1) / per : 1;
+    float *part = parts > 1 ? (float *)ssl__cuda_work(c, sizeof(float) * (size_t)parts * (size_t)cols) : NULL;
+    if (parts > 1 && !part) return;
+    SSL__LAUNCH(c, ssl__k_colsum, dim3((unsigned)across, (unsigned)parts), rows, per, cols, x, part, cols, y, NULL);
+    if (part) SSL__LAUNCH(c, ssl__k_colsum, (unsigned)across, parts, parts, cols, part, NULL, cols, y, NULL);
+}
 static __global__ void ssl__k_spread(int64_t n, float scale, const float *x, float *y) { const float v = scale * x[0]; SSL__EACH(i, n) y[i] += v; }
 static void ssl__cuda_spread(ssl_ctx *c, int64_t n, float scale, const float *x, float *y) { SSL__LAUNCH(c, ssl__k_spread, ssl__grid(n), n, scale, x, y); }
 
 /* ==== >>broadcast ==== loop nests: element `kept` of the result, step `summed` of its sum ================= */
+/* n / d for 0 <= n < 2^31 as (n m) >> shift, with m = 2^shift / d rounded up and shift = 31 + ceil(log2 d) (Granlund and Montgomery 1994). */
+typedef struct ssl__divisor { int d, shift; uint32_t m; } ssl__divisor;
+static ssl__divisor ssl__divisor_of(int d)
+{
+    ssl__divisor v;
+    v.d = d;
+    for (v.shift = 31; (1ll << (v.shift - 31)) < d; v.shift++) {}
+    v.m = (uint32_t)((1ull << v.shift) / (unsigned)d + 1);
+    return v;
+}
+static __device__ __forceinline__ int ssl__over(int n, const ssl__divisor *v, int *rest)
+{
+    const int q = (int)((uint64_t)(uint32_t)n * v->m >> v->shift);
+    *rest = n - q * v->d;
+    return q;
+}
+
 typedef struct ssl__offsets { int64_t off[4]; } ssl__offsets;
 static __device__ void ssl__nest_axis(const ssl__nest *s, int axis, int64_t *i, ssl__offsets *p)
 {
@@ -710,122 +734,221 @@ static __device__ float ssl__draw(uint64_t seed, uint64_t stream, uint64_t i)
 static __global__ void ssl__k_uniform(int64_t n, uint64_t seed, uint64_t stream, float *y) { SSL__EACH(i, n) y[i] = ssl__draw(seed, stream, (uint64_t)i); }
 static void ssl__cuda_uniform(ssl_ctx *c, int64_t n, uint64_t seed, uint64_t stream, float *y) { SSL__LAUNCH(c, ssl__k_uniform, ssl__grid(n), n, seed, stream, y); }
 
-/* ==== >>norm ==== a warp for each row ==================================================================== */
-static __global__ void ssl__k_layer_norm_f(int rows, int cols, float eps, const float *xs, const float *w, const float *b, float *ys, float *stat)
+/* ==== >>norm ==== rows in registers: each is read from memory once =======================================
+ * A row belongs to a group of G threads, a warp or a block, N of its values to a thread. N = 0: a row of any length, read again by every pass (from the
+ * caches). All of them are bound by memory: 8 B a value forward, 12 backward (16 where dx is added to). */
+extern "C++" {
+template <int G> static __device__ __forceinline__ float ssl__group_sum(float v) /* the same in every thread of the group */
 {
-    SSL__EACH_WARP(i, rows) {
-        const float *x = xs + i * cols;
+    __shared__ float part[SSL__WARPS];
+    v = ssl__warp_sum(v);
+    if (G == 32) return v;
+    __syncthreads();
+    if (SSL__LANE == 0) part[threadIdx.x / 32] = v;
+    __syncthreads();
+    v = 0.0f;
+    for (int w = 0; w < SSL__WARPS; w++) v += part[w];
+    return v;
+}
+template <int G> static __device__ __forceinline__ float ssl__group_max(float v)
+{
+    __shared__ float part[SSL__WARPS];
+    v = ssl__warp_max(v);
+    if (G == 32) return v;
+    __syncthreads();
+    if (SSL__LANE == 0) part[threadIdx.x / 32] = v;
+    __syncthreads();
+    for (int w = 0; w < SSL__WARPS; w++) v = fmaxf(v, part[w]);
+    return v;
+}
+#define SSL__EACH_ROW(i, rows) for (int64_t i = (int64_t)blockIdx.x * (SSL__THREADS / G) + threadIdx.x / G; i < (rows); i += (int64_t)gridDim.x * (SSL__THREADS / G))
+#define SSL__EACH_OWN(q, j)    SSL__REPEAT for (int q = 0, j = (int)threadIdx.x % G; N ? q < N : j < cols; q++, j += G) if (N == 0 || j < cols) /* values of a row */
+template <int G, int N> struct ssl__row {
+    const float *p;
+    float v[N ? N : 1];
+    __device__ __forceinline__ ssl__row(const float *row, int cols) : p(row) { if (N) { SSL__EACH_OWN(q, j) v[N ? q : 0] = p[j]; } }
+    __device__ __forceinline__ float at(int q, int j) const { return N ? v[N ? q : 0] : p[j]; }
+};
+static unsigned ssl__grid_rows(int rows, int group) { return ssl__grid((int64_t)rows * group); }
+#define SSL__ROWS(c, kernel, rows, cols, ...) /* the kernel for rows of this length */                           \
+    do {                                                                                                       \
+        if ((cols) <= 256) SSL__LAUNCH(c, (kernel<32, 8>), ssl__grid_rows(rows, 32), rows, cols, __VA_ARGS__);  \
+        else if ((cols) <= 512) SSL__LAUNCH(c, (kernel<32, 16>), ssl__grid_rows(rows, 32), rows, cols, __VA_ARGS__); \
+        else if ((cols) <= 2048) SSL__LAUNCH(c, (kernel<SSL__THREADS, 8>), ssl__grid_rows(rows, SSL__THREADS), rows, cols, __VA_ARGS__); \
+        else SSL__LAUNCH(c, (kernel<SSL__THREADS, 0>), ssl__grid_rows(rows, SSL__THREADS), rows, cols, __VA_ARGS__); \
+    } while (0)
+
+template <int G, int N> static __global__ void ssl__k_layer_norm_f(int rows, int cols, float eps, const float *xs, const float *w, const float *b, float *ys, float *stat)
+{
+    SSL__EACH_ROW(i, rows) {
+        const ssl__row<G, N> x(xs + i * cols, cols);
         float s = 0.0f, mean, r;
-        for (int j = SSL__LANE; j < cols; j += 32) s += x[j];
-        mean = ssl__warp_sum(s) / (float)cols;
+        SSL__EACH_OWN(q, j) s += x.at(q, j);
+        mean = ssl__group_sum<G>(s) / (float)cols;
         s = 0.0f;
-        for (int j = SSL__LANE; j < cols; j += 32) s += (x[j] - mean) * (x[j] - mean);
-        r = 1.0f / sqrtf(ssl__warp_sum(s) / (float)cols + eps);
-        for (int j = SSL__LANE; j < cols; j += 32) ys[i * cols + j] = (x[j] - mean) * r * (w ? w[j] : 1.0f) + (b ? b[j] : 0.0f);
-        if (SSL__LANE == 0) { stat[2 * i] = mean; stat[2 * i + 1] = r; }
+        SSL__EACH_OWN(q, j) s += (x.at(q, j) - mean) * (x.at(q, j) - mean);
+        r = 1.0f / sqrtf(ssl__group_sum<G>(s) / (float)cols + eps);
+        SSL__EACH_OWN(q, j) ys[i * cols + j] = (x.at(q, j) - mean) * r * (w ? w[j] : 1.0f) + (b ? b[j] : 0.0f);
+        if (threadIdx.x % G == 0) { stat[2 * i] = mean; stat[2 * i + 1] = r; }
     }
 }
-static void ssl__cuda_layer_norm_f(ssl_ctx *c, int rows, int cols, float eps, const float *x, const float *w, const float *b, float *y, float *stat)
-{ SSL__LAUNCH(c, ssl__k_layer_norm_f, ssl__grid_warps(rows), rows, cols, eps, x, w, b, y, stat); }
-static __global__ void ssl__k_layer_norm_b(int rows, int cols, const float *x, const float *w, const float *stat, const float *dy, float beta, float *dx)
+/* part [block][2][cols]: what the rows of a block add to dw and db; with N = 0 it grows in memory, row by row. */
+template <int G, int N> static __device__ __forceinline__ void ssl__layer_norm_share(int cols, const float *sum, float *part)
 {
-    SSL__EACH_WARP(i, rows) {
+    __shared__ float sums[SSL__WARPS][33];
+    for (int q = 0; q < N; q++) {
+        const int j = q * G + (int)threadIdx.x % G;
+        float s = sum[q];
+        if (G == 32) { /* the same columns in every warp */
+            __syncthreads();
+            sums[threadIdx.x / 32][SSL__LANE] = s;
+            __syncthreads();
+            for (int w = 1; w < SSL__WARPS; w++) s += sums[w][SSL__LANE];
+        }
+        if (j < cols && threadIdx.x < G) part[j] = s;
+    }
+}
+template <int G, int N> static __global__ void ssl__k_layer_norm_b(int rows, int cols, const float *xs, const float *w, const float *stat, const float *dys, float beta, float *dx, float *part)
+{
+    float gw[N ? N : 1] = { 0.0f }, gb[N ? N : 1] = { 0.0f };
+    float *const pw = part ? part + (int64_t)blockIdx.x * 2 * cols : NULL, *const pb = part ? pw + cols : NULL;
+    SSL__EACH_ROW(i, rows) {
+        const ssl__row<G, N> x(xs + i * cols, cols), dy(dys + i * cols, cols);
         const float mean = stat[2 * i], r = stat[2 * i + 1];
         float s = 0.0f, sx = 0.0f;
-        for (int j = SSL__LANE; j < cols; j += 32) {
-            const float g = dy[i * cols + j] * (w ? w[j] : 1.0f);
+        SSL__EACH_OWN(q, j) {
+            const float xhat = (x.at(q, j) - mean) * r, d = dy.at(q, j), g = d * (w ? w[j] : 1.0f);
             s += g;
-            sx += g * (x[i * cols + j] - mean) * r;
+            sx += g * xhat;
+            if (N) { gw[N ? q : 0] += d * xhat; gb[N ? q : 0] += d; }
+            else if (part) { pw[j] = (i == blockIdx.x ? 0.0f : pw[j]) + d * xhat; pb[j] = (i == blockIdx.x ? 0.0f : pb[j]) + d; }
         }
-        s = ssl__warp_sum(s) / (float)cols;
-        sx = ssl__warp_sum(sx) / (float)cols;
-        for (int j = SSL__LANE; j < cols; j += 32) {
-            const int64_t e = i * cols + j;
-            const float v = r * (dy[e] * (w ? w[j] : 1.0f) - s - (x[e] - mean) * r * sx);
-            dx[e] = beta != 0.0f ? dx[e] + v : v;
+        if (!dx) continue;
+        s = ssl__group_sum<G>(s) / (float)cols;
+        sx = ssl__group_sum<G>(sx) / (float)cols;
+        SSL__EACH_OWN(q, j) {
+            const float v = r * (dy.at(q, j) * (w ? w[j] : 1.0f) - s - (x.at(q, j) - mean) * r * sx);
+            dx[i * cols + j] = beta != 0.0f ? dx[i * cols + j] + v : v;
+        }
+    }
+    if (N && part) {
+        ssl__layer_norm_share<G, N>(cols, gw, pw);
+        ssl__layer_norm_share<G, N>(cols, gb, pb);
+    }
+}
+template <int G, int N> static void ssl__layer_norm_back(ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, const float *dy,
+                                                         float beta, float *dx, float *dw, float *db)
+{
+    const int blocks = (int)SSL__MIN(ssl__grid_rows(rows, G), 4u * (unsigned)((ssl__cuda *)c->gpu)->units);
+    float *part = dw || db ? (float *)ssl__cuda_work(c, sizeof(float) * 2 * (size_t)blocks * (size_t)cols) : NULL;
+    if ((dw || db) && !part) return;
+    SSL__LAUNCH(c, (ssl__k_layer_norm_b<G, N>), (unsigned)blocks, rows, cols, x, w, stat, dy, beta, dx, part);
+    if (part) SSL__LAUNCH(c, ssl__k_colsum, (unsigned)(2 * cols + 31) / 32, blocks, blocks, 2 * cols, part, NULL, cols, dw, db);
+}
+
+template <int G, int N> static __device__ __forceinline__ float ssl__row_lse(const ssl__row<G, N> *x, int cols) /* ln sum exp x */
+{
+    float top = -INFINITY, s = 0.0f;
+    SSL__EACH_OWN(q, j) top = fmaxf(top, x->at(q, j));
+    top = ssl__group_max<G>(top);
+    SSL__EACH_OWN(q, j) s += ssl__exp(x->at(q, j) - top);
+    return top + logf(ssl__group_sum<G>(s));
+}
+template <int G, int N> static __global__ void ssl__k_softmax_f(int rows, int cols, int log, const float *xs, float *y)
+{
+    SSL__EACH_ROW(i, rows) {
+        const ssl__row<G, N> x(xs + i * cols, cols);
+        const float lse = ssl__row_lse(&x, cols);
+        SSL__EACH_OWN(q, j) y[i * cols + j] = log ? x.at(q, j) - lse : ssl__exp(x.at(q, j) - lse);
+    }
+}
+template <int G, int N> static __global__ void ssl__k_softmax_b(int rows, int cols, int log, const float *ys, const float *dys, float beta, float *dx)
+{
+    SSL__EACH_ROW(i, rows) {
+        const ssl__row<G, N> y(ys + i * cols, cols), dy(dys + i * cols, cols);
+        float s = 0.0f;
+        SSL__EACH_OWN(q, j) s += log ? dy.at(q, j) : y.at(q, j) * dy.at(q, j);
+        s = ssl__group_sum<G>(s);
+        SSL__EACH_OWN(q, j) {
+            const float v = log ? dy.at(q, j) - ssl__exp(y.at(q, j)) * s : y.at(q, j) * (dy.at(q, j) - s);
+            dx[i * cols + j] = beta != 0.0f ? dx[i * cols + j] + v : v;
         }
     }
 }
+template <int G, int N> static __global__ void ssl__k_l2norm_f(int rows, int cols, float eps, const float *xs, float *y, float *norm)
+{
+    SSL__EACH_ROW(i, rows) {
+        const ssl__row<G, N> x(xs + i * cols, cols);
+        float s = 0.0f;
+        SSL__EACH_OWN(q, j) s += x.at(q, j) * x.at(q, j);
+        s = sqrtf(ssl__group_sum<G>(s));
+        if (threadIdx.x % G == 0) norm[i] = s;
+        SSL__EACH_OWN(q, j) y[i * cols + j] = x.at(q, j) / fmaxf(s, eps);
+    }
+}
+template <int G, int N> static __global__ void ssl__k_l2norm_b(int rows, int cols, float eps, const float *ys, const float *norm, const float *dys, float beta, float *dx)
+{
+    SSL__EACH_ROW(i, rows) {
+        const ssl__row<G, N> y(ys + i * cols, cols), dy(dys + i * cols, cols);
+        float s = 0.0f;
+        SSL__EACH_OWN(q, j) s += y.at(q, j) * dy.at(q, j);
+        s = norm[i] > eps ? ssl__group_sum<G>(s) : 0.0f;
+        SSL__EACH_OWN(q, j) {
+            const float v = (dy.at(q, j) - y.at(q, j) * s) / fmaxf(norm[i], eps);
+            dx[i * cols + j] = beta != 0.0f ? dx[i * cols + j] + v : v;
+        }
+    }
+}
+} /* extern "C++" */
+static void ssl__cuda_layer_norm_f(ssl_ctx *c, int rows, int cols, float eps, const float *x, const float *w, const float *b, float *y, float *stat)
+{ SSL__ROWS(c, ssl__k_layer_norm_f, rows, cols, eps, x, w, b, y, stat); }
 static void ssl__cuda_layer_norm_b(ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, const float *dy,
                                    float beta, float *dx, float *dw, float *db)
 {
-    if (dx) SSL__LAUNCH(c, ssl__k_layer_norm_b, ssl__grid_warps(rows), rows, cols, x, w, stat, dy, beta, dx);
-    if (dw) SSL__LAUNCH(c, ssl__k_colsum, (unsigned)(cols + 31) / 32, rows, cols, dy, x, stat, dw);
-    if (db) ssl__cuda_colsum(c, rows, cols, dy, db);
+    if (cols <= 256) ssl__layer_norm_back<32, 8>(c, rows, cols, x, w, stat, dy, beta, dx, dw, db);
+    else if (cols <= 512) ssl__layer_norm_back<32, 16>(c, rows, cols, x, w, stat, dy, beta, dx, dw, db);
+    else if (cols <= 2048) ssl__layer_norm_back<SSL__THREADS, 8>(c, rows, cols, x, w, stat, dy, beta, dx, dw, db);
+    else ssl__layer_norm_back<SSL__THREADS, 0>(c, rows, cols, x, w, stat, dy, beta, dx, dw, db);
 }
-
-static __device__ float ssl__row_lse(int cols, const float *x) /* ln sum exp x */
-{
-    float top = -INFINITY, s = 0.0f;
-    for (int j = SSL__LANE; j < cols; j += 32) top = fmaxf(top, x[j]);
-    top = ssl__warp_max(top);
-    for (int j = SSL__LANE; j < cols; j += 32) s += ssl__exp(x[j] - top);
-    return top + logf(ssl__warp_sum(s));
-}
-static __global__ void ssl__k_softmax_f(int rows, int cols, int log, const float *x, float *y)
-{
-    SSL__EACH_WARP(i, rows) {
-        const float lse = ssl__row_lse(cols, x + i * cols);
-        for (int64_t e = i * cols + SSL__LANE; e < (i + 1) * cols; e += 32) y[e] = log ? x[e] - lse : ssl__exp(x[e] - lse);
-    }
-}
-static void ssl__cuda_softmax_f(ssl_ctx *c, int rows, int cols, int log, const float *x, float *y)
-{ SSL__LAUNCH(c, ssl__k_softmax_f, ssl__grid_warps(rows), rows, cols, log, x, y); }
-static __global__ void ssl__k_softmax_b(int rows, int cols, int log, const float *y, const float *dy, float beta, float *dx)
-{
-    SSL__EACH_WARP(i, rows) {
-        float s = 0.0f;
-        for (int64_t e = i * cols + SSL__LANE; e < (i + 1) * cols; e += 32) s += log ? dy[e] : y[e] * dy[e];
-        s = ssl__warp_sum(s);
-        for (int64_t e = i * cols + SSL__LANE; e < (i + 1) * cols; e += 32) {
-            const float v = log ? dy[e] - ssl__exp(y[e]) * s : y[e] * (dy[e] - s);
-            dx[e] = beta != 0.0f ? dx[e] + v : v;
-        }
-    }
-}
+static void ssl__cuda_softmax_f(ssl_ctx *c, int rows, int cols, int log, const float *x, float *y) { SSL__ROWS(c, ssl__k_softmax_f, rows, cols, log, x, y); }
 static void ssl__cuda_softmax_b(ssl_ctx *c, int rows, int cols, int log, const float *y, const float *dy, float beta, float *dx)
-{ SSL__LAUNCH(c, ssl__k_softmax_b, ssl__grid_warps(rows), rows, cols, log, y, dy, beta, dx); }
-
-static __global__ void ssl__k_l2norm_f(int rows, int cols, float eps, const float *x, float *y, float *norm)
-{
-    SSL__EACH_WARP(i, rows) {
-        float s = 0.0f;
-        for (int64_t e = i * cols + SSL__LANE; e < (i + 1) * cols; e += 32) s += x[e] * x[e];
-        s = sqrtf(ssl__warp_sum(s));
-        if (SSL__LANE == 0) norm[i] = s;
-        for (int64_t e = i * cols + SSL__LANE; e < (i + 1) * cols; e += 32) y[e] = x[e] / fmaxf(s, eps);
-    }
-}
-static void ssl__cuda_l2norm_f(ssl_ctx *c, int rows, int cols, float eps, const float *x, float *y, float *norm)
-{ SSL__LAUNCH(c, ssl__k_l2norm_f, ssl__grid_warps(rows), rows, cols, eps, x, y, norm); }
-static __global__ void ssl__k_l2norm_b(int rows, int cols, float eps, const float *y, const float *norm, const float *dy, float beta, float *dx)
-{
-    SSL__EACH_WARP(i, rows) {
-        float s = 0.0f;
-        if (norm[i] > eps) for (int64_t e = i * cols + SSL__LANE; e < (i + 1) * cols; e += 32) s += y[e] * dy[e];
-        s = ssl__warp_sum(s);
-        for (int64_t e = i * cols + SSL__LANE; e < (i + 1) * cols; e += 32) {
-            const float v = (dy[e] - y[e] * s) / fmaxf(norm[i], eps);
-            dx[e] = beta != 0.0f ? dx[e] + v : v;
-        }
-    }
-}
+{ SSL__ROWS(c, ssl__k_softmax_b, rows, cols, log, y, dy, beta, dx); }
+static void ssl__cuda_l2norm_f(ssl_ctx *c, int rows, int cols, float eps, const float *x, float *y, float *norm) { SSL__ROWS(c, ssl__k_l2norm_f, rows, cols, eps, x, y, norm); }
 static void ssl__cuda_l2norm_b(ssl_ctx *c, int rows, int cols, float eps, const float *y, const float *norm, const float *dy, float beta, float *dx)
-{ SSL__LAUNCH(c, ssl__k_l2norm_b, ssl__grid_warps(rows), rows, cols, eps, y, norm, dy, beta, dx); }
+{ SSL__ROWS(c, ssl__k_l2norm_b, rows, cols, eps, y, norm, dy, beta, dx); }
 
 /* ==== >>loss ============================================================================================= */
-static __global__ void ssl__k_cross_entropy_f(int rows, int cols, float smoothing, const float *xs, const int32_t *target, float *loss, float *lse)
+extern "C++" {
+template <int G, int N> static __global__ void ssl__k_cross_entropy_f(int rows, int cols, float smoothing, const float *xs, const int32_t *target, float *loss, float *lse)
 {
-    SSL__EACH_WARP(i, rows) {
-        const float *x = xs + i * cols, l = ssl__row_lse(cols, x);
+    SSL__EACH_ROW(i, rows) {
+        const ssl__row<G, N> x(xs + i * cols, cols);
         const int t = target[i];
+        const float l = ssl__row_lse(&x, cols);
         float s = 0.0f, own;
-        for (int j = SSL__LANE; j < cols && smoothing > 0.0f; j += 32) s += x[j];
-        s = ssl__warp_sum(s);
-        own = t >= 0 && t < cols ? x[t] : NAN; /* a target that is no class must not pass */
-        if (SSL__LANE == 0) { lse[i] = l; loss[i] = t == -100 ? 0.0f : l - (1.0f - smoothing) * own - smoothing / (float)cols * s; }
+        if (smoothing > 0.0f) {
+            SSL__EACH_OWN(q, j) s += x.at(q, j);
+            s = ssl__group_sum<G>(s);
+        }
+        own = t >= 0 && t < cols ? x.p[t] : NAN; /* a target that is no class must not pass */
+        if (threadIdx.x % G == 0) { lse[i] = l; loss[i] = t == -100 ? 0.0f : l - (1.0f - smoothing) * own - smoothing / (float)cols * s; }
     }
 }
+template <int G, int N> static __global__ void ssl__k_cross_entropy_b(int rows, int cols, float smoothing, const float *x, const int32_t *target, const float *lse,
+                                                                      const float *dloss, float beta, float *dx)
+{
+    const float scale = dloss[0] * lse[rows], rest = smoothing / (float)cols;
+    SSL__EACH_ROW(i, rows) {
+        const int t = target[i];
+        const float l = lse[i];
+        SSL__EACH_OWN(q, j) {
+            const int64_t e = i * cols + j;
+            const float v = t == -100 ? 0.0f : (ssl__exp(x[e] - l) - (rest + (t == j ? 1.0f - smoothing : 0.0f))) * scale;
+            dx[e] = beta != 0.0f ? dx[e] + v : v;
+        }
+    }
+}
+} /* extern "C++" */
 static __global__ void ssl__k_cross_entropy_mean(int rows, const int32_t *target, const float *row_loss, float *loss, float *lse)
 {
     double s = 0.0, count = 0.0;
@@ -838,23 +961,12 @@ static void ssl__cuda_cross_entropy_f(ssl_ctx *c, int rows, int cols, float smoo
 {
     float *row_loss = (float *)ssl__cuda_work(c, sizeof(float) * (size_t)rows);
     if (!row_loss) return;
-    SSL__LAUNCH(c, ssl__k_cross_entropy_f, ssl__grid_warps(rows), rows, cols, smoothing, x, target, row_loss, lse);
+    SSL__ROWS(c, ssl__k_cross_entropy_f, rows, cols, smoothing, x, target, row_loss, lse);
     SSL__LAUNCH(c, ssl__k_cross_entropy_mean, 1, rows, target, row_loss, loss, lse);
-}
-static __global__ void ssl__k_cross_entropy_b(int rows, int cols, float smoothing, const float *x, const int32_t *target, const float *lse,
-                                              const float *dloss, float beta, float *dx)
-{
-    const float scale = dloss[0] * lse[rows];
-    SSL__EACH(e, (int64_t)rows * cols) {
-        const int64_t i = e / cols;
-        const int t = target[i], own = t == e % cols;
-        const float q = smoothing / (float)cols + (own ? 1.0f - smoothing : 0.0f), v = t == -100 ? 0.0f : (ssl__exp(x[e] - lse[i]) - q) * scale;
-        dx[e] = beta != 0.0f ? dx[e] + v : v;
-    }
 }
 static void ssl__cuda_cross_entropy_b(ssl_ctx *c, int rows, int cols, float smoothing, const float *x, const int32_t *target, const float *lse,
                                       const float *dloss, float beta, float *dx)
-{ SSL__LAUNCH(c, ssl__k_cross_entropy_b, ssl__grid((int64_t)rows * cols), rows, cols, smoothing, x, target, lse, dloss, beta, dx); }
+{ SSL__ROWS(c, ssl__k_cross_entropy_b, rows, cols, smoothing, x, target, lse, dloss, beta, dx); }
 
 static void ssl__cuda_huber_f(ssl_ctx *c, int64_t n, float lim, float h, const float *a, const float *b, float *loss)
 { ssl__cuda_total(c, SSL__TERM_HUBER, n, lim, h, 1.0 / (double)n, a, b, loss); }
@@ -1229,23 +1341,6 @@ static __device__ int ssl__window_output(int i, int r, int stride, int dilation,
     const int t = i + padding - r * dilation;
     return t >= 0 && t % stride == 0 && t / stride < outputs ? t / stride : -1;
 }
-/* n / d for 0 <= n < 2^31 as (n m) >> shift, with m = 2^shift / d rounded up and shift = 31 + ceil(log2 d) (Granlund and Montgomery 1994). */
-typedef struct ssl__divisor { int d, shift; uint32_t m; } ssl__divisor;
-static ssl__divisor ssl__divisor_of(int d)
-{
-    ssl__divisor v;
-    v.d = d;
-    for (v.shift = 31; (1ll << (v.shift - 31)) < d; v.shift++) {}
-    v.m = (uint32_t)((1ull << v.shift) / (unsigned)d + 1);
-    return v;
-}
-static __device__ __forceinline__ int ssl__over(int n, const ssl__divisor *v, int *rest)
-{
-    const int q = (int)((uint64_t)(uint32_t)n * v->m >> v->shift);
-    *rest = n - q * v->d;
-    return q;
-}
-
 extern "C++" {
 /* Positions (image, i, j) see the pixels i istep + d0 + t dstep of rows and columns through taps t. */
 typedef struct ssl__conv {
@@ -1598,75 +1693,145 @@ static __global__ void ssl__k_interpolate_b(ssl__resize r, const float *dy, floa
 static void ssl__cuda_interpolate_b(ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx)
 { SSL__LAUNCH(c, ssl__k_interpolate_b, ssl__grid((int64_t)r->planes * r->h * r->w), *r, dy, dx); }
 
-/* ==== >>batchnorm ==== a block for each channel ========================================================== */
-static __global__ void ssl__k_chansum(int n, int ch, int64_t hw, const float *dy, float *db)
+/* ==== >>batchnorm ==== several blocks for each channel ====================================================
+ * Sums (4 B a value, 8 to 16 backward), a warp a channel that adds the blocks' sums in order, then the values (8 B, 12 with a residual or backward).
+ * A block has LANES channels: one, its threads along the pixels, or 32 where planes are too short for that. */
+typedef struct ssl__channels { ssl__bn b; ssl__divisor plane; int shares, per; const float *x, *y, *w, *bias, *res, *mean, *var; float beta; double *part; } ssl__channels;
+static __device__ __forceinline__ float ssl__bn_rstd(const ssl__channels *t, int c) { return t->mean ? 1.0f / sqrtf(t->var[c] + t->b.eps) : 1.0f; }
+extern "C++" {
+template <int LANES> static __device__ __forceinline__ int ssl__own_channel() { return (int)blockIdx.x * LANES + (int)threadIdx.x % LANES; }
+/* f(place) for this thread's values of its channel */
+template <int LANES, class F> static __device__ __forceinline__ void ssl__each_pixel(const ssl__channels *t, F f)
 {
-    const int64_t c = blockIdx.x;
-    double s = 0.0;
-    for (int64_t i = threadIdx.x; i < n * hw; i += SSL__THREADS) s += (double)dy[(i / hw * ch + c) * hw + i % hw];
-    s = ssl__block_sum(s);
-    if (threadIdx.x == 0) db[c] += (float)s;
-}
-static void ssl__cuda_chansum(ssl_ctx *c, int n, int ch, int64_t hw, const float *dy, float *db) { SSL__LAUNCH(c, ssl__k_chansum, (unsigned)ch, n, ch, hw, dy, db); }
-static __device__ float ssl__bn_rstd(const ssl__bn *b, const float *mean, const float *var, int64_t c) { return mean ? 1.0f / sqrtf(var[c] + b->eps) : 1.0f; }
-static __global__ void ssl__k_batch_norm_f(ssl__bn b, const float *x, const float *w, const float *bias, const float *res, float *mean, float *var, float *y)
-{
-    const int64_t c = blockIdx.x, n = b.n * b.hw;
-    float scale, shift, m;
-    if (b.stages & SSL__BN_STATS) {
-        double s = 0.0, q = 0.0;
-        for (int64_t i = threadIdx.x; i < n; i += SSL__THREADS) s += (double)x[(i / b.hw * b.ch + c) * b.hw + i % b.hw];
-        s = ssl__block_sum(s) / (double)n;
-        for (int64_t i = threadIdx.x; i < n; i += SSL__THREADS) { const double d = (double)x[(i / b.hw * b.ch + c) * b.hw + i % b.hw] - s; q += d * d; }
-        q = ssl__block_sum(q) / (double)n;
-        if (threadIdx.x == 0) { mean[c] = (float)s; var[c] = (float)q; }
-        __syncthreads();
-    }
-    if (!(b.stages & SSL__BN_APPLY)) return;
-    m = mean ? mean[c] : 0.0f;
-    scale = ssl__bn_rstd(&b, mean, var, c) * (w ? w[c] : 1.0f);
-    shift = bias ? bias[c] : 0.0f;
-    for (int64_t i = threadIdx.x; i < n; i += SSL__THREADS) {
-        const int64_t e = (i / b.hw * b.ch + c) * b.hw + i % b.hw;
-        const float v = (x[e] - m) * scale + shift + (res ? res[e] : 0.0f);
-        y[e] = b.relu && v < 0.0f ? 0.0f : v;
+    const int c = ssl__own_channel<LANES>(), end = SSL__MIN(t->b.n * t->plane.d, ((int)blockIdx.y + 1) * t->per);
+    if (c >= t->b.ch) return;
+    for (int i = (int)blockIdx.y * t->per + (int)threadIdx.x / LANES; i < end; i += SSL__THREADS / LANES) {
+        int in;
+        const int image = ssl__over(i, &t->plane, &in);
+        f(((int64_t)image * t->b.ch + c) * t->plane.d + in);
     }
 }
-static void ssl__cuda_batch_norm_f(ssl_ctx *c, const ssl__bn *b, const float *x, const float *w, const float *bias, const float *res, float *mean, float *var, float *y)
-{ SSL__LAUNCH(c, ssl__k_batch_norm_f, (unsigned)b->ch, *b, x, w, bias, res, mean, var, y); }
-static __global__ void ssl__k_batch_norm_b(ssl__bn b, const float *x, const float *y, const float *w, const float *mean, const float *var,
-                                           float *dy, float *s1, float *s2, float *dw, float *db, float beta, float *dx)
+enum { SSL__SUM_VALUES, SSL__SUM_MOMENTS, SSL__SUM_GRADIENTS };
+/* part [channel][share][2] of: dy; x and its square, less the channel's first value; dy (after ReLU) and dy (x - mean) */
+template <int LANES, int WHAT> static __global__ void ssl__k_channel_sums(ssl__channels t, float *dy)
 {
-    const int64_t c = blockIdx.x, n = b.n * b.hw;
-    const float m = mean ? mean[c] : 0.0f, rstd = ssl__bn_rstd(&b, mean, var, c);
-    const float inv = b.count > 0.0 ? (float)(1.0 / b.count) : 0.0f;
-    if (b.stages & SSL__BN_STATS) {
-        double s = 0.0, q = 0.0;
-        for (int64_t i = threadIdx.x; i < n; i += SSL__THREADS) {
-            const int64_t e = (i / b.hw * b.ch + c) * b.hw + i % b.hw;
-            if (b.relu && !(y[e] > 0.0f)) dy[e] = 0.0f;
+    __shared__ double sum[2][SSL__THREADS];
+    const int c = ssl__own_channel<LANES>(), own = (int)threadIdx.x;
+    const float zero = c >= t.b.ch ? 0.0f : WHAT == SSL__SUM_MOMENTS ? t.x[(int64_t)c * t.plane.d] : WHAT == SSL__SUM_GRADIENTS && t.mean ? t.mean[c] : 0.0f;
+    double s = 0.0, q = 0.0;
+    ssl__each_pixel<LANES>(&t, [&](int64_t e) {
+        if (WHAT == SSL__SUM_MOMENTS) {
+            const double d = (double)t.x[e] - (double)zero;
+            s += d;
+            q += d * d;
+        } else {
+            if (WHAT == SSL__SUM_GRADIENTS && t.b.relu && !(t.y[e] > 0.0f)) dy[e] = 0.0f;
             s += (double)dy[e];
-            q += (double)((x[e] - m) * dy[e]);
+            if (WHAT == SSL__SUM_GRADIENTS) q += (double)((t.x[e] - zero) * dy[e]);
         }
-        s = ssl__block_sum(s);
-        q = ssl__block_sum(q) * (double)rstd;
-        if (threadIdx.x == 0) {
-            s1[c] = (float)s;
-            s2[c] = (float)q;
+    });
+    sum[0][own] = s;
+    sum[1][own] = q;
+    for (int half = SSL__THREADS / 2; half >= LANES; half /= 2) {
+        __syncthreads();
+        if (own >= half) continue;
+        sum[0][own] += sum[0][own + half];
+        sum[1][own] += sum[1][own + half];
+    }
+    if (own >= LANES || c >= t.b.ch) return;
+    for (int i = 0; i < 2; i++) t.part[((int64_t)c * t.shares + blockIdx.y) * 2 + i] = sum[i][own];
+}
+/* o1, o2: mean and variance, or s1 and s2, which db and dw get too */
+template <int WHAT> static __global__ void ssl__k_channel_totals(ssl__channels t, float *o1, float *o2, float *db, float *dw)
+{
+    SSL__EACH_WARP(c, t.b.ch) {
+        const double n = (double)t.b.n * (double)t.b.hw;
+        double s = 0.0, q = 0.0;
+        for (int i = SSL__LANE; i < t.shares; i += 32) { s += t.part[(c * t.shares + i) * 2]; q += t.part[(c * t.shares + i) * 2 + 1]; }
+        for (int o = 16; o; o >>= 1) { s += __shfl_xor_sync(0xffffffffu, s, o); q += __shfl_xor_sync(0xffffffffu, q, o); }
+        if (SSL__LANE) continue;
+        if (WHAT == SSL__SUM_MOMENTS) {
+            s /= n;
+            q = q / n - s * s;
+            o1[c] = (float)((double)t.x[c * t.plane.d] + s);
+            o2[c] = (float)(q > 0.0 ? q : 0.0);
+        } else {
+            if (WHAT == SSL__SUM_GRADIENTS) { q *= (double)ssl__bn_rstd(&t, (int)c); o1[c] = (float)s; o2[c] = (float)q; }
             if (db) db[c] += (float)s;
             if (dw) dw[c] += (float)q;
         }
-        __syncthreads();
     }
-    for (int64_t i = threadIdx.x; i < n && dx && b.stages & SSL__BN_APPLY; i += SSL__THREADS) {
-        const int64_t e = (i / b.hw * b.ch + c) * b.hw + i % b.hw;
-        const float v = rstd * (w ? w[c] : 1.0f) * (dy[e] - s1[c] * inv - (x[e] - m) * s2[c] * rstd * inv);
-        dx[e] = beta != 0.0f ? dx[e] + v : v;
-    }
+}
+template <int LANES> static __global__ void ssl__k_batch_norm_f(ssl__channels t, float *y)
+{
+    const int c = ssl__own_channel<LANES>();
+    if (c >= t.b.ch) return;
+    const float m = t.mean ? t.mean[c] : 0.0f, scale = ssl__bn_rstd(&t, c) * (t.w ? t.w[c] : 1.0f), shift = t.bias ? t.bias[c] : 0.0f;
+    ssl__each_pixel<LANES>(&t, [&](int64_t e) {
+        const float v = (t.x[e] - m) * scale + shift + (t.res ? t.res[e] : 0.0f);
+        y[e] = t.b.relu && v < 0.0f ? 0.0f : v;
+    });
+}
+template <int LANES> static __global__ void ssl__k_batch_norm_b(ssl__channels t, const float *dy, const float *s1, const float *s2, float *dx)
+{
+    const int c = ssl__own_channel<LANES>();
+    if (c >= t.b.ch) return;
+    const float m = t.mean ? t.mean[c] : 0.0f, rstd = ssl__bn_rstd(&t, c), scale = rstd * (t.w ? t.w[c] : 1.0f);
+    const float inv = t.b.count > 0.0 ? (float)(1.0 / t.b.count) : 0.0f, a = s1[c] * inv, b = s2[c] * rstd * inv;
+    ssl__each_pixel<LANES>(&t, [&](int64_t e) {
+        const float v = scale * (dy[e] - a - (t.x[e] - m) * b);
+        dx[e] = t.beta != 0.0f ? dx[e] + v : v;
+    });
+}
+} /* extern "C++" */
+/* Shares of 2048 or more values, 8 blocks for every multiprocessor where there is so much. */
+static dim3 ssl__channel_grid(ssl_ctx *c, ssl__channels *t, const ssl__bn *b)
+{
+    const int lanes = b->hw < 8 ? 32 : 1, blocks = (b->ch + lanes - 1) / lanes, n = (int)(b->n * b->hw), most = n / (2048 / lanes);
+    memset(t, 0, sizeof *t);
+    t->b = *b;
+    t->plane = ssl__divisor_of((int)b->hw);
+    t->shares = SSL__MAX(SSL__MIN(8 * ((ssl__cuda *)c->gpu)->units / blocks, most), 1);
+    t->per = (n + t->shares - 1) / t->shares;
+    return dim3((unsigned)blocks, (unsigned)t->shares);
+}
+#define SSL__CHANNEL_SUMS(c, t, grid, what, dy, o1, o2, db, dw)                                                 \
+    do {                                                                                                       \
+        if (!((t).part = (double *)ssl__cuda_work(c, sizeof(double) * 2 * (size_t)(t).b.ch * (size_t)(t).shares))) return; \
+        if ((t).b.hw < 8) SSL__LAUNCH(c, (ssl__k_channel_sums<32, what>), grid, t, dy);                          \
+        else SSL__LAUNCH(c, (ssl__k_channel_sums<1, what>), grid, t, dy);                                        \
+        SSL__LAUNCH(c, ssl__k_channel_totals<what>, ssl__grid_warps((t).b.ch), t, o1, o2, db, dw);               \
+    } while (0)
+static void ssl__cuda_chansum(ssl_ctx *c, int n, int ch, int64_t hw, const float *dy, float *db)
+{
+    ssl__channels t;
+    ssl__bn b;
+    memset(&b, 0, sizeof b);
+    b.n = n; b.ch = ch; b.hw = hw;
+    const dim3 grid = ssl__channel_grid(c, &t, &b);
+    SSL__CHANNEL_SUMS(c, t, grid, SSL__SUM_VALUES, (float *)dy, NULL, NULL, db, NULL); /* which reads alone */
+}
+static void ssl__cuda_batch_norm_f(ssl_ctx *c, const ssl__bn *b, const float *x, const float *w, const float *bias, const float *res, float *mean, float *var, float *y)
+{
+    ssl__channels t;
+    const dim3 grid = ssl__channel_grid(c, &t, b);
+    t.x = x; t.w = w; t.bias = bias; t.res = res; t.mean = mean; t.var = var;
+    if (b->stages & SSL__BN_STATS) SSL__CHANNEL_SUMS(c, t, grid, SSL__SUM_MOMENTS, NULL, mean, var, NULL, NULL);
+    if (!(b->stages & SSL__BN_APPLY)) return;
+    if (b->hw < 8) SSL__LAUNCH(c, ssl__k_batch_norm_f<32>, grid, t, y);
+    else SSL__LAUNCH(c, ssl__k_batch_norm_f<1>, grid, t, y);
 }
 static void ssl__cuda_batch_norm_b(ssl_ctx *c, const ssl__bn *b, const float *x, const float *y, const float *w, const float *mean, const float *var,
                                    float *dy, float *s1, float *s2, float *dw, float *db, float beta, float *dx)
-{ SSL__LAUNCH(c, ssl__k_batch_norm_b, (unsigned)b->ch, *b, x, y, w, mean, var, dy, s1, s2, dw, db, beta, dx); }
+{
+    ssl__channels t;
+    const dim3 grid = ssl__channel_grid(c, &t, b);
+    t.x = x; t.y = y; t.w = w; t.mean = mean; t.var = var; t.beta = beta;
+    if (b->stages & SSL__BN_STATS) SSL__CHANNEL_SUMS(c, t, grid, SSL__SUM_GRADIENTS, dy, s1, s2, db, dw);
+    if (!dx || !(b->stages & SSL__BN_APPLY)) return;
+    if (b->hw < 8) SSL__LAUNCH(c, ssl__k_batch_norm_b<32>, grid, t, dy, s1, s2, dx);
+    else SSL__LAUNCH(c, ssl__k_batch_norm_b<1>, grid, t, dy, s1, s2, dx);
+}
 static __global__ void ssl__k_batch_norm_running(int ch, float momentum, float unbias, const float *mean, const float *var, float *rm, float *rv)
 { SSL__EACH(j, ch) { rm[j] += momentum * (mean[j] - rm[j]); rv[j] += momentum * (unbias * var[j] - rv[j]); } }
 static void ssl__cuda_batch_norm_running(ssl_ctx *c, int ch, float momentum, float unbias, const float *mean, const float *var, float *rm, float *rv)
