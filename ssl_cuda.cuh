@@ -505,7 +505,8 @@ template <int MODE_, int T_, int WR, int M_, int N_, int SLAB_, int AK_, int BK_
     static const int RESULTS = M * N / T, PAD = MODE == SSL__BF16 ? 8 : 4;
     static const int LDA = AK ? SLAB + PAD : M + 8, LDB = BK ? SLAB + PAD : N + 8;
     static const int A_ELEMS = (AK ? M : SLAB) * LDA, B_ELEMS = (BK ? N : SLAB) * LDB;
-    static const int BYTES = (int)sizeof(elem) * (A_ELEMS + B_ELEMS) * (MODE == SSL__BF16 ? 2 : SSL__STAGES);
+    static const int STAGED = (int)sizeof(elem) * (A_ELEMS + B_ELEMS) * SSL__STAGES; /* bytes of what cp.async copies, and of operands of floats */
+    static const int BYTES = MODE == SSL__BF16 ? STAGED / SSL__STAGES * 2 : STAGED;
 };
 /* Row and column of result e of this thread. */
 template <class G> static __device__ __forceinline__ void ssl__spot(int e, int *i, int *j)
@@ -594,26 +595,28 @@ template <class G> static __device__ __forceinline__ void ssl__product(float *ac
     else ssl__product_bf16<G>(acc, a, lda, b, ldb, slab);
 }
 
-/* Where a tile comes from: rows of floats, zeros outside of them. four: 16-byte reads are allowed. */
-typedef struct ssl__panel { const float *p; int64_t ld; int rows, cols, four; } ssl__panel;
-static __device__ __forceinline__ int ssl__panel_left(const ssl__panel *s, int r, int c) { return r < s->rows ? SSL__MAX(SSL__MIN(s->cols - c, 4), 0) : 0; }
-static __device__ __forceinline__ float4 ssl__take4(const ssl__panel *s, int r, int c)
+/* Where a tile comes from: rows of numbers, zeros outside of them. whole: 16-byte reads are allowed (of bf16 they are all that there are). */
+template <class E> struct ssl__panel { typedef E elem; const E *p; int64_t ld; int rows, cols, whole; };
+template <class E> static __device__ __forceinline__ int ssl__panel_left(const ssl__panel<E> *s, int r, int c) /* of 16 bytes */
+{ return r < s->rows ? SSL__MAX(SSL__MIN(s->cols - c, 16 / (int)sizeof(E)), 0) : 0; }
+static __device__ __forceinline__ float4 ssl__take4(const ssl__panel<float> *s, int r, int c)
 {
     const int n = ssl__panel_left(s, r, c);
     const float *p = s->p + r * s->ld + c;
     float4 v = { 0.0f, 0.0f, 0.0f, 0.0f };
-    if (n == 4 && s->four) return *(const float4 *)p;
+    if (n == 4 && s->whole) return *(const float4 *)p;
     if (n > 0) v.x = p[0];
     if (n > 1) v.y = p[1];
     if (n > 2) v.z = p[2];
     if (n > 3) v.w = p[3];
     return v;
 }
-static __device__ __forceinline__ void ssl__copy4(const ssl__panel *s, int r, int c, float *to)
+template <class E> static __device__ __forceinline__ void ssl__copy16(const ssl__panel<E> *s, int e, int r, int c, E *to)
 {
     const int n = ssl__panel_left(s, r, c);
-    const float *p = n ? s->p + r * s->ld + c : s->p;
-    if (s->four) ssl__cp_async16(to, p, 4 * n);
+    const E *p = n ? s->p + r * s->ld + c : s->p;
+    (void)e;
+    if (sizeof(E) < sizeof(float) || s->whole) ssl__cp_async16(to, p, (int)sizeof(E) * n);
     else SSL__REPEAT for (int q = 0; q < 4; q++) ssl__cp_async4(to + q, q < n ? p + q : s->p, q < n ? 4 : 0);
 }
 static __device__ __forceinline__ void ssl__put4(float4 v, uint16_t *to) /* rounded to bf16 */
@@ -623,14 +626,17 @@ static __device__ __forceinline__ void ssl__put4(float4 v, uint16_t *to) /* roun
     h.y = ssl__to_bf16x2(v.z, v.w);
     *(uint2 *)to = h;
 }
+static __device__ __forceinline__ void ssl__keep(float v, float *to) { *to = v; }
+static __device__ __forceinline__ void ssl__keep(float v, uint16_t *to) { *to = (uint16_t)ssl__to_bf16x2(v, 0.0f); }
 static __device__ __forceinline__ int ssl__fours(const float *p, int64_t ld) { return ((uintptr_t)p & 15) == 0 && ld % 4 == 0; }
 
-/* Start to copy R x C words from row r0, column c0 of a source. */
-template <int T, int R, int C, int LD, class S> static __device__ __forceinline__ void ssl__slab_copy(const S *s, int r0, int c0, float *to)
+/* Start to copy R x C numbers from row r0, column c0 of a source; this thread's copy e always lies in the same row and column of the slab. */
+template <int T, int R, int C, int LD, class S> static __device__ __forceinline__ void ssl__slab_copy(const S *s, int r0, int c0, typename S::elem *to)
 {
-    SSL__REPEAT for (int e = 0; e < R * C / 4 / T; e++) {
-        const int at = e * T + (int)threadIdx.x, r = at / (C / 4), c = at % (C / 4) * 4;
-        ssl__copy4(s, r0 + r, c0 + c, to + r * LD + c);
+    const int IN = 16 / (int)sizeof(typename S::elem), ROW = C / IN;
+    SSL__REPEAT for (int e = 0; e < R * ROW / T; e++) {
+        const int at = e * T + (int)threadIdx.x, r = at / ROW, c = at % ROW * IN;
+        ssl__copy16(s, e, r0 + r, c0 + c, to + r * LD + c);
     }
 }
 template <int T, int R, int C, class S> static __device__ __forceinline__ void ssl__slab_take(const S *s, int r0, int c0, float4 *v)
@@ -648,14 +654,15 @@ template <int T, int R, int C, int LD> static __device__ __forceinline__ void ss
     }
 }
 
-/* acc += op(a) op(b) over k0..k1-1 for the tile at i0, j0. Words go to shared memory by cp.async; what is rounded on the way goes through registers while the slab before is multiplied. */
+/* acc += op(a) op(b) over k0..k1-1 for the tile at i0, j0. Operands go to shared memory by cp.async, STAGES slabs in flight or in use; what is
+   rounded on the way goes through registers while the slab before is multiplied. */
 template <class G, class A, class B>
 static __device__ __forceinline__ void ssl__accumulate(float *acc, const A *a, const B *b, int i0, int j0, int k0, int k1, void *shared)
 {
     const int AR = G::AK ? G::M : G::SLAB, AC = G::AK ? G::SLAB : G::M, BR = G::BK ? G::N : G::SLAB, BC = G::BK ? G::SLAB : G::N;
     const int slabs = (k1 - k0 + G::SLAB - 1) / G::SLAB;
     typename G::elem *const as = (typename G::elem *)shared;
-    if constexpr (G::MODE == SSL__BF16) {
+    if constexpr (sizeof(typename A::elem) > sizeof(typename G::elem)) {
         float4 va[AR * AC / 4 / G::T], vb[BR * BC / 4 / G::T];
         uint16_t *const bs = as + 2 * G::A_ELEMS;
         for (int s = -1; s < slabs; s++) {
@@ -672,7 +679,7 @@ static __device__ __forceinline__ void ssl__accumulate(float *acc, const A *a, c
             __syncthreads();
         }
     } else {
-        float *const bs = as + SSL__STAGES * G::A_ELEMS;
+        typename G::elem *const bs = as + SSL__STAGES * G::A_ELEMS;
         for (int s = 1 - SSL__STAGES; s < slabs; s++) {
             const int next = s + SSL__STAGES - 1, k = k0 + next * G::SLAB, slot = next % SSL__STAGES;
             if (s >= 0) {
@@ -686,6 +693,25 @@ static __device__ __forceinline__ void ssl__accumulate(float *acc, const A *a, c
             ssl__cp_async_commit(); /* an empty group where there is no slab left: the wait counts groups */
             if (s >= 0) ssl__product<G>(acc, as + s % SSL__STAGES * G::A_ELEMS, G::LDA, bs + s % SSL__STAGES * G::B_ELEMS, G::LDB, G::SLAB);
         }
+    }
+}
+
+/* f(i, j, result) for every result of the tile. 64 rows at a time change hands through shared memory, so that a warp writes neighbours of
+   one row; a thread meets one column only. */
+template <class G> static __device__ __forceinline__ int ssl__own_column() { return (int)threadIdx.x % G::N; }
+template <class G, int BYTES, class F> static __device__ __forceinline__ void ssl__each_result(const float *acc, void *shared, F f)
+{
+    float *const out = (float *)shared;
+    static_assert(BYTES >= 64 * (G::N + 4) * (int)sizeof(float) && G::T % G::N == 0, "the slabs' memory holds 64 rows of results");
+    SSL__ROLLED for (int i0 = 0; i0 < G::M; i0 += 64) {
+        __syncthreads();
+        SSL__REPEAT for (int e = 0; e < G::RESULTS; e++) {
+            int i, j;
+            ssl__spot<G>(e, &i, &j);
+            if (i / 64 * 64 == i0) out[i % 64 * (G::N + 4) + j] = acc[e];
+        }
+        __syncthreads();
+        SSL__ROLLED for (int i = (int)threadIdx.x / G::N; i < 64; i += G::T / G::N) f(i0 + i, ssl__own_column<G>(), out[i * (G::N + 4) + ssl__own_column<G>()]);
     }
 }
 
@@ -713,28 +739,17 @@ template <int MODE, int SIDE, int AK, int BK> static __global__ void __launch_bo
     const int i0 = (int)blockIdx.x / t.tiles_n * SIDE, j0 = (int)blockIdx.x % t.tiles_n * SIDE;
     const int batch = (int)blockIdx.y / t.slices, slice = (int)blockIdx.y % t.slices, k0 = slice * t.k_slice, k1 = SSL__MIN(t.k, k0 + t.k_slice);
     float acc[G::RESULTS] = { 0.0f };
-    ssl__panel sa, sb;
-    sa.p = a + batch * t.sa; sa.ld = t.lda; sa.rows = AK ? t.m : k1; sa.cols = AK ? k1 : t.m; sa.four = ssl__fours(sa.p, sa.ld);
-    sb.p = b + batch * t.sb; sb.ld = t.ldb; sb.rows = BK ? t.n : k1; sb.cols = BK ? k1 : t.n; sb.four = ssl__fours(sb.p, sb.ld);
+    ssl__panel<float> sa, sb;
+    sa.p = a + batch * t.sa; sa.ld = t.lda; sa.rows = AK ? t.m : k1; sa.cols = AK ? k1 : t.m; sa.whole = ssl__fours(sa.p, sa.ld);
+    sb.p = b + batch * t.sb; sb.ld = t.ldb; sb.rows = BK ? t.n : k1; sb.cols = BK ? k1 : t.n; sb.whole = ssl__fours(sb.p, sb.ld);
     ssl__accumulate<G>(acc, &sa, &sb, i0, j0, k0, k1, shared);
-    static_assert(G::BYTES >= 64 * (SIDE + 4) * (int)sizeof(float), "the slabs' memory holds half a tile of results");
-    SSL__ROLLED for (int half = 0; half < SIDE / 64; half++) { /* results change hands, so that neighbours write neighbours */
-        float *const out = (float *)shared;
-        __syncthreads();
-        SSL__REPEAT for (int e = 0; e < G::RESULTS; e++) {
-            int i, j;
-            ssl__spot<G>(e, &i, &j);
-            if (i / 64 == half) out[i % 64 * (SIDE + 4) + j] = acc[e];
-        }
-        __syncthreads();
-        SSL__ROLLED for (int e = (int)threadIdx.x; e < 64 * SIDE; e += SSL__THREADS) {
-            const int i = i0 + 64 * half + e / SIDE, j = j0 + e % SIDE;
-            const float s = out[e / SIDE * (SIDE + 4) + e % SIDE];
-            if (i >= t.m || j >= t.n) continue;
-            if (t.part) t.part[(((int64_t)slice * t.batch + batch) * t.m + i) * t.n + j] = s;
-            else y[batch * t.sy + (int64_t)i * t.ldy + j] = ssl__gemm_value(&t, batch, i, j, s, y);
-        }
-    }
+    ssl__each_result<G, G::BYTES>(acc, shared, [&](int i, int j, float s) {
+        i += i0;
+        j += j0;
+        if (i >= t.m || j >= t.n) return;
+        if (t.part) t.part[(((int64_t)slice * t.batch + batch) * t.m + i) * t.n + j] = s;
+        else y[batch * t.sy + (int64_t)i * t.ldy + j] = ssl__gemm_value(&t, batch, i, j, s, y);
+    });
 }
 static __global__ void ssl__k_gemm_total(ssl__tile t, float *y)
 {
@@ -826,28 +841,52 @@ static void ssl__cuda_total(ssl_ctx *c, ssl__term term, int64_t n, float lim, fl
 }
 static void ssl__cuda_sum(ssl_ctx *c, int64_t n, float scale, const float *x, float *y) { ssl__cuda_total(c, SSL__TERM_X, n, 0.0f, 0.0f, (double)scale, x, NULL, y); }
 
-/* 32 columns a block, 8 threads to each: neighbours read neighbouring columns. With xhat given: sum x xhat (layer norm). */
-static __global__ void ssl__k_colsum(int rows, int cols, const float *x, const float *in, const float *stat, float *y)
+/* y[j] += sum of column j: 32 columns a block, 8 threads to each, so that neighbours read neighbours. Shares of `per` rows go to part [share][cols],
+   which the same kernel adds up; columns from `first` on belong to y1. */
+static __global__ void ssl__k_colsum(int rows, int per, int cols, const float *x, float *part, int first, float *y, float *y1)
 {
-    __shared__ float part[SSL__WARPS][33];
-    const int j = (int)blockIdx.x * 32 + SSL__LANE, w = (int)threadIdx.x / 32;
+    __shared__ float sum[SSL__WARPS][33];
+    const int j = (int)blockIdx.x * 32 + SSL__LANE, w = (int)threadIdx.x / 32, i0 = (int)blockIdx.y * per, i1 = SSL__MIN(rows, i0 + per);
     float s = 0.0f;
-    for (int i = w; i < rows && j < cols; i += SSL__WARPS) {
-        const int64_t e = (int64_t)i * cols + j;
-        s += in ? x[e] * (in[e] - stat[2 * i]) * stat[2 * i + 1] : x[e];
-    }
-    part[w][SSL__LANE] = s;
+    for (int i = i0 + w; i < i1 && j < cols; i += SSL__WARPS) s += x[(int64_t)i * cols + j];
+    sum[w][SSL__LANE] = s;
     __syncthreads();
     if (w || j >= cols) return;
-    for (int v = 1; v < SSL__WARPS; v++) s += part[v][SSL__LANE];
-    y[j] += s;
+    for (int v = 1; v < SSL__WARPS; v++) s += sum[v][SSL__LANE];
+    if (part) part[(int64_t)blockIdx.y * cols + j] = s;
+    else if (j >= first) { if (y1) y1[j - first] += s; }
+    else if (y) y[j] += s;
 }
-static void ssl__cuda_colsum(ssl_ctx *c, int rows, int cols, const float *x, float *y)
-{ SSL__LAUNCH(c, ssl__k_colsum, (unsigned)(cols + 31) / 32, rows, cols, x, NULL, NULL, y); }
+static void ssl__cuda_colsum(ssl_ctx *c, int rows, int cols, const float *x, float *y) /* 4 B a value */
+{
+    const int across = (cols + 31) / 32, shares = SSL__MIN(8 * ((ssl__cuda *)c->gpu)->units / across, rows / 64), per = shares > 1 ? (rows + shares - 1) / shares : rows;
+    const int parts = shares > 1 ? (rows + per - 1) / per : 1;
+    float *part = parts > 1 ? (float *)ssl__cuda_work(c, sizeof(float) * (size_t)parts * (size_t)cols) : NULL;
+    if (parts > 1 && !part) return;
+    SSL__LAUNCH(c, ssl__k_colsum, dim3((unsigned)across, (unsigned)parts), rows, per, cols, x, part, cols, y, NULL);
+    if (part) SSL__LAUNCH(c, ssl__k_colsum, (unsigned)across, parts, parts, cols, part, NULL, cols, y, NULL);
+}
 static __global__ void ssl__k_spread(int64_t n, float scale, const float *x, float *y) { const float v = scale * x[0]; SSL__EACH(i, n) y[i] += v; }
 static void ssl__cuda_spread(ssl_ctx *c, int64_t n, float scale, const float *x, float *y) { SSL__LAUNCH(c, ssl__k_spread, ssl__grid(n), n, scale, x, y); }
 
 /* ==== >>broadcast ==== loop nests: element `kept` of the result, step `summed` of its sum ================= */
+/* n / d for 0 <= n < 2^31 as (n m) >> shift, with m = 2^shift / d rounded up and shift = 31 + ceil(log2 d) (Granlund and Montgomery 1994). */
+typedef struct ssl__divisor { int d, shift; uint32_t m; } ssl__divisor;
+static ssl__divisor ssl__divisor_of(int d)
+{
+    ssl__divisor v;
+    v.d = d;
+    for (v.shift = 31; (1ll << (v.shift - 31)) < d; v.shift++) {}
+    v.m = (uint32_t)((1ull << v.shift) / (unsigned)d + 1);
+    return v;
+}
+static __device__ __forceinline__ int ssl__over(int n, const ssl__divisor *v, int *rest)
+{
+    const int q = (int)((uint64_t)(uint32_t)n * v->m >> v->shift);
+    *rest = n - q * v->d;
+    return q;
+}
+
 typedef struct ssl__offsets { int64_t off[4]; } ssl__offsets;
 static __device__ void ssl__nest_axis(const ssl__nest *s, int axis, int64_t *i, ssl__offsets *p)
 {
@@ -1005,122 +1044,221 @@ static __device__ float ssl__draw(uint64_t seed, uint64_t stream, uint64_t i)
 static __global__ void ssl__k_uniform(int64_t n, uint64_t seed, uint64_t stream, float *y) { SSL__EACH(i, n) y[i] = ssl__draw(seed, stream, (uint64_t)i); }
 static void ssl__cuda_uniform(ssl_ctx *c, int64_t n, uint64_t seed, uint64_t stream, float *y) { SSL__LAUNCH(c, ssl__k_uniform, ssl__grid(n), n, seed, stream, y); }
 
-/* ==== >>norm ==== a warp for each row ==================================================================== */
-static __global__ void ssl__k_layer_norm_f(int rows, int cols, float eps, const float *xs, const float *w, const float *b, float *ys, float *stat)
+/* ==== >>norm ==== rows in registers: each is read from memory once =======================================
+ * A row belongs to a group of G threads, a warp or a block, N of its values to a thread. N = 0: a row of any length, read again by every pass (from the
+ * caches). All of them are bound by memory: 8 B a value forward, 12 backward (16 where dx is added to). */
+extern "C++" {
+template <int G> static __device__ __forceinline__ float ssl__group_sum(float v) /* the same in every thread of the group */
 {
-    SSL__EACH_WARP(i, rows) {
-        const float *x = xs + i * cols;
+    __shared__ float part[SSL__WARPS];
+    v = ssl__warp_sum(v);
+    if (G == 32) return v;
+    __syncthreads();
+    if (SSL__LANE == 0) part[threadIdx.x / 32] = v;
+    __syncthreads();
+    v = 0.0f;
+    for (int w = 0; w < SSL__WARPS; w++) v += part[w];
+    return v;
+}
+template <int G> static __device__ __forceinline__ float ssl__group_max(float v)
+{
+    __shared__ float part[SSL__WARPS];
+    v = ssl__warp_max(v);
+    if (G == 32) return v;
+    __syncthreads();
+    if (SSL__LANE == 0) part[threadIdx.x / 32] = v;
+    __syncthreads();
+    for (int w = 0; w < SSL__WARPS; w++) v = fmaxf(v, part[w]);
+    return v;
+}
+#define SSL__EACH_ROW(i, rows) for (int64_t i = (int64_t)blockIdx.x * (SSL__THREADS / G) + threadIdx.x / G; i < (rows); i += (int64_t)gridDim.x * (SSL__THREADS / G))
+#define SSL__EACH_OWN(q, j)    SSL__REPEAT for (int q = 0, j = (int)threadIdx.x % G; N ? q < N : j < cols; q++, j += G) if (N == 0 || j < cols) /* values of a row */
+template <int G, int N> struct ssl__row {
+    const float *p;
+    float v[N ? N : 1];
+    __device__ __forceinline__ ssl__row(const float *row, int cols) : p(row) { if (N) { SSL__EACH_OWN(q, j) v[N ? q : 0] = p[j]; } }
+    __device__ __forceinline__ float at(int q, int j) const { return N ? v[N ? q : 0] : p[j]; }
+};
+static unsigned ssl__grid_rows(int rows, int group) { return ssl__grid((int64_t)rows * group); }
+#define SSL__ROWS(c, kernel, rows, cols, ...) /* the kernel for rows of this length */                           \
+    do {                                                                                                       \
+        if ((cols) <= 256) SSL__LAUNCH(c, (kernel<32, 8>), ssl__grid_rows(rows, 32), rows, cols, __VA_ARGS__);  \
+        else if ((cols) <= 512) SSL__LAUNCH(c, (kernel<32, 16>), ssl__grid_rows(rows, 32), rows, cols, __VA_ARGS__); \
+        else if ((cols) <= 2048) SSL__LAUNCH(c, (kernel<SSL__THREADS, 8>), ssl__grid_rows(rows, SSL__THREADS), rows, cols, __VA_ARGS__); \
+        else SSL__LAUNCH(c, (kernel<SSL__THREADS, 0>), ssl__grid_rows(rows, SSL__THREADS), rows, cols, __VA_ARGS__); \
+    } while (0)
+
+template <int G, int N> static __global__ void ssl__k_layer_norm_f(int rows, int cols, float eps, const float *xs, const float *w, const float *b, float *ys, float *stat)
+{
+    SSL__EACH_ROW(i, rows) {
+        const ssl__row<G, N> x(xs + i * cols, cols);
         float s = 0.0f, mean, r;
-        for (int j = SSL__LANE; j < cols; j += 32) s += x[j];
-        mean = ssl__warp_sum(s) / (float)cols;
+        SSL__EACH_OWN(q, j) s += x.at(q, j);
+        mean = ssl__group_sum<G>(s) / (float)cols;
         s = 0.0f;
-        for (int j = SSL__LANE; j < cols; j += 32) s += (x[j] - mean) * (x[j] - mean);
-        r = 1.0f / sqrtf(ssl__warp_sum(s) / (float)cols + eps);
-        for (int j = SSL__LANE; j < cols; j += 32) ys[i * cols + j] = (x[j] - mean) * r * (w ? w[j] : 1.0f) + (b ? b[j] : 0.0f);
-        if (SSL__LANE == 0) { stat[2 * i] = mean; stat[2 * i + 1] = r; }
+        SSL__EACH_OWN(q, j) s += (x.at(q, j) - mean) * (x.at(q, j) - mean);
+        r = 1.0f / sqrtf(ssl__group_sum<G>(s) / (float)cols + eps);
+        SSL__EACH_OWN(q, j) ys[i * cols + j] = (x.at(q, j) - mean) * r * (w ? w[j] : 1.0f) + (b ? b[j] : 0.0f);
+        if (threadIdx.x % G == 0) { stat[2 * i] = mean; stat[2 * i + 1] = r; }
     }
 }
-static void ssl__cuda_layer_norm_f(ssl_ctx *c, int rows, int cols, float eps, const float *x, const float *w, const float *b, float *y, float *stat)
-{ SSL__LAUNCH(c, ssl__k_layer_norm_f, ssl__grid_warps(rows), rows, cols, eps, x, w, b, y, stat); }
-static __global__ void ssl__k_layer_norm_b(int rows, int cols, const float *x, const float *w, const float *stat, const float *dy, float beta, float *dx)
+/* part [block][2][cols]: what the rows of a block add to dw and db; with N = 0 it grows in memory, row by row. */
+template <int G, int N> static __device__ __forceinline__ void ssl__layer_norm_share(int cols, const float *sum, float *part)
 {
-    SSL__EACH_WARP(i, rows) {
+    __shared__ float sums[SSL__WARPS][33];
+    for (int q = 0; q < N; q++) {
+        const int j = q * G + (int)threadIdx.x % G;
+        float s = sum[q];
+        if (G == 32) { /* the same columns in every warp */
+            __syncthreads();
+            sums[threadIdx.x / 32][SSL__LANE] = s;
+            __syncthreads();
+            for (int w = 1; w < SSL__WARPS; w++) s += sums[w][SSL__LANE];
+        }
+        if (j < cols && threadIdx.x < G) part[j] = s;
+    }
+}
+template <int G, int N> static __global__ void ssl__k_layer_norm_b(int rows, int cols, const float *xs, const float *w, const float *stat, const float *dys, float beta, float *dx, float *part)
+{
+    float gw[N ? N : 1] = { 0.0f }, gb[N ? N : 1] = { 0.0f };
+    float *const pw = part ? part + (int64_t)blockIdx.x * 2 * cols : NULL, *const pb = part ? pw + cols : NULL;
+    SSL__EACH_ROW(i, rows) {
+        const ssl__row<G, N> x(xs + i * cols, cols), dy(dys + i * cols, cols);
         const float mean = stat[2 * i], r = stat[2 * i + 1];
         float s = 0.0f, sx = 0.0f;
-        for (int j = SSL__LANE; j < cols; j += 32) {
-            const float g = dy[i * cols + j] * (w ? w[j] : 1.0f);
+        SSL__EACH_OWN(q, j) {
+            const float xhat = (x.at(q, j) - mean) * r, d = dy.at(q, j), g = d * (w ? w[j] : 1.0f);
             s += g;
-            sx += g * (x[i * cols + j] - mean) * r;
+            sx += g * xhat;
+            if (N) { gw[N ? q : 0] += d * xhat; gb[N ? q : 0] += d; }
+            else if (part) { pw[j] = (i == blockIdx.x ? 0.0f : pw[j]) + d * xhat; pb[j] = (i == blockIdx.x ? 0.0f : pb[j]) + d; }
         }
-        s = ssl__warp_sum(s) / (float)cols;
-        sx = ssl__warp_sum(sx) / (float)cols;
-        for (int j = SSL__LANE; j < cols; j += 32) {
-            const int64_t e = i * cols + j;
-            const float v = r * (dy[e] * (w ? w[j] : 1.0f) - s - (x[e] - mean) * r * sx);
-            dx[e] = beta != 0.0f ? dx[e] + v : v;
+        if (!dx) continue;
+        s = ssl__group_sum<G>(s) / (float)cols;
+        sx = ssl__group_sum<G>(sx) / (float)cols;
+        SSL__EACH_OWN(q, j) {
+            const float v = r * (dy.at(q, j) * (w ? w[j] : 1.0f) - s - (x.at(q, j) - mean) * r * sx);
+            dx[i * cols + j] = beta != 0.0f ? dx[i * cols + j] + v : v;
+        }
+    }
+    if (N && part) {
+        ssl__layer_norm_share<G, N>(cols, gw, pw);
+        ssl__layer_norm_share<G, N>(cols, gb, pb);
+    }
+}
+template <int G, int N> static void ssl__layer_norm_back(ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, const float *dy,
+                                                         float beta, float *dx, float *dw, float *db)
+{
+    const int blocks = (int)SSL__MIN(ssl__grid_rows(rows, G), 4u * (unsigned)((ssl__cuda *)c->gpu)->units);
+    float *part = dw || db ? (float *)ssl__cuda_work(c, sizeof(float) * 2 * (size_t)blocks * (size_t)cols) : NULL;
+    if ((dw || db) && !part) return;
+    SSL__LAUNCH(c, (ssl__k_layer_norm_b<G, N>), (unsigned)blocks, rows, cols, x, w, stat, dy, beta, dx, part);
+    if (part) SSL__LAUNCH(c, ssl__k_colsum, (unsigned)(2 * cols + 31) / 32, blocks, blocks, 2 * cols, part, NULL, cols, dw, db);
+}
+
+template <int G, int N> static __device__ __forceinline__ float ssl__row_lse(const ssl__row<G, N> *x, int cols) /* ln sum exp x */
+{
+    float top = -INFINITY, s = 0.0f;
+    SSL__EACH_OWN(q, j) top = fmaxf(top, x->at(q, j));
+    top = ssl__group_max<G>(top);
+    SSL__EACH_OWN(q, j) s += ssl__exp(x->at(q, j) - top);
+    return top + logf(ssl__group_sum<G>(s));
+}
+template <int G, int N> static __global__ void ssl__k_softmax_f(int rows, int cols, int log, const float *xs, float *y)
+{
+    SSL__EACH_ROW(i, rows) {
+        const ssl__row<G, N> x(xs + i * cols, cols);
+        const float lse = ssl__row_lse(&x, cols);
+        SSL__EACH_OWN(q, j) y[i * cols + j] = log ? x.at(q, j) - lse : ssl__exp(x.at(q, j) - lse);
+    }
+}
+template <int G, int N> static __global__ void ssl__k_softmax_b(int rows, int cols, int log, const float *ys, const float *dys, float beta, float *dx)
+{
+    SSL__EACH_ROW(i, rows) {
+        const ssl__row<G, N> y(ys + i * cols, cols), dy(dys + i * cols, cols);
+        float s = 0.0f;
+        SSL__EACH_OWN(q, j) s += log ? dy.at(q, j) : y.at(q, j) * dy.at(q, j);
+        s = ssl__group_sum<G>(s);
+        SSL__EACH_OWN(q, j) {
+            const float v = log ? dy.at(q, j) - ssl__exp(y.at(q, j)) * s : y.at(q, j) * (dy.at(q, j) - s);
+            dx[i * cols + j] = beta != 0.0f ? dx[i * cols + j] + v : v;
         }
     }
 }
+template <int G, int N> static __global__ void ssl__k_l2norm_f(int rows, int cols, float eps, const float *xs, float *y, float *norm)
+{
+    SSL__EACH_ROW(i, rows) {
+        const ssl__row<G, N> x(xs + i * cols, cols);
+        float s = 0.0f;
+        SSL__EACH_OWN(q, j) s += x.at(q, j) * x.at(q, j);
+        s = sqrtf(ssl__group_sum<G>(s));
+        if (threadIdx.x % G == 0) norm[i] = s;
+        SSL__EACH_OWN(q, j) y[i * cols + j] = x.at(q, j) / fmaxf(s, eps);
+    }
+}
+template <int G, int N> static __global__ void ssl__k_l2norm_b(int rows, int cols, float eps, const float *ys, const float *norm, const float *dys, float beta, float *dx)
+{
+    SSL__EACH_ROW(i, rows) {
+        const ssl__row<G, N> y(ys + i * cols, cols), dy(dys + i * cols, cols);
+        float s = 0.0f;
+        SSL__EACH_OWN(q, j) s += y.at(q, j) * dy.at(q, j);
+        s = norm[i] > eps ? ssl__group_sum<G>(s) : 0.0f;
+        SSL__EACH_OWN(q, j) {
+            const float v = (dy.at(q, j) - y.at(q, j) * s) / fmaxf(norm[i], eps);
+            dx[i * cols + j] = beta != 0.0f ? dx[i * cols + j] + v : v;
+        }
+    }
+}
+} /* extern "C++" */
+static void ssl__cuda_layer_norm_f(ssl_ctx *c, int rows, int cols, float eps, const float *x, const float *w, const float *b, float *y, float *stat)
+{ SSL__ROWS(c, ssl__k_layer_norm_f, rows, cols, eps, x, w, b, y, stat); }
 static void ssl__cuda_layer_norm_b(ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, const float *dy,
                                    float beta, float *dx, float *dw, float *db)
 {
-    if (dx) SSL__LAUNCH(c, ssl__k_layer_norm_b, ssl__grid_warps(rows), rows, cols, x, w, stat, dy, beta, dx);
-    if (dw) SSL__LAUNCH(c, ssl__k_colsum, (unsigned)(cols + 31) / 32, rows, cols, dy, x, stat, dw);
-    if (db) ssl__cuda_colsum(c, rows, cols, dy, db);
+    if (cols <= 256) ssl__layer_norm_back<32, 8>(c, rows, cols, x, w, stat, dy, beta, dx, dw, db);
+    else if (cols <= 512) ssl__layer_norm_back<32, 16>(c, rows, cols, x, w, stat, dy, beta, dx, dw, db);
+    else if (cols <= 2048) ssl__layer_norm_back<SSL__THREADS, 8>(c, rows, cols, x, w, stat, dy, beta, dx, dw, db);
+    else ssl__layer_norm_back<SSL__THREADS, 0>(c, rows, cols, x, w, stat, dy, beta, dx, dw, db);
 }
-
-static __device__ float ssl__row_lse(int cols, const float *x) /* ln sum exp x */
-{
-    float top = -INFINITY, s = 0.0f;
-    for (int j = SSL__LANE; j < cols; j += 32) top = fmaxf(top, x[j]);
-    top = ssl__warp_max(top);
-    for (int j = SSL__LANE; j < cols; j += 32) s += ssl__exp(x[j] - top);
-    return top + logf(ssl__warp_sum(s));
-}
-static __global__ void ssl__k_softmax_f(int rows, int cols, int log, const float *x, float *y)
-{
-    SSL__EACH_WARP(i, rows) {
-        const float lse = ssl__row_lse(cols, x + i * cols);
-        for (int64_t e = i * cols + SSL__LANE; e < (i + 1) * cols; e += 32) y[e] = log ? x[e] - lse : ssl__exp(x[e] - lse);
-    }
-}
-static void ssl__cuda_softmax_f(ssl_ctx *c, int rows, int cols, int log, const float *x, float *y)
-{ SSL__LAUNCH(c, ssl__k_softmax_f, ssl__grid_warps(rows), rows, cols, log, x, y); }
-static __global__ void ssl__k_softmax_b(int rows, int cols, int log, const float *y, const float *dy, float beta, float *dx)
-{
-    SSL__EACH_WARP(i, rows) {
-        float s = 0.0f;
-        for (int64_t e = i * cols + SSL__LANE; e < (i + 1) * cols; e += 32) s += log ? dy[e] : y[e] * dy[e];
-        s = ssl__warp_sum(s);
-        for (int64_t e = i * cols + SSL__LANE; e < (i + 1) * cols; e += 32) {
-            const float v = log ? dy[e] - ssl__exp(y[e]) * s : y[e] * (dy[e] - s);
-            dx[e] = beta != 0.0f ? dx[e] + v : v;
-        }
-    }
-}
+static void ssl__cuda_softmax_f(ssl_ctx *c, int rows, int cols, int log, const float *x, float *y) { SSL__ROWS(c, ssl__k_softmax_f, rows, cols, log, x, y); }
 static void ssl__cuda_softmax_b(ssl_ctx *c, int rows, int cols, int log, const float *y, const float *dy, float beta, float *dx)
-{ SSL__LAUNCH(c, ssl__k_softmax_b, ssl__grid_warps(rows), rows, cols, log, y, dy, beta, dx); }
-
-static __global__ void ssl__k_l2norm_f(int rows, int cols, float eps, const float *x, float *y, float *norm)
-{
-    SSL__EACH_WARP(i, rows) {
-        float s = 0.0f;
-        for (int64_t e = i * cols + SSL__LANE; e < (i + 1) * cols; e += 32) s += x[e] * x[e];
-        s = sqrtf(ssl__warp_sum(s));
-        if (SSL__LANE == 0) norm[i] = s;
-        for (int64_t e = i * cols + SSL__LANE; e < (i + 1) * cols; e += 32) y[e] = x[e] / fmaxf(s, eps);
-    }
-}
-static void ssl__cuda_l2norm_f(ssl_ctx *c, int rows, int cols, float eps, const float *x, float *y, float *norm)
-{ SSL__LAUNCH(c, ssl__k_l2norm_f, ssl__grid_warps(rows), rows, cols, eps, x, y, norm); }
-static __global__ void ssl__k_l2norm_b(int rows, int cols, float eps, const float *y, const float *norm, const float *dy, float beta, float *dx)
-{
-    SSL__EACH_WARP(i, rows) {
-        float s = 0.0f;
-        if (norm[i] > eps) for (int64_t e = i * cols + SSL__LANE; e < (i + 1) * cols; e += 32) s += y[e] * dy[e];
-        s = ssl__warp_sum(s);
-        for (int64_t e = i * cols + SSL__LANE; e < (i + 1) * cols; e += 32) {
-            const float v = (dy[e] - y[e] * s) / fmaxf(norm[i], eps);
-            dx[e] = beta != 0.0f ? dx[e] + v : v;
-        }
-    }
-}
+{ SSL__ROWS(c, ssl__k_softmax_b, rows, cols, log, y, dy, beta, dx); }
+static void ssl__cuda_l2norm_f(ssl_ctx *c, int rows, int cols, float eps, const float *x, float *y, float *norm) { SSL__ROWS(c, ssl__k_l2norm_f, rows, cols, eps, x, y, norm); }
 static void ssl__cuda_l2norm_b(ssl_ctx *c, int rows, int cols, float eps, const float *y, const float *norm, const float *dy, float beta, float *dx)
-{ SSL__LAUNCH(c, ssl__k_l2norm_b, ssl__grid_warps(rows), rows, cols, eps, y, norm, dy, beta, dx); }
+{ SSL__ROWS(c, ssl__k_l2norm_b, rows, cols, eps, y, norm, dy, beta, dx); }
 
 /* ==== >>loss ============================================================================================= */
-static __global__ void ssl__k_cross_entropy_f(int rows, int cols, float smoothing, const float *xs, const int32_t *target, float *loss, float *lse)
+extern "C++" {
+template <int G, int N> static __global__ void ssl__k_cross_entropy_f(int rows, int cols, float smoothing, const float *xs, const int32_t *target, float *loss, float *lse)
 {
-    SSL__EACH_WARP(i, rows) {
-        const float *x = xs + i * cols, l = ssl__row_lse(cols, x);
+    SSL__EACH_ROW(i, rows) {
+        const ssl__row<G, N> x(xs + i * cols, cols);
         const int t = target[i];
+        const float l = ssl__row_lse(&x, cols);
         float s = 0.0f, own;
-        for (int j = SSL__LANE; j < cols && smoothing > 0.0f; j += 32) s += x[j];
-        s = ssl__warp_sum(s);
-        own = t >= 0 && t < cols ? x[t] : NAN; /* a target that is no class must not pass */
-        if (SSL__LANE == 0) { lse[i] = l; loss[i] = t == -100 ? 0.0f : l - (1.0f - smoothing) * own - smoothing / (float)cols * s; }
+        if (smoothing > 0.0f) {
+            SSL__EACH_OWN(q, j) s += x.at(q, j);
+            s = ssl__group_sum<G>(s);
+        }
+        own = t >= 0 && t < cols ? x.p[t] : NAN; /* a target that is no class must not pass */
+        if (threadIdx.x % G == 0) { lse[i] = l; loss[i] = t == -100 ? 0.0f : l - (1.0f - smoothing) * own - smoothing / (float)cols * s; }
     }
 }
+template <int G, int N> static __global__ void ssl__k_cross_entropy_b(int rows, int cols, float smoothing, const float *x, const int32_t *target, const float *lse,
+                                                                      const float *dloss, float beta, float *dx)
+{
+    const float scale = dloss[0] * lse[rows], rest = smoothing / (float)cols;
+    SSL__EACH_ROW(i, rows) {
+        const int t = target[i];
+        const float l = lse[i];
+        SSL__EACH_OWN(q, j) {
+            const int64_t e = i * cols + j;
+            const float v = t == -100 ? 0.0f : (ssl__exp(x[e] - l) - (rest + (t == j ? 1.0f - smoothing : 0.0f))) * scale;
+            dx[e] = beta != 0.0f ? dx[e] + v : v;
+        }
+    }
+}
+} /* extern "C++" */
 static __global__ void ssl__k_cross_entropy_mean(int rows, const int32_t *target, const float *row_loss, float *loss, float *lse)
 {
     double s = 0.0, count = 0.0;
@@ -1133,23 +1271,12 @@ static void ssl__cuda_cross_entropy_f(ssl_ctx *c, int rows, int cols, float smoo
 {
     float *row_loss = (float *)ssl__cuda_work(c, sizeof(float) * (size_t)rows);
     if (!row_loss) return;
-    SSL__LAUNCH(c, ssl__k_cross_entropy_f, ssl__grid_warps(rows), rows, cols, smoothing, x, target, row_loss, lse);
+    SSL__ROWS(c, ssl__k_cross_entropy_f, rows, cols, smoothing, x, target, row_loss, lse);
     SSL__LAUNCH(c, ssl__k_cross_entropy_mean, 1, rows, target, row_loss, loss, lse);
-}
-static __global__ void ssl__k_cross_entropy_b(int rows, int cols, float smoothing, const float *x, const int32_t *target, const float *lse,
-                                              const float *dloss, float beta, float *dx)
-{
-    const float scale = dloss[0] * lse[rows];
-    SSL__EACH(e, (int64_t)rows * cols) {
-        const int64_t i = e / cols;
-        const int t = target[i], own = t == e % cols;
-        const float q = smoothing / (float)cols + (own ? 1.0f - smoothing : 0.0f), v = t == -100 ? 0.0f : (ssl__exp(x[e] - lse[i]) - q) * scale;
-        dx[e] = beta != 0.0f ? dx[e] + v : v;
-    }
 }
 static void ssl__cuda_cross_entropy_b(ssl_ctx *c, int rows, int cols, float smoothing, const float *x, const int32_t *target, const float *lse,
                                       const float *dloss, float beta, float *dx)
-{ SSL__LAUNCH(c, ssl__k_cross_entropy_b, ssl__grid((int64_t)rows * cols), rows, cols, smoothing, x, target, lse, dloss, beta, dx); }
+{ SSL__ROWS(c, ssl__k_cross_entropy_b, rows, cols, smoothing, x, target, lse, dloss, beta, dx); }
 
 static void ssl__cuda_huber_f(ssl_ctx *c, int64_t n, float lim, float h, const float *a, const float *b, float *loss)
 { ssl__cuda_total(c, SSL__TERM_HUBER, n, lim, h, 1.0 / (double)n, a, b, loss); }
@@ -1200,13 +1327,8 @@ template <int MODE> static __device__ __forceinline__ float ssl__row_sum(float v
     SSL__REPEAT for (int o = MODE == SSL__F32 ? 8 : 2; o; o >>= 1) v += __shfl_xor_sync(0xffffffffu, v, o);
     return v;
 }
-template <class G> static __device__ __forceinline__ void ssl__keep(float v, typename G::elem *to)
-{
-    if constexpr (G::MODE == SSL__BF16) *to = (uint16_t)ssl__to_bf16x2(v, 0.0f);
-    else *to = v;
-}
 /* R rows of a head from row r0 on, into shared memory; there after ssl__cp_async_wait<0> and a barrier. */
-template <int MODE, int T, int R, int C, int LD> static __device__ __forceinline__ void ssl__head_load(const ssl__panel *s, int r0, typename ssl__elem<MODE>::type *to)
+template <int MODE, int T, int R, int C, int LD> static __device__ __forceinline__ void ssl__head_load(const ssl__panel<float> *s, int r0, typename ssl__elem<MODE>::type *to)
 {
     SSL__ROLLED for (int e0 = 0; e0 < R * C / 4; e0 += 4 * T) {
         if constexpr (MODE == SSL__BF16) {
@@ -1214,13 +1336,13 @@ template <int MODE, int T, int R, int C, int LD> static __device__ __forceinline
             SSL__REPEAT for (int e = 0; e < 4; e++) { const int at = e0 + e * T + (int)threadIdx.x; v[e] = ssl__take4(s, r0 + at / (C / 4), at % (C / 4) * 4); }
             SSL__REPEAT for (int e = 0; e < 4; e++) { const int at = e0 + e * T + (int)threadIdx.x; ssl__put4(v[e], to + at / (C / 4) * LD + at % (C / 4) * 4); }
         } else
-            SSL__REPEAT for (int e = 0; e < 4; e++) { const int at = e0 + e * T + (int)threadIdx.x; ssl__copy4(s, r0 + at / (C / 4), at % (C / 4) * 4, to + at / (C / 4) * LD + at % (C / 4) * 4); }
+            SSL__REPEAT for (int e = 0; e < 4; e++) { const int at = e0 + e * T + (int)threadIdx.x; ssl__copy16(s, e, r0 + at / (C / 4), at % (C / 4) * 4, to + at / (C / 4) * LD + at % (C / 4) * 4); }
     }
 }
-static __device__ __forceinline__ ssl__panel ssl__head_of(const float *p, int b, int T, int stride, int h, int d)
+static __device__ __forceinline__ ssl__panel<float> ssl__head_of(const float *p, int b, int T, int stride, int h, int d)
 {
-    ssl__panel s;
-    s.p = p + (int64_t)b * T * stride + h * d; s.ld = stride; s.rows = T; s.cols = d; s.four = ssl__fours(s.p, s.ld);
+    ssl__panel<float> s;
+    s.p = p + (int64_t)b * T * stride + h * d; s.ld = stride; s.rows = T; s.cols = d; s.whole = ssl__fours(s.p, s.ld);
     return s;
 }
 /* The score of query i and key j, -inf where it is blocked. */
@@ -1244,7 +1366,7 @@ template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<M
     typename F::elem *const q = (typename F::elem *)shared, *const k = q + F::M * F::LD, *const v = k + F::N * F::LD, *const p = v + F::N * F::LDV;
     const int bh = (int)blockIdx.x / tiles, i0 = (int)blockIdx.x % tiles * F::M, b = bh / a.H, h = bh % a.H;
     const int open = a.causal ? SSL__MIN(a.Tk, i0 + F::M) : a.Tk, width = (a.d + 15) / 16 * 16;
-    const ssl__panel pq = ssl__head_of(a.q, b, a.Tq, a.sq, h, a.d), pk = ssl__head_of(a.k, b, a.Tk, a.sk, h, a.d), pv = ssl__head_of(a.v, b, a.Tk, a.sv, h, a.d);
+    const ssl__panel<float> pq = ssl__head_of(a.q, b, a.Tq, a.sq, h, a.d), pk = ssl__head_of(a.k, b, a.Tk, a.sk, h, a.d), pv = ssl__head_of(a.v, b, a.Tk, a.sv, h, a.d);
     float o[O::RESULTS] = { 0.0f }, top[F::ROWS], sum[F::ROWS] = { 0.0f };
     SSL__REPEAT for (int r = 0; r < F::ROWS; r++) top[r] = -INFINITY;
     ssl__head_load<MODE, F::T, F::M, D, F::LD>(&pq, i0, q);
@@ -1277,7 +1399,7 @@ template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<M
             int i, j;
             ssl__spot<S>(e, &i, &j);
             more[r] += w;
-            ssl__keep<S>(w, p + i * F::LDP + j);
+            ssl__keep(w, p + i * F::LDP + j);
         }
         SSL__REPEAT for (int r = 0; r < F::ROWS; r++) sum[r] += ssl__row_sum<MODE>(more[r]);
         SSL__REPEAT for (int e = 0; e < O::RESULTS; e++) o[e] *= most[ssl__row_of<O>(e)];
@@ -1308,8 +1430,8 @@ static __global__ void __launch_bounds__(ssl__flash<MODE, D>::T) ssl__k_flash_b(
                      *const p = z2 + F::N * F::LD;
     const ssl__attn &a = g.a;
     const int bh = (int)blockIdx.x / tiles, i0 = (int)blockIdx.x % tiles * F::M, b = bh / a.H, h = bh % a.H, own = KEYS ? a.Tk : a.Tq, width = (a.d + 15) / 16 * 16;
-    const ssl__panel q = ssl__head_of(a.q, b, a.Tq, a.sq, h, a.d), dy = ssl__head_of(g.dy, b, a.Tq, a.H * a.d, h, a.d);
-    const ssl__panel k = ssl__head_of(a.k, b, a.Tk, a.sk, h, a.d), v = ssl__head_of(a.v, b, a.Tk, a.sv, h, a.d);
+    const ssl__panel<float> q = ssl__head_of(a.q, b, a.Tq, a.sq, h, a.d), dy = ssl__head_of(g.dy, b, a.Tq, a.H * a.d, h, a.d);
+    const ssl__panel<float> k = ssl__head_of(a.k, b, a.Tk, a.sk, h, a.d), v = ssl__head_of(a.v, b, a.Tk, a.sv, h, a.d);
     const int first = KEYS && a.causal ? i0 / F::N * F::N : 0, end = KEYS ? a.Tq : a.causal ? SSL__MIN(a.Tk, i0 + F::M) : a.Tk;
     const float *const lse = g.lse + (int64_t)bh * a.Tq, *const delta = g.delta + (int64_t)bh * a.Tq;
     float o1[FIRST ? O::RESULTS : 1] = { 0.0f }, o2[SECOND ? O::RESULTS : 1] = { 0.0f };
@@ -1332,8 +1454,8 @@ static __global__ void __launch_bounds__(ssl__flash<MODE, D>::T) ssl__k_flash_b(
             s[e] = ssl__flash_score(&a, b, query, KEYS ? i0 + i : j0 + j, s[e]);
             s[e] = s[e] == -INFINITY ? 0.0f : ssl__exp(s[e] - lse[query]);
             if (FIRST) dp[e] = s[e] == 0.0f ? 0.0f : s[e] * (dp[e] - delta[query]);
-            if (SECOND) ssl__keep<S>(s[e], p + i * F::LDP + j);
-            else ssl__keep<S>(dp[e], p + i * F::LDP + j);
+            if (SECOND) ssl__keep(s[e], p + i * F::LDP + j);
+            else ssl__keep(dp[e], p + i * F::LDP + j);
         }
         __syncwarp(); /* a row of p is written and read by one warp */
         if (SECOND) ssl__product<O>(o2, p, F::LDP, z2, F::LD, F::N);
@@ -1342,7 +1464,7 @@ static __global__ void __launch_bounds__(ssl__flash<MODE, D>::T) ssl__k_flash_b(
             SSL__REPEAT for (int e = 0; e < S::RESULTS; e++) {
                 int i, j;
                 ssl__spot<S>(e, &i, &j);
-                ssl__keep<S>(dp[e], p + i * F::LDP + j);
+                ssl__keep(dp[e], p + i * F::LDP + j);
             }
             __syncwarp();
         }
@@ -1516,9 +1638,13 @@ static void ssl__cuda_mask_diagonal_f(ssl_ctx *c, int n, float value, const floa
 static __global__ void ssl__k_mask_diagonal_b(int64_t n, const float *dy, float *dx) { SSL__EACH(i, n * n) if (i / n != i % n) dx[i] += dy[i]; }
 static void ssl__cuda_mask_diagonal_b(ssl_ctx *c, int n, const float *dy, float *dx) { SSL__LAUNCH(c, ssl__k_mask_diagonal_b, ssl__grid((int64_t)n * n), n, dy, dx); }
 
-/* ==== >>conv ==== matrix products whose operands are gathered from images while they are staged: nothing is unfolded in memory.
- * With a tap (c, r, t) of the window and a pixel (n, i, j) of the result:
- *   y [o, pixel] = w [o, tap] x [tap, pixel];   dw [o, tap] = dy [o, pixel] x [tap, pixel]^T;   dx [c, pixel of x] = w^T [c, (o, r, t)] dy [(o, r, t), pixel of x] */
+/* ==== >>conv ==== matrix products over images with the channels last, gathered while they are staged: nothing is unfolded in memory.
+ * Images are first copied [pixel, group, channel], the channels of a group padded to whole 16 bytes and rounded to bf16 where the product is
+ * (2 x bytes; 3 x 3 x 64 channels then do 2 x 576 FLOP with a value); weights likewise [row, tap, channel]. So k runs over (tap, channel), both operands
+ * lie along it, and every 16 bytes of the gather come from one tap at one pixel:
+ *   forward: y [o, position] = w [o, (tap, c)] x [position, (tap, c)]
+ *   dx: the same product of dy, a stride's phase at a time (ssl__lane): no tap that a phase does not meet is multiplied
+ *   dw [o, (tap, c)] = dy [position, o]^T x [position, (tap, c)], positions cut into slices that are added in order */
 /* Output o of a window reads input i through tap r: i = o stride + r dilation - padding. -1: none does. */
 static __device__ int ssl__window_output(int i, int r, int stride, int dilation, int padding, int outputs)
 {
@@ -1526,126 +1652,232 @@ static __device__ int ssl__window_output(int i, int r, int stride, int dilation,
     return t >= 0 && t % stride == 0 && t / stride < outputs ? t / stride : -1;
 }
 extern "C++" {
-enum { SSL__TAPS_X, SSL__TAPS_DY, SSL__TAPS_W, SSL__TAPS_OUT };
-/* x [tap, pixel], dy [(o, r, t), pixel of x], w^T [c, (o, r, t)], dy [o, pixel] of one group of channels */
-template <int KIND> struct ssl__images {
-    ssl__window g;
-    const float *p;
-    int group, rows, cols;
-    __device__ __forceinline__ const float *at(int r, int c) const /* NULL: a zero */
-    {
-        const int cig = g.ci / g.groups, cog = g.co / g.groups, plane = g.oh * g.ow, area = g.kh * g.kw;
-        if (r >= rows || c >= cols) return NULL;
-        if (KIND == SSL__TAPS_X) {
-            const int i = c / g.ow % g.oh * g.sh + r / g.kw % g.kh * g.dh - g.ph, j = c % g.ow * g.sw + r % g.kw * g.dw - g.pw;
-            return i >= 0 && i < g.h && j >= 0 && j < g.w ? p + (((int64_t)(c / plane) * g.ci + group * cig + r / area) * g.h + i) * g.w + j : NULL;
-        }
-        if (KIND == SSL__TAPS_DY) {
-            const int i = ssl__window_output(c / g.w % g.h, r / g.kw % g.kh, g.sh, g.dh, g.ph, g.oh), j = ssl__window_output(c % g.w, r % g.kw, g.sw, g.dw, g.pw, g.ow);
-            return i >= 0 && j >= 0 ? p + (((int64_t)(c / (g.h * g.w)) * g.co + group * cog + r / area) * g.oh + i) * g.ow + j : NULL;
-        }
-        if (KIND == SSL__TAPS_W) return p + ((int64_t)(group * cog + c / area) * cig + r) * area + c % area;
-        return p + ((int64_t)(c / plane) * g.co + group * cog + r) * plane + c % plane;
-    }
-};
-template <int KIND> static __device__ __forceinline__ float4 ssl__take4(const ssl__images<KIND> *s, int r, int c)
-{
-    const float *const x = s->at(r, c), *const y = s->at(r, c + 1), *const z = s->at(r, c + 2), *const w = s->at(r, c + 3);
-    float4 v;
-    v.x = x ? *x : 0.0f; v.y = y ? *y : 0.0f; v.z = z ? *z : 0.0f; v.w = w ? *w : 0.0f;
-    return v;
+/* Positions (image, i, j) see the pixels i istep + d0 + t dstep of rows and columns through taps t. */
+typedef struct ssl__conv {
+    ssl__lane r, s;                    /* rows, columns */
+    ssl__divisor image, row, cell, line; /* positions of an image and of a row; padded channels of a tap; taps of a row */
+    int groups, m, n, k, k_slice, slices, tiles_n;
+    int ca, cb, kw, turned;            /* channels of a group of the images that are read, and of the others; of the weights */
+    const float *bias;
+    float beta, *part, *y;
+} ssl__conv;
+
+template <class E> static __global__ void ssl__k_channels_last(int pixels, int groups, int ch, int padded, ssl__divisor plane, const float *x, E *y)
+{ /* 32 pixels x 32 channels: read along pixels, written along channels */
+    __shared__ float tile[32][33];
+    const int across = (padded + 31) / 32, group = (int)blockIdx.y / across, c0 = (int)blockIdx.y % across * 32, warp = (int)threadIdx.x / 32;
+    const int p0 = (int)blockIdx.x * 32;
+    int in, n;
+    n = ssl__over(p0 + SSL__LANE, &plane, &in);
+    for (int c = warp; c < 32; c += SSL__WARPS)
+        tile[c][SSL__LANE] = c0 + c < ch && p0 + SSL__LANE < pixels ? x[((int64_t)(n * groups + group) * ch + c0 + c) * plane.d + in] : 0.0f;
+    __syncthreads();
+    for (int p = warp; p < 32 && p0 + p < pixels; p += SSL__WARPS)
+        if (c0 + SSL__LANE < padded) ssl__keep(tile[SSL__LANE][p], y + ((int64_t)(p0 + p) * groups + group) * padded + c0 + SSL__LANE);
 }
-template <int KIND> static __device__ __forceinline__ void ssl__copy4(const ssl__images<KIND> *s, int r, int c, float *to)
-{
-    SSL__REPEAT for (int q = 0; q < 4; q++) {
-        const float *const x = s->at(r, c + q);
-        ssl__cp_async4(to + q, x ? x : s->p, x ? 4 : 0);
-    }
-}
-enum { SSL__CONV_F, SSL__CONV_BX, SSL__CONV_BW };
-typedef struct ssl__conv { ssl__window g; int tiles_n, slices, k_slice; const float *a, *b, *bias; float beta, *part, *y; } ssl__conv;
-SSL_HD static inline void ssl__conv_sizes(const ssl__window *g, int pass, int *m, int *n, int *k)
-{
-    const int cig = g->ci / g->groups, cog = g->co / g->groups, area = g->kh * g->kw;
-    *m = pass == SSL__CONV_BX ? cig : cog;
-    *n = pass == SSL__CONV_F ? g->n * g->oh * g->ow : pass == SSL__CONV_BX ? g->n * g->h * g->w : cig * area;
-    *k = pass == SSL__CONV_F ? cig * area : pass == SSL__CONV_BX ? cog * area : g->n * g->oh * g->ow;
-}
-#define SSL__CONV_SIDE 64
-template <int MODE, int PASS> static __global__ void __launch_bounds__(SSL__THREADS) ssl__k_conv(ssl__conv t)
-{
-    typedef ssl__block<MODE, SSL__THREADS, 2, SSL__CONV_SIDE, SSL__CONV_SIDE, MODE == SSL__BF16 ? 32 : 16, 1, PASS == SSL__CONV_BW> G;
-    SSL__DYNAMIC(shared);
-    const int i0 = (int)blockIdx.x / t.tiles_n * SSL__CONV_SIDE, j0 = (int)blockIdx.x % t.tiles_n * SSL__CONV_SIDE;
-    const int group = (int)blockIdx.y / t.slices, slice = (int)blockIdx.y % t.slices;
-    int m, n, k, k0, k1;
-    float acc[G::RESULTS] = { 0.0f };
-    ssl__conv_sizes(&t.g, PASS, &m, &n, &k);
-    k0 = slice * t.k_slice;
-    k1 = SSL__MIN(k, k0 + t.k_slice);
-    ssl__images<PASS == SSL__CONV_BX ? SSL__TAPS_DY : SSL__TAPS_X> b;
-    b.g = t.g; b.p = t.b; b.group = group; b.rows = PASS == SSL__CONV_BW ? n : k; b.cols = PASS == SSL__CONV_BW ? k1 : n;
-    if constexpr (PASS == SSL__CONV_F) {
-        ssl__panel a;
-        a.p = t.a + (int64_t)group * m * k; a.ld = k; a.rows = m; a.cols = k; a.four = ssl__fours(a.p, a.ld);
-        ssl__accumulate<G>(acc, &a, &b, i0, j0, k0, k1, shared);
-    } else {
-        ssl__images<PASS == SSL__CONV_BX ? SSL__TAPS_W : SSL__TAPS_OUT> a;
-        a.g = t.g; a.p = t.a; a.group = group; a.rows = m; a.cols = k1;
-        ssl__accumulate<G>(acc, &a, &b, i0, j0, k0, k1, shared);
-    }
-    SSL__REPEAT for (int e = 0; e < G::RESULTS; e++) {
-        int i, j;
-        ssl__spot<G>(e, &i, &j);
-        i += i0;
-        j += j0;
-        if (i >= m || j >= n) continue;
-        if (PASS == SSL__CONV_BW) {
-            const int64_t at = ((int64_t)group * m + i) * n + j;
-            if (t.part) t.part[(int64_t)slice * t.g.groups * m * n + at] = acc[e];
-            else t.y[at] += acc[e];
-        } else {
-            const int plane = PASS == SSL__CONV_F ? t.g.oh * t.g.ow : t.g.h * t.g.w;
-            const int64_t at = ((int64_t)(j / plane) * t.g.groups * m + group * m + i) * plane + j % plane;
-            t.y[at] = (t.beta != 0.0f ? t.y[at] : 0.0f) + acc[e] + (t.bias ? t.bias[group * m + i] : 0.0f);
-        }
-    }
-}
-static __global__ void ssl__k_conv_total(int64_t n, int slices, const float *part, float *y)
+template <class E> static __global__ void ssl__k_conv_taps(ssl__conv t, int64_t n, const float *w, E *y) /* w [o, c, kh, kw] to [group, row, tap, channel] */
 {
     SSL__EACH(e, n) {
-        float s = part[e];
-        for (int q = 1; q < slices; q++) s += part[q * n + e];
-        y[e] += s;
+        const int ch = (int)(e % t.cell.d), tap = (int)(e / t.cell.d % (t.k / t.cell.d)), row = (int)(e / t.k % t.m), group = (int)(e / t.k / t.m);
+        const int o = group * (t.turned ? t.ca : t.m) + (t.turned ? ch : row), c = t.turned ? row : ch, width = t.turned ? t.m : t.ca;
+        const int at = (t.r.t0 + tap / t.line.d * t.r.tstep) * t.kw + t.s.t0 + tap % t.line.d * t.s.tstep;
+        ssl__keep(ch < t.ca ? w[((int64_t)o * width + c) * t.cb + at] : 0.0f, y + e);
     }
 }
-template <int PASS> static void ssl__cuda_conv(ssl_ctx *c, const ssl__window *g, const float *a, const float *b, const float *bias, float beta, float *y)
-{
-    const int mode = ssl__cuda_mode(c), units = ((ssl__cuda *)c->gpu)->units, side = SSL__CONV_SIDE;
-    ssl__conv t;
-    int m, n, k;
-    int64_t tiles;
-    ssl__conv_sizes(g, PASS, &m, &n, &k);
-    tiles = ssl__gemm_tiles(m, n, side);
-    t.g = *g; t.tiles_n = (n + side - 1) / side; t.slices = 1; t.k_slice = k; t.a = a; t.b = b; t.bias = bias; t.beta = beta; t.part = NULL; t.y = y;
-    if (PASS == SSL__CONV_BW && tiles * g->groups <= units && k >= 512) { /* few weights, many pixels: 2 blocks and more for every multiprocessor */
-        t.k_slice = (k / SSL__MIN((int)(2 * units / (tiles * g->groups)), k / 256) + 31) / 32 * 32;
-        t.slices = (k + t.k_slice - 1) / t.k_slice;
-        t.part = (float *)ssl__cuda_work(c, sizeof(float) * (size_t)t.slices * (size_t)g->groups * (size_t)m * (size_t)n);
-        if (!t.part) return;
+
+/* What positions see through the taps: row q, column (tap, channel). FIXED > 0: copies of a thread whose rows stay the same from slab to slab. */
+typedef struct ssl__place { int64_t at; int i, j; } ssl__place; /* the pixel under tap 0, which may lie outside of the image */
+template <class E, int FIXED> struct ssl__seen {
+    typedef E elem;
+    const ssl__conv *t;
+    const E *p;
+    int rows, cols;
+    ssl__place fixed[FIXED ? FIXED : 1];
+    __device__ __forceinline__ ssl__place place(int q) const
+    {
+        ssl__place a;
+        int i, j;
+        const int n = ssl__over(q, &t->image, &i);
+        i = ssl__over(i, &t->row, &j);
+        a.i = q < rows ? i * t->r.istep + t->r.d0 : -(1 << 30);
+        a.j = j * t->s.istep + t->s.d0;
+        a.at = (((int64_t)n * t->r.in + a.i) * t->s.in + a.j) * (t->groups * t->cell.d);
+        return a;
     }
-    const dim3 grid((unsigned)tiles, (unsigned)(g->groups * t.slices));
-    const int bk = PASS == SSL__CONV_BW;
-    const int bytes = mode == SSL__BF16 ? (int)ssl__block<SSL__BF16, SSL__THREADS, 2, side, side, 32, 1, bk>::BYTES : (int)ssl__block<SSL__TF32, SSL__THREADS, 2, side, side, 16, 1, bk>::BYTES;
-    if (mode == SSL__BF16) SSL__LAUNCH_SHARED(c, SSL__THREADS, bytes, "ssl__k_conv", (ssl__k_conv<SSL__BF16, PASS>), grid, t);
-    else if (mode == SSL__TF32) SSL__LAUNCH_SHARED(c, SSL__THREADS, bytes, "ssl__k_conv", (ssl__k_conv<SSL__TF32, PASS>), grid, t);
-    else SSL__LAUNCH_SHARED(c, SSL__THREADS, bytes, "ssl__k_conv", (ssl__k_conv<SSL__F32, PASS>), grid, t);
-    if (t.part) SSL__LAUNCH(c, ssl__k_conv_total, ssl__grid((int64_t)g->co * n), (int64_t)g->co * n, t.slices, t.part, y);
+};
+template <class E, int FIXED> static __device__ __forceinline__ void ssl__copy16(const ssl__seen<E, FIXED> *s, int e, int q, int c, E *to)
+{
+    const ssl__conv *const t = s->t;
+    const ssl__place a = FIXED ? s->fixed[FIXED ? e : 0] : s->place(q);
+    int channel, column;
+    const int row = ssl__over(ssl__over(c, &t->cell, &channel), &t->line, &column) * t->r.dstep;
+    column *= t->s.dstep;
+    const int inside = c < s->cols && (unsigned)(a.i + row) < (unsigned)t->r.in && (unsigned)(a.j + column) < (unsigned)t->s.in;
+    ssl__cp_async16(to, inside ? s->p + a.at + (int64_t)(row * t->s.in + column) * (t->groups * t->cell.d) + channel : s->p, inside ? 16 : 0);
+}
+
+template <int MODE, int M, int N, int AK> struct ssl__conv_block : ssl__block<MODE, SSL__THREADS, 2, M, N, MODE == SSL__BF16 ? 32 : 16, AK, AK> {};
+/* Forward and dx. Of a slab of 128 x 32 a thread copies 2 x 16 bytes of each operand and does one pair of multiplications for the tap. */
+template <int MODE, int M, int N> static __global__ void __launch_bounds__(SSL__THREADS) ssl__k_conv(ssl__conv t, const typename ssl__elem<MODE>::type *w, const typename ssl__elem<MODE>::type *x)
+{
+    typedef ssl__conv_block<MODE, M, N, 1> G;
+    typedef typename G::elem E;
+    const int COPIES = G::N * G::SLAB / (16 / (int)sizeof(E)) / G::T, ROW = G::SLAB / (16 / (int)sizeof(E));
+    SSL__DYNAMIC(shared);
+    const int i0 = (int)blockIdx.x / t.tiles_n * M, j0 = (int)blockIdx.x % t.tiles_n * N, group = (int)blockIdx.y, plane = t.r.out * t.s.out;
+    float acc[G::RESULTS] = { 0.0f };
+    ssl__panel<E> a;
+    ssl__seen<E, COPIES> b;
+    a.p = w + (int64_t)group * t.m * t.k; a.ld = t.k; a.rows = t.m; a.cols = t.k; a.whole = 1;
+    b.t = &t; b.p = x + group * t.cell.d; b.rows = t.n; b.cols = t.k;
+    SSL__REPEAT for (int e = 0; e < COPIES; e++) b.fixed[e] = b.place(j0 + (e * G::T + (int)threadIdx.x) / ROW);
+    ssl__accumulate<G>(acc, &a, &b, i0, j0, 0, t.k, shared);
+    int i, j;
+    const int q = j0 + ssl__own_column<G>(), n = ssl__over(q, &t.image, &i);
+    i = ssl__over(i, &t.row, &j);
+    float *const y = t.y + ((int64_t)n * t.groups + group) * t.m * plane + (t.r.o0 + i * t.r.ostep) * t.s.out + t.s.o0 + j * t.s.ostep;
+    ssl__each_result<G, G::STAGED>(acc, shared, [&](int o, int, float s) {
+        o += i0;
+        if (o >= t.m || q >= t.n) return;
+        if (t.bias) s += t.bias[group * t.m + o];
+        y[(int64_t)o * plane] = t.beta != 0.0f ? y[(int64_t)o * plane] + s : s;
+    });
+}
+static __device__ __forceinline__ void ssl__conv_weight(const ssl__conv *t, int row, int column, float s) /* row of all groups */
+{
+    int c;
+    const int tap = ssl__over(column, &t->cell, &c);
+    if (c < t->ca) t->y[((int64_t)row * t->ca + c) * t->cb + tap] += s;
+}
+template <int MODE, int M, int N> static __global__ void __launch_bounds__(SSL__THREADS) ssl__k_conv_w(ssl__conv t, const typename ssl__elem<MODE>::type *dy, const typename ssl__elem<MODE>::type *x)
+{
+    typedef ssl__conv_block<MODE, M, N, 0> G;
+    typedef typename G::elem E;
+    SSL__DYNAMIC(shared);
+    const int i0 = (int)blockIdx.x / t.tiles_n * M, j0 = (int)blockIdx.x % t.tiles_n * N, group = (int)blockIdx.y / t.slices, slice = (int)blockIdx.y % t.slices;
+    const int k0 = slice * t.k_slice, k1 = SSL__MIN(t.k, k0 + t.k_slice), padded = (t.m * (int)sizeof(E) + 15) / 16 * 16 / (int)sizeof(E);
+    float acc[G::RESULTS] = { 0.0f };
+    ssl__panel<E> a;
+    ssl__seen<E, 0> b;
+    a.p = dy + group * padded; a.ld = t.groups * padded; a.rows = k1; a.cols = padded; a.whole = 1;
+    b.t = &t; b.p = x + group * t.cell.d; b.rows = k1; b.cols = t.n;
+    ssl__accumulate<G>(acc, &a, &b, i0, j0, k0, k1, shared);
+    ssl__each_result<G, G::STAGED>(acc, shared, [&](int o, int j, float s) {
+        o += i0;
+        j += j0;
+        if (o >= t.m || j >= t.n) return;
+        if (t.part) t.part[(((int64_t)slice * t.groups + group) * t.m + o) * t.n + j] = s;
+        else ssl__conv_weight(&t, group * t.m + o, j, s);
+    });
+}
+static __global__ void ssl__k_conv_total(ssl__conv t)
+{
+    const int64_t n = (int64_t)t.groups * t.m * t.n;
+    SSL__EACH(e, n) {
+        float s = t.part[e];
+        for (int q = 1; q < t.slices; q++) s += t.part[q * n + e];
+        ssl__conv_weight(&t, (int)(e / t.n), (int)(e % t.n), s);
+    }
+}
+
+template <int MODE> static int ssl__conv_padded(int channels) /* to 16 bytes */
+{ const int in = 16 / (int)sizeof(typename ssl__elem<MODE>::type); return (channels + in - 1) / in * in; }
+/* Images [n, groups, ch, plane] with their channels last, in memory that the caller has. */
+template <int MODE> static void ssl__conv_copy(ssl_ctx *c, int n, int groups, int ch, int plane, const float *x, typename ssl__elem<MODE>::type *y)
+{
+    const int padded = ssl__conv_padded<MODE>(ch), pixels = n * plane;
+    SSL__LAUNCH(c, (ssl__k_channels_last<typename ssl__elem<MODE>::type>), dim3((unsigned)(pixels + 31) / 32, (unsigned)(groups * ((padded + 31) / 32))),
+                pixels, groups, ch, padded, ssl__divisor_of(plane), x, y);
+}
+static void ssl__conv_lanes(ssl__conv *t, const ssl__window *g, ssl__lane r, ssl__lane s, int cell)
+{
+    t->r = r; t->s = s;
+    t->groups = g->groups; t->kw = g->kw; t->cb = g->kh * g->kw;
+    t->image = ssl__divisor_of(SSL__MAX(r.n * s.n, 1)); t->row = ssl__divisor_of(SSL__MAX(s.n, 1));
+    t->cell = ssl__divisor_of(cell); t->line = ssl__divisor_of(SSL__MAX(s.taps, 1));
+}
+static int64_t ssl__conv_tiles(ssl__conv *t, int M, int N) { t->tiles_n = (t->n + N - 1) / N; return (int64_t)((t->m + M - 1) / M) * t->tiles_n; }
+
+template <int MODE, int M, int N> static void ssl__conv_launch(ssl_ctx *c, ssl__conv *t, const typename ssl__elem<MODE>::type *w, const typename ssl__elem<MODE>::type *x)
+{
+    const dim3 grid((unsigned)ssl__conv_tiles(t, M, N), (unsigned)t->groups);
+    SSL__LAUNCH_SHARED(c, SSL__THREADS, (ssl__conv_block<MODE, M, N, 1>::STAGED), "ssl__k_conv", (ssl__k_conv<MODE, M, N>), grid, *t, w, x);
+}
+/* y = beta y + bias + w x, or with back dx = beta dx + w^T dy */
+template <int MODE> static void ssl__conv_images(ssl_ctx *c, const ssl__window *g, int back, const float *x, const float *w, const float *bias, float beta, float *y)
+{
+    typedef typename ssl__elem<MODE>::type E;
+    const int cig = g->ci / g->groups, cog = g->co / g->groups, units = ((ssl__cuda *)c->gpu)->units, rows = back ? g->sh : 1, columns = back ? g->sw : 1;
+    const int plane = back ? g->oh * g->ow : g->h * g->w, cell = ssl__conv_padded<MODE>(back ? cog : cig);
+    const size_t pixels = (size_t)g->n * (size_t)plane * (size_t)g->groups * (size_t)cell;
+    ssl__conv t;
+    E *xs, *ws;
+    memset(&t, 0, sizeof t);
+    t.m = back ? cig : cog; t.ca = back ? cog : cig; t.turned = back; t.bias = bias; t.beta = beta; t.y = y;
+    xs = (E *)ssl__cuda_work(c, sizeof(E) * (pixels + (size_t)g->groups * (size_t)t.m * (size_t)(g->kh * g->kw * cell)));
+    if (!xs) return;
+    ws = xs + pixels;
+    ssl__conv_copy<MODE>(c, g->n, g->groups, t.ca, plane, x, xs);
+    for (int phase = 0; phase < rows * columns; phase++) {
+        ssl__conv_lanes(&t, g, back ? ssl__lane_b(g->h, g->oh, g->kh, g->sh, g->ph, g->dh, phase / columns) : ssl__lane_f(g->h, g->oh, g->kh, g->sh, g->ph, g->dh),
+                        back ? ssl__lane_b(g->w, g->ow, g->kw, g->sw, g->pw, g->dw, phase % columns) : ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw), cell);
+        t.n = g->n * t.r.n * t.s.n;
+        t.k = t.r.taps * t.s.taps * cell;
+        if (t.n == 0) continue;
+        if (t.k) SSL__LAUNCH(c, (ssl__k_conv_taps<E>), ssl__grid((int64_t)t.groups * t.m * t.k), t, (int64_t)t.groups * t.m * t.k, w, ws);
+        if (t.m > 64 && ssl__conv_tiles(&t, 128, 128) * t.groups >= units) ssl__conv_launch<MODE, 128, 128>(c, &t, ws, xs);
+        else if (t.m <= 64 && ssl__conv_tiles(&t, 64, 128) * t.groups >= units) ssl__conv_launch<MODE, 64, 128>(c, &t, ws, xs);
+        else ssl__conv_launch<MODE, 64, 64>(c, &t, ws, xs);
+    }
+}
+template <int MODE, int M, int N> static void ssl__conv_launch_w(ssl_ctx *c, ssl__conv *t, const typename ssl__elem<MODE>::type *dy, const typename ssl__elem<MODE>::type *x)
+{
+    const dim3 grid((unsigned)ssl__conv_tiles(t, M, N), (unsigned)(t->groups * t->slices));
+    SSL__LAUNCH_SHARED(c, SSL__THREADS, (ssl__conv_block<MODE, M, N, 0>::STAGED), "ssl__k_conv_w", (ssl__k_conv_w<MODE, M, N>), grid, *t, dy, x);
+}
+template <int MODE> static void ssl__conv_weights(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw)
+{
+    typedef typename ssl__elem<MODE>::type E;
+    const int cig = g->ci / g->groups, cog = g->co / g->groups, units = ((ssl__cuda *)c->gpu)->units, cell = ssl__conv_padded<MODE>(cig);
+    const size_t pixels = (size_t)g->n * (size_t)(g->h * g->w) * (size_t)g->groups * (size_t)cell;
+    const size_t outputs = (size_t)g->n * (size_t)(g->oh * g->ow) * (size_t)g->groups * (size_t)ssl__conv_padded<MODE>(cog);
+    ssl__conv t;
+    E *xs, *ys;
+    int64_t tiles;
+    int M, N;
+    memset(&t, 0, sizeof t);
+    ssl__conv_lanes(&t, g, ssl__lane_f(g->h, g->oh, g->kh, g->sh, g->ph, g->dh), ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw), cell);
+    t.m = cog; t.ca = cig; t.n = g->kh * g->kw * cell; t.k = t.k_slice = g->n * g->oh * g->ow; t.slices = 1; t.y = dw;
+    N = t.n > 64 ? 128 : 64;
+    M = N > 64 && t.m > 64 ? 128 : 64;
+    tiles = ssl__conv_tiles(&t, M, N) * t.groups;
+    if (tiles <= units && t.k >= 512) { /* few weights, many positions: 2 blocks and more for every multiprocessor */
+        t.k_slice = (t.k / SSL__MIN((int)(2 * units / tiles), t.k / 256) + 31) / 32 * 32;
+        t.slices = (t.k + t.k_slice - 1) / t.k_slice;
+    }
+    t.part = (float *)ssl__cuda_work(c, sizeof(float) * (size_t)(t.slices * t.groups * t.m) * (size_t)t.n + sizeof(E) * (pixels + outputs) + 16);
+    if (!t.part) return;
+    xs = (E *)(t.part + ((int64_t)t.slices * t.groups * t.m * t.n + 3) / 4 * 4);
+    ys = xs + pixels;
+    if (t.slices == 1) t.part = NULL;
+    ssl__conv_copy<MODE>(c, g->n, g->groups, cig, g->h * g->w, x, xs);
+    ssl__conv_copy<MODE>(c, g->n, g->groups, cog, g->oh * g->ow, dy, ys);
+    if (M == 128) ssl__conv_launch_w<MODE, 128, 128>(c, &t, ys, xs);
+    else if (N == 128) ssl__conv_launch_w<MODE, 64, 128>(c, &t, ys, xs);
+    else ssl__conv_launch_w<MODE, 64, 64>(c, &t, ys, xs);
+    if (t.part) SSL__LAUNCH(c, ssl__k_conv_total, ssl__grid((int64_t)t.groups * t.m * t.n), t);
 }
 } /* extern "C++" */
-static void ssl__cuda_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y) { ssl__cuda_conv<SSL__CONV_F>(c, g, w, x, bias, 0.0f, y); }
-static void ssl__cuda_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx) { ssl__cuda_conv<SSL__CONV_BX>(c, g, w, dy, NULL, beta, dx); }
-static void ssl__cuda_conv_bw(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw) { ssl__cuda_conv<SSL__CONV_BW>(c, g, dy, x, NULL, 0.0f, dw); }
+#define SSL__CONV(c, call, ...) /* for this precision */                                                        \
+    do {                                                                                                       \
+        const int mode = ssl__cuda_mode(c);                                                                    \
+        if (mode == SSL__BF16) call<SSL__BF16>(c, __VA_ARGS__);                                                \
+        else if (mode == SSL__TF32) call<SSL__TF32>(c, __VA_ARGS__);                                           \
+        else call<SSL__F32>(c, __VA_ARGS__);                                                                   \
+    } while (0)
+static void ssl__cuda_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y) { SSL__CONV(c, ssl__conv_images, g, 0, x, w, bias, 0.0f, y); }
+static void ssl__cuda_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx) { SSL__CONV(c, ssl__conv_images, g, 1, dy, w, NULL, beta, dx); }
+static void ssl__cuda_conv_bw(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw) { SSL__CONV(c, ssl__conv_weights, g, x, dy, dw); }
 
 static __global__ void ssl__k_unfold_f(ssl__window g, const float *x, float *y)
 {
@@ -1771,75 +2003,145 @@ static __global__ void ssl__k_interpolate_b(ssl__resize r, const float *dy, floa
 static void ssl__cuda_interpolate_b(ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx)
 { SSL__LAUNCH(c, ssl__k_interpolate_b, ssl__grid((int64_t)r->planes * r->h * r->w), *r, dy, dx); }
 
-/* ==== >>batchnorm ==== a block for each channel ========================================================== */
-static __global__ void ssl__k_chansum(int n, int ch, int64_t hw, const float *dy, float *db)
+/* ==== >>batchnorm ==== several blocks for each channel ====================================================
+ * Sums (4 B a value, 8 to 16 backward), a warp a channel that adds the blocks' sums in order, then the values (8 B, 12 with a residual or backward).
+ * A block has LANES channels: one, its threads along the pixels, or 32 where planes are too short for that. */
+typedef struct ssl__channels { ssl__bn b; ssl__divisor plane; int shares, per; const float *x, *y, *w, *bias, *res, *mean, *var; float beta; double *part; } ssl__channels;
+static __device__ __forceinline__ float ssl__bn_rstd(const ssl__channels *t, int c) { return t->mean ? 1.0f / sqrtf(t->var[c] + t->b.eps) : 1.0f; }
+extern "C++" {
+template <int LANES> static __device__ __forceinline__ int ssl__own_channel() { return (int)blockIdx.x * LANES + (int)threadIdx.x % LANES; }
+/* f(place) for this thread's values of its channel */
+template <int LANES, class F> static __device__ __forceinline__ void ssl__each_pixel(const ssl__channels *t, F f)
 {
-    const int64_t c = blockIdx.x;
-    double s = 0.0;
-    for (int64_t i = threadIdx.x; i < n * hw; i += SSL__THREADS) s += (double)dy[(i / hw * ch + c) * hw + i % hw];
-    s = ssl__block_sum(s);
-    if (threadIdx.x == 0) db[c] += (float)s;
-}
-static void ssl__cuda_chansum(ssl_ctx *c, int n, int ch, int64_t hw, const float *dy, float *db) { SSL__LAUNCH(c, ssl__k_chansum, (unsigned)ch, n, ch, hw, dy, db); }
-static __device__ float ssl__bn_rstd(const ssl__bn *b, const float *mean, const float *var, int64_t c) { return mean ? 1.0f / sqrtf(var[c] + b->eps) : 1.0f; }
-static __global__ void ssl__k_batch_norm_f(ssl__bn b, const float *x, const float *w, const float *bias, const float *res, float *mean, float *var, float *y)
-{
-    const int64_t c = blockIdx.x, n = b.n * b.hw;
-    float scale, shift, m;
-    if (b.stages & SSL__BN_STATS) {
-        double s = 0.0, q = 0.0;
-        for (int64_t i = threadIdx.x; i < n; i += SSL__THREADS) s += (double)x[(i / b.hw * b.ch + c) * b.hw + i % b.hw];
-        s = ssl__block_sum(s) / (double)n;
-        for (int64_t i = threadIdx.x; i < n; i += SSL__THREADS) { const double d = (double)x[(i / b.hw * b.ch + c) * b.hw + i % b.hw] - s; q += d * d; }
-        q = ssl__block_sum(q) / (double)n;
-        if (threadIdx.x == 0) { mean[c] = (float)s; var[c] = (float)q; }
-        __syncthreads();
-    }
-    if (!(b.stages & SSL__BN_APPLY)) return;
-    m = mean ? mean[c] : 0.0f;
-    scale = ssl__bn_rstd(&b, mean, var, c) * (w ? w[c] : 1.0f);
-    shift = bias ? bias[c] : 0.0f;
-    for (int64_t i = threadIdx.x; i < n; i += SSL__THREADS) {
-        const int64_t e = (i / b.hw * b.ch + c) * b.hw + i % b.hw;
-        const float v = (x[e] - m) * scale + shift + (res ? res[e] : 0.0f);
-        y[e] = b.relu && v < 0.0f ? 0.0f : v;
+    const int c = ssl__own_channel<LANES>(), end = SSL__MIN(t->b.n * t->plane.d, ((int)blockIdx.y + 1) * t->per);
+    if (c >= t->b.ch) return;
+    for (int i = (int)blockIdx.y * t->per + (int)threadIdx.x / LANES; i < end; i += SSL__THREADS / LANES) {
+        int in;
+        const int image = ssl__over(i, &t->plane, &in);
+        f(((int64_t)image * t->b.ch + c) * t->plane.d + in);
     }
 }
-static void ssl__cuda_batch_norm_f(ssl_ctx *c, const ssl__bn *b, const float *x, const float *w, const float *bias, const float *res, float *mean, float *var, float *y)
-{ SSL__LAUNCH(c, ssl__k_batch_norm_f, (unsigned)b->ch, *b, x, w, bias, res, mean, var, y); }
-static __global__ void ssl__k_batch_norm_b(ssl__bn b, const float *x, const float *y, const float *w, const float *mean, const float *var,
-                                           float *dy, float *s1, float *s2, float *dw, float *db, float beta, float *dx)
+enum { SSL__SUM_VALUES, SSL__SUM_MOMENTS, SSL__SUM_GRADIENTS };
+/* part [channel][share][2] of: dy; x and its square, less the channel's first value; dy (after ReLU) and dy (x - mean) */
+template <int LANES, int WHAT> static __global__ void ssl__k_channel_sums(ssl__channels t, float *dy)
 {
-    const int64_t c = blockIdx.x, n = b.n * b.hw;
-    const float m = mean ? mean[c] : 0.0f, rstd = ssl__bn_rstd(&b, mean, var, c);
-    const float inv = b.count > 0.0 ? (float)(1.0 / b.count) : 0.0f;
-    if (b.stages & SSL__BN_STATS) {
-        double s = 0.0, q = 0.0;
-        for (int64_t i = threadIdx.x; i < n; i += SSL__THREADS) {
-            const int64_t e = (i / b.hw * b.ch + c) * b.hw + i % b.hw;
-            if (b.relu && !(y[e] > 0.0f)) dy[e] = 0.0f;
+    __shared__ double sum[2][SSL__THREADS];
+    const int c = ssl__own_channel<LANES>(), own = (int)threadIdx.x;
+    const float zero = c >= t.b.ch ? 0.0f : WHAT == SSL__SUM_MOMENTS ? t.x[(int64_t)c * t.plane.d] : WHAT == SSL__SUM_GRADIENTS && t.mean ? t.mean[c] : 0.0f;
+    double s = 0.0, q = 0.0;
+    ssl__each_pixel<LANES>(&t, [&](int64_t e) {
+        if (WHAT == SSL__SUM_MOMENTS) {
+            const double d = (double)t.x[e] - (double)zero;
+            s += d;
+            q += d * d;
+        } else {
+            if (WHAT == SSL__SUM_GRADIENTS && t.b.relu && !(t.y[e] > 0.0f)) dy[e] = 0.0f;
             s += (double)dy[e];
-            q += (double)((x[e] - m) * dy[e]);
+            if (WHAT == SSL__SUM_GRADIENTS) q += (double)((t.x[e] - zero) * dy[e]);
         }
-        s = ssl__block_sum(s);
-        q = ssl__block_sum(q) * (double)rstd;
-        if (threadIdx.x == 0) {
-            s1[c] = (float)s;
-            s2[c] = (float)q;
+    });
+    sum[0][own] = s;
+    sum[1][own] = q;
+    for (int half = SSL__THREADS / 2; half >= LANES; half /= 2) {
+        __syncthreads();
+        if (own >= half) continue;
+        sum[0][own] += sum[0][own + half];
+        sum[1][own] += sum[1][own + half];
+    }
+    if (own >= LANES || c >= t.b.ch) return;
+    for (int i = 0; i < 2; i++) t.part[((int64_t)c * t.shares + blockIdx.y) * 2 + i] = sum[i][own];
+}
+/* o1, o2: mean and variance, or s1 and s2, which db and dw get too */
+template <int WHAT> static __global__ void ssl__k_channel_totals(ssl__channels t, float *o1, float *o2, float *db, float *dw)
+{
+    SSL__EACH_WARP(c, t.b.ch) {
+        const double n = (double)t.b.n * (double)t.b.hw;
+        double s = 0.0, q = 0.0;
+        for (int i = SSL__LANE; i < t.shares; i += 32) { s += t.part[(c * t.shares + i) * 2]; q += t.part[(c * t.shares + i) * 2 + 1]; }
+        for (int o = 16; o; o >>= 1) { s += __shfl_xor_sync(0xffffffffu, s, o); q += __shfl_xor_sync(0xffffffffu, q, o); }
+        if (SSL__LANE) continue;
+        if (WHAT == SSL__SUM_MOMENTS) {
+            s /= n;
+            q = q / n - s * s;
+            o1[c] = (float)((double)t.x[c * t.plane.d] + s);
+            o2[c] = (float)(q > 0.0 ? q : 0.0);
+        } else {
+            if (WHAT == SSL__SUM_GRADIENTS) { q *= (double)ssl__bn_rstd(&t, (int)c); o1[c] = (float)s; o2[c] = (float)q; }
             if (db) db[c] += (float)s;
             if (dw) dw[c] += (float)q;
         }
-        __syncthreads();
     }
-    for (int64_t i = threadIdx.x; i < n && dx && b.stages & SSL__BN_APPLY; i += SSL__THREADS) {
-        const int64_t e = (i / b.hw * b.ch + c) * b.hw + i % b.hw;
-        const float v = rstd * (w ? w[c] : 1.0f) * (dy[e] - s1[c] * inv - (x[e] - m) * s2[c] * rstd * inv);
-        dx[e] = beta != 0.0f ? dx[e] + v : v;
-    }
+}
+template <int LANES> static __global__ void ssl__k_batch_norm_f(ssl__channels t, float *y)
+{
+    const int c = ssl__own_channel<LANES>();
+    if (c >= t.b.ch) return;
+    const float m = t.mean ? t.mean[c] : 0.0f, scale = ssl__bn_rstd(&t, c) * (t.w ? t.w[c] : 1.0f), shift = t.bias ? t.bias[c] : 0.0f;
+    ssl__each_pixel<LANES>(&t, [&](int64_t e) {
+        const float v = (t.x[e] - m) * scale + shift + (t.res ? t.res[e] : 0.0f);
+        y[e] = t.b.relu && v < 0.0f ? 0.0f : v;
+    });
+}
+template <int LANES> static __global__ void ssl__k_batch_norm_b(ssl__channels t, const float *dy, const float *s1, const float *s2, float *dx)
+{
+    const int c = ssl__own_channel<LANES>();
+    if (c >= t.b.ch) return;
+    const float m = t.mean ? t.mean[c] : 0.0f, rstd = ssl__bn_rstd(&t, c), scale = rstd * (t.w ? t.w[c] : 1.0f);
+    const float inv = t.b.count > 0.0 ? (float)(1.0 / t.b.count) : 0.0f, a = s1[c] * inv, b = s2[c] * rstd * inv;
+    ssl__each_pixel<LANES>(&t, [&](int64_t e) {
+        const float v = scale * (dy[e] - a - (t.x[e] - m) * b);
+        dx[e] = t.beta != 0.0f ? dx[e] + v : v;
+    });
+}
+} /* extern "C++" */
+/* Shares of 2048 or more values, 8 blocks for every multiprocessor where there is so much. */
+static dim3 ssl__channel_grid(ssl_ctx *c, ssl__channels *t, const ssl__bn *b)
+{
+    const int lanes = b->hw < 8 ? 32 : 1, blocks = (b->ch + lanes - 1) / lanes, n = (int)(b->n * b->hw), most = n / (2048 / lanes);
+    memset(t, 0, sizeof *t);
+    t->b = *b;
+    t->plane = ssl__divisor_of((int)b->hw);
+    t->shares = SSL__MAX(SSL__MIN(8 * ((ssl__cuda *)c->gpu)->units / blocks, most), 1);
+    t->per = (n + t->shares - 1) / t->shares;
+    return dim3((unsigned)blocks, (unsigned)t->shares);
+}
+#define SSL__CHANNEL_SUMS(c, t, grid, what, dy, o1, o2, db, dw)                                                 \
+    do {                                                                                                       \
+        if (!((t).part = (double *)ssl__cuda_work(c, sizeof(double) * 2 * (size_t)(t).b.ch * (size_t)(t).shares))) return; \
+        if ((t).b.hw < 8) SSL__LAUNCH(c, (ssl__k_channel_sums<32, what>), grid, t, dy);                          \
+        else SSL__LAUNCH(c, (ssl__k_channel_sums<1, what>), grid, t, dy);                                        \
+        SSL__LAUNCH(c, ssl__k_channel_totals<what>, ssl__grid_warps((t).b.ch), t, o1, o2, db, dw);               \
+    } while (0)
+static void ssl__cuda_chansum(ssl_ctx *c, int n, int ch, int64_t hw, const float *dy, float *db)
+{
+    ssl__channels t;
+    ssl__bn b;
+    memset(&b, 0, sizeof b);
+    b.n = n; b.ch = ch; b.hw = hw;
+    const dim3 grid = ssl__channel_grid(c, &t, &b);
+    SSL__CHANNEL_SUMS(c, t, grid, SSL__SUM_VALUES, (float *)dy, NULL, NULL, db, NULL); /* which reads alone */
+}
+static void ssl__cuda_batch_norm_f(ssl_ctx *c, const ssl__bn *b, const float *x, const float *w, const float *bias, const float *res, float *mean, float *var, float *y)
+{
+    ssl__channels t;
+    const dim3 grid = ssl__channel_grid(c, &t, b);
+    t.x = x; t.w = w; t.bias = bias; t.res = res; t.mean = mean; t.var = var;
+    if (b->stages & SSL__BN_STATS) SSL__CHANNEL_SUMS(c, t, grid, SSL__SUM_MOMENTS, NULL, mean, var, NULL, NULL);
+    if (!(b->stages & SSL__BN_APPLY)) return;
+    if (b->hw < 8) SSL__LAUNCH(c, ssl__k_batch_norm_f<32>, grid, t, y);
+    else SSL__LAUNCH(c, ssl__k_batch_norm_f<1>, grid, t, y);
 }
 static void ssl__cuda_batch_norm_b(ssl_ctx *c, const ssl__bn *b, const float *x, const float *y, const float *w, const float *mean, const float *var,
                                    float *dy, float *s1, float *s2, float *dw, float *db, float beta, float *dx)
-{ SSL__LAUNCH(c, ssl__k_batch_norm_b, (unsigned)b->ch, *b, x, y, w, mean, var, dy, s1, s2, dw, db, beta, dx); }
+{
+    ssl__channels t;
+    const dim3 grid = ssl__channel_grid(c, &t, b);
+    t.x = x; t.y = y; t.w = w; t.mean = mean; t.var = var; t.beta = beta;
+    if (b->stages & SSL__BN_STATS) SSL__CHANNEL_SUMS(c, t, grid, SSL__SUM_GRADIENTS, dy, s1, s2, db, dw);
+    if (!dx || !(b->stages & SSL__BN_APPLY)) return;
+    if (b->hw < 8) SSL__LAUNCH(c, ssl__k_batch_norm_b<32>, grid, t, dy, s1, s2, dx);
+    else SSL__LAUNCH(c, ssl__k_batch_norm_b<1>, grid, t, dy, s1, s2, dx);
+}
 static __global__ void ssl__k_batch_norm_running(int ch, float momentum, float unbias, const float *mean, const float *var, float *rm, float *rv)
 { SSL__EACH(j, ch) { rm[j] += momentum * (mean[j] - rm[j]); rv[j] += momentum * (unbias * var[j] - rv[j]); } }
 static void ssl__cuda_batch_norm_running(ssl_ctx *c, int ch, float momentum, float unbias, const float *mean, const float *var, float *rm, float *rv)

@@ -551,7 +551,7 @@ static void attention_weights(const array *q, const array *k, const array *mask,
     R(tanh_clip, 1e-6, "1 | 3x65 | 257x65", ssl_tanh_clip(in[0], 5.0f), MAP(5.0 * tanh(x / 5.0)))
 
 #define PRODUCTS(R)                                                                                            \
-    R(linear, 1e-5, "1 1x1 1 | 3x65 257x65 257 | 3x5x33 17x33 17", ssl_linear(in[0], in[1], in[2]), linear(&in[0], &in[1], &in[2], SSL_ACT_NONE, NULL, y)) \
+    R(linear, 1e-5, "1 1x1 1 | 3x65 257x65 257 | 3x5x33 17x33 17 | 131x3 5x3 5", ssl_linear(in[0], in[1], in[2]), linear(&in[0], &in[1], &in[2], SSL_ACT_NONE, NULL, y)) \
     R(linear_nobias, 1e-5, "65x3 1x3 | 5x257 65x257", ssl_linear(in[0], in[1], NULL), linear(&in[0], &in[1], NULL, SSL_ACT_NONE, NULL, y)) \
     R(linear_relu, 1e-5, "65x33 17x33 17", ssl_linear_fused(in[0], in[1], in[2], SSL_ACT_RELU, NULL), linear(&in[0], &in[1], &in[2], SSL_ACT_RELU, NULL, y)) \
     R(linear_gelu, 1e-5, "65x33 17x33 17", ssl_linear_fused(in[0], in[1], in[2], SSL_ACT_GELU, NULL), linear(&in[0], &in[1], &in[2], SSL_ACT_GELU, NULL, y)) \
@@ -610,9 +610,9 @@ static void attention_weights(const array *q, const array *k, const array *mask,
     R(unpatchify_segments, 0, "24x3x8 s6:3x6", ssl_unpatchify_segments(in[0], in[1], 2, 2, 2, 8, 12), unpatchify_segments(&in[0], &in[1], 2, 2, 2, 8, 12, y))
 
 #define CONVOLUTION(R)                                                                                         \
-    R(conv2d, 1e-5, "2x3x6x7 4x3x3x3 4 | 1x1x1x1 1x1x3x3 1 | 2x20x5x33 30x20x3x3 30 | 9x33x4x4 26x33x3x3 26", \
+    R(conv2d, 1e-5, "2x3x6x7 4x3x3x3 4 | 1x1x1x1 1x1x3x3 1 | 2x20x5x33 30x20x3x3 30 | 9x33x4x4 26x33x3x3 26 | 1x3x32x33 5x3x3x3 5", \
       ssl_conv2d(in[0], in[1], in[2], window(1, 1, 1, 1, 1, 1)), conv2d(&in[0], &in[1], &in[2], window(1, 1, 1, 1, 1, 1), y)) \
-    R(conv2d_plain, 1e-5, "3x17x6x7 13x17x1x1 | 2x3x8x9 65x3x7x7 | 2x257x3x3 5x257x1x1", ssl_conv2d(in[0], in[1], NULL, NULL), conv2d(&in[0], &in[1], NULL, NULL, y)) \
+    R(conv2d_plain, 1e-5, "3x17x6x7 13x17x1x1 | 2x3x8x9 65x3x7x7 | 2x257x3x3 5x257x1x1 | 1x5x32x33 66x5x1x1", ssl_conv2d(in[0], in[1], NULL, NULL), conv2d(&in[0], &in[1], NULL, NULL, y)) \
     R(conv2d_stride, 1e-5, "2x5x9x8 17x5x3x3 17 | 3x16x7x7 12x16x1x1 12 | 5x3x17x16 24x3x7x7 24 | 2x3x1x1 4x3x3x3 4", \
       ssl_conv2d(in[0], in[1], in[2], window(2, 2, 1, 1, 1, 1)), conv2d(&in[0], &in[1], &in[2], window(2, 2, 1, 1, 1, 1), y)) \
     R(conv2d_dilation, 1e-5, "2x5x9x8 7x5x3x3 | 2x16x12x11 5x16x3x2", ssl_conv2d(in[0], in[1], NULL, window(2, 3, 2, 0, 2, 1)), conv2d(&in[0], &in[1], NULL, window(2, 3, 2, 0, 2, 1), y)) \
@@ -626,24 +626,24 @@ static void attention_weights(const array *q, const array *k, const array *mask,
     R(global_avg_pool, 1e-6, "1x1x1x1 | 3x65x5x7", ssl_global_avg_pool(in[0]), global_avg_pool(&in[0], y))    \
     R(interpolate_nearest, 1e-6, "1x1x1x1 | 3x5x4x9", ssl_interpolate(in[0], 7, 5, SSL_INTERPOLATE_NEAREST), interpolate(&in[0], 7, 5, 1, y)) \
     R(interpolate_bilinear, 2e-6, "1x1x1x1 | 3x5x4x9", ssl_interpolate(in[0], 7, 5, SSL_INTERPOLATE_BILINEAR), interpolate(&in[0], 7, 5, 0, y)) \
-    R(batch_norm, 1e-5, "2x1 1 1 | 65x3 3 3 | 3x65x5x7 65 65 | 2x3x33x32 3 3", ssl_batch_norm(in[0], in[1], in[2], NULL, NULL, 0.1f, 1e-5f), standardize(&in[0], 0, &in[1], &in[2], NULL, NULL, NULL, y)) \
+    R(batch_norm, 1e-5, "2x1 1 1 | 65x3 3 3 | 3x65x5x7 65 65 | 2x3x65x33 3 3", ssl_batch_norm(in[0], in[1], in[2], NULL, NULL, 0.1f, 1e-5f), standardize(&in[0], 0, &in[1], &in[2], NULL, NULL, NULL, y)) \
     R(batch_norm_eval, 1e-5, "1x1 1 1 c:1 q:1 | 3x65x5x7 65 65 c:65 q:65", frozen_batch_norm(in), standardize(&in[0], 0, &in[1], &in[2], &in[3], &in[4], NULL, y)) \
     R(batch_norm_relu, 1e-5, "65x3 3 3 65x3 | 3x65x5x7 65 65 3x65x5x7", ssl_batch_norm_relu(in[0], in[1], in[2], NULL, NULL, 0.1f, 1e-5f, in[3]), standardize(&in[0], 0, &in[1], &in[2], NULL, NULL, &in[3], y)) \
     R(group_norm, 1e-5, "1x3x2x2 3 3 | 3x66x5x7 66 66 | 5x3 3 3", ssl_group_norm(in[0], in[0]->ndim == 2 ? 1 : 3, in[1], in[2], 1e-5f), standardize(&in[0], in[0].ndim == 2 ? 1 : 3, &in[1], &in[2], NULL, NULL, NULL, y))
 
 #define NORMS(R)                                                                                               \
-    R(layer_norm, 1e-5, "2 2 2 | 3x65 65 65 | 2x33x257 257 257 | 700x17 17 17", ssl_layer_norm(in[0], in[1], in[2], 1e-5f), layer_norm(&in[0], &in[1], &in[2], 1e-5, y)) \
+    R(layer_norm, 1e-5, "2 2 2 | 3x65 65 65 | 2x33x257 257 257 | 700x17 17 17 | 5x600 600 600 | 3x2051 2051 2051", ssl_layer_norm(in[0], in[1], in[2], 1e-5f), layer_norm(&in[0], &in[1], &in[2], 1e-5, y)) \
     R(layer_norm_chw, 1e-5, "2x3x1x1 3x1x1 3x1x1 | 3x5x7x3 5x7x3 5x7x3 | 2x65x4x4 65x4x4 65x4x4", ssl_layer_norm_chw(in[0], in[1], in[2], 1e-5f), layer_norm_chw(&in[0], &in[1], &in[2], 1e-5, y)) \
     R(layer_norm_plain, 1e-5, "1 | 3x65", ssl_layer_norm(in[0], NULL, NULL, 1e-6f), layer_norm(&in[0], NULL, NULL, 1e-6, y)) \
     R(layer_norm_weight, 1e-5, "5x3x65 65", ssl_layer_norm(in[0], in[1], NULL, 1e-5f), layer_norm(&in[0], &in[1], NULL, 1e-5, y)) \
-    R(softmax, 1e-6, "1 | 3x65 | 2x33x257 | 1000x17", ssl_softmax(in[0]), softmax(&in[0], 0, y))               \
+    R(softmax, 1e-6, "1 | 3x65 | 2x33x257 | 1000x17 | 3x600 | 2x2051", ssl_softmax(in[0]), softmax(&in[0], 0, y))               \
     R(log_softmax, 2e-6, "1 | 3x65 | 2x33x257 | 1000x17", ssl_log_softmax(in[0]), softmax(&in[0], 1, y))       \
-    R(l2_normalize, 1e-6, "p:1 | 3x65 | 2x33x257", ssl_l2_normalize(in[0], 1e-12f), l2_normalize(&in[0], 1e-12, y)) \
+    R(l2_normalize, 1e-6, "p:1 | 3x65 | 2x33x257 | 3x600 | 2x2051", ssl_l2_normalize(in[0], 1e-12f), l2_normalize(&in[0], 1e-12, y)) \
     R(l2_normalize_short, 1e-6, "3x5", ssl_l2_normalize(in[0], 100.0f), l2_normalize(&in[0], 100.0, y))        \
     R(cosine_similarity, 2e-6, "65 65 | 3x65 3x65 | 2x33x257 2x33x257", ssl_cosine_similarity(in[0], in[1]), cosine(&in[0], &in[1], y))
 
 #define LOSSES(R)                                                                                              \
-    R(cross_entropy, 2e-6, "1x1 i1:1 | 7 i7:1 | 65x7 t7:65 | 3x33x257 t257:3x33", ssl_cross_entropy(in[0], in[1], 0.0f), cross_entropy(&in[0], &in[1], 0.0, y)) \
+    R(cross_entropy, 2e-6, "1x1 i1:1 | 7 i7:1 | 65x7 t7:65 | 3x33x257 t257:3x33 | 3x600 t600:3 | 2x2051 t2051:2", ssl_cross_entropy(in[0], in[1], 0.0f), cross_entropy(&in[0], &in[1], 0.0, y)) \
     R(cross_entropy_smooth, 2e-6, "65x7 i7:65 | 3x33x257 t257:3x33", ssl_cross_entropy(in[0], in[1], 0.2f), cross_entropy(&in[0], &in[1], (double)0.2f, y)) \
     R(mse, 2e-6, "1 1 | 3x65 3x65 | 257x65 257x65", ssl_mse(in[0], in[1]), PAIR_MEAN(d * d))                   \
     R(l1, 2e-6, "k:3x65 k:3x65 | k:257x65 k:257x65", ssl_l1(in[0], in[1]), PAIR_MEAN(fabs(d)))                 \
