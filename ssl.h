@@ -556,7 +556,7 @@ SSL_API ssl_tensor *ssl_vit_pool_at(const char *at, const ssl_vit *vit, ssl_tens
 /* He et al. 2015, arXiv 1512.03385, as torchvision builds it: its names (conv1 bn1 layer1.0.conv1 ... fc), the stride of a
    bottleneck in its 3x3 convolution, kaiming normal (fan out) weights, batch norm at 1 and 0. */
 typedef struct ssl_conv_layer { ssl_tensor *weight, *bias; ssl_conv_desc d; } ssl_conv_layer;                     /* [O,I/groups,k,k], [O] or NULL */
-typedef struct ssl_batch_norm_layer { ssl_tensor *weight, *bias, *running_mean, *running_var; } ssl_batch_norm_layer; /* each [C]; see ssl_resnet_desc.cpc */
+typedef struct ssl_batch_norm_layer { ssl_tensor *weight, *bias, *running_mean, *running_var; float momentum, eps; } ssl_batch_norm_layer; /* each [C]; see ssl_resnet_desc.cpc */
 #define ssl_conv_new(...)           ssl_conv_new_at(SSL_CALL("ssl_conv_new"), __VA_ARGS__)
 #define ssl_conv_forward(...)       ssl_conv_forward_at(SSL_CALL("ssl_conv_forward"), __VA_ARGS__)
 #define ssl_batch_norm_new(...)     ssl_batch_norm_new_at(SSL_CALL("ssl_batch_norm_new"), __VA_ARGS__)
@@ -690,7 +690,8 @@ typedef struct ssl_apl_desc {
     int depth, heads;          /*                                                            default 4, 4 */
     int hidden_mult, hidden;   /* MLP width / dim, or the width itself                       default 3 */
     ssl_act act;               /*                                                            default SSL_ACT_RELU */
-    int pre_norm;              /* 0: post-norm as the original; 1: pre-norm and a final norm */
+    int pre_norm;              /* 0: post-norm as the original; 1: pre-norm */
+    int final_norm;            /* 1: the tokens are normed after the last block, too, -1 not    default 1 with pre_norm, else -1 */
     int original_attention;    /* 1: SSL_BLOCK_APL, the original's scaling and bias-free q, k, v */
     int mlp_head;              /* 1: head D -> 3D -> T, ReLU, dropout 0.1 */
     ssl_apl_method method;     /*                                                            default MASKED */
@@ -740,7 +741,8 @@ typedef struct ssl_mae_desc {
     int dim, depth, heads, hidden;                   /* encoder; default 192, 12, dim/64, 4 dim */
     int decoder_dim, decoder_depth, decoder_heads, decoder_hidden; /* default 128, 4, decoder_dim/32, 4 decoder_dim */
     float mask_ratio;                                /* in [0,1)   default 0.75; SSL_EXPLICIT_ZERO for 0 */
-    int norm_pix;                                    /* 1: target (p - mean) / sqrt(var + 1e-6), unbiased variance */
+    int norm_pix;                                    /* 1: target (p - mean) / sqrt(var + norm_pix_eps), unbiased variance */
+    float norm_pix_eps;                              /* default 1e-6 */
     float drop_path;                                 /* of the encoder */
     uint32_t _end_canary;
 } ssl_mae_desc;
@@ -8368,12 +8370,14 @@ SSL_API ssl_batch_norm_layer ssl_batch_norm_new_at(const char *at, ssl_ctx *c, c
     l.bias = n.bias;
     l.running_mean = ssl_param_at(at, c, ssl__zeros(), ssl__name(buf, prefix, "running_mean"), 1, channels);
     l.running_var = ssl_param_at(at, c, one, ssl__name(buf, prefix, "running_var"), 1, channels);
+    l.momentum = 0.1f;
+    l.eps = n.eps;
     ssl__freeze(l.running_mean);
     ssl__freeze(l.running_var);
     return l;
 }
 SSL_API ssl_tensor *ssl_batch_norm_forward_at(const char *at, const ssl_batch_norm_layer *l, ssl_tensor *x, int relu, ssl_tensor *residual)
-{ return ssl__batch_norm(at, x, l->weight, l->bias, l->running_mean, l->running_var, 0.1f, 1e-5f, relu, relu ? residual : NULL); }
+{ return ssl__batch_norm(at, x, l->weight, l->bias, l->running_mean, l->running_var, l->momentum, l->eps, relu, relu ? residual : NULL); }
 
 SSL_API int ssl_resnet_desc_resolve(const ssl_resnet_desc *in, ssl_resnet_desc *out)
 {
@@ -8696,6 +8700,7 @@ SSL_API int ssl_apl_desc_resolve(const ssl_apl_desc *in, ssl_apl_desc *out)
     d.hidden_mult = SSL__DEF(d.hidden_mult, 3);
     d.act = d.act == SSL_ACT_DEFAULT ? SSL_ACT_RELU : d.act;
     d.method = d.method == SSL_APL_METHOD_DEFAULT ? SSL_APL_MASKED : d.method;
+    d.final_norm = SSL__DEF(d.final_norm, d.pre_norm ? 1 : -1);
     *out = d;
     return 1;
 }
@@ -8753,7 +8758,7 @@ SSL_API ssl_apl *ssl_apl_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     m->block = (ssl_block *)ssl__model(c, at, sizeof *m->block * (size_t)m->d.depth);
     for (i = 0; i < m->d.depth && !c->status; i++)
         m->block[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, m->d.original_attention ? "contextualize" : "encoder.layers", i), &bd);
-    if (m->d.pre_norm) m->norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "encoder.norm"), m->token_dim, 1e-5f);
+    if (m->d.final_norm > 0) m->norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "encoder.norm"), m->token_dim, 1e-5f);
     if (m->d.mlp_head) {
         m->head = ssl_linear_new_at(at, c, ssl__name(p, prefix, "head.0"), m->token_dim, 3 * m->token_dim, 0, torch);
         m->head2 = ssl_linear_new_at(at, c, ssl__name(p, prefix, "head.3"), 3 * m->token_dim, m->tokens, 0, torch);
@@ -8801,7 +8806,7 @@ static ssl_tensor *ssl__apl_encode(const char *at, const ssl_apl *m, ssl_tensor 
     x = ssl_dropout_at(at, ssl__apl_embed(at, m, x), m->d.embed_dropout);
     if (drop) x = ssl_zero_rows_at(at, x, drop);
     for (i = 0; i < m->d.depth; i++) x = ssl_block_forward_at(at, &m->block[i], x, NULL);
-    return m->d.pre_norm ? ssl__ln(at, x, &m->norm) : x;
+    return m->d.final_norm > 0 ? ssl__ln(at, x, &m->norm) : x;
 }
 static ssl_tensor *ssl__apl_head(const char *at, const ssl_apl *m, ssl_tensor *z)
 {
@@ -8858,6 +8863,7 @@ SSL_API int ssl_mae_desc_resolve(const ssl_mae_desc *in, ssl_mae_desc *out)
     if (d._start_canary || d._end_canary) return 0;
     SSL__VIT_DEFAULTS(d, 12);
     SSL__DECODER_DEFAULTS(d);
+    d.norm_pix_eps = SSL__DEF(d.norm_pix_eps, 1e-6f);
     *out = d;
     return 1;
 }
@@ -8893,8 +8899,8 @@ SSL_API ssl_mae *ssl_mae_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     return m;
 }
 
-/* (p - mean) / sqrt(var + 1e-6) per patch, unbiased variance.  p [B,L,N] */
-static ssl_tensor *ssl__normalize_patches(const char *at, ssl_tensor *p)
+/* (p - mean) / sqrt(var + eps) per patch, unbiased variance.  p [B,L,N] */
+static ssl_tensor *ssl__normalize_patches(const char *at, ssl_tensor *p, float eps)
 {
     const float n = (float)ssl__last(p);
     const unsigned axis = SSL_AXIS(p->ndim - 1);
@@ -8902,7 +8908,7 @@ static ssl_tensor *ssl__normalize_patches(const char *at, ssl_tensor *p)
     if (p->ctx->status) return p;
     x = ssl_sub_at(at, p, ssl_mean_axes_at(at, p, axis, 1));
     var = ssl_scale_at(at, ssl_sum_axes_at(at, ssl_square_at(at, x), axis, 1), 1.0f / (n - 1.0f));
-    return ssl_div_at(at, x, ssl_sqrt_at(at, ssl_add_scalar_at(at, var, 1e-6f)));
+    return ssl_div_at(at, x, ssl_sqrt_at(at, ssl_add_scalar_at(at, var, eps)));
 }
 
 /* latent [B,1+keep,D] -> [B,1+L,Dd]: mask tokens in the hidden places, positions, decoder blocks */
@@ -8935,7 +8941,7 @@ SSL_API ssl_tensor *ssl_mae_loss_at(const char *at, const ssl_mae *m, ssl_tensor
     if (trace) t->pred = ssl__lin(at, ssl__ln(at, x, &m->decoder_norm), &m->decoder_pred);
     x = ssl__lin(at, ssl__ln(at, ssl_gather_tokens_at(at, x, hidden), &m->decoder_norm), &m->decoder_pred);
     target = ssl_gather_tokens_at(at, ssl_patchify_at(at, images, m->d.patch, SSL_PATCH_ROW_COL_CHANNEL), hidden);
-    return ssl_mse_at(at, x, m->d.norm_pix ? ssl__normalize_patches(at, target) : target);
+    return ssl_mse_at(at, x, m->d.norm_pix ? ssl__normalize_patches(at, target, m->d.norm_pix_eps) : target);
 }
 
 SSL_API ssl_tensor *ssl_mae_features_at(const char *at, const ssl_mae *m, ssl_tensor *images)
@@ -9170,7 +9176,7 @@ static ssl_tensor *ssl__randsac_squares(const char *at, const ssl_randsac *m, ss
     t->memory = ssl__randsac_encode(at, m, ssl_gather_tokens_at(at, tokens, ssl_slice_ids_at(at, t->order, 0, Q)), mask);
     t->pred = ssl__randsac_decode(at, m, ssl_gather_tokens_at(at, pos, rest), t->memory, mask, mask);
     t->target = ssl_gather_tokens_at(at, patches, rest);
-    if (!m->d.raw_target) t->target = ssl__normalize_patches(at, t->target);
+    if (!m->d.raw_target) t->target = ssl__normalize_patches(at, t->target, 1e-6f);
     return ssl_mse_at(at, t->pred, t->target);
 }
 
@@ -9185,7 +9191,7 @@ static ssl_tensor *ssl__randsac_blobs(const char *at, const ssl_randsac *m, ssl_
     first = ssl_first_segment_at(at, t->rank);
     t->memory = ssl__randsac_encode(at, m, tokens, mask);
     t->pred = ssl__randsac_decode(at, m, pos, t->memory, mask, ssl_segment_mask_at(at, t->rank, 1));
-    t->target = m->d.raw_target ? patches : ssl__normalize_patches(at, patches);
+    t->target = m->d.raw_target ? patches : ssl__normalize_patches(at, patches, 1e-6f);
     error = ssl_sum_at(at, ssl_square_at(at, ssl_zero_rows_at(at, ssl_sub_at(at, t->pred, t->target), first)));
     kept = ssl_sum_at(at, ssl_zero_rows_at(at, ssl_add_scalar_at(at, ssl_input_at(at, c, NULL, 3, B, L, 1), 1.0f), first));
     return ssl_div_at(at, error, ssl_scale_at(at, kept, (float)(m->d.patch * m->d.patch * m->d.channels)));
@@ -9331,7 +9337,7 @@ static ssl_tensor *ssl__jigsaw_cut(const char *at, const ssl_jigsaw *m, ssl_tens
         }
     x = ssl_reshape_at(at, ssl_permute_at(at, images, 0, 2, 3, 1), 3, B, W * W, d->channels);
     x = ssl_reshape_at(at, ssl_gather_tokens_at(at, x, ssl_input_i32_at(at, c, index, 2, B, T * k * k)), 3, B, T, -1);
-    if (!d->raw_tiles) x = ssl__normalize_patches(at, x);
+    if (!d->raw_tiles) x = ssl__normalize_patches(at, x, 1e-6f);
     return ssl_permute_at(at, ssl_reshape_at(at, x, 4, B * T, k, k, d->channels), 0, 3, 1, 2);
 }
 static ssl_tensor *ssl__jigsaw_encode(const char *at, const ssl_jigsaw *m, ssl_tensor *tiles) /* each alone: [B T,C,k,k] -> [B,T,D] */
