@@ -567,6 +567,7 @@ static ssl_optim_desc optimizer_of(const fixture *t)
     d.weight_decay = d.weight_decay > 0.0f ? d.weight_decay : SSL_EXPLICIT_ZERO;
     d.trust_coefficient = real(t, "trust_coefficient", 0.0);
     d.nesterov = whole(t, "nesterov", 0);
+    d.dampening = real(t, "dampening", 0.0);
     d.decay_1d = d.kind != SSL_OPTIM_LARS;
     return d;
 }
@@ -598,7 +599,6 @@ static void run_optimizer(fixture *t)
     const int n = make_params(t, "param.", 0, ""), steps = whole(t, "steps", 1);
     const char *name;
     int i, step;
-    if (number(t, "dampening", 0.0) != 0.0) { skip(t, "dampening is not offered"); return; }
     for (i = 0; i < n; i++) {
         ssl_tensor *p = nth_param(t, i, &name);
         set_values(p, find(t, "param.", name), 0);
