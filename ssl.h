@@ -520,6 +520,13 @@ SSL_API ssl_block ssl_block_new_at(const char *at, ssl_ctx *ctx, const char *pre
 SSL_API ssl_tensor *ssl_block_forward_at(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *mask);
 /* A decoder layer: x [B,T,D] attends to itself and to memory [B,S,D]. */
 SSL_API ssl_tensor *ssl_block_decode_at(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *memory, ssl_tensor *mask, ssl_tensor *memory_mask);
+/* How ssl_block_forward(b, x, mask) attends: [B,heads,T,T], a row for each query, which sums to 1. No gradient. */
+#define ssl_block_attention(...) ssl_block_attention_at(SSL_CALL("ssl_block_attention"), __VA_ARGS__)
+SSL_API ssl_tensor *ssl_block_attention_at(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *mask);
+
+/* What a network makes of pictures: a token for each of h x w places, and how much the last block attends to each place: its class
+   token or, where there is none, the mean of all queries. ssl_vit_look, ssl_resnet_look ... fill it, ssl_look_save draws it. */
+typedef struct ssl_look { int h, w; ssl_tensor *tokens, *attention; } ssl_look; /* [B,h w,D]; [B,heads,h w], or NULL without attention */
 
 /* ==== >>vit ==== vision transformer ================================================================== */
 /* Dosovitskiy et al. 2021. Names follow timm: cls_token pos_embed patch_embed.proj blocks.I norm. */
@@ -556,12 +563,14 @@ SSL_API int ssl_vit_desc_resolve(const ssl_vit_desc *in, ssl_vit_desc *out); /* 
 SSL_API ssl_vit *ssl_vit_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_vit_desc *desc); /* desc may be NULL */
 SSL_API ssl_tensor *ssl_vit_forward_at(const char *at, const ssl_vit *vit, ssl_tensor *images); /* [B,C,H,W] -> [B,(1+)L,D], normed */
 SSL_API ssl_tensor *ssl_vit_pool_at(const char *at, const ssl_vit *vit, ssl_tensor *tokens);    /* [B,(1+)L,D] -> [B,D] */
+#define ssl_vit_look(...)    ssl_vit_look_at(SSL_CALL("ssl_vit_look"), __VA_ARGS__)
+SSL_API int ssl_vit_look_at(const char *at, const ssl_vit *vit, ssl_tensor *images, ssl_look *look); /* 1, or 0 after an error */
 
 /* ==== >>resnet ======================================================================================= */
 /* He et al. 2015, arXiv 1512.03385, as torchvision builds it: its names (conv1 bn1 layer1.0.conv1 ... fc), the stride of a
    bottleneck in its 3x3 convolution, kaiming normal (fan out) weights, batch norm at 1 and 0. */
 typedef struct ssl_conv_layer { ssl_tensor *weight, *bias; ssl_conv_desc d; } ssl_conv_layer;                     /* [O,I/groups,k,k], [O] or NULL */
-typedef struct ssl_batch_norm_layer { ssl_tensor *weight, *bias, *running_mean, *running_var; } ssl_batch_norm_layer; /* each [C]; see ssl_resnet_desc.cpc */
+typedef struct ssl_batch_norm_layer { ssl_tensor *weight, *bias, *running_mean, *running_var; float momentum, eps; } ssl_batch_norm_layer; /* each [C]; see ssl_resnet_desc.cpc */
 #define ssl_conv_new(...)           ssl_conv_new_at(SSL_CALL("ssl_conv_new"), __VA_ARGS__)
 #define ssl_conv_forward(...)       ssl_conv_forward_at(SSL_CALL("ssl_conv_forward"), __VA_ARGS__)
 #define ssl_batch_norm_new(...)     ssl_batch_norm_new_at(SSL_CALL("ssl_batch_norm_new"), __VA_ARGS__)
@@ -614,6 +623,10 @@ SSL_API ssl_tensor *ssl_resnet_forward_at(const char *at, const ssl_resnet *net,
    "layer4", "avgpool" [N,features,1,1], "layer3.1.conv2", "layer2.0.downsample.1", "bn1", "fc" ... An unknown name is an error. */
 SSL_API void ssl_resnet_layers_at(const char *at, const ssl_resnet *net, ssl_tensor *images, int n, const char *const *names, ssl_tensor **out);
 SSL_API void ssl_resnet_maps_at(const char *at, const ssl_resnet *net, ssl_tensor *images, ssl_tensor *out[5]); /* stem (maxpool) and layer1 to layer4 */
+#define ssl_resnet_look(...) ssl_resnet_look_at(SSL_CALL("ssl_resnet_look"), __VA_ARGS__)
+#define ssl_map_look(...)    ssl_map_look_at(SSL_CALL("ssl_map_look"), __VA_ARGS__)
+SSL_API int ssl_resnet_look_at(const char *at, const ssl_resnet *net, ssl_tensor *images, ssl_look *look); /* its last map of at least 7 rows; 1, or 0 after an error */
+SSL_API int ssl_map_look_at(const char *at, ssl_tensor *map, ssl_look *look);                              /* any map [B,C,h,w] */
 #define ssl_resnet_block_forward(...) ssl_resnet_block_forward_at(SSL_CALL("ssl_resnet_block_forward"), __VA_ARGS__)
 SSL_API ssl_tensor *ssl_resnet_block_forward_at(const char *at, const ssl_resnet_block *block, ssl_tensor *x); /* for networks of one's own */
 
@@ -641,6 +654,8 @@ SSL_API int ssl_backbone_desc_resolve(const ssl_backbone_desc *in, ssl_backbone_
 #define ssl_backbone_forward(...) ssl_backbone_forward_at(SSL_CALL("ssl_backbone_forward"), __VA_ARGS__)
 SSL_API ssl_backbone *ssl_backbone_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_backbone_desc *desc); /* desc may be NULL */
 SSL_API ssl_tensor *ssl_backbone_forward_at(const char *at, const ssl_backbone *b, ssl_tensor *images); /* [B,C,H,W] -> [B,F] */
+#define ssl_backbone_look(...) ssl_backbone_look_at(SSL_CALL("ssl_backbone_look"), __VA_ARGS__)
+SSL_API int ssl_backbone_look_at(const char *at, const ssl_backbone *b, ssl_tensor *images, ssl_look *look);
 
 /* ==== >>mlp ==== projectors and predictors ============================================================ */
 /* (linear, batch norm, activation) for each layer but the last, which is linear alone. Parameters have the numbers of that
@@ -695,7 +710,8 @@ typedef struct ssl_apl_desc {
     int depth, heads;          /*                                                            default 4, 4 */
     int hidden_mult, hidden;   /* MLP width / dim, or the width itself                       default 3 */
     ssl_act act;               /*                                                            default SSL_ACT_RELU */
-    int pre_norm;              /* 0: post-norm as the original; 1: pre-norm and a final norm */
+    int pre_norm;              /* 0: post-norm as the original; 1: pre-norm */
+    int final_norm;            /* 1: the tokens are normed after the last block, too, -1 not    default 1 with pre_norm, else -1 */
     int original_attention;    /* 1: SSL_BLOCK_APL, the original's scaling and bias-free q, k, v */
     int mlp_head;              /* 1: head D -> 3D -> T, ReLU, dropout 0.1 */
     ssl_apl_method method;     /*                                                            default MASKED */
@@ -731,6 +747,8 @@ SSL_API int ssl_apl_desc_resolve(const ssl_apl_desc *in, ssl_apl_desc *out);
 SSL_API ssl_apl *ssl_apl_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_apl_desc *desc);
 SSL_API ssl_tensor *ssl_apl_loss_at(const char *at, const ssl_apl *m, ssl_tensor *images, ssl_apl_trace *trace); /* -> [1]; trace may be NULL */
 SSL_API ssl_tensor *ssl_apl_features_at(const char *at, const ssl_apl *m, ssl_tensor *images); /* [B,C,H,W] -> mean token [B,D]; drops patches in training */
+#define ssl_apl_look(...) ssl_apl_look_at(SSL_CALL("ssl_apl_look"), __VA_ARGS__)
+SSL_API int ssl_apl_look_at(const char *at, const ssl_apl *m, ssl_tensor *images, ssl_look *look);
 
 /* ==== >>mae ==== masked autoencoder ================================================================== */
 /* Idea      hide most patches, encode the rest, paint the hidden ones from what is left
@@ -745,7 +763,8 @@ typedef struct ssl_mae_desc {
     int dim, depth, heads, hidden;                   /* encoder; default 192, 12, dim/64, 4 dim */
     int decoder_dim, decoder_depth, decoder_heads, decoder_hidden; /* default 128, 4, decoder_dim/32, 4 decoder_dim */
     float mask_ratio;                                /* in [0,1)   default 0.75; SSL_EXPLICIT_ZERO for 0 */
-    int norm_pix;                                    /* 1: target (p - mean) / sqrt(var + 1e-6), unbiased variance */
+    int norm_pix;                                    /* 1: target (p - mean) / sqrt(var + norm_pix_eps), unbiased variance */
+    float norm_pix_eps;                              /* default 1e-6 */
     float drop_path;                                 /* of the encoder */
     uint32_t _end_canary;
 } ssl_mae_desc;
@@ -816,6 +835,8 @@ SSL_API int ssl_mask_token_mae_desc_resolve(const ssl_mask_token_mae_desc *in, s
 SSL_API ssl_mask_token_mae *ssl_mask_token_mae_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_mask_token_mae_desc *desc);
 SSL_API ssl_tensor *ssl_mask_token_mae_loss_at(const char *at, const ssl_mask_token_mae *m, ssl_tensor *images, ssl_mask_token_mae_trace *trace);
 SSL_API ssl_tensor *ssl_mask_token_mae_features_at(const char *at, const ssl_mask_token_mae *m, ssl_tensor *images); /* mean token [B,D] */
+#define ssl_mask_token_mae_look(...) ssl_mask_token_mae_look_at(SSL_CALL("ssl_mask_token_mae_look"), __VA_ARGS__)
+SSL_API int ssl_mask_token_mae_look_at(const char *at, const ssl_mask_token_mae *m, ssl_tensor *images, ssl_look *look);
 /* 10 log10(255^2 / mean (s pred - s target)^2) in decibels. each_own_scale 0: s = 255 for both (pixels in [0,1]); 1: each is
    multiplied by 255 only if its own maximum is <= 1, as the original's helper does. NaN after an error. */
 SSL_API float ssl_psnr(const ssl_tensor *pred, const ssl_tensor *target, int each_own_scale);
@@ -872,6 +893,8 @@ SSL_API int ssl_randsac_desc_resolve(const ssl_randsac_desc *in, ssl_randsac_des
 SSL_API ssl_randsac *ssl_randsac_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_randsac_desc *desc);
 SSL_API ssl_tensor *ssl_randsac_loss_at(const char *at, const ssl_randsac *m, ssl_tensor *images, ssl_randsac_trace *trace); /* -> [1] */
 SSL_API ssl_tensor *ssl_randsac_features_at(const char *at, const ssl_randsac *m, ssl_tensor *images); /* mean token [B,D] */
+#define ssl_randsac_look(...) ssl_randsac_look_at(SSL_CALL("ssl_randsac_look"), __VA_ARGS__)
+SSL_API int ssl_randsac_look_at(const char *at, const ssl_randsac *m, ssl_tensor *images, ssl_look *look);
 
 /* ==== >>jigsaw ==== puzzle: which permutation shuffled the tiles ===================================== */
 /* Idea      cut the image into G x G tiles, shuffle them by one of P fixed permutations, tell which one
@@ -920,6 +943,8 @@ SSL_API int ssl_jigsaw_desc_resolve(const ssl_jigsaw_desc *in, ssl_jigsaw_desc *
 SSL_API ssl_jigsaw *ssl_jigsaw_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_jigsaw_desc *desc);
 SSL_API ssl_tensor *ssl_jigsaw_loss_at(const char *at, const ssl_jigsaw *m, ssl_tensor *images, ssl_jigsaw_trace *trace); /* -> [1]; trace may be NULL */
 SSL_API ssl_tensor *ssl_jigsaw_features_at(const char *at, const ssl_jigsaw *m, ssl_tensor *images); /* mean of the tiles, each alone: [B,D] */
+#define ssl_jigsaw_look(...) ssl_jigsaw_look_at(SSL_CALL("ssl_jigsaw_look"), __VA_ARGS__)
+SSL_API int ssl_jigsaw_look_at(const char *at, const ssl_jigsaw *m, ssl_tensor *images, ssl_look *look); /* a token for each tile */
 
 /* ==== >>rotation ==== puzzle: which way is up ======================================================== */
 /* Idea      turn the image by 0, 90, 180 and 270 degrees and tell by how much
@@ -1326,7 +1351,7 @@ typedef enum ssl_optim_kind { SSL_OPTIM_DEFAULT = 0, SSL_OPTIM_ADAMW, SSL_OPTIM_
 /* t = steps so far, g = clipped gradient, wd = weight_decay x the group's decay_scale, lr = the call's rate x lr_scale.
    ADAMW  w *= 1 - lr wd;  m,v moments of g;  w -= lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
    ADAM   the same without the first term and with g += wd w
-   SGD    g += wd w;  m = momentum m + g;  w -= lr m,  nesterov: w -= lr (g + momentum m)
+   SGD    g += wd w;  m = momentum m + (1 - dampening) g, first m = g;  w -= lr m,  nesterov: w -= lr (g + momentum m)
    LARS   g += wd w;  g *= trust |w| / |g|;  then SGD's momentum; parameters of one axis are left unscaled
    Weight decay leaves out parameters with one axis (biases, norms) unless decay_1d is set; positions and tokens are
    left out by ssl_param_group. */
@@ -1338,6 +1363,7 @@ typedef struct ssl_optim_desc {
     float momentum;          /* SGD, LARS: default 0.9; SSL_EXPLICIT_ZERO for none */
     float trust_coefficient; /* LARS: default 0.001 */
     float clip_norm;         /* limit of the global gradient norm; default 0: no clipping */
+    float dampening;         /* SGD without nesterov: default 0 */
     int nesterov;            /* SGD */
     int decay_1d;            /* 1: decay parameters with one axis too */
     uint32_t _end_canary;
@@ -1728,6 +1754,13 @@ SSL_API void ssl_canvas_u8(ssl_canvas *canvas, int x, int y, int scale, const ui
 SSL_API void ssl_canvas_f32(ssl_canvas *canvas, int x, int y, int scale, const float *image, int c, int h, int w, const float *mean, const float *std_dev);
 /* Values [rows,cols] as colors from dark blue (lo) to yellow (hi): similarity strips and maps. */
 SSL_API void ssl_canvas_heat(ssl_canvas *canvas, int x, int y, int scale, const float *value, int rows, int cols, float lo, float hi);
+/* The k principal components of the rows of x [n,d], 1 <= k <= d, n > 1: directions [k,d] of length 1, their greatest entry positive, in
+   the order of falling variance [k] (sum of squares / (n - 1)); score [n,k] = (x - mean) . direction. Each may be NULL. 0 without memory. */
+SSL_API int ssl_pca(const float *x, int n, int d, int k, float *direction, float *variance, float *score);
+/* The pictures (as in ssl_canvas_f32), below them their tokens with the three principal components of all together as red, green and
+   blue (from -2 to 2 deviations), below these what the first 8 heads attend to (each from its least to its greatest). */
+#define ssl_look_save(...) ssl_look_save_at(SSL_HERE, __VA_ARGS__) /* ssl_look_save(&look, images, mean, std_dev, "x.png") */
+SSL_API int ssl_look_save_at(const char *at, const ssl_look *look, ssl_tensor *images, const float *mean, const float *std_dev, const char *path);
 /* Curves with axes and legend in the rectangle x, y, w, h; points that are not finite are left out. */
 SSL_API void ssl_canvas_plot(ssl_canvas *canvas, int x, int y, int w, int h, const char *title, const char *x_label, const ssl_series *series, int n);
 
@@ -8239,6 +8272,15 @@ static ssl_tensor *ssl__done(ssl_tensor *y, const ssl_block *b, ssl_tensor *h) /
     return y;
 }
 
+SSL_API ssl_tensor *ssl_block_attention_at(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *mask)
+{
+    const int d = b->d.dim, apl = b->d.style == SSL_BLOCK_APL;
+    ssl_tensor *both;
+    x = ssl__before(at, b, x, &b->norm1);
+    if (apl) return ssl_attention_weights_at(at, ssl__lin(at, x, &b->q), ssl__lin(at, x, &b->k), b->d.heads, 1.0f / sqrtf((float)d), mask, 0);
+    both = ssl__lin(at, x, &b->qkv);
+    return ssl_attention_weights_at(at, ssl_slice_at(at, both, -1, 0, d), ssl_slice_at(at, both, -1, d, 2 * d), b->d.heads, 0.0f, mask, 0);
+}
 static ssl_tensor *ssl__self_attention(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *mask)
 {
     const float d = (float)b->d.dim;
@@ -8296,6 +8338,27 @@ SSL_API ssl_tensor *ssl_block_decode_at(const char *at, const ssl_block *b, ssl_
     x = ssl__branch(at, b, x, ssl__done(ssl__cross_attention(at, b, &b->cross_qkv, before, memory, memory_mask), b, before), &b->cross_proj);
     x = ssl__after(at, b, x, &b->norm2);
     return ssl__after(at, b, ssl__mlp(at, b, x, &b->norm3), &b->norm3);
+}
+
+/* n blocks on x [B,(cls +) h w,D]; the attention of the last one goes to the look */
+static ssl_tensor *ssl__look(const char *at, const ssl_block *block, int n, ssl_tensor *x, int cls, ssl_look *look)
+{
+    ssl_tensor *a;
+    int i;
+    for (i = 0; i < n - 1; i++) x = ssl_block_forward_at(at, &block[i], x, NULL);
+    look->attention = NULL;
+    if (n < 1 || x->ctx->status) return x;
+    a = ssl_block_attention_at(at, &block[n - 1], x, NULL);
+    a = cls ? ssl_slice_at(at, ssl_slice_at(at, a, 2, 0, 1), 3, 1, x->dim[1]) : ssl_mean_axes_at(at, a, SSL_AXIS(2), 0);
+    look->attention = ssl_reshape_at(at, a, 3, x->dim[0], block[n - 1].d.heads, -1);
+    return ssl_block_forward_at(at, &block[n - 1], x, NULL);
+}
+static int ssl__looked(ssl_look *look, ssl_tensor *tokens, int h, int w)
+{
+    look->tokens = tokens;
+    look->h = h;
+    look->w = w;
+    return !tokens->ctx->status;
 }
 
 /* ==== >>vit ==== vision transformer ================================================================== */
@@ -8407,11 +8470,9 @@ static ssl_tensor *ssl__vit_embed(const char *at, const ssl_vit *v, ssl_tensor *
     if (images->dim[2] != d->image_size || images->dim[3] != d->image_size) pos = ssl__vit_resize_pos(at, pos, d->image_size / d->patch, images->dim[2] / d->patch, images->dim[3] / d->patch);
     return ssl_add_at(at, x, pos);
 }
-/* [B,T,D] -> [B,1+T,D] normed tokens of the encoder */
-static ssl_tensor *ssl__vit_encode(const char *at, const ssl_vit *v, ssl_tensor *x)
+static ssl_tensor *ssl__vit_class(const char *at, const ssl_vit *v, ssl_tensor *x) /* the class token goes before the others */
 {
     ssl_tensor *both[2], *cls = v->cls;
-    int i;
     if (v->ctx->status) return &v->ctx->nil;
     if (cls) {
         if (v->pos) cls = ssl_add_at(at, cls, ssl__view(at, v->pos, 0, 2, 1, v->d.dim));
@@ -8419,9 +8480,23 @@ static ssl_tensor *ssl__vit_encode(const char *at, const ssl_vit *v, ssl_tensor 
         both[1] = x;
         x = ssl_concat_at(at, 1, 2, both);
     }
-    x = ssl_dropout_at(at, x, v->d.dropout);
+    return ssl_dropout_at(at, x, v->d.dropout);
+}
+/* [B,T,D] -> [B,1+T,D] normed tokens of the encoder */
+static ssl_tensor *ssl__vit_encode(const char *at, const ssl_vit *v, ssl_tensor *x)
+{
+    int i;
+    x = ssl__vit_class(at, v, x);
     for (i = 0; i < v->d.depth; i++) x = ssl_block_forward_at(at, &v->block[i], x, NULL);
     return ssl__ln(at, x, &v->norm);
+}
+SSL_API int ssl_vit_look_at(const char *at, const ssl_vit *v, ssl_tensor *images, ssl_look *look)
+{
+    const int cls = v->cls != NULL;
+    ssl_tensor *x = ssl__look(at, v->block, v->d.depth, ssl__vit_class(at, v, ssl__vit_embed(at, v, images)), cls, look);
+    x = ssl__ln(at, x, &v->norm);
+    if (v->ctx->status) return ssl__looked(look, x, 0, 0);
+    return ssl__looked(look, cls ? ssl_slice_at(at, x, 1, 1, x->dim[1]) : x, images->dim[2] / v->d.patch, images->dim[3] / v->d.patch);
 }
 SSL_API ssl_tensor *ssl_vit_forward_at(const char *at, const ssl_vit *v, ssl_tensor *images) { return ssl__vit_encode(at, v, ssl__vit_embed(at, v, images)); }
 
@@ -8459,12 +8534,14 @@ SSL_API ssl_batch_norm_layer ssl_batch_norm_new_at(const char *at, ssl_ctx *c, c
     l.bias = n.bias;
     l.running_mean = ssl_param_at(at, c, ssl__zeros(), ssl__name(buf, prefix, "running_mean"), 1, channels);
     l.running_var = ssl_param_at(at, c, one, ssl__name(buf, prefix, "running_var"), 1, channels);
+    l.momentum = 0.1f;
+    l.eps = n.eps;
     ssl__freeze(l.running_mean);
     ssl__freeze(l.running_var);
     return l;
 }
 SSL_API ssl_tensor *ssl_batch_norm_forward_at(const char *at, const ssl_batch_norm_layer *l, ssl_tensor *x, int relu, ssl_tensor *residual)
-{ return ssl__batch_norm(at, x, l->weight, l->bias, l->running_mean, l->running_var, 0.1f, 1e-5f, relu, relu ? residual : NULL); }
+{ return ssl__batch_norm(at, x, l->weight, l->bias, l->running_mean, l->running_var, l->momentum, l->eps, relu, relu ? residual : NULL); }
 
 SSL_API int ssl_resnet_desc_resolve(const ssl_resnet_desc *in, ssl_resnet_desc *out)
 {
@@ -8680,6 +8757,23 @@ SSL_API void ssl_resnet_maps_at(const char *at, const ssl_resnet *net, ssl_tenso
     static const char *const maps[] = { "maxpool", "layer1", "layer2", "layer3", "layer4" };
     ssl_resnet_layers_at(at, net, images, 5, maps, out);
 }
+static ssl_tensor *ssl__map_tokens(const char *at, ssl_tensor *map) /* [B,C,H,W] -> [B,H W,C] */
+{ return map->ctx->status ? map : ssl_permute_at(at, ssl_reshape_at(at, map, 3, map->dim[0], map->dim[1], -1), 0, 2, 1); }
+SSL_API int ssl_map_look_at(const char *at, ssl_tensor *map, ssl_look *look)
+{
+    char s[96];
+    look->attention = NULL;
+    if (!map->ctx->status && map->ndim != 4) map = ssl__fail(map->ctx, SSL_E_SHAPE, at, "ssl_map_look: map%s must be [B,C,h,w]", ssl__shape(map, s));
+    return ssl__looked(look, ssl__map_tokens(at, map), map->dim[2], map->dim[3]);
+}
+SSL_API int ssl_resnet_look_at(const char *at, const ssl_resnet *net, ssl_tensor *images, ssl_look *look)
+{
+    ssl_tensor *map[5];
+    int i = 4;
+    ssl_resnet_maps_at(at, net, images, map);
+    while (i > 0 && !net->ctx->status && map[i]->dim[2] < 7) i--;
+    return ssl_map_look_at(at, map[i], look);
+}
 SSL_API ssl_tensor *ssl_resnet_forward_at(const char *at, const ssl_resnet *net, ssl_tensor *images)
 {
     ssl__taps none = SSL_ZERO;
@@ -8725,6 +8819,9 @@ SSL_API ssl_tensor *ssl_backbone_forward_at(const char *at, const ssl_backbone *
     if (b->ctx->status) return &b->ctx->nil;
     return b->vit ? ssl_vit_pool_at(at, b->vit, ssl_vit_forward_at(at, b->vit, images)) : ssl_resnet_forward_at(at, b->resnet, images);
 }
+
+SSL_API int ssl_backbone_look_at(const char *at, const ssl_backbone *b, ssl_tensor *images, ssl_look *look)
+{ return b->vit ? ssl_vit_look_at(at, b->vit, images, look) : b->resnet && ssl_resnet_look_at(at, b->resnet, images, look); }
 
 /* ==== >>mlp ==== projectors and predictors ============================================================ */
 SSL_API ssl_mlp ssl_mlp_new_at(const char *at, ssl_ctx *c, const char *prefix, int in, int hidden, int out, const ssl_mlp_desc *desc)
@@ -8787,6 +8884,7 @@ SSL_API int ssl_apl_desc_resolve(const ssl_apl_desc *in, ssl_apl_desc *out)
     d.hidden_mult = SSL__DEF(d.hidden_mult, 3);
     d.act = d.act == SSL_ACT_DEFAULT ? SSL_ACT_RELU : d.act;
     d.method = d.method == SSL_APL_METHOD_DEFAULT ? SSL_APL_MASKED : d.method;
+    d.final_norm = SSL__DEF(d.final_norm, d.pre_norm ? 1 : -1);
     *out = d;
     return 1;
 }
@@ -8844,7 +8942,7 @@ SSL_API ssl_apl *ssl_apl_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     m->block = (ssl_block *)ssl__model(c, at, sizeof *m->block * (size_t)m->d.depth);
     for (i = 0; i < m->d.depth && !c->status; i++)
         m->block[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, m->d.original_attention ? "contextualize" : "encoder.layers", i), &bd);
-    if (m->d.pre_norm) m->norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "encoder.norm"), m->token_dim, 1e-5f);
+    if (m->d.final_norm > 0) m->norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "encoder.norm"), m->token_dim, 1e-5f);
     if (m->d.mlp_head) {
         m->head = ssl_linear_new_at(at, c, ssl__name(p, prefix, "head.0"), m->token_dim, 3 * m->token_dim, 0, torch);
         m->head2 = ssl_linear_new_at(at, c, ssl__name(p, prefix, "head.3"), 3 * m->token_dim, m->tokens, 0, torch);
@@ -8892,7 +8990,7 @@ static ssl_tensor *ssl__apl_encode(const char *at, const ssl_apl *m, ssl_tensor 
     x = ssl_dropout_at(at, ssl__apl_embed(at, m, x), m->d.embed_dropout);
     if (drop) x = ssl_zero_rows_at(at, x, drop);
     for (i = 0; i < m->d.depth; i++) x = ssl_block_forward_at(at, &m->block[i], x, NULL);
-    return m->d.pre_norm ? ssl__ln(at, x, &m->norm) : x;
+    return m->d.final_norm > 0 ? ssl__ln(at, x, &m->norm) : x;
 }
 static ssl_tensor *ssl__apl_head(const char *at, const ssl_apl *m, ssl_tensor *z)
 {
@@ -8937,6 +9035,14 @@ SSL_API ssl_tensor *ssl_apl_features_at(const char *at, const ssl_apl *m, ssl_te
     return ssl_mean_axes_at(at, ssl__apl_encode(at, m, x, t.drop), SSL_AXIS(1), 0);
 }
 
+SSL_API int ssl_apl_look_at(const char *at, const ssl_apl *m, ssl_tensor *images, ssl_look *look)
+{
+    ssl_tensor *x = ssl__apl_patches(at, m, images);
+    if (m->ctx->status) return ssl__looked(look, x, 0, 0);
+    x = ssl__look(at, m->block, m->d.depth, ssl__apl_embed(at, m, x), 0, look);
+    return ssl__looked(look, m->d.final_norm > 0 ? ssl__ln(at, x, &m->norm) : x, m->d.grid, m->d.grid);
+}
+
 /* ==== >>mae ==== masked autoencoder ================================================================== */
 #define SSL__DECODER_DEFAULTS(d) /* of what the two masked autoencoders share beside it */                     \
     ((d).decoder_dim = SSL__DEF((d).decoder_dim, 128), (d).decoder_depth = SSL__DEF((d).decoder_depth, 4),     \
@@ -8949,6 +9055,7 @@ SSL_API int ssl_mae_desc_resolve(const ssl_mae_desc *in, ssl_mae_desc *out)
     if (d._start_canary || d._end_canary) return 0;
     SSL__VIT_DEFAULTS(d, 12);
     SSL__DECODER_DEFAULTS(d);
+    d.norm_pix_eps = SSL__DEF(d.norm_pix_eps, 1e-6f);
     *out = d;
     return 1;
 }
@@ -8984,8 +9091,8 @@ SSL_API ssl_mae *ssl_mae_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     return m;
 }
 
-/* (p - mean) / sqrt(var + 1e-6) per patch, unbiased variance.  p [B,L,N] */
-static ssl_tensor *ssl__normalize_patches(const char *at, ssl_tensor *p)
+/* (p - mean) / sqrt(var + eps) per patch, unbiased variance.  p [B,L,N] */
+static ssl_tensor *ssl__normalize_patches(const char *at, ssl_tensor *p, float eps)
 {
     const float n = (float)ssl__last(p);
     const unsigned axis = SSL_AXIS(p->ndim - 1);
@@ -8993,7 +9100,7 @@ static ssl_tensor *ssl__normalize_patches(const char *at, ssl_tensor *p)
     if (p->ctx->status) return p;
     x = ssl_sub_at(at, p, ssl_mean_axes_at(at, p, axis, 1));
     var = ssl_scale_at(at, ssl_sum_axes_at(at, ssl_square_at(at, x), axis, 1), 1.0f / (n - 1.0f));
-    return ssl_div_at(at, x, ssl_sqrt_at(at, ssl_add_scalar_at(at, var, 1e-6f)));
+    return ssl_div_at(at, x, ssl_sqrt_at(at, ssl_add_scalar_at(at, var, eps)));
 }
 
 /* latent [B,1+keep,D] -> [B,1+L,Dd]: mask tokens in the hidden places, positions, decoder blocks */
@@ -9026,7 +9133,7 @@ SSL_API ssl_tensor *ssl_mae_loss_at(const char *at, const ssl_mae *m, ssl_tensor
     if (trace) t->pred = ssl__lin(at, ssl__ln(at, x, &m->decoder_norm), &m->decoder_pred);
     x = ssl__lin(at, ssl__ln(at, ssl_gather_tokens_at(at, x, hidden), &m->decoder_norm), &m->decoder_pred);
     target = ssl_gather_tokens_at(at, ssl_patchify_at(at, images, m->d.patch, SSL_PATCH_ROW_COL_CHANNEL), hidden);
-    return ssl_mse_at(at, x, m->d.norm_pix ? ssl__normalize_patches(at, target) : target);
+    return ssl_mse_at(at, x, m->d.norm_pix ? ssl__normalize_patches(at, target, m->d.norm_pix_eps) : target);
 }
 
 SSL_API ssl_tensor *ssl_mae_features_at(const char *at, const ssl_mae *m, ssl_tensor *images)
@@ -9120,6 +9227,12 @@ SSL_API ssl_tensor *ssl_mask_token_mae_features_at(const char *at, const ssl_mas
 {
     ssl_tensor *x = ssl__lin(at, ssl__mask_token_patches(at, m, images), &m->proj_enc);
     return ssl_mean_axes_at(at, ssl__mask_token_encode(at, m, x), SSL_AXIS(1), 0);
+}
+SSL_API int ssl_mask_token_mae_look_at(const char *at, const ssl_mask_token_mae *m, ssl_tensor *images, ssl_look *look)
+{
+    ssl_tensor *x = ssl__lin(at, ssl__mask_token_patches(at, m, images), &m->proj_enc);
+    const int grid = m->ctx->status ? 0 : m->d.image_size / m->d.patch;
+    return ssl__looked(look, ssl__look(at, m->encoder, m->d.depth, ssl_add_at(at, x, m->enc_pos), 0, look), grid, grid);
 }
 
 SSL_API float ssl_psnr(const ssl_tensor *pred, const ssl_tensor *target, int each_own_scale)
@@ -9261,7 +9374,7 @@ static ssl_tensor *ssl__randsac_squares(const char *at, const ssl_randsac *m, ss
     t->memory = ssl__randsac_encode(at, m, ssl_gather_tokens_at(at, tokens, ssl_slice_ids_at(at, t->order, 0, Q)), mask);
     t->pred = ssl__randsac_decode(at, m, ssl_gather_tokens_at(at, pos, rest), t->memory, mask, mask);
     t->target = ssl_gather_tokens_at(at, patches, rest);
-    if (!m->d.raw_target) t->target = ssl__normalize_patches(at, t->target);
+    if (!m->d.raw_target) t->target = ssl__normalize_patches(at, t->target, 1e-6f);
     return ssl_mse_at(at, t->pred, t->target);
 }
 
@@ -9276,21 +9389,26 @@ static ssl_tensor *ssl__randsac_blobs(const char *at, const ssl_randsac *m, ssl_
     first = ssl_first_segment_at(at, t->rank);
     t->memory = ssl__randsac_encode(at, m, tokens, mask);
     t->pred = ssl__randsac_decode(at, m, pos, t->memory, mask, ssl_segment_mask_at(at, t->rank, 1));
-    t->target = m->d.raw_target ? patches : ssl__normalize_patches(at, patches);
+    t->target = m->d.raw_target ? patches : ssl__normalize_patches(at, patches, 1e-6f);
     error = ssl_sum_at(at, ssl_square_at(at, ssl_zero_rows_at(at, ssl_sub_at(at, t->pred, t->target), first)));
     kept = ssl_sum_at(at, ssl_zero_rows_at(at, ssl_add_scalar_at(at, ssl_input_at(at, c, NULL, 3, B, L, 1), 1.0f), first));
     return ssl_div_at(at, error, ssl_scale_at(at, kept, (float)(m->d.patch * m->d.patch * m->d.channels)));
 }
 
+static int ssl__randsac_images(const char *at, const ssl_randsac *m, ssl_tensor *x)
+{
+    const int C = m->d.channels, S = m->d.image_size;
+    char s[96];
+    if (x->ndim == 4 && x->dim[1] == C && x->dim[2] == S && x->dim[3] == S) return 1;
+    ssl__fail(m->ctx, SSL_E_SHAPE, at, "ssl_randsac: images%s: [B,%d,%d,%d] is needed", ssl__shape(x, s), C, S, S);
+    return 0;
+}
 SSL_API ssl_tensor *ssl_randsac_loss_at(const char *at, const ssl_randsac *m, ssl_tensor *images, ssl_randsac_trace *trace)
 {
     ssl_ctx *c = m->ctx;
     ssl_randsac_trace none = SSL_ZERO, *t = trace ? trace : &none;
     ssl_tensor *patches, *tokens, *pos, *loss;
-    char s[96];
-    if (c->status) return &c->nil;
-    if (images->ndim != 4 || images->dim[1] != m->d.channels || images->dim[2] != m->d.image_size || images->dim[3] != m->d.image_size)
-        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_randsac_loss: images%s: [B,%d,%d,%d] is needed", ssl__shape(images, s), m->d.channels, m->d.image_size, m->d.image_size);
+    if (c->status || !ssl__randsac_images(at, m, images)) return &c->nil;
     patches = ssl_patchify_at(at, images, m->d.patch, SSL_PATCH_ROW_COL_CHANNEL);
     pos = ssl__view(at, m->pos, 0, 2, m->tokens, m->d.dim);
     tokens = ssl_add_at(at, ssl__lin(at, patches, &m->in_proj), pos);
@@ -9300,13 +9418,20 @@ SSL_API ssl_tensor *ssl_randsac_loss_at(const char *at, const ssl_randsac *m, ss
     return loss;
 }
 
+static ssl_tensor *ssl__randsac_embed(const char *at, const ssl_randsac *m, ssl_tensor *images) /* patches + positions [B,L,D] */
+{
+    if (m->ctx->status || !ssl__randsac_images(at, m, images)) return &m->ctx->nil;
+    return ssl_add_at(at, ssl__lin(at, ssl_patchify_at(at, images, m->d.patch, SSL_PATCH_ROW_COL_CHANNEL), &m->in_proj), ssl__view(at, m->pos, 0, 2, m->tokens, m->d.dim));
+}
+SSL_API int ssl_randsac_look_at(const char *at, const ssl_randsac *m, ssl_tensor *images, ssl_look *look)
+{
+    ssl_tensor *x = ssl__look(at, m->encoder, m->d.depth, ssl__randsac_embed(at, m, images), 0, look);
+    return ssl__looked(look, ssl__ln(at, x, &m->encoder_norm), m->grid, m->grid);
+}
 SSL_API ssl_tensor *ssl_randsac_features_at(const char *at, const ssl_randsac *m, ssl_tensor *images)
 {
-    ssl_tensor *x;
+    ssl_tensor *x = ssl__randsac_embed(at, m, images);
     int i;
-    if (m->ctx->status) return &m->ctx->nil;
-    x = ssl__lin(at, ssl_patchify_at(at, images, m->d.patch, SSL_PATCH_ROW_COL_CHANNEL), &m->in_proj);
-    x = ssl_add_at(at, x, ssl__view(at, m->pos, 0, 2, m->tokens, m->d.dim));
     for (i = 0; i < m->d.depth; i++) x = ssl_block_forward_at(at, &m->encoder[i], x, NULL);
     return ssl_mean_axes_at(at, ssl__ln(at, x, &m->encoder_norm), SSL_AXIS(1), 0);
 }
@@ -9422,7 +9547,7 @@ static ssl_tensor *ssl__jigsaw_cut(const char *at, const ssl_jigsaw *m, ssl_tens
         }
     x = ssl_reshape_at(at, ssl_permute_at(at, images, 0, 2, 3, 1), 3, B, W * W, d->channels);
     x = ssl_reshape_at(at, ssl_gather_tokens_at(at, x, ssl_input_i32_at(at, c, index, 2, B, T * k * k)), 3, B, T, -1);
-    if (!d->raw_tiles) x = ssl__normalize_patches(at, x);
+    if (!d->raw_tiles) x = ssl__normalize_patches(at, x, 1e-6f);
     return ssl_permute_at(at, ssl_reshape_at(at, x, 4, B * T, k, k, d->channels), 0, 3, 1, 2);
 }
 static ssl_tensor *ssl__jigsaw_encode(const char *at, const ssl_jigsaw *m, ssl_tensor *tiles) /* each alone: [B T,C,k,k] -> [B,T,D] */
@@ -9449,6 +9574,11 @@ SSL_API ssl_tensor *ssl_jigsaw_loss_at(const char *at, const ssl_jigsaw *m, ssl_
 }
 SSL_API ssl_tensor *ssl_jigsaw_features_at(const char *at, const ssl_jigsaw *m, ssl_tensor *images)
 { return m->ctx->status ? &m->ctx->nil : ssl_mean_axes_at(at, ssl__jigsaw_encode(at, m, ssl__jigsaw_cut(at, m, images, NULL, 0)), SSL_AXIS(1), 0); }
+SSL_API int ssl_jigsaw_look_at(const char *at, const ssl_jigsaw *m, ssl_tensor *images, ssl_look *look)
+{
+    look->attention = NULL;
+    return ssl__looked(look, m->ctx->status ? &m->ctx->nil : ssl__jigsaw_encode(at, m, ssl__jigsaw_cut(at, m, images, NULL, 0)), m->d.grid, m->d.grid);
+}
 
 /* ==== >>rotation ==== puzzle: which way is up ======================================================== */
 SSL_API ssl_tensor *ssl_quarter_turns_at(const char *at, ssl_tensor *images)
@@ -9604,9 +9734,6 @@ SSL_API ssl_tensor *ssl_amdim_nce_at(const char *at, ssl_tensor *src, ssl_tensor
     neg = ssl_add_at(at, ssl_exp_at(at, ssl_add_scalar_at(at, pos, -tclip)), ssl_reshape_at(at, neg, 2, B, 1));
     return ssl_mean_at(at, ssl_sub_at(at, ssl_log_at(at, neg), ssl_add_scalar_at(at, pos, -tclip)));
 }
-
-static ssl_tensor *ssl__map_tokens(const char *at, ssl_tensor *map) /* [B,C,H,W] -> [B,H W,C] */
-{ return map->ctx->status ? map : ssl_permute_at(at, ssl_reshape_at(at, map, 3, map->dim[0], map->dim[1], -1), 0, 2, 1); }
 
 /* One direction of one comparison. */
 static ssl_tensor *ssl__fmc_one(const char *at, ssl_tensor *source, ssl_tensor *target, const int32_t *loc, float tclip, ssl_tensor **reg)
@@ -10780,6 +10907,7 @@ static ssl__update ssl__update_of(ssl_ctx *c, const char *at, int i, const ssl_o
     if (d->kind == SSL_OPTIM_LARS && !factor) u.scale = ssl__lars_scale(c, at, p, d, clip);
     if (d->kind == SSL_OPTIM_LARS && factor && p->t.ndim > 1) u.factor = c->dev->trust(c, at, i, d->trust_coefficient, ssl__decay(p, d), factor);
     if (d->kind == SSL_OPTIM_LARS) { u.l2 = p->t.ndim < 2 ? u.l2 : 0.0f; u.nesterov = 0; }
+    if (d->kind == SSL_OPTIM_SGD && c->opt_step > 0) { u.scale *= 1.0f - d->dampening; u.l2 *= 1.0f - d->dampening; }
     if (adam) u.rate = (float)((double)u.rate / (1.0 - pow(beta1, t)));
     return u;
 }
@@ -10797,6 +10925,7 @@ SSL_API void ssl_optim_step_at(const char *at, ssl_ctx *c, const ssl_optim_desc 
     if (c->status) return;
     if (!ssl_optim_desc_resolve(desc, &d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the ssl_optim_desc is not initialized: write `ssl_optim_desc d = SSL_ZERO;`"); return; }
     if (!(lr >= 0.0f && lr < 1e30f)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the learning rate is %g: it must be finite and not negative", (double)lr); return; }
+    if (d.dampening != 0.0f && (d.nesterov || d.kind != SSL_OPTIM_SGD)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: dampening %g: only SGD without nesterov has it", (double)d.dampening); return; }
     ssl__moments_ready(c);
     if (c->dev->clip) factor = c->dev->clip(c, at, d.clip_norm);
     else clip = ssl__clip_scale(ssl__grad_norm(c, at, "ssl_optim_step"), d.clip_norm);
@@ -14108,6 +14237,214 @@ SSL_API void ssl_canvas_heat(ssl_canvas *p, int x, int y, int scale, const float
     int i;
     for (i = 0; i < rows * cols; i++)
         ssl_canvas_rect(p, x + i % cols * scale, y + i / cols * scale, scale, scale, ssl__heat_color(hi > lo ? (value[i] - lo) / (hi - lo) : 0.0f));
+}
+
+/* ---- principal components: k + 4 vectors q, orthonormal, times the covariance again and again (subspace iteration); their own small
+   covariance, diagonalized by Jacobi's rotations, turns them to its axes in each round ---- */
+enum { SSL__PCA_SPARE = 4, SSL__PCA_ROUNDS = 300 };
+static double ssl__dot_d(const double *a, const double *b, int n)
+{
+    double s = 0.0;
+    int i;
+    for (i = 0; i < n; i++) s += a[i] * b[i];
+    return s;
+}
+static void ssl__orthonormalize(ssl_rng *rng, double *q, int m, int d) /* a row that depends on those before it becomes a random one */
+{
+    int i, j, k, pass, tries;
+    for (i = 0; i < m; i++)
+        for (tries = 0; tries < 8; tries++) {
+            double *row = q + (size_t)i * (size_t)d, before = sqrt(ssl__dot_d(row, row, d)), length;
+            for (pass = 0; pass < 2; pass++)
+                for (j = 0; j < i; j++) {
+                    const double *other = q + (size_t)j * (size_t)d, along = ssl__dot_d(row, other, d);
+                    for (k = 0; k < d; k++) row[k] -= along * other[k];
+                }
+            length = sqrt(ssl__dot_d(row, row, d));
+            if (length > 1e-10 * before) {
+                for (k = 0; k < d; k++) row[k] /= length;
+                break;
+            }
+            for (k = 0; k < d; k++) row[k] = (double)ssl_rng_uniform(rng) - 0.5;
+        }
+}
+/* a [m,m] symmetric becomes diagonal; rows of v, the identity before, become its axes */
+static void ssl__jacobi(int m, double *a, double *v)
+{
+    int sweep, p, q, k;
+    for (sweep = 0; sweep < 30; sweep++)
+        for (p = 0; p < m; p++)
+            for (q = p + 1; q < m; q++) {
+                const double angle = 0.5 * atan2(2.0 * a[p * m + q], a[p * m + p] - a[q * m + q]), c = cos(angle), s = sin(angle);
+                for (k = 0; k < m; k++) { /* columns p and q of a, then its rows and those of v */
+                    const double x = a[k * m + p], y = a[k * m + q];
+                    a[k * m + p] = c * x + s * y;
+                    a[k * m + q] = c * y - s * x;
+                }
+                for (k = 0; k < m; k++) {
+                    const double x = a[p * m + k], y = a[q * m + k], u = v[p * m + k], w = v[q * m + k];
+                    a[p * m + k] = c * x + s * y;
+                    a[q * m + k] = c * y - s * x;
+                    v[p * m + k] = c * u + s * w;
+                    v[q * m + k] = c * w - s * u;
+                }
+            }
+}
+/* z [m,d] = q times the covariance of the centered rows x [n,d]; s [n] is room */
+static void ssl__pca_times(const double *x, int n, int d, const double *q, int m, double *s, double *z)
+{
+    int i, j, k;
+    memset(z, 0, sizeof *z * (size_t)m * (size_t)d);
+    for (j = 0; j < m; j++) {
+        double *row = z + (size_t)j * (size_t)d;
+        for (i = 0; i < n; i++) s[i] = ssl__dot_d(x + (size_t)i * (size_t)d, q + (size_t)j * (size_t)d, d) / (n - 1);
+        for (i = 0; i < n; i++)
+            for (k = 0; k < d; k++) row[k] += s[i] * x[(size_t)i * (size_t)d + (size_t)k];
+    }
+}
+/* Turns q [m,d] and z = q cov to the axes of q cov q^T, of falling lambda[m]; t [m (2 m + d)] is room. Returns the greatest residual
+   |z - lambda q| of the first k. */
+static double ssl__pca_turn(double *q, double *z, double *lambda, int m, int d, int k, double *t)
+{
+    double *v = t + m * m, *turned = v + m * m, *part[2], worst = 0.0;
+    int i, j, e, h;
+    part[0] = q; part[1] = z;
+    for (i = 0; i < m * m; i++) { t[i] = ssl__dot_d(z + (size_t)(i / m) * (size_t)d, q + (size_t)(i % m) * (size_t)d, d); v[i] = i / m == i % m; }
+    ssl__jacobi(m, t, v);
+    for (i = 0; i < m; i++) lambda[i] = t[i * m + i];
+    for (i = 0; i < m; i++)
+        for (j = i + 1; j < m; j++)
+            if (lambda[j] > lambda[i]) {
+                const double l = lambda[i];
+                lambda[i] = lambda[j];
+                lambda[j] = l;
+                for (e = 0; e < m; e++) { const double u = v[i * m + e]; v[i * m + e] = v[j * m + e]; v[j * m + e] = u; }
+            }
+    for (h = 0; h < 2; h++) {
+        memset(turned, 0, sizeof *turned * (size_t)m * (size_t)d);
+        for (i = 0; i < m * m; i++)
+            for (e = 0; e < d; e++) turned[(size_t)(i / m) * (size_t)d + (size_t)e] += v[i] * part[h][(size_t)(i % m) * (size_t)d + (size_t)e];
+        memcpy(part[h], turned, sizeof *turned * (size_t)m * (size_t)d);
+    }
+    for (i = 0; i < k; i++) {
+        double s = 0.0;
+        for (e = 0; e < d; e++) { const double r = z[(size_t)i * (size_t)d + (size_t)e] - lambda[i] * q[(size_t)i * (size_t)d + (size_t)e]; s += r * r; }
+        worst = SSL__MAX(worst, sqrt(s));
+    }
+    return worst;
+}
+static void ssl__pca_out(const double *x, int n, int d, int k, double *q, const double *lambda, float *direction, float *variance, float *score)
+{
+    int i, j, e, most;
+    for (i = 0; i < k; i++) {
+        double *row = q + (size_t)i * (size_t)d;
+        for (e = most = 0; e < d; e++) if (fabs(row[e]) > fabs(row[most])) most = e;
+        if (row[most] < 0.0) for (e = 0; e < d; e++) row[e] = -row[e];
+        for (e = 0; e < d && direction; e++) direction[(size_t)i * (size_t)d + (size_t)e] = (float)row[e];
+        if (variance) variance[i] = (float)SSL__MAX(lambda[i], 0.0);
+        for (j = 0; j < n && score; j++) score[(size_t)j * (size_t)k + (size_t)i] = (float)ssl__dot_d(x + (size_t)j * (size_t)d, row, d);
+    }
+}
+SSL_API int ssl_pca(const float *x, int n, int d, int k, float *direction, float *variance, float *score)
+{
+    const int m = SSL__MIN(d, k + SSL__PCA_SPARE);
+    const size_t rows = (size_t)m * (size_t)d, size = (size_t)n * (size_t)d;
+    double *centered = k < 1 || k > d || n < 2 ? NULL : (double *)SSL_MALLOC(sizeof(double) * (size + 3 * rows + 2 * (size_t)(m * m) + (size_t)(m + n)));
+    double *q = centered + size, *z = q + rows, *t = z + rows, *lambda = t + 2 * (size_t)(m * m) + rows, *s = lambda + m, mean;
+    ssl_rng rng = ssl_rng_make(1, 0);
+    size_t i, e;
+    int round;
+    if (!centered) return 0;
+    for (e = 0; e < (size_t)d; e++) {
+        for (mean = 0.0, i = e; i < size; i += (size_t)d) mean += (double)x[i] / n;
+        for (i = e; i < size; i += (size_t)d) centered[i] = (double)x[i] - mean;
+    }
+    memset(q, 0, sizeof(double) * rows); /* all random ones */
+    ssl__orthonormalize(&rng, q, m, d);
+    for (round = 0; round < SSL__PCA_ROUNDS; round++) {
+        ssl__pca_times(centered, n, d, q, m, s, z);
+        if (ssl__pca_turn(q, z, lambda, m, d, k, t) <= 1e-7 * lambda[0]) break;
+        memcpy(q, z, sizeof(double) * rows);
+        ssl__orthonormalize(&rng, q, m, d);
+    }
+    ssl__pca_out(centered, n, d, k, q, lambda, direction, variance, score);
+    SSL_FREE(centered);
+    return 1;
+}
+
+/* ---- what a network makes of pictures ---- */
+static void ssl__look_cell(ssl_canvas *p, int x, int y, int side, const ssl_look *look, int place, uint32_t color) /* the side need not divide by the map's */
+{
+    const int row = place / look->w, column = place % look->w, x0 = column * side / look->w, y0 = row * side / look->h;
+    ssl_canvas_rect(p, x + x0, y + y0, (column + 1) * side / look->w - x0, (row + 1) * side / look->h - y0, color);
+}
+static void ssl__look_colors(ssl_canvas *p, int x, int y, int side, const ssl_look *look, const float *score, const float *variance, int k) /* score [h w,k] */
+{
+    int i, c;
+    for (i = 0; i < look->h * look->w; i++) {
+        uint32_t color = 0;
+        for (c = 0; c < 3; c++) {
+            const float v = c < k && variance[c] > 0.0f ? 0.5f + 0.25f * score[i * k + c] / sqrtf(variance[c]) : 0.5f;
+            color = color << 8 | (uint32_t)(255.0f * SSL__MIN(SSL__MAX(v, 0.0f), 1.0f) + 0.5f);
+        }
+        ssl__look_cell(p, x, y, side, look, i, color);
+    }
+}
+static void ssl__look_heat(ssl_canvas *p, int x, int y, int side, const ssl_look *look, const float *value)
+{
+    float lo = value[0], hi = value[0];
+    int i;
+    for (i = 0; i < look->h * look->w; i++) { lo = SSL__MIN(lo, value[i]); hi = SSL__MAX(hi, value[i]); }
+    for (i = 0; i < look->h * look->w; i++) ssl__look_cell(p, x, y, side, look, i, ssl__heat_color(hi > lo ? (value[i] - lo) / (hi - lo) : 0.0f));
+}
+static ssl_canvas *ssl__look_draw(const char *at, const ssl_look *look, const ssl_tensor *images, const float *mean, const float *std_dev, float *pixel, float *token, float *attention)
+{
+    const int B = images->dim[0], C = images->dim[1], H = images->dim[2], W = images->dim[3], D = look->tokens->dim[2], L = look->h * look->w, k = SSL__MIN(D, 3);
+    const int heads = look->attention ? look->attention->dim[1] : 0, shown = SSL__MIN(heads, 8), scale = SSL__MAX(96 / H, 1), side = scale * SSL__MAX(H, W), step = side + 8;
+    float *score = token + (size_t)B * (size_t)L * (size_t)D, variance[3] = { 0.0f, 0.0f, 0.0f };
+    ssl_canvas *p = ssl_canvas_new_at(at, images->ctx, 110 + B * step, 8 + (2 + shown) * step, 0xffffff);
+    char title[16];
+    int b, i;
+    if (!p || !ssl_pca(token, B * L, D, k, NULL, variance, score)) return p;
+    ssl_canvas_text(p, 8, step / 2, 2, 0x202020, "images");
+    ssl_canvas_text(p, 8, step + step / 2, 2, 0x202020, "tokens");
+    for (i = 0; i < shown; i++) {
+        snprintf(title, sizeof title, "head %d", i + 1);
+        ssl_canvas_text(p, 8, (2 + i) * step + step / 2, 2, 0x202020, title);
+    }
+    for (b = 0; b < B; b++) {
+        const int x = 110 + b * step;
+        ssl_canvas_f32(p, x, 8, scale, pixel + (size_t)b * (size_t)(C * H * W), C, H, W, mean, std_dev);
+        ssl__look_colors(p, x, 8 + step, side, look, score + (size_t)b * (size_t)L * (size_t)k, variance, k);
+        for (i = 0; i < shown; i++) ssl__look_heat(p, x, 8 + (2 + i) * step, side, look, attention + (size_t)(b * heads + i) * (size_t)L);
+    }
+    return p;
+}
+SSL_API int ssl_look_save_at(const char *at, const ssl_look *look, ssl_tensor *images, const float *mean, const float *std_dev, const char *path)
+{
+    ssl_ctx *c = images->ctx;
+    const int attends = look->attention != NULL;
+    float *pixel, *token, *attention;
+    ssl_canvas *p;
+    char s[96], u[96];
+    int saved = 0;
+    if (c->status) return 0;
+    if (images->ndim != 4 || look->tokens->ndim != 3 || look->tokens->dim[0] != images->dim[0] || look->tokens->dim[1] != look->h * look->w || images->dim[0] * look->h * look->w < 2) {
+        ssl__fail(c, SSL_E_SHAPE, at, "ssl_look_save: tokens%s of images%s: [B,%d x %d,D] of the same images is needed, with two places at least", ssl__shape(look->tokens, s), ssl__shape(images, u), look->h, look->w);
+        return 0;
+    }
+    pixel = (float *)ssl__alloc(c, at, sizeof(float) * (size_t)ssl_numel(images));
+    token = (float *)ssl__alloc(c, at, sizeof(float) * ((size_t)ssl_numel(look->tokens) + 3 * (size_t)look->tokens->dim[0] * (size_t)look->tokens->dim[1])); /* scores behind */
+    attention = (float *)ssl__alloc(c, at, sizeof(float) * (attends ? (size_t)ssl_numel(look->attention) : 1));
+    if (pixel && token && attention && ssl_to_host(images, pixel) && ssl_to_host(look->tokens, token) && (!attends || ssl_to_host(look->attention, attention))) {
+        p = ssl__look_draw(at, look, images, mean, std_dev, pixel, token, attention);
+        saved = ssl_canvas_save_at(at, p, path);
+        ssl_canvas_free(p);
+    }
+    ssl__release(pixel);
+    ssl__release(token);
+    ssl__release(attention);
+    return saved;
 }
 
 /* ---- plots: data coordinates to pixels, axes with round numbers, one curve after the other ---- */

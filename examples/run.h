@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include "events.h"
-#include "methods.h"
+#include "look.h"
 
 /* ---- settings ---- */
 #define AUGMENTATIONS "none, eval, crop, mae, apl, simclr, byol, byol-second, vicreg, pixpro, amdim, amdim-large"
@@ -75,6 +75,7 @@ static const field optim_fields[] = {
     F(NUMBER0, ssl_optim_desc, momentum, "sgd, lars"),
     F(NUMBER0, ssl_optim_desc, trust_coefficient, "lars"),
     F(NUMBER, ssl_optim_desc, clip_norm, "greatest norm of the gradient; 0: any"),
+    F(NUMBER, ssl_optim_desc, dampening, "sgd: part of the gradient that does not enter its mean"),
     F(INTEGER, ssl_optim_desc, nesterov, "sgd: 1 looks ahead"),
     F(INTEGER, ssl_optim_desc, decay_1d, "1: decay parameters with one axis too"),
 };
@@ -704,14 +705,16 @@ static void run_picture_loss(run *r)
     ssl_canvas_free(canvas);
     free(x); free(y);
 }
-static void run_picture_method(run *r) /* the first images of the set through the network */
+/* The first images of the set through the network: NAME.png is the method's own picture, look.png its tokens and attention. */
+static void run_picture_method(run *r)
 {
+    const look_fn look = look_of(r->s.method);
+    ssl_look seen = SSL_ZERO;
     ssl_loader_desc d = SSL_ZERO;
     const ssl_augment_desc a = run_eval_augment(r);
     ssl_loader *loader;
     ssl_batch b;
     char path[2 * WORD_SIZE], name[WORD_SIZE];
-    if (!r->s.method->picture) return;
     d.batch = r->data->n < 8 ? r->data->n : 8;
     d.no_shuffle = 1;
     d.augment = &a;
@@ -719,7 +722,10 @@ static void run_picture_method(run *r) /* the first images of the set through th
     ssl_train(r->ctx, 0);
     ssl_no_grad(r->ctx, 1);
     snprintf(name, sizeof name, "%s.png", r->s.method->name);
-    if (ssl_loader_next(loader, &b)) r->s.method->picture(r->model, b.images, &a, run_path(r, name, path));
+    if (ssl_loader_next(loader, &b)) {
+        if (r->s.method->picture) r->s.method->picture(r->model, b.images, &a, run_path(r, name, path));
+        if (look && look(r->model, b.images, &seen)) ssl_look_save(&seen, b.images, a.no_normalize ? NULL : a.mean, a.no_normalize ? NULL : a.std_dev, run_path(r, "look.png", path));
+    }
     ssl_step_end(r->ctx);
     ssl_no_grad(r->ctx, 0);
     ssl_train(r->ctx, 1);

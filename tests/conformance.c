@@ -126,6 +126,7 @@ static ssl_tensor *load(fixture *t, const char *prefix, const char *name) /* the
     return x;
 }
 static ssl_tensor *in(fixture *t, const char *name) { return load(t, "in.", name); }
+static ssl_tensor *in_or_null(fixture *t, const char *name) { return find(t, "in.", name) ? in(t, name) : NULL; }
 static ssl_tensor *param(fixture *t, const char *name) { return load(t, "param.", name); }
 static ssl_tensor *param_or_null(fixture *t, const char *name) { return find(t, "param.", name) ? param(t, name) : NULL; }
 static ssl_tensor *buffer(fixture *t, const char *name) { return load(t, "buf.", name); }
@@ -417,6 +418,16 @@ static void run_batch_norm(fixture *t)
 }
 static void run_group_norm(fixture *t)
 { finish(t, probe(t, "y", ssl_group_norm(in(t, "x"), whole(t, "groups", 1), param_or_null(t, "weight"), param_or_null(t, "bias"), real(t, "eps", 1e-5)))); }
+static void set_bn(const fixture *t, ssl_batch_norm_layer *b)
+{
+    b->momentum = real(t, "bn_momentum", 0.1);
+    b->eps = real(t, "bn_eps", 1e-5);
+}
+static void set_mlp(const fixture *t, ssl_mlp *m)
+{
+    int i;
+    for (i = 0; i < SSL_MLP_LAYERS; i++) set_bn(t, &m->norm[i]);
+}
 static void resnet_unit(fixture *t, const char *conv, const char *bn, int stride, ssl_conv_layer *c, ssl_batch_norm_layer *b)
 {
     char name[64];
@@ -432,6 +443,7 @@ static void resnet_unit(fixture *t, const char *conv, const char *bn, int stride
     b->running_mean = buffer(t, name);
     snprintf(name, sizeof name, "%s.running_var", bn);
     b->running_var = buffer(t, name);
+    set_bn(t, b);
 }
 static void resnet_after(fixture *t, const char *bn, const ssl_batch_norm_layer *b)
 {
@@ -469,7 +481,7 @@ static ssl_tensor *rows(ssl_tensor *x, int begin, int end) { return x ? ssl_slic
 static void run_mha(fixture *t)
 {
     const int heads = whole(t, "num_heads", 1), causal = !strcmp(word(t, "mask", ""), "causal");
-    ssl_tensor *mask = !causal && find(t, "in.", "attn_mask") ? in(t, "attn_mask") : NULL;
+    ssl_tensor *mask = causal ? NULL : in_or_null(t, "attn_mask");
     ssl_tensor *w = param(t, "in_proj_weight"), *b = param_or_null(t, "in_proj_bias"), *q, *k, *y;
     const int e = w->dim[1];
     if (find(t, "in.", "memory")) {
@@ -555,6 +567,7 @@ static ssl_optim_desc optimizer_of(const fixture *t)
     d.weight_decay = d.weight_decay > 0.0f ? d.weight_decay : SSL_EXPLICIT_ZERO;
     d.trust_coefficient = real(t, "trust_coefficient", 0.0);
     d.nesterov = whole(t, "nesterov", 0);
+    d.dampening = real(t, "dampening", 0.0);
     d.decay_1d = d.kind != SSL_OPTIM_LARS;
     return d;
 }
@@ -586,7 +599,6 @@ static void run_optimizer(fixture *t)
     const int n = make_params(t, "param.", 0, ""), steps = whole(t, "steps", 1);
     const char *name;
     int i, step;
-    if (number(t, "dampening", 0.0) != 0.0) { skip(t, "dampening is not offered"); return; }
     for (i = 0; i < n; i++) {
         ssl_tensor *p = nth_param(t, i, &name);
         set_values(p, find(t, "param.", name), 0);
@@ -715,17 +727,21 @@ static void run_block(fixture *t, ssl_block_style style)
     b = ssl_block_new(t->c, "", &d);
     fill_params(t);
     if (!d.cross) finish(t, probe(t, "y", ssl_block_forward(&b, in(t, "x"), NULL)));
-    else finish(t, probe(t, "y", ssl_block_decode(&b, in(t, "tgt"), in(t, "memory"), in(t, "tgt_mask"), in(t, "memory_mask"))));
+    else finish(t, probe(t, "y", ssl_block_decode(&b, in(t, "tgt"), in(t, "memory"), in_or_null(t, "tgt_mask"), in_or_null(t, "memory_mask"))));
 }
 static void run_timm_block(fixture *t) { run_block(t, SSL_BLOCK_TIMM); }
 static void run_torch_block(fixture *t) { run_block(t, SSL_BLOCK_TORCH); }
 
-/* Layer norms as the file says (the descs have the originals' values): those of n blocks and one more. */
-static void set_eps(fixture *t, ssl_block *block, int n, ssl_norm_layer *last)
+/* Where the descs have the originals' values, as the file says: activation, place and eps of the norms of n blocks, eps of one norm more. */
+static void set_blocks(fixture *t, ssl_block *block, int n, ssl_norm_layer *last)
 {
     const float eps = real(t, "ln_eps", 1e-6);
     int i;
-    for (i = 0; i < n && ssl_ok(t->c); i++) block[i].norm1.eps = block[i].norm2.eps = block[i].norm3.eps = eps;
+    for (i = 0; i < n && ssl_ok(t->c); i++) {
+        block[i].norm1.eps = block[i].norm2.eps = block[i].norm3.eps = eps;
+        block[i].d.act = act_of(t);
+        block[i].d.post_norm = !strcmp(word(t, "norm", "pre"), "post");
+    }
     if (ssl_ok(t->c)) last->eps = eps;
 }
 
@@ -777,10 +793,11 @@ static ssl_apl *apl_of(fixture *t, int channels)
     d.hidden = whole(t, "ff_dim", 0);
     d.act = act_of(t);
     d.pre_norm = !strcmp(word(t, "norm", "post"), "pre");
+    d.final_norm = whole(t, "final_norm", d.pre_norm) ? 1 : -1;
     d.original_attention = ssl_safetensors_note(t->f, "qkv_scale") != NULL;
     d.method = find(t, "in.", "ids_keep") ? SSL_APL_SUBSET : SSL_APL_MASKED;
     m = ssl_apl_new(t->c, "", &d);
-    set_eps(t, m->block, d.depth, &m->norm);
+    set_blocks(t, m->block, d.depth, &m->norm);
     return m;
 }
 static void run_apl(fixture *t)
@@ -855,10 +872,11 @@ static ssl_mae *mae_of(fixture *t, int channels)
     d.decoder_hidden = (int)(number(t, "mlp_ratio", 4.0) * d.decoder_dim);
     d.mask_ratio = real(t, "mask_ratio", 0.75);
     d.norm_pix = whole(t, "norm_pix_loss", 0);
+    d.norm_pix_eps = real(t, "norm_pix_eps", 1e-6);
     m = ssl_mae_new(t->c, "", &d);
     if (!ssl_ok(t->c)) return m;
-    set_eps(t, m->vit->block, d.depth, &m->vit->norm);
-    set_eps(t, m->block, d.decoder_depth, &m->decoder_norm);
+    set_blocks(t, m->vit->block, d.depth, &m->vit->norm);
+    set_blocks(t, m->block, d.decoder_depth, &m->decoder_norm);
     return m;
 }
 static void mae_mask(fixture *t, const ssl_mae *m, const ssl_tensor *ids_restore) /* 1 where a patch was removed */
@@ -890,14 +908,14 @@ static void run_mae(fixture *t)
     again = images_again(t);
     hidden = ssl_slice(trace.ids_shuffle, 1, m->keep, m->tokens);
     target = ssl_gather_tokens(ssl_patchify(again, m->d.patch, SSL_PATCH_ROW_COL_CHANNEL), hidden);
-    const_target(t, images, again, ssl_gather_tokens(trace.pred, hidden), m->d.norm_pix ? normalized(target, real(t, "norm_pix_eps", 1e-6)) : target, 1.0f);
+    const_target(t, images, again, ssl_gather_tokens(trace.pred, hidden), m->d.norm_pix ? normalized(target, m->d.norm_pix_eps) : target, 1.0f);
 }
 
 static void run_mask_token_mae(fixture *t)
 {
     ssl_mask_token_mae_desc d = SSL_ZERO;
     ssl_mask_token_mae_trace trace = SSL_ZERO;
-    ssl_tensor *images = in(t, "images"), *perm = in(t, "perm"), *again, *hidden, *pred, *target, *loss, *list[256];
+    ssl_tensor *images = in(t, "images"), *perm = in(t, "perm"), *again, *hidden, *pred, *target, *loss, *list[256]; /* perm [L], or [B,L] */
     ssl_mask_token_mae *m;
     float psnr[2];
     int i;
@@ -914,20 +932,22 @@ static void run_mask_token_mae(fixture *t)
     d.decoder_hidden = (int)(number(t, "mlp_ratio", 4.0) * d.decoder_dim);
     d.mask_ratio = real(t, "mask_percent", 0.75);
     d.mask_tokens = whole(t, "num_mask_tokens", 1);
+    d.per_image = perm->ndim == 2;
     d.pixel_scale = real(t, "pixel_scale", 255.0);
     m = ssl_mask_token_mae_new(t->c, "", &d);
-    set_eps(t, m->encoder, d.depth, &m->norm);
-    set_eps(t, m->decoder, d.decoder_depth, &m->norm);
+    set_blocks(t, m->encoder, d.depth, &m->norm);
+    set_blocks(t, m->decoder, d.decoder_depth, &m->norm);
     fill_params(t);
-    trace.ids_shuffle = ssl_reshape(perm, 2, 1, -1);
+    trace.ids_shuffle = d.per_image ? perm : ssl_reshape(perm, 2, 1, -1);
     trace.token_index = in(t, "token_index");
     loss = ssl_mask_token_mae_loss(m, images, &trace);
     if (!ssl_ok(t->c) || images->dim[0] > 256) return;
-    for (i = 0; i < images->dim[0]; i++) list[i] = ssl_slice(trace.ids_shuffle, 1, 0, m->n_hidden);
-    hidden = ssl_concat(0, images->dim[0], list);
+    hidden = ssl_slice(trace.ids_shuffle, 1, 0, m->n_hidden);
+    out(t, "masked", d.per_image ? hidden : ssl_slice(perm, 0, 0, m->n_hidden));
+    for (i = 0; i < images->dim[0]; i++) list[i] = hidden;
+    if (!d.per_image) hidden = ssl_concat(0, images->dim[0], list);
     pred = ssl_gather_tokens(ssl_detach(trace.pred), hidden);
     target = ssl_gather_tokens(ssl_detach(trace.patches), hidden);
-    out(t, "masked", ssl_slice(perm, 0, 0, m->n_hidden));
     out(t, "patches", trace.patches);
     out(t, "pred", trace.pred);
     for (i = 0; i < 2; i++) psnr[i] = ssl_psnr(pred, target, i);
@@ -955,8 +975,8 @@ static ssl_randsac *randsac_of(fixture *t, int channels)
     d.act = act_of(t);
     d.raw_target = !whole(t, "norm_target", 0);
     m = ssl_randsac_new(t->c, "", &d);
-    set_eps(t, m->encoder, d.depth, &m->encoder_norm);
-    set_eps(t, m->decoder, d.decoder_depth, &m->decoder_norm);
+    set_blocks(t, m->encoder, d.depth, &m->encoder_norm);
+    set_blocks(t, m->decoder, d.decoder_depth, &m->decoder_norm);
     return m;
 }
 static void run_randsac(fixture *t) /* the file puts the sequence axis first */
@@ -1072,7 +1092,8 @@ static void all_after(fixture *t) /* after.* of every parameter and buffer */
 }
 static void run_ppm(fixture *t)
 {
-    const ssl_ppm p = ssl_ppm_new(t->c, "transform_net", whole(t, "chan", 0), whole(t, "num_layers", 0), real(t, "gamma", 2.0), 0);
+    ssl_ppm p = ssl_ppm_new(t->c, "transform_net", whole(t, "chan", 0), whole(t, "num_layers", 0), real(t, "gamma", 2.0), 0);
+    set_mlp(t, &p.mlp);
     fill_params(t);
     finish(t, probe(t, "y", ssl_ppm_forward(&p, in(t, "x"))));
     all_after(t);
@@ -1084,6 +1105,7 @@ static void run_mlp(fixture *t)
     ssl_mlp m;
     d.conv = x->ndim == 4;
     m = ssl_mlp_new(t->c, "net", whole(t, "chan", 0), whole(t, "inner_dim", 0), whole(t, "chan_out", 0), &d);
+    set_mlp(t, &m);
     fill_params(t);
     finish(t, probe(t, "y", ssl_mlp_forward(&m, x)));
     all_after(t);
@@ -1175,6 +1197,13 @@ static ssl_pixpro_desc pixpro_of(const fixture *t)
     d.contrast = !whole(t, "use_pixpro", 1);
     return d;
 }
+static void set_pixpro(const fixture *t, ssl_pixpro *m)
+{
+    int k;
+    for (k = 0; k < 2; k++) { set_mlp(t, &m->pixel_projector[k]); set_mlp(t, &m->instance_projector[k]); }
+    set_mlp(t, &m->ppm.mlp);
+    set_mlp(t, &m->predictor);
+}
 static void out_pixpro(fixture *t, const ssl_pixpro_trace *trace)
 {
     float *positive = (float *)must_alloc(sizeof(float) * (size_t)ssl_numel(trace->positive));
@@ -1206,6 +1235,7 @@ static void run_pixelcl_full(fixture *t) /* from the projections on: a model wit
     if (!ssl_pixpro_desc_resolve(&d, &m.d) || !ssl_ok(t->c)) return;
     if (!d.contrast) m.ppm = ssl_ppm_new(t->c, "propagate_pixels.transform_net", trace.pixel[0]->dim[1], d.ppm_layers > 0 ? d.ppm_layers : 0, m.d.ppm_gamma, 0);
     m.predictor = ssl_mlp_new(t->c, "online_predictor.net", trace.instance[0]->dim[1], whole(t, "hidden_dim", 0), trace.instance[0]->dim[1], NULL);
+    set_pixpro(t, &m);
     fill_params(t);
     loss = ssl_pixpro_terms(&m, whole(t, "image_h", 0), whole(t, "image_w", 0), &trace);
     if (!ssl_ok(t->c)) return;
@@ -1214,12 +1244,13 @@ static void run_pixelcl_full(fixture *t) /* from the projections on: a model wit
     all_after(t);
 }
 
-typedef struct small_net { ssl_conv_layer conv[2][2]; ssl_batch_norm_layer bn[2][2]; } small_net; /* [online, target][layer] */
+enum { MOST_LAYERS = 8 };
+typedef struct small_net { int layers; ssl_conv_layer conv[2][MOST_LAYERS]; ssl_batch_norm_layer bn[2][MOST_LAYERS]; } small_net; /* [online, target][layer] */
 static void small_net_forward(void *user, int target, ssl_tensor *x, ssl_tensor **map, ssl_tensor **instance)
 {
     const small_net *net = (const small_net *)user;
     int i;
-    for (i = 0; i < 2; i++) x = ssl_batch_norm_forward(&net->bn[target][i], ssl_conv_forward(&net->conv[target][i], x), 1, NULL);
+    for (i = 0; i < net->layers; i++) x = ssl_batch_norm_forward(&net->bn[target][i], ssl_conv_forward(&net->conv[target][i], x), 1, NULL);
     *map = x;
     *instance = ssl_global_avg_pool(x);
 }
@@ -1233,22 +1264,24 @@ static void run_pixelcl_end_to_end(fixture *t)
     ssl_pixpro *m;
     ssl_view_box boxes[2];
     ssl_tensor *images = in(t, "images"), *loss;
-    double width[2];
+    double width[MOST_LAYERS];
     char name[64];
     int k, i;
-    numbers(t, "net_widths", 8.0, width, 2);
+    net.layers = numbers(t, "net_widths", 8.0, width, MOST_LAYERS);
     conv.stride = 2;
     conv.padding = 1;
     for (k = 0; k < 2; k++)
-        for (i = 0; i < 2; i++) {
+        for (i = 0; i < net.layers; i++) {
             snprintf(name, sizeof name, "%s.net.%d", side[k], 3 * i);
-            net.conv[k][i] = ssl_conv_new(t->c, name, i ? (int)width[0] : images->dim[1], (int)width[i], 3, 1, ssl_init_make(SSL_INIT_TORCH, 0.0f), &conv);
+            net.conv[k][i] = ssl_conv_new(t->c, name, i ? (int)width[i - 1] : images->dim[1], (int)width[i], 3, 1, ssl_init_make(SSL_INIT_TORCH, 0.0f), &conv);
             snprintf(name, sizeof name, "%s.net.%d", side[k], 3 * i + 1);
             net.bn[k][i] = ssl_batch_norm_new(t->c, name, (int)width[i]);
+            set_bn(t, &net.bn[k][i]);
         }
     d.net = small_net_forward;
     d.net_user = &net;
     m = ssl_pixpro_new(t->c, "", &d);
+    set_pixpro(t, m);
     fill_params(t);
     boxes[0] = box_of(t, "box_one", "flip_one");
     boxes[1] = box_of(t, "box_two", "flip_two");

@@ -519,6 +519,88 @@ static void draw_everything(ssl_canvas *p) /* also far outside: it must be clipp
     ssl_canvas_text(p, 670, 290, 3, 0x1f6fb4, "clipped");
     ssl_canvas_text(p, -2000, -2000, 1, 0, "far\xff");
 }
+/* Rows whose covariance is known: mean + sum over j of s_j sqrt(n - 1) u_j r_j with orthonormal u_j that sum to 0 (cosines) and
+   orthonormal r_j (a mirror image of the axes): variances s_j^2, directions r_j, scores s_j sqrt(n - 1) u_j. */
+static void pca_case(int n, int d, int k, const double *s, int rank)
+{
+    float *x = (float *)malloc(sizeof(float) * (size_t)(n * d)), *direction = (float *)malloc(sizeof(float) * (size_t)(k * d)), *variance = (float *)malloc(sizeof(float) * (size_t)k),
+          *score = (float *)malloc(sizeof(float) * (size_t)(n * k));
+    double *r = (double *)malloc(sizeof(double) * (size_t)(d * d)), *u = (double *)malloc(sizeof(double) * (size_t)(rank * n)), length = 0.0, dot, sign, worst[3] = { 0.0, 0.0, 0.0 };
+    int i, j, e;
+    for (j = 0; j < d; j++) length += (1.0 + j % 3) * (1.0 + j % 3);
+    for (j = 0; j < d; j++) for (e = 0; e < d; e++) r[j * d + e] = (j == e) - 2.0 * (1.0 + j % 3) * (1.0 + e % 3) / length;
+    for (j = 0; j < rank; j++) for (i = 0; i < n; i++) u[j * n + i] = sqrt(2.0 / n) * cos(3.14159265358979323846 * (i + 0.5) * (j + 1) / n);
+    for (i = 0; i < n; i++)
+        for (e = 0; e < d; e++) {
+            double v = 5.0 + e;
+            for (j = 0; j < rank; j++) v += s[j] * sqrt(n - 1.0) * u[j * n + i] * r[j * d + e];
+            x[i * d + e] = (float)v;
+        }
+    check(ssl_pca(x, n, d, k, direction, variance, score), "pca", d);
+    for (j = 0; j < k; j++) {
+        worst[0] = fmax(worst[0], fabs((double)variance[j] - (j < rank ? s[j] * s[j] : 0.0)) / (s[0] * s[0]));
+        for (e = 0, length = dot = 0.0; e < d; e++) { length += (double)direction[j * d + e] * (double)direction[j * d + e]; dot += (double)direction[j * d + e] * r[j * d + e]; }
+        worst[1] = fmax(worst[1], fabs(length - 1.0));
+        if (j >= rank) continue;
+        sign = dot < 0.0 ? -1.0 : 1.0;
+        worst[1] = fmax(worst[1], fabs(fabs(dot) - 1.0));
+        for (e = 0, dot = 0.0; e < d; e++) if (fabs((double)direction[j * d + e]) > fabs(dot)) dot = (double)direction[j * d + e];
+        check(dot > 0.0, "greatest entry of a direction is positive", j);
+        for (i = 0; i < n; i++) worst[2] = fmax(worst[2], fabs((double)score[i * k + j] - sign * s[j] * sqrt(n - 1.0) * u[j * n + i]) / s[0]);
+    }
+    check(worst[0] < 1e-5, "pca: variances", worst[0]);
+    check(worst[1] < 1e-5, "pca: directions", worst[1]);
+    check(worst[2] < 1e-3, "pca: scores", worst[2]);
+    free(x); free(direction); free(variance); free(score); free(r); free(u);
+}
+static void test_pca(void)
+{
+    static const double s[8] = { 3.0, 2.0, 1.5, 1.2, 1.0, 0.9, 0.8, 0.1 };
+    const float two[4] = { 1.0f, 2.0f, 3.0f, 5.0f };
+    pca_case(40, 8, 3, s, 8);   /* more rows than columns */
+    pca_case(40, 200, 3, s, 8); /* more columns than rows */
+    pca_case(9, 3, 3, s, 3);    /* all of them */
+    pca_case(20, 12, 5, s, 2);  /* three directions without variance */
+    check(!ssl_pca(two, 2, 2, 3, NULL, NULL, NULL) && !ssl_pca(two, 1, 4, 1, NULL, NULL, NULL), "pca: too few rows or columns", 0);
+}
+/* Two pictures of 4 x 4 pixels, scale 24, side 96, with 2 x 2 places: what is drawn of one token that differs, and of two heads. */
+static void test_look(void)
+{
+    ssl_ctx *c = open_quiet(1);
+    float token[2 * 4 * 3] = { 0.0f }, share[2 * 2 * 4] = { 0.0f };
+    ssl_look look = SSL_ZERO;
+    ssl_tensor *images = ssl_input(c, NULL, 4, 2, 3, 4, 4);
+    token[3] = 9.0f; /* place 1 of the first picture */
+    share[2] = 1.0f; /* head 1 of it looks at place 2 */
+    look.h = look.w = 2;
+    look.tokens = ssl_input(c, token, 3, 2, 4, 3);
+    look.attention = ssl_input(c, share, 3, 2, 2, 4);
+#ifdef SSL__HAS_STBIW
+    {
+        float pixel[2 * 3 * 16] = { 0.0f }, with_scores[2 * 4 * 3 + 2 * 4 * 3];
+        const uint8_t *rgb;
+        ssl_canvas *p;
+        memcpy(with_scores, token, sizeof token);
+        p = ssl__look_draw("test", &look, images, NULL, NULL, pixel, with_scores, share);
+        check(p && p->w == 110 + 2 * 104 && p->h == 8 + 4 * 104, "look: size", p ? p->w : 0);
+        rgb = p ? p->rgb : NULL;
+#define AT(x, y) (rgb + 3 * ((y) * p->w + (x)))
+        if (rgb) {
+            check(AT(110 + 24, 8)[0] == 0 && AT(110 + 24, 8)[2] == 0, "look: the picture", AT(134, 8)[0]);
+            check(AT(110 + 70, 112 + 20)[0] == 255 && AT(110 + 20, 112 + 20)[0] < 128 && AT(110 + 20, 112 + 20)[0] == AT(214 + 70, 112 + 70)[0], "look: the token that differs", AT(180, 132)[0]);
+            check(AT(110 + 20, 112 + 20)[1] == 128, "look: no second component", AT(130, 132)[1]);
+            check(AT(110 + 20, 216 + 70)[0] > 200 && AT(110 + 70, 216 + 70)[0] < 100, "look: head 1", AT(130, 286)[0]);
+            check(AT(110 + 20, 320 + 70)[0] == AT(110 + 70, 320 + 20)[0], "look: head 2 sees nothing", 0);
+        }
+#undef AT
+        ssl_canvas_free(p);
+    }
+    check(ssl_look_save(&look, images, NULL, NULL, "build/test_look.png"), "look saved", 0);
+#endif
+    look.w = 3;
+    check(!ssl_look_save(&look, images, NULL, NULL, "build/test_look.png"), "look of other tokens", 0);
+    check_error(c, "look of other tokens", "ssl_look_save", "2 x 3");
+}
 static void test_png(void)
 {
 #ifdef SSL__HAS_STBIW
@@ -569,7 +651,7 @@ typedef struct test_row { const char *name; void (*run)(void); } test_row;
 int main(int argc, char **argv)
 {
     static const test_row rows[] = { { "knn", test_knn }, { "neighbors", test_neighbors }, { "probe", test_probe }, { "score_logits", test_score_logits }, { "probe_threads", test_probe_threads },
-                                     { "features", test_features }, { "protocols", test_protocols }, { "online_eval", test_online_eval }, { "hostile", test_hostile }, { "csv", test_csv }, { "json", test_json }, { "png", test_png }, { "progress", test_progress } };
+                                     { "features", test_features }, { "protocols", test_protocols }, { "online_eval", test_online_eval }, { "hostile", test_hostile }, { "csv", test_csv }, { "json", test_json }, { "pca", test_pca }, { "look", test_look }, { "png", test_png }, { "progress", test_progress } };
     size_t i;
     for (i = 0; i < sizeof rows / sizeof *rows; i++)
         if (argc < 2 || strstr(rows[i].name, argv[1])) rows[i].run();

@@ -901,6 +901,107 @@ static void test_backbones(void)
     ssl_close(c);
 }
 
+/* ---- what a network makes of a picture ---- */
+static double difference(const ssl_tensor *a, const ssl_tensor *b) /* |a - b| / |b| */
+{
+    static float x[1 << 16], y[1 << 16];
+    const int64_t n = ssl_numel(a);
+    double d = 0.0, s = 0.0;
+    int64_t i;
+    if (n != ssl_numel(b) || n > 1 << 16 || !ssl_to_host(a, x) || !ssl_to_host(b, y)) return 1.0;
+    for (i = 0; i < n; i++) { d += ((double)x[i] - (double)y[i]) * ((double)x[i] - (double)y[i]); s += (double)y[i] * (double)y[i]; }
+    return sqrt(d / (s + 1e-30));
+}
+/* With one head, the identity for its projection and nothing in the MLP a block adds attention times values. */
+static void attention_of(ssl_block_style style, int post_norm)
+{
+    enum { T = 5, D = 8 };
+    ssl_ctx *c = open_context(1);
+    ssl_block_desc d = SSL_ZERO;
+    ssl_block b;
+    ssl_tensor *x, *n, *w, *v, *y;
+    float identity[D * D] = { 0.0f }, zero[4 * D * D] = { 0.0f }, row[2 * 2 * T * T], sum;
+    int i, j;
+    d.dim = D; d.heads = 2; d.style = style; d.post_norm = post_norm; d.init = ssl_init_make(SSL_INIT_NORMAL, 1.0f);
+    b = ssl_block_new(c, "two", &d);
+    x = ssl_input(c, pixel, 3, 2, T, D);
+    w = ssl_block_attention(&b, x, NULL);
+    CHECK(ssl_ok(c) && w->ndim == 4 && w->dim[0] == 2 && w->dim[1] == 2 && w->dim[2] == T && w->dim[3] == T && ssl_to_host(w, row));
+    for (i = 0; i < 2 * 2 * T; i++) {
+        for (j = 0, sum = 0.0f; j < T; j++) sum += row[i * T + j];
+        CHECK(fabsf(sum - 1.0f) < 1e-5f);
+    }
+    ssl_step_end(c);
+    d.heads = 1; d.post_norm = 0;
+    b = ssl_block_new(c, "one", &d);
+    for (i = 0; i < D; i++) identity[i * D + i] = 1.0f;
+    ssl_from_host(b.proj.weight, identity);
+    ssl_from_host(b.fc2.weight, zero);
+    x = ssl_input(c, pixel, 3, 2, T, D);
+    n = ssl_layer_norm(x, b.norm1.weight, b.norm1.bias, b.norm1.eps);
+    v = style == SSL_BLOCK_APL ? ssl_scale(ssl_linear(n, b.v.weight, NULL), 1.0f / sqrtf(sqrtf((float)D))) : ssl_slice(ssl_linear(n, b.qkv.weight, b.qkv.bias), 2, 2 * D, 3 * D);
+    w = ssl_reshape(ssl_block_attention(&b, x, NULL), 3, 2, T, T);
+    y = ssl_sub(ssl_block_forward(&b, x, NULL), x);
+    if (!CHECK(ssl_ok(c) && difference(ssl_matmul(w, v), y) < 1e-5)) printf("     style %d: %g\n", (int)style, difference(ssl_matmul(w, v), y));
+    ssl_close(c);
+}
+static void test_block_attention(void)
+{
+    attention_of(SSL_BLOCK_TIMM, 0);
+    attention_of(SSL_BLOCK_TORCH, 0);
+    attention_of(SSL_BLOCK_TORCH, 1);
+    attention_of(SSL_BLOCK_APL, 1);
+}
+/* The mean of the tokens is the features; what is attended to sums to 1, or to less beside a class token. */
+static void check_look(ssl_ctx *c, int looked, const ssl_look *look, const ssl_tensor *features, int grid, int heads, int cls)
+{
+    float share[B * 16 * 64];
+    int i, j;
+    CHECK(looked && ssl_ok(c) && look->h == grid && look->w == grid && look->tokens->dim[0] == B && look->tokens->dim[1] == grid * grid);
+    CHECK(difference(ssl_mean_axes(look->tokens, SSL_AXIS(1), 0), features) < 1e-5);
+    CHECK((look->attention != NULL) == (heads > 0));
+    if (!heads || !ssl_ok(c) || !CHECK(look->attention->dim[1] == heads && look->attention->dim[2] == grid * grid && ssl_to_host(look->attention, share))) return;
+    for (i = 0; i < B * heads; i++) {
+        float sum = 0.0f;
+        for (j = 0; j < grid * grid; j++) sum += share[i * grid * grid + j];
+        CHECK(cls ? sum > 0.5f && sum < 1.0f : fabsf(sum - 1.0f) < 1e-5f);
+    }
+}
+#define LOOK(type, create, looked, features, grid, heads, cls)                                                 \
+    do {                                                                                                       \
+        ssl_ctx *c = open_context(1);                                                                          \
+        const type *m = (const type *)create(c);                                                               \
+        ssl_tensor *x = images_of(c);                                                                          \
+        ssl_look look = SSL_ZERO;                                                                              \
+        ssl_train(c, 0);                                                                                       \
+        check_look(c, looked, &look, features, grid, heads, cls);                                              \
+        ssl_close(c);                                                                                          \
+    } while (0)
+static void test_looks(void)
+{
+    ssl_ctx *c;
+    ssl_look look = SSL_ZERO;
+    ssl_backbone_desc d = SSL_ZERO;
+    const ssl_backbone *net;
+    ssl_tensor *x;
+    LOOK(ssl_apl, apl_new, ssl_apl_look(m, x, &look), ssl_apl_features(m, x), m->d.grid, m->d.heads, 0);
+    LOOK(ssl_mae, mae_new, ssl_vit_look(m->vit, x, &look), ssl_mae_features(m, x), SIDE / m->d.patch, m->d.heads, 1);
+    LOOK(ssl_mask_token_mae, mask_token_mae_new, ssl_mask_token_mae_look(m, x, &look), ssl_mask_token_mae_features(m, x), SIDE / m->d.patch, m->d.heads, 0);
+    LOOK(ssl_randsac, randsac_new, ssl_randsac_look(m, x, &look), ssl_randsac_features(m, x), m->grid, m->d.heads, 0);
+    LOOK(ssl_jigsaw, jigsaw_new, ssl_jigsaw_look(m, x, &look), ssl_jigsaw_features(m, x), m->d.grid, 0, 0);
+    LOOK(ssl_siamese, byol_new, ssl_backbone_look(m->online.backbone, x, &look), ssl_siamese_features(m, x), SIDE / m->d.backbone.vit.patch, m->d.backbone.vit.heads, 1);
+
+    c = open_context(1);
+    ssl_train(c, 0);
+    d.kind = SSL_BACKBONE_RESNET; d.image_size = SIDE; d.resnet.width = 4;
+    net = ssl_backbone_new(c, "", &d);
+    x = ssl_interpolate(images_of(c), 56, 56, SSL_INTERPOLATE_BILINEAR); /* layer4 has 7 x 7 places, at SIDE layer2 has 8 x 8 */
+    check_look(c, ssl_backbone_look(net, x, &look), &look, ssl_backbone_forward(net, x), 7, 0, 0);
+    CHECK(ssl_backbone_look(net, images_of(c), &look) && look.h == 8 && look.tokens->dim[2] == 8);
+    CHECK(!ssl_map_look(ssl_input(c, pixel, 2, 3, 4), &look));
+    ssl_close(c);
+}
+
 /* ---- one sentence for every bad setting, and nothing crashes after it ---- */
 static void expect_error(ssl_ctx *c, ssl_tensor *loss, const char *words, int line)
 {
@@ -988,6 +1089,8 @@ int main(int argc, char **argv)
     TEST(siamese_queue_and_center);
     TEST(siamese_resumes);
     TEST(backbones);
+    TEST(block_attention);
+    TEST(looks);
     TEST(bad_settings);
     return check_done();
 }
