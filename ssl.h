@@ -2952,20 +2952,22 @@ static ssl__patch ssl__corr_patch(const ssl__corr *e, int block)
 static size_t ssl__corr_padded(const ssl__corr *e) /* floats of the largest padded copy */
 { return (size_t)e->ic * (size_t)e->block_images * (size_t)ssl__lane_extent(&e->r, e->block_rows) * (size_t)ssl__lane_extent(&e->s, e->s.n); }
 
-/* dst[channel][image][row][column] = channels c0..c1-1 of the inputs under a block, zeros outside of the images */
+static inline void ssl__copy(float *dst, const float *src, int n)
+{
+    for (; n >= 8; n -= 8, dst += 8, src += 8) memcpy(dst, src, 8 * sizeof(float));
+    for (; n > 0; n--) *dst++ = *src++;
+}
+/* dst[channel][image][row][column] = channels c0..c1-1 of the inputs under a block; what lies outside of the images is left alone. */
 static void ssl__corr_pad(const ssl__corr *e, const ssl__patch *p, int group, int c0, int c1, float *dst)
 {
-    const int low = ssl__lane_low(&e->s), a = SSL__MIN(SSL__MAX(-low, 0), p->pcol), b = SSL__MAX(a, SSL__MIN(e->s.in - low, p->pcol));
+    const int low = ssl__lane_low(&e->s), a = SSL__MIN(SSL__MAX(-low, 0), p->pcol), cols = SSL__MAX(0, SSL__MIN(e->s.in - low, p->pcol) - a);
+    const int top = p->i0 * e->r.istep + ssl__lane_low(&e->r), r0 = SSL__MAX(0, -top), r1 = SSL__MIN(p->prow, e->r.in - top);
     int c, n, i;
     for (c = c0; c < c1; c++)
-        for (n = p->n0; n < p->n0 + p->n; n++)
-            for (i = 0; i < p->prow; i++, dst += p->pcol) {
-                const int row = p->i0 * e->r.istep + ssl__lane_low(&e->r) + i, inside = row >= 0 && row < e->r.in;
-                const float *src = e->in + (((int64_t)n * e->groups + group) * e->ic + c) * e->r.in * e->s.in + (int64_t)row * e->s.in + low;
-                if (inside) memcpy(dst + a, src + a, sizeof(float) * (size_t)(b - a));
-                memset(dst, 0, sizeof(float) * (size_t)(inside ? a : p->pcol));
-                if (inside) memset(dst + b, 0, sizeof(float) * (size_t)(p->pcol - b));
-            }
+        for (n = p->n0; n < p->n0 + p->n; n++, dst += p->prow * p->pcol) {
+            const float *src = e->in + (((int64_t)n * e->groups + group) * e->ic + c) * e->r.in * e->s.in + (int64_t)top * e->s.in + low + a;
+            for (i = r0; i < r1; i++) ssl__copy(dst + i * p->pcol + a, src + (int64_t)i * e->s.in, cols);
+        }
 }
 /* Where output position q of the block lies in the padded copy, and tap t. */
 static int64_t ssl__corr_position(const ssl__corr *e, const ssl__patch *p, int q)
@@ -2979,11 +2981,6 @@ static int64_t ssl__corr_tap(const ssl__corr *e, const ssl__patch *p, int t)
     return (int64_t)(e->r.d0 + i * e->r.dstep - ssl__lane_low(&e->r)) * p->pcol + e->s.d0 + j * e->s.dstep - ssl__lane_low(&e->s);
 }
 
-static inline void ssl__copy(float *dst, const float *src, int n)
-{
-    for (; n >= 8; n -= 8, dst += 8, src += 8) memcpy(dst, src, 8 * sizeof(float));
-    for (; n > 0; n--) *dst++ = *src++;
-}
 /* A panel [depth][width]: row p is made of the runs at src + base[p]. */
 static void ssl__corr_fill(int depth, int width, const float *src, const int64_t *base, int n_runs, const ssl__run *run, int step, float *dst)
 {
@@ -3073,6 +3070,7 @@ static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output chan
     int64_t at[64];
     int kb, k, j, i, n_runs;
     if (!ssl__corr_scratch(e, thread, 0, (size_t)e->panels * (size_t)mr * (size_t)ld, 0, &m)) return;
+    memset(m.padded, 0, sizeof(float) * (size_t)(e->ic * p.plane));
     ssl__corr_pad(e, &p, group, 0, e->ic, m.padded);
     if (e->kind->begin) e->kind->begin();
     for (kb = 0; kb < e->blocks_k; kb++) {
@@ -3211,6 +3209,7 @@ static void ssl__corr_bw_chunk(void *arg, int chunk, int thread) /* one slice of
     if (e->kind->begin) e->kind->begin();
     for (b = b0; b < b1; b++) {
         const ssl__patch p = ssl__corr_patch(e, b);
+        memset(m.padded, 0, sizeof(float) * (size_t)(e->ic * p.plane));
         ssl__corr_pad(e, &p, group, 0, e->ic, m.padded);
         ssl__transpose(e->ic, (int)p.plane, m.padded, m.turned);
         ssl__corr_bw_block(e, &p, group, j0, j1, &m, part, b > b0);
@@ -3346,11 +3345,13 @@ static void ssl__wino_weights_chunk(void *arg, int chunk, int thread) /* one pan
     float *u = z->u + chunk * SSL__WINO * place, taps[9 * 16];
     int c, r, k, t;
     (void)thread;
+    memset(taps, 0, sizeof taps);
     for (c = 0; c < e->ic; c++)
         for (r = 0; r < mr; r += width) {
             const float *w = e->w + group * e->wg + c * e->wc + (o0 + r) * e->wo;
-            for (k = 0; k < width; k++, w += e->wo)
-                for (t = 0; t < 9; t++) taps[t * width + k] = o0 + r + k < e->oc ? w[z->turn ? 8 - t : t] : 0.0f;
+            const int rows = SSL__MIN(SSL__MIN(width, mr), e->oc - o0 - r);
+            for (k = 0; k < rows; k++, w += e->wo)
+                for (t = 0; t < 9; t++) taps[(z->turn ? 8 - t : t) * width + k] = w[t];
             z->t->weights(taps, 3 * width, width, u + c * mr + r, 6 * place, place);
         }
 }
@@ -3377,6 +3378,7 @@ static void ssl__wino_in(const ssl__wino *z, const ssl__patch *p, int group, int
     const int64_t place = (int64_t)z->e.ic * nr;
     float x[SSL__WINO * 16];
     int c, q;
+    memset(plane, 0, sizeof(float) * (size_t)p->plane);
     for (c = 0; c < z->e.ic; c++) {
         ssl__corr_pad(&z->e, p, group, c, c + 1, plane);
         for (q = 0; q < lanes; q += width) {
@@ -3481,8 +3483,8 @@ static void ssl__wino_channels(const ssl__corr *e, const ssl__patch *p, int widt
 {
     const int live = SSL__MAX(0, SSL__MIN(width, e->ic - c0));
     int n, i, j;
+    if (live < width || !c0) memset(m->plane, 0, sizeof(float) * (size_t)(width * p->plane)); /* the rim stays zero */
     if (live) ssl__corr_pad(e, p, group, c0, c0 + live, m->plane);
-    memset(m->plane + live * p->plane, 0, sizeof(float) * (size_t)((width - live) * p->plane));
     ssl__transpose(width, (int)p->plane, m->plane, m->turned);
     for (n = 0; n < p->n; n++)
         for (i = 0; i < p->rows; i += 4)
@@ -3524,23 +3526,23 @@ static void ssl__wino_bw_chunk(void *arg, int chunk, int thread) /* a slice of t
     if (!m.v) return;
     for (b = b0; b < b1; b++) ssl__wino_bw_block(z, b, group, i0, i1, &m, e->part + ((int64_t)slice * e->groups + group) * e->part_ld, b > b0);
 }
-static void ssl__wino_bw_add(void *arg, int chunk, int thread) /* dw of one output channel += G^T of its slices */
+static void ssl__wino_bw_add(void *arg, int chunk, int thread) /* dw of one output channel += G^T (sum of the slices) G */
 {
     const ssl__wino *z = (const ssl__wino *)arg;
     const ssl__corr *e = &z->e;
-    const int width = z->t->width, nr = e->kind->nr, mr = e->kind->mr, nj = ssl__ceil_div(e->ic, nr), group = chunk / e->oc, o = chunk % e->oc;
-    const int64_t place = (int64_t)mr * nr;
-    float sum[SSL__WINO * 16], taps[9 * 16], *dw = e->out + group * e->wg + o * e->wo;
-    int c, s, xi, k, t;
+    const int width = z->t->width, nr = e->kind->nr, place = e->kind->mr * nr, nj = ssl__ceil_div(e->ic, nr), group = chunk / e->oc, o = chunk % e->oc;
+    float *m = e->part + group * e->part_ld + (int64_t)(o / e->kind->mr) * nj * SSL__WINO * place + o % e->kind->mr * nr;
+    float taps[9 * 16], *dw = e->out + group * e->wg + o * e->wo;
+    int c, s, j, k, t;
     (void)thread;
-    for (c = 0; c < e->ic; c += width) {
-        memset(sum, 0, sizeof sum);
-        for (s = 0; s < e->slices; s++) {
-            const float *m = e->part + ((int64_t)s * e->groups + group) * e->part_ld + ((int64_t)(o / mr) * nj + c / nr) * SSL__WINO * place + o % mr * nr + c % nr;
-            for (xi = 0; xi < SSL__WINO; xi++)
-                for (k = 0; k < width; k++) sum[xi * width + k] += m[xi * place + k];
+    for (s = 1; s < e->slices; s++)
+        for (j = 0; j < nj * SSL__WINO; j++) {
+            float *SSL_RESTRICT sum = m + (int64_t)j * place;
+            const float *SSL_RESTRICT part = sum + (int64_t)s * e->groups * e->part_ld;
+            for (k = 0; k < nr; k++) sum[k] += part[k];
         }
-        z->t->grad(sum, 6 * width, width, taps, 3 * width, width);
+    for (c = 0; c < e->ic; c += width) {
+        z->t->grad(m + c / nr * SSL__WINO * place + c % nr, 6 * place, place, taps, 3 * width, width);
         for (k = 0; k < width && c + k < e->ic; k++)
             for (t = 0; t < 9; t++) dw[(c + k) * 9 + t] += taps[t * width + k];
     }
