@@ -2768,25 +2768,18 @@ static void ssl__gemm_run(ssl_ctx *c, const ssl__gemm_kind *kind, int ta, int tb
 #  define SSL__PREFETCH_W(p) (void)(p)
 #endif
 
-/* Four rows of four floats s0..s3, transposed, become or are added to d0..d3. */
-static SSL__INLINE void ssl__transpose4_at(const float *s0, const float *s1, const float *s2, const float *s3, float *d0, float *d1, float *d2, float *d3, int add)
+static SSL__INLINE void ssl__transpose4(const float *s, int64_t lds, float *d, int64_t ldd) /* d[4,4] = s[4,4]^T */
 {
 #ifdef __SSE__
-    __m128 r0 = _mm_loadu_ps(s0), r1 = _mm_loadu_ps(s1), r2 = _mm_loadu_ps(s2), r3 = _mm_loadu_ps(s3);
+    __m128 r0 = _mm_loadu_ps(s), r1 = _mm_loadu_ps(s + lds), r2 = _mm_loadu_ps(s + 2 * lds), r3 = _mm_loadu_ps(s + 3 * lds);
     _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
-    if (add) { r0 = _mm_add_ps(r0, _mm_loadu_ps(d0)); r1 = _mm_add_ps(r1, _mm_loadu_ps(d1)); r2 = _mm_add_ps(r2, _mm_loadu_ps(d2)); r3 = _mm_add_ps(r3, _mm_loadu_ps(d3)); }
-    _mm_storeu_ps(d0, r0); _mm_storeu_ps(d1, r1); _mm_storeu_ps(d2, r2); _mm_storeu_ps(d3, r3);
+    _mm_storeu_ps(d, r0); _mm_storeu_ps(d + ldd, r1); _mm_storeu_ps(d + 2 * ldd, r2); _mm_storeu_ps(d + 3 * ldd, r3);
 #else
-    float *const d[4] = { d0, d1, d2, d3 };
-    int i;
-    for (i = 0; i < 4; i++) {
-        d[i][0] = (add ? d[i][0] : 0.0f) + s0[i]; d[i][1] = (add ? d[i][1] : 0.0f) + s1[i];
-        d[i][2] = (add ? d[i][2] : 0.0f) + s2[i]; d[i][3] = (add ? d[i][3] : 0.0f) + s3[i];
-    }
+    int i, j;
+    for (i = 0; i < 4; i++)
+        for (j = 0; j < 4; j++) d[i * ldd + j] = s[j * lds + i];
 #endif
 }
-static SSL__INLINE void ssl__transpose4(const float *s, int64_t lds, float *d, int64_t ldd) /* d[4,4] = s[4,4]^T */
-{ ssl__transpose4_at(s, s + lds, s + 2 * lds, s + 3 * lds, d, d + ldd, d + 2 * ldd, d + 3 * ldd, 0); }
 
 /* A panel [kc][width] of src[r rs + p ps], r < rows <= width; rows that do not exist are zero. Along r a copy, along p a
    transpose, a cache line of 16 floats at a time. */
@@ -2955,6 +2948,7 @@ static size_t ssl__corr_padded(const ssl__corr *e) /* floats of the largest padd
 static inline void ssl__copy(float *dst, const float *src, int n)
 {
     for (; n >= 8; n -= 8, dst += 8, src += 8) memcpy(dst, src, 8 * sizeof(float));
+    for (; n >= 4; n -= 4, dst += 4, src += 4) memcpy(dst, src, 4 * sizeof(float));
     for (; n > 0; n--) *dst++ = *src++;
 }
 /* dst[channel][image][row][column] = channels c0..c1-1 of the inputs under a block; what lies outside of the images is left alone. */
@@ -2963,10 +2957,11 @@ static void ssl__corr_pad(const ssl__corr *e, const ssl__patch *p, int group, in
     const int low = ssl__lane_low(&e->s), a = SSL__MIN(SSL__MAX(-low, 0), p->pcol), cols = SSL__MAX(0, SSL__MIN(e->s.in - low, p->pcol) - a);
     const int top = p->i0 * e->r.istep + ssl__lane_low(&e->r), r0 = SSL__MAX(0, -top), r1 = SSL__MIN(p->prow, e->r.in - top);
     int c, n, i;
-    for (c = c0; c < c1; c++)
-        for (n = p->n0; n < p->n0 + p->n; n++, dst += p->prow * p->pcol) {
-            const float *src = e->in + (((int64_t)n * e->groups + group) * e->ic + c) * e->r.in * e->s.in + (int64_t)top * e->s.in + low + a;
-            for (i = r0; i < r1; i++) ssl__copy(dst + i * p->pcol + a, src + (int64_t)i * e->s.in, cols);
+    for (n = 0; n < p->n; n++)
+        for (c = c0; c < c1; c++) {
+            const float *src = e->in + (((int64_t)(p->n0 + n) * e->groups + group) * e->ic + c) * e->r.in * e->s.in + (int64_t)top * e->s.in + low + a;
+            float *d = dst + (c - c0) * p->plane + (int64_t)n * p->prow * p->pcol + a;
+            for (i = r0; i < r1; i++) ssl__copy(d + i * p->pcol, src + (int64_t)i * e->s.in, cols);
         }
 }
 /* Where output position q of the block lies in the padded copy, and tap t. */
@@ -3259,34 +3254,37 @@ static void ssl__corr_bw(ssl_ctx *c, const ssl__gemm_kind *kind, int plain, cons
    and 64 to 512 channels 6e-7 to 1.1e-6, dw 1e-6 (the plain sum: 2e-7; points 0, +-1, +-2: twice as much). Always float32: it costs
    less than the plain sum at bf16. The tiles of a block are numbered over images, rows, columns; a panel has nr of them. */
 typedef void (*ssl__wino_fn)(const float *src, int64_t row, int64_t col, float *dst, int64_t drow, int64_t dcol);
-typedef struct ssl__winograd { /* the transforms of an instruction set, of `width` tiles or channels that lie side by side */
-    int width;
-    const ssl__gemm_kind *kind;
-    ssl__wino_fn in, out, back, weights, grad; /* B^T x B, A^T m A, A dy A^T, G w G^T, G^T m G */
-} ssl__winograd;
 #define SSL__WINO 36
+#define SSL__WINO_CHANNELS 8 /* padded at a time: pixels of a small map lie together over channels, not over images */
+#define SSL__WINO_SKEW 48 /* floats between the places of a panel, whose distance were otherwise a power of two: the same few cache sets */
 enum { SSL__WINO_IN, SSL__WINO_OUT, SSL__WINO_BACK, SSL__WINO_WEIGHTS, SSL__WINO_GRAD };
 typedef struct ssl__wino_tile { int64_t in, out; int rows, cols; } ssl__wino_tile; /* where it lies, how much of it is inside of y */
+typedef struct ssl__winograd { /* the transforms of an instruction set, of `width` tiles or channels at a time */
+    int width;
+    const ssl__gemm_kind *kind;
+    ssl__wino_fn in, back, weights, grad; /* B^T x B, A dy A^T, G w G^T, G^T m G of channels that lie side by side */
+    void (*tiles_in)(const ssl__wino_tile *t, const float *plane, int64_t row, float *v, int64_t place);
+    void (*tiles_out)(const ssl__wino_tile *t, const float *m, int64_t place, float bias, int add, float *out, int64_t row); /* A^T m A + bias */
+} ssl__winograd;
 typedef struct ssl__wino {
     ssl__corr e, d;  /* x, and dy for dw, both with rows and columns rounded up to whole tiles */
     const ssl__winograd *t;
-    int turn, slack; /* w turned around; floats that a vector of one row more than mr needs after a packed panel */
-    float *u;        /* [group][panel of oc][36][ic][mr] */
+    int turn;        /* w turned around */
+    float *u;        /* [group][36][panel of oc][ic][mr] */
 } ssl__wino;
 
-/* Blocks of at most this many tiles whose panels have the fewest empty places. */
-#define SSL__WINO_TILES 64
-static void ssl__wino_blocks(ssl__wino *z)
+/* Blocks of at most `most` tiles whose panels have the fewest empty places. */
+static void ssl__wino_blocks(ssl__wino *z, int most)
 {
     ssl__corr *e = &z->e;
     const int th = e->r.n / 4, tw = e->s.n / 4, nr = e->kind->nr;
     int64_t best = 0, all;
     int k;
-    for (k = 1; k <= th && (k == 1 || k * tw <= SSL__WINO_TILES); k++) { /* rows of one image */
+    for (k = 1; k <= th && (k == 1 || k * tw <= most); k++) { /* rows of one image */
         all = (int64_t)e->images * (th / k * ssl__round_up(k * tw, nr) + ssl__round_up(th % k * tw, nr));
         if (!best || all <= best) { best = all; e->block_images = 1; e->block_rows = 4 * k; }
     }
-    for (k = 2; k <= e->images && k * th * tw <= SSL__WINO_TILES; k++) {
+    for (k = 2; k <= e->images && k * th * tw <= most; k++) {
         all = (int64_t)(e->images / k) * ssl__round_up(k * th * tw, nr) + ssl__round_up(e->images % k * th * tw, nr);
         if (all <= best) { best = all; e->block_images = k; e->block_rows = e->r.n; }
     }
@@ -3297,6 +3295,7 @@ static void ssl__wino_blocks(ssl__wino *z)
     z->d.blocks_r = e->blocks_r;
     z->d.blocks = e->blocks;
 }
+static int64_t ssl__wino_place(int depth, int width) { return (int64_t)depth * width + SSL__WINO_SKEW; }
 static int ssl__wino_block_tiles(const ssl__wino *z) { return z->e.block_images * z->e.block_rows * z->e.s.n / 16; }
 static int ssl__wino_tiles(const ssl__wino *z, const ssl__patch *p, int group, int lanes, ssl__wino_tile *t) /* those past the last: rows 0 */
 {
@@ -3318,7 +3317,6 @@ static ssl__wino ssl__wino_make(ssl_ctx *c, const ssl__winograd *t, const ssl__w
     memset(&z, 0, sizeof z);
     z.t = t;
     z.turn = turn;
-    z.slack = SSL__MAX(0, t->width - t->kind->mr);
     z.e = ssl__corr_make(c, t->kind, 1, g);
     z.e.r = turn ? ssl__lane_f(g->oh, g->h, 3, 1, 2 - g->ph, 1) : ssl__lane_f(g->h, g->oh, 3, 1, g->ph, 1);
     z.e.s = turn ? ssl__lane_f(g->ow, g->w, 3, 1, 2 - g->pw, 1) : ssl__lane_f(g->w, g->ow, 3, 1, g->pw, 1);
@@ -3332,7 +3330,6 @@ static ssl__wino ssl__wino_make(ssl_ctx *c, const ssl__winograd *t, const ssl__w
     z.d.ic = z.e.oc;
     z.d.r = ssl__lane_f(z.e.r.out, z.e.r.n, 1, 1, 0, 1);
     z.d.s = ssl__lane_f(z.e.s.out, z.e.s.n, 1, 1, 0, 1);
-    ssl__wino_blocks(&z);
     return z;
 }
 
@@ -3341,8 +3338,8 @@ static void ssl__wino_weights_chunk(void *arg, int chunk, int thread) /* one pan
     const ssl__wino *z = (const ssl__wino *)arg;
     const ssl__corr *e = &z->e;
     const int mr = e->kind->mr, width = z->t->width, group = chunk / e->panels, o0 = chunk % e->panels * mr;
-    const int64_t place = (int64_t)e->ic * mr + z->slack;
-    float *u = z->u + chunk * SSL__WINO * place, taps[9 * 16];
+    const int64_t place = ssl__wino_place(e->ic, mr), next = e->panels * place;
+    float *u = z->u + (group * SSL__WINO * e->panels + chunk % e->panels) * place, taps[9 * 16];
     int c, r, k, t;
     (void)thread;
     memset(taps, 0, sizeof taps);
@@ -3352,77 +3349,33 @@ static void ssl__wino_weights_chunk(void *arg, int chunk, int thread) /* one pan
             const int rows = SSL__MIN(SSL__MIN(width, mr), e->oc - o0 - r);
             for (k = 0; k < rows; k++, w += e->wo)
                 for (t = 0; t < 9; t++) taps[(z->turn ? 8 - t : t) * width + k] = w[t];
-            z->t->weights(taps, 3 * width, width, u + c * mr + r, 6 * place, place);
+            z->t->weights(taps, 3 * width, width, u + c * mr + r, 6 * next, next);
         }
 }
 
 /* v[panel][36][ic][nr] = B^T x B of the tiles of a block */
-static void ssl__wino_spread(int width, const ssl__wino_tile *t, const float *plane, int64_t pcol, float *x) /* x[6][6][width] */
-{
-    int l, r, k;
-    for (l = 0; l < width; l += 4)
-        for (r = 0; r < 6; r++) {
-            float *d = x + r * 6 * width + l;
-            if (width >= 4) {
-                const float *s[4];
-                for (k = 0; k < 4; k++) s[k] = plane + t[l + k].in + r * pcol;
-                ssl__transpose4_at(s[0], s[1], s[2], s[3], d, d + width, d + 2 * width, d + 3 * width, 0);
-                ssl__transpose4_at(s[0] + 2, s[1] + 2, s[2] + 2, s[3] + 2, d + 2 * width, d + 3 * width, d + 4 * width, d + 5 * width, 0);
-            }
-            else for (k = 0; k < 6; k++) d[k] = plane[t[l].in + r * pcol + k];
-        }
-}
 static void ssl__wino_in(const ssl__wino *z, const ssl__patch *p, int group, int lanes, const ssl__wino_tile *t, float *plane, float *v)
 {
     const int width = z->t->width, nr = z->e.kind->nr;
-    const int64_t place = (int64_t)z->e.ic * nr;
-    float x[SSL__WINO * 16];
+    const int64_t place = ssl__wino_place(z->e.ic, nr);
     int c, q;
-    memset(plane, 0, sizeof(float) * (size_t)p->plane);
+    memset(plane, 0, sizeof(float) * SSL__WINO_CHANNELS * (size_t)p->plane);
     for (c = 0; c < z->e.ic; c++) {
-        ssl__corr_pad(&z->e, p, group, c, c + 1, plane);
-        for (q = 0; q < lanes; q += width) {
-            ssl__wino_spread(width, t + q, plane, p->pcol, x);
-            z->t->in(x, 6 * width, width, v + q / nr * SSL__WINO * place + c * nr + q % nr, 6 * place, place);
-        }
-    }
-}
-
-/* Channel o of `width` tiles, y[4][4][width], to where they lie. */
-static void ssl__wino_store(const ssl__wino *z, int o, int64_t stride, const ssl__wino_tile *t, const float *y)
-{
-    const ssl__corr *e = &z->e;
-    const int width = z->t->width, add = e->beta != 0.0f, few = SSL__MIN(width, 4);
-    float *out = e->out + o * stride, some[16];
-    int l, r, k, s;
-    for (l = 0; l < width; l += few) {
-        int whole = few == 4;
-        for (k = 0; k < few; k++) whole &= t[l + k].rows == 4 && t[l + k].cols == 4;
-        for (r = 0; r < 4; r++) {
-            const float *src = y + 4 * r * width + l;
-            float *d[4];
-            for (k = 0; k < few; k++) d[k] = out + t[l + k].out + r * e->s.out;
-            if (whole) { ssl__transpose4_at(src, src + width, src + 2 * width, src + 3 * width, d[0], d[1], d[2], d[3], add); continue; }
-            for (s = 0; s < 4; s++) for (k = 0; k < few; k++) some[4 * k + s] = src[s * width + k];
-            for (k = 0; k < few; k++)
-                for (s = 0; r < t[l + k].rows && s < t[l + k].cols; s++) d[k][s] = (add ? d[k][s] : 0.0f) + some[4 * k + s];
-        }
+        if (c % SSL__WINO_CHANNELS == 0) ssl__corr_pad(&z->e, p, group, c, SSL__MIN(z->e.ic, c + SSL__WINO_CHANNELS), plane);
+        for (q = 0; q < lanes; q += width)
+            z->t->tiles_in(t + q, plane + c % SSL__WINO_CHANNELS * p->plane, p->pcol, v + q / nr * SSL__WINO * place + c * nr + q % nr, place);
     }
 }
 static void ssl__wino_out(const ssl__wino *z, int o0, int lanes, const float *bias, const ssl__wino_tile *t, const float *m) /* one panel of oc */
 {
     const int width = z->t->width, nr = z->e.kind->nr, mr = z->e.kind->mr, place = mr * nr;
-    float y[16 * 16];
-    int o, q, k;
-    for (q = 0; q < lanes; q += width)
-        for (o = o0; o < SSL__MIN(z->e.oc, o0 + mr); o++) {
-            z->t->out(m + q / nr * SSL__WINO * place + (o - o0) * nr + q % nr, 6 * place, place, y, 4 * width, width);
-            if (bias) for (k = 0; k < 16 * width; k++) y[k] += bias[o];
-            ssl__wino_store(z, o, (int64_t)z->e.r.out * z->e.s.out, t + q, y);
-        }
+    int o, q;
+    for (o = o0; o < SSL__MIN(z->e.oc, o0 + mr); o++)
+        for (q = 0; q < lanes; q += width)
+            z->t->tiles_out(t + q, m + q / nr * SSL__WINO * place + (o - o0) * nr + q % nr, place, bias ? bias[o] : 0.0f, z->e.beta != 0.0f,
+                            z->e.out + (int64_t)o * z->e.r.out * z->e.s.out, z->e.s.out);
 }
 
-#define SSL__WINO_PANELS 4 /* panels of oc whose products wait for their transform */
 static size_t ssl__wino_plane(const ssl__corr *e) { return (ssl__corr_padded(e) / (size_t)e->ic + 15) & ~(size_t)15; }
 static void ssl__wino_chunk(void *arg, int chunk, int thread) /* all output channels of a group at one block of tiles */
 {
@@ -3431,34 +3384,31 @@ static void ssl__wino_chunk(void *arg, int chunk, int thread) /* all output chan
     const ssl__gemm_kind *kind = e->kind;
     const int nr = kind->nr, mr = kind->mr, group = chunk % e->groups, most = ssl__ceil_div(ssl__wino_block_tiles(z), nr);
     const ssl__patch p = ssl__corr_patch(e, chunk / e->groups);
-    const size_t plane = ssl__wino_plane(e), v_size = (size_t)SSL__WINO * (size_t)most * (size_t)nr * (size_t)e->ic;
-    const size_t m_size = (size_t)SSL__WINO * SSL__WINO_PANELS * (size_t)most * (size_t)(mr * nr);
-    const int64_t place = (int64_t)e->ic * mr + z->slack;
-    float *v = (float *)ssl__scratch(e->c, thread, sizeof(float) * (v_size + m_size + plane) + sizeof(ssl__wino_tile) * (size_t)(most * nr)), *m = v + v_size;
-    ssl__wino_tile *t = (ssl__wino_tile *)(m + m_size + plane);
-    int lanes, nj, i0, i, j, kb, xi;
+    const size_t plane = ssl__wino_plane(e), v_size = (size_t)SSL__WINO * (size_t)most * (size_t)ssl__wino_place(e->ic, nr);
+    const size_t m_size = (size_t)SSL__WINO * (size_t)e->panels * (size_t)most * (size_t)(mr * nr);
+    const int64_t place = ssl__wino_place(e->ic, mr);
+    float *v = (float *)ssl__scratch(e->c, thread, sizeof(float) * (v_size + m_size + plane * SSL__WINO_CHANNELS) + sizeof(ssl__wino_tile) * (size_t)(most * nr)), *m = v + v_size;
+    ssl__wino_tile *t = (ssl__wino_tile *)(m + m_size + plane * SSL__WINO_CHANNELS);
+    const float *u = z->u + (int64_t)group * e->panels * SSL__WINO * place;
+    int lanes, nj, i, j, kb, xi;
     if (!v) return;
     nj = ssl__ceil_div(p.n * p.rows * e->s.n / 16, nr);
     lanes = nj * nr;
     ssl__wino_tiles(z, &p, group, lanes, t);
     ssl__wino_in(z, &p, group, lanes, t, m + m_size, v);
-    for (i0 = 0; i0 < e->panels; i0 += SSL__WINO_PANELS) {
-        const int i1 = SSL__MIN(e->panels, i0 + SSL__WINO_PANELS);
-        const float *u = z->u + (int64_t)(group * e->panels + i0) * SSL__WINO * place;
+    for (xi = 0; xi < SSL__WINO; xi++)
         for (kb = 0; kb < e->ic; kb += kind->kc)
-            for (xi = 0; xi < SSL__WINO; xi++)
-                for (j = 0; j < nj; j++)
-                    for (i = i0; i < i1; i++)
-                        kind->tile(SSL__MIN(kind->kc, e->ic - kb), u + ((i - i0) * SSL__WINO + xi) * place + (int64_t)kb * mr,
-                                   v + ((int64_t)(j * SSL__WINO + xi) * e->ic + kb) * nr, m + (((i - i0) * nj + j) * SSL__WINO + xi) * mr * nr, nr, kb > 0);
-        for (i = i0; i < i1; i++) ssl__wino_out(z, i * mr, lanes, e->bias ? e->bias + group * e->oc : NULL, t, m + (i - i0) * nj * SSL__WINO * mr * nr);
-    }
+            for (j = 0; j < nj; j++)
+                for (i = 0; i < e->panels; i++)
+                    kind->tile(SSL__MIN(kind->kc, e->ic - kb), u + (xi * e->panels + i) * place + (int64_t)kb * mr,
+                               v + (j * SSL__WINO + xi) * ssl__wino_place(e->ic, nr) + (int64_t)kb * nr, m + (((int64_t)i * nj + j) * SSL__WINO + xi) * mr * nr, nr, kb > 0);
+    for (i = 0; i < e->panels; i++) ssl__wino_out(z, i * mr, lanes, e->bias ? e->bias + group * e->oc : NULL, t, m + (int64_t)i * nj * SSL__WINO * mr * nr);
 }
 static void ssl__wino_run(ssl__wino *z)
 {
     const ssl__corr *e = &z->e;
-    const size_t place = (size_t)e->ic * (size_t)e->kind->mr + (size_t)z->slack;
-    z->u = (float *)ssl__scratch(e->c, -1, sizeof(float) * (size_t)e->groups * (size_t)e->panels * SSL__WINO * place);
+    ssl__wino_blocks(z, SSL__MAX(32, SSL__MIN(128, (e->ic + e->oc) / 8))); /* few channels: v and m in L2; many: w, read once for each block */
+    z->u = (float *)ssl__scratch(e->c, -1, sizeof(float) * SSL__WINO * (size_t)(e->groups * e->panels) * (size_t)ssl__wino_place(e->ic, e->kind->mr));
     if (!z->u) return;
     ssl__parallel(e->c, e->groups * e->panels, ssl__wino_weights_chunk, z);
     ssl__parallel(e->c, e->groups * e->blocks, ssl__wino_chunk, z);
@@ -3496,7 +3446,7 @@ static void ssl__wino_bw_block(const ssl__wino *z, int block, int group, int i0,
     const ssl__gemm_kind *kind = z->e.kind;
     const ssl__patch p = ssl__corr_patch(&z->e, block), pd = ssl__corr_patch(&z->d, block);
     const int width = z->t->width, nr = kind->nr, mr = kind->mr, nj = ssl__ceil_div(z->e.ic, nr), tiles = p.n * p.rows * z->e.s.n / 16;
-    const int64_t v_place = (int64_t)tiles * nr, a_place = (int64_t)tiles * mr + z->slack;
+    const int64_t v_place = ssl__wino_place(tiles, nr), a_place = ssl__wino_place(tiles, mr);
     int c, i, j, xi;
     for (c = 0; c < nj * nr; c += width)
         ssl__wino_channels(&z->e, &p, width, group, c, z->t->in, m, m->v + c / nr * SSL__WINO * v_place + c % nr, nr, v_place);
@@ -3515,8 +3465,10 @@ static void ssl__wino_bw_chunk(void *arg, int chunk, int thread) /* a slice of t
     const ssl__corr *e = &z->e;
     const int group = chunk % e->groups, band = chunk / e->groups % e->bands, slice = chunk / e->groups / e->bands;
     const int i0 = band * e->band, i1 = SSL__MIN(e->panels, i0 + e->band), b0 = slice * e->slice_blocks, b1 = SSL__MIN(e->blocks, b0 + e->slice_blocks);
-    const size_t width = (size_t)z->t->width, tiles = (size_t)ssl__wino_block_tiles(z), plane = ssl__wino_plane(e) * width;
-    const size_t v = SSL__WINO * tiles * (size_t)ssl__round_up(e->ic, e->kind->nr), a = SSL__WINO * (size_t)e->band * (tiles * (size_t)e->kind->mr + (size_t)z->slack);
+    const int tiles = ssl__wino_block_tiles(z);
+    const size_t width = (size_t)z->t->width, plane = ssl__wino_plane(e) * width;
+    const size_t v = SSL__WINO * (size_t)ssl__ceil_div(e->ic, e->kind->nr) * (size_t)ssl__wino_place(tiles, e->kind->nr);
+    const size_t a = SSL__WINO * (size_t)e->band * (size_t)ssl__wino_place(tiles, e->kind->mr);
     ssl__wino_room m;
     int b;
     m.v = (float *)ssl__scratch(e->c, thread, sizeof(float) * (v + a + 2 * plane));
@@ -3526,31 +3478,31 @@ static void ssl__wino_bw_chunk(void *arg, int chunk, int thread) /* a slice of t
     if (!m.v) return;
     for (b = b0; b < b1; b++) ssl__wino_bw_block(z, b, group, i0, i1, &m, e->part + ((int64_t)slice * e->groups + group) * e->part_ld, b > b0);
 }
-static void ssl__wino_bw_add(void *arg, int chunk, int thread) /* dw of one output channel += G^T (sum of the slices) G */
+static void ssl__wino_bw_add(void *arg, int chunk, int thread) /* dw of one panel of output channels += G^T (sum of the slices) G */
 {
     const ssl__wino *z = (const ssl__wino *)arg;
     const ssl__corr *e = &z->e;
-    const int width = z->t->width, nr = e->kind->nr, place = e->kind->mr * nr, nj = ssl__ceil_div(e->ic, nr), group = chunk / e->oc, o = chunk % e->oc;
-    float *m = e->part + group * e->part_ld + (int64_t)(o / e->kind->mr) * nj * SSL__WINO * place + o % e->kind->mr * nr;
-    float taps[9 * 16], *dw = e->out + group * e->wg + o * e->wo;
-    int c, s, j, k, t;
+    const int width = z->t->width, mr = e->kind->mr, nr = e->kind->nr, place = mr * nr, nj = ssl__ceil_div(e->ic, nr), group = chunk / e->panels, o0 = chunk % e->panels * mr;
+    float *SSL_RESTRICT m = e->part + group * e->part_ld + (int64_t)(o0 / mr) * nj * SSL__WINO * place, taps[9 * 16];
+    int c, s, o, k, t;
     (void)thread;
-    for (s = 1; s < e->slices; s++)
-        for (j = 0; j < nj * SSL__WINO; j++) {
-            float *SSL_RESTRICT sum = m + (int64_t)j * place;
-            const float *SSL_RESTRICT part = sum + (int64_t)s * e->groups * e->part_ld;
-            for (k = 0; k < nr; k++) sum[k] += part[k];
-        }
-    for (c = 0; c < e->ic; c += width) {
-        z->t->grad(m + c / nr * SSL__WINO * place + c % nr, 6 * place, place, taps, 3 * width, width);
-        for (k = 0; k < width && c + k < e->ic; k++)
-            for (t = 0; t < 9; t++) dw[(c + k) * 9 + t] += taps[t * width + k];
+    for (s = 1; s < e->slices; s++) {
+        const float *SSL_RESTRICT part = m + (int64_t)s * e->groups * e->part_ld;
+        for (k = 0; k < nj * SSL__WINO * place; k++) m[k] += part[k];
     }
+    for (c = 0; c < e->ic; c += width)
+        for (o = o0; o < SSL__MIN(e->oc, o0 + mr); o++) {
+            float *dw = e->out + group * e->wg + o * e->wo + c * 9;
+            z->t->grad(m + (int64_t)(c / nr) * SSL__WINO * place + (o - o0) * nr + c % nr, 6 * place, place, taps, 3 * width, width);
+            for (k = 0; k < width && c + k < e->ic; k++)
+                for (t = 0; t < 9; t++) dw[k * 9 + t] += taps[t * width + k];
+        }
 }
 static void ssl__wino_bw(ssl_ctx *c, const ssl__winograd *t, const ssl__window *g, const float *x, const float *dy, float *dw)
 {
     ssl__wino z = ssl__wino_make(c, t, g, 0);
     ssl__corr *e = &z.e;
+    ssl__wino_blocks(&z, 128);
     e->in = x; e->out = dw;
     z.d.in = dy;
     e->part_ld = (int64_t)SSL__WINO * ssl__round_up(e->oc, t->kind->mr) * ssl__round_up(e->ic, t->kind->nr);
@@ -3562,7 +3514,7 @@ static void ssl__wino_bw(ssl_ctx *c, const ssl__winograd *t, const ssl__window *
     e->part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)(e->slices * e->groups * e->part_ld));
     if (!e->part) return;
     ssl__parallel(c, e->slices * e->bands * e->groups, ssl__wino_bw_chunk, &z);
-    ssl__parallel(c, e->groups * e->oc, ssl__wino_bw_add, &z);
+    ssl__parallel(c, e->groups * e->panels, ssl__wino_bw_add, &z);
 }
 /* At least half of the products saved, and enough channels that the transforms do not cost more. */
 static int ssl__conv_winograd(const ssl__window *g)
@@ -5923,12 +5875,118 @@ static SSL__INLINE void SSL__K(wino)(int which, int n, int m, const float *src, 
     static void SSL__K(name)(const float *src, int64_t row, int64_t col, float *dst, int64_t drow, int64_t dcol)           \
     { SSL__K(wino)(which, n, m, src, row, col, dst, drow, dcol); }
 SSL__WINO_FN(wino_in, SSL__WINO_IN, 6, 6)
-SSL__WINO_FN(wino_out, SSL__WINO_OUT, 6, 4)
 SSL__WINO_FN(wino_back, SSL__WINO_BACK, 4, 6)
 SSL__WINO_FN(wino_weights, SSL__WINO_WEIGHTS, 3, 6)
 SSL__WINO_FN(wino_grad, SSL__WINO_GRAD, 6, 3)
 #undef SSL__WINO_FN
-static const ssl__winograd SSL__K(winograd) = { SSL__W, &SSL__K(gemm_f32), SSL__K(wino_in), SSL__K(wino_out), SSL__K(wino_back), SSL__K(wino_weights), SSL__K(wino_grad) };
+
+#if SSL__PASS == 2
+#  define SSL__ROWS4(s, at, k) _mm512_insertf32x4(_mm512_insertf32x4(_mm512_insertf32x4(_mm512_castps128_ps512(_mm_loadu_ps((s)[k] + (at))), \
+    _mm_loadu_ps((s)[4 + (k)] + (at)), 1), _mm_loadu_ps((s)[8 + (k)] + (at)), 2), _mm_loadu_ps((s)[12 + (k)] + (at)), 3)
+#  define SSL__ROW(v, i)   _mm512_extractf32x4_ps(v, i)
+#  define SSL__ZIP(h, a, b)   _mm512_unpack##h##_ps(a, b)
+#  define SSL__ZIP2(h, a, b)  _mm512_castpd_ps(_mm512_unpack##h##_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)))
+#elif SSL__PASS == 1
+#  define SSL__ROWS4(s, at, k) _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps((s)[k] + (at))), _mm_loadu_ps((s)[4 + (k)] + (at)), 1)
+#  define SSL__ROW(v, i)   _mm256_extractf128_ps(v, i)
+#  define SSL__ZIP(h, a, b)   _mm256_unpack##h##_ps(a, b)
+#  define SSL__ZIP2(h, a, b)  _mm256_castpd_ps(_mm256_unpack##h##_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)))
+#endif
+#ifdef SSL__ZIP
+static SSL__INLINE void SSL__K(quads)(SSL__V *v) /* the 4 x 4 floats in each 128 bits of v[0..3] transposed */
+{
+    const SSL__V a = SSL__ZIP(lo, v[0], v[1]), b = SSL__ZIP(lo, v[2], v[3]), c = SSL__ZIP(hi, v[0], v[1]), d = SSL__ZIP(hi, v[2], v[3]);
+    v[0] = SSL__ZIP2(lo, a, b); v[1] = SSL__ZIP2(hi, a, b); v[2] = SSL__ZIP2(lo, c, d); v[3] = SSL__ZIP2(hi, c, d);
+}
+#endif
+static SSL__INLINE void SSL__K(load4)(const float *const *s, int64_t at, SSL__V *v) /* v[j] = s[l][at + j] in lane l */
+{
+#ifdef SSL__ZIP
+    v[0] = SSL__ROWS4(s, at, 0); v[1] = SSL__ROWS4(s, at, 1); v[2] = SSL__ROWS4(s, at, 2); v[3] = SSL__ROWS4(s, at, 3);
+    SSL__K(quads)(v);
+#else
+    float t[4 * SSL__W];
+    int j, l;
+    for (j = 0; j < 4; j++) for (l = 0; l < SSL__W; l++) t[j * SSL__W + l] = s[l][at + j];
+    for (j = 0; j < 4; j++) v[j] = SSL__VLOAD(t + j * SSL__W);
+#endif
+}
+static SSL__INLINE void SSL__K(store4)(float *const *d, SSL__V *v, int add) /* d[l][j] = or += lane l of v[j] */
+{
+#ifdef SSL__ZIP
+    int i, k;
+    SSL__K(quads)(v);
+    SSL__UNROLL for (k = 0; k < 4; k++)
+        SSL__UNROLL for (i = 0; i < SSL__W / 4; i++) {
+            float *o = d[4 * i + k];
+            _mm_storeu_ps(o, add ? _mm_add_ps(_mm_loadu_ps(o), SSL__ROW(v[k], i)) : SSL__ROW(v[k], i));
+        }
+#else
+    float t[SSL__W];
+    int j, l;
+    for (j = 0; j < 4; j++) {
+        SSL__VSTORE(t, v[j]);
+        for (l = 0; l < SSL__W; l++) d[l][j] = (add ? d[l][j] : 0.0f) + t[l];
+    }
+#endif
+}
+static void SSL__K(wino_tiles_in)(const ssl__wino_tile *t, const float *plane, int64_t row, float *v, int64_t place)
+{
+    const float *s[SSL__W];
+    SSL__V x[6], y[6], z[6][6];
+    int i, j;
+    for (i = 0; i < SSL__W; i++) s[i] = plane + t[i].in;
+    SSL__UNROLL for (i = 0; i < 6; i++) {
+        SSL__K(load4)(s, i * row, x);
+        SSL__K(load4)(s, i * row + 2, x + 2);
+        SSL__K(wino_line)(SSL__WINO_IN, x, y);
+        SSL__UNROLL for (j = 0; j < 6; j++) z[j][i] = y[j];
+    }
+    SSL__UNROLL for (j = 0; j < 6; j++) {
+        SSL__K(wino_line)(SSL__WINO_IN, z[j], y);
+        SSL__UNROLL for (i = 0; i < 6; i++) SSL__VSTORE(v + (6 * i + j) * place, y[i]);
+    }
+}
+/* Tiles that lie wholly in y are stored there, others beside it first. */
+static void SSL__K(wino_tiles_out)(const ssl__wino_tile *t, const float *m, int64_t place, float bias, int add, float *out, int64_t row)
+{
+    float *d[SSL__W], rim[16 * SSL__W];
+    int64_t step[SSL__W];
+    SSL__V x[6], z[4][6], y[4][4];
+    int i, j, l, whole = 1;
+    for (l = 0; l < SSL__W; l++) {
+        const int in = t[l].rows == 4 && t[l].cols == 4;
+        d[l] = in ? out + t[l].out : rim + 16 * l;
+        step[l] = in ? row : 4;
+        whole &= in;
+    }
+    if (!whole) memset(rim, 0, sizeof rim);
+    SSL__UNROLL for (i = 0; i < 6; i++) {
+        SSL__UNROLL for (j = 0; j < 6; j++) x[j] = SSL__VLOAD(m + (6 * i + j) * place);
+        SSL__K(wino_line)(SSL__WINO_OUT, x, y[0]);
+        SSL__UNROLL for (j = 0; j < 4; j++) z[j][i] = y[0][j];
+    }
+    SSL__UNROLL for (j = 0; j < 4; j++) {
+        SSL__K(wino_line)(SSL__WINO_OUT, z[j], x);
+        SSL__UNROLL for (i = 0; i < 4; i++) y[i][j] = SSL__VADD(x[i], SSL__VSET1(bias));
+    }
+    for (i = 0; i < 4; i++) {
+        SSL__K(store4)(d, y[i], add);
+        for (l = 0; l < SSL__W; l++) d[l] += step[l];
+    }
+    for (l = 0; !whole && l < SSL__W; l++)
+        for (i = 0; t[l].rows * t[l].cols < 16 && i < t[l].rows; i++)
+            for (j = 0; j < t[l].cols; j++) {
+                float *o = out + t[l].out + i * row + j;
+                *o = (add ? *o : 0.0f) + rim[16 * l + 4 * i + j];
+            }
+}
+#undef SSL__ROWS4
+#undef SSL__ROW
+#undef SSL__ZIP
+#undef SSL__ZIP2
+static const ssl__winograd SSL__K(winograd) = { SSL__W, &SSL__K(gemm_f32), SSL__K(wino_in), SSL__K(wino_back), SSL__K(wino_weights), SSL__K(wino_grad),
+                                                SSL__K(wino_tiles_in), SSL__K(wino_tiles_out) };
 
 /* Four ways: few channels per group directly, 3 x 3 by Winograd, 1 x 1 as a product of the images, the rest as a product of gathered panels. */
 static void SSL__K(conv_f)(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
