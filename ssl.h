@@ -2577,10 +2577,6 @@ SSL_HD static SSL__INLINE float ssl__dhuber(float d, float lim, float h) { retur
    in L2 until the epilogue is done. Others (weight gradients: k large): a chunk packs its block of op(b), nt columns, and walks
    its groups of rows for every block of k; its tile of y is at most SSL__GEMM_L2 bytes.
    Every output is summed over k in the order of the blocks whatever mt and nt are: the same bits for any number of threads. */
-#ifndef GRP
-#define GRP 96
-#define KC 512
-#endif
 typedef struct ssl__gemm_kind ssl__gemm_kind;
 typedef struct ssl__gemm_block { /* y[rows,cols] = or += a b over kc of k */
     int rows, cols, kc, add;
@@ -2599,7 +2595,8 @@ struct ssl__gemm_kind {         /* one way to multiply: an instruction set at a 
     void (*tile)(int kc, const void *a, const void *b, float *y, int64_t ldy, int add); /* y[mr,nr] = or += a b, both packed */
     void (*begin)(void), (*end)(void); /* around a chunk, NULL if nothing is to be set up */
     /* Whole products: */
-    int group, depth, panel;    /* rows of op(a) at a time, at most this much of k in a block, columns of a panel of op(b) */
+    int panel, group;           /* columns of a panel of op(b), rows of op(a) at a time */
+    int depth, depth_t;         /* most of k in a block; if op(a) is transposed */
     float pack_cost;            /* of packing one element, in multiply-adds */
     int tall;                   /* tall products have an order of their own */
     int direct;                 /* op(a) with rows along k is not packed */
@@ -2608,10 +2605,8 @@ struct ssl__gemm_kind {         /* one way to multiply: an instruction set at a 
     void (*multiply)(const ssl__gemm_kind *kind, const ssl__gemm_block *b);
     void (*finish)(int rows, int cols, const ssl__epilogue *ep, int64_t ldpre, float *y, int64_t ldy);
 };
-#ifndef SSL__AHEAD
-#define SSL__AHEAD 16
-#endif
 #define SSL__GEMM_TILE_MAX (32 * 32) /* the largest mr * nr */
+#define SSL__AHEAD 16 /* rows that packing fetches before it reads them */
 
 typedef struct ssl__gemm_job {
     ssl_ctx *c;
@@ -2738,7 +2733,7 @@ static void ssl__gemm_chunk(void *arg, int chunk, int thread)
 static void ssl__gemm_plan(ssl__gemm_job *g, int batch)
 {
     const int mr = g->kind->mr, nr = g->kind->panel, threads = g->c->n_threads;
-    const int cols = SSL__MIN(g->n, SSL__GEMM_L2 / (g->kind->depth * g->kind->elem));
+    const int cols = SSL__MIN(g->n, SSL__GEMM_L2 / (g->kc * g->kind->elem));
     const int rows = SSL__MIN(g->m, SSL__MIN(48 * mr, SSL__MAX(mr, SSL__GEMM_L2 / (4 * cols))));
     float best = 0.0f;
     int a, b;
@@ -2766,9 +2761,9 @@ static void ssl__gemm_run(ssl_ctx *c, const ssl__gemm_kind *kind, int ta, int tb
     g.a = a; g.ars = ta ? 1 : lda; g.aps = ta ? lda : 1; g.sa = sa;
     g.b = b; g.bcs = tb ? ldb : 1; g.bps = tb ? 1 : ldb; g.sb = sb;
     g.y = y; g.ldy = ldy; g.sy = sy; g.ep = ep;
-    g.blocks_k = SSL__MAX(1, ssl__ceil_div(k, kind->depth));
+    g.blocks_k = SSL__MAX(1, ssl__ceil_div(k, ta ? kind->depth_t : kind->depth));
     g.kc = ssl__round_up(SSL__MAX(1, ssl__ceil_div(k, g.blocks_k)), kind->kr);
-    tall = kind->tall && batch == 1 && m >= 4 * kind->group && m >= k;
+    tall = kind->tall && !ta && batch == 1 && m >= 4 * kind->group;
     if (tall) {
         g.tiles_m = ssl__ceil_div(m, kind->group);
         g.group = g.mt = ssl__round_up(ssl__ceil_div(m, g.tiles_m), kind->mr);
@@ -2776,7 +2771,7 @@ static void ssl__gemm_run(ssl_ctx *c, const ssl__gemm_kind *kind, int ta, int tb
         g.nt = n; g.tiles_n = 1;
     } else {
         ssl__gemm_plan(&g, batch);
-        g.group = ta && !kind->tall ? g.mt : SSL__MIN(g.mt, kind->group); /* rows of a transposed a lie side by side: read them all at once */
+        g.group = ta ? g.mt : SSL__MIN(g.mt, kind->group); /* rows of a transposed a lie side by side: read them all at once */
     }
     if (batch == 1 && g.tiles_m > 2) {
         g.shared_b = (char *)ssl__scratch(c, -1, (size_t)g.blocks_k * ssl__gemm_bytes(&g, ssl__gemm_padded(&g)));
@@ -4129,9 +4124,9 @@ static void SSL__K(gemm_finish)(int rows, int cols, const ssl__epilogue *ep, int
 }
 
 static const ssl__gemm_kind SSL__K(gemm_f32) = { SSL__MR, SSL__NR, 1, 256, 4, SSL__K(gemm_pack_a), SSL__K(gemm_pack_b), SSL__K(gemm_tile), NULL, NULL,
-    GRP, KC, SSL__MM_NR, 16.0f, 1, 1, SSL__K(gemm_block_a), SSL__K(gemm_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish) };
+    SSL__MM_NR, 96, 512, 128, 16.0f, 1, 1, SSL__K(gemm_block_a), SSL__K(gemm_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish) };
 static const ssl__gemm_kind SSL__K(gemm_bf16) = { SSL__MR, SSL__NR, 1, 256, 4, SSL__K(gemm_round_a), SSL__K(gemm_round_b), SSL__K(gemm_tile), NULL, NULL,
-    96, 512, SSL__MM_NR, 24.0f, 1, 0, SSL__K(gemm_round_block_a), SSL__K(gemm_round_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish) };
+    SSL__MM_NR, 96, 512, 128, 24.0f, 1, 0, SSL__K(gemm_round_block_a), SSL__K(gemm_round_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish) };
 
 #if SSL__PASS == 2 && defined(SSL__BF16)
 /* ---- AVX512_BF16: vdpbf16ps adds two products of bf16 pairs to each of 16 sums, twice the rate of float32. An element of a packed
@@ -4206,7 +4201,7 @@ SSL__BF16_FN void ssl__bf16_block_a(const ssl__gemm_kind *kind, int rows, int kc
     }
 }
 static const ssl__gemm_kind ssl__bf16_kind = { SSL__MR, SSL__NR, 2, 512, 2, ssl__bf16_pack_a, ssl__bf16_pack_b, ssl__bf16_tile, NULL, NULL,
-    GRP, 2 * KC, SSL__MM_NR, 16.0f, 1, 0, ssl__bf16_block_a, ssl__bf16_block_b, ssl__bf16_multiply, SSL__K(gemm_finish) };
+    SSL__MM_NR, 96, 1024, 256, 16.0f, 1, 0, ssl__bf16_block_a, ssl__bf16_block_b, ssl__bf16_multiply, SSL__K(gemm_finish) };
 #endif
 
 #if SSL__PASS == 2 && defined(SSL__AMX)
@@ -4327,9 +4322,9 @@ SSL__AMX_FN void ssl__amx_pack_a_high(int rows, int kc, const float *src, int64_
 SSL__AMX_FN void ssl__amx_pack_b_high(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst) { ssl__amx_pack(1, 1, cols, kc, src, cs, ps, dst); }
 
 static const ssl__gemm_kind ssl__amx_bf16 = { 32, 32, SSL__AMX_KR, 256, 2, ssl__amx_pack_a_bf16, ssl__amx_pack_b_bf16, ssl__amx_tile_bf16,
-    ssl__amx_begin, ssl__amx_end, 32, 256, 32, 256.0f, 0, 0, ssl__gemm_panels_a, ssl__gemm_panels_b, ssl__gemm_panels_multiply, SSL__K(gemm_finish) };
+    ssl__amx_begin, ssl__amx_end, 32, 32, 256, 256, 256.0f, 0, 0, ssl__gemm_panels_a, ssl__gemm_panels_b, ssl__gemm_panels_multiply, SSL__K(gemm_finish) };
 static const ssl__gemm_kind ssl__amx_high = { 32, 32, SSL__AMX_KR, 256, 4, ssl__amx_pack_a_high, ssl__amx_pack_b_high, ssl__amx_tile_high,
-    ssl__amx_begin, ssl__amx_end, 32, 256, 32, 128.0f, 0, 0, ssl__gemm_panels_a, ssl__gemm_panels_b, ssl__gemm_panels_multiply, SSL__K(gemm_finish) };
+    ssl__amx_begin, ssl__amx_end, 32, 32, 256, 256, 128.0f, 0, 0, ssl__gemm_panels_a, ssl__gemm_panels_b, ssl__gemm_panels_multiply, SSL__K(gemm_finish) };
 #endif
 
 static const ssl__gemm_kind *SSL__K(gemm_kind)(const ssl_ctx *c) /* how this context multiplies */
