@@ -44,7 +44,7 @@
  *     SSL_ASSERT(c)                default assert; guards our own bugs only, never your input
  *     SSL_NO_THREADS               no pthreads: loaders work in the foreground
  *     SSL_PORTABLE                 only the plain C kernels
- *     environment SSL_ISA=portable|avx2|avx512|neon          forces one instruction set
+ *     environment SSL_ISA=portable|avx2|avx512|avx512bf16|neon  forces one instruction set
  *
  * CONVENTIONS
  *     Layout       contiguous row-major float32 (indices int32, masks uint8), 1 to 6 axes. Images [B,C,H,W], tokens [B,T,D].
@@ -2236,7 +2236,7 @@ struct ssl_ctx {
     ssl_device device;
     ssl_precision precision;
     int n_threads, training, no_grad;
-    int amx; /* tiles of bf16 may be used */
+    int amx, bf16; /* tiles of bf16 may be used, vectors of bf16 pairs */
     uint64_t seed, rng_position, n_allocs;
     ssl__arena host, data; /* tensor structs and lists; tensor values */
     ssl__free *spare; /* buffers of this step that nobody needs any more */
@@ -2645,27 +2645,45 @@ SSL_HD static SSL__INLINE float ssl__huber(float d, float lim, float h) { const 
 SSL_HD static SSL__INLINE float ssl__dhuber(float d, float lim, float h) { return fabsf(d) < lim ? 2.0f * h * d : d > 0.0f ? 1.0f : d < 0.0f ? -1.0f : d; }
 
 /* ==== >>gemm ==== y = beta y + op(a) op(b), then bias, activation, residual: blocking and threads ==========
-   After Goto and van de Geijn (2008). The output is cut into tiles of mt x nt; a tile is one chunk of work. A chunk walks k in
-   blocks of kc and multiplies packed panels, mr rows of op(a) as [kc][mr] by nr columns of op(b) as [kc][nr]:
-     registers  mr x nr sums, mr nr multiply-adds for mr + nr loads per step of k
-     L1         one panel of b: kc nr 4 bytes = 32 KB at kc 256, nr 32
-     L2         the block of b, kc nt elem bytes, and the tile of y, mt nt 4 bytes: at most SSL__GEMM_L2 each
-   Rows of op(a) are packed in groups of 32 to 48 just before use; all mt at once if op(a) is transposed.
-   Columns of op(b) that several chunks read are packed once for all of them beforehand.
+   After Goto and van de Geijn (2008). The output is cut into tiles of mt x nt; a tile is one chunk of work. k is cut into blocks of
+   kc; op(b) is packed in panels [kc][width] of a few vectors, op(a) is read in groups of rows, for one block of k each:
+     registers  8 x 3 vectors of sums (AVX-512): 24 multiply-adds for 11 loads per step of k
+     L1         the 8 rows of op(a) at work and what comes of a panel of op(b): 11 of 64 bytes a step in 12 cycles
+     L2         the group of op(a) and a panel of op(b), read again for every panel and every 8 rows
+   Tall products (m large, op(b) packed once for all chunks): a chunk is one group of rows, over all n and k, so that its y stays
+   in L2 until the epilogue is done. Others (weight gradients: k large): a chunk packs its block of op(b), nt columns, and walks
+   its groups of rows for every block of k; its tile of y is at most SSL__GEMM_L2 bytes.
    Every output is summed over k in the order of the blocks whatever mt and nt are: the same bits for any number of threads. */
-typedef struct ssl__gemm_kind { /* one way to multiply: an instruction set at a precision */
-    int mr, nr;                 /* register tile */
-    int group;                  /* rows of op(a) packed at a time, a multiple of mr */
+typedef struct ssl__gemm_kind ssl__gemm_kind;
+typedef struct ssl__gemm_block { /* y[rows,cols] = or += a b over kc of k */
+    int rows, cols, kc, add;
+    const void *a;              /* op(a)[i,p] at element i ars + p aps; or panels */
+    int64_t ars, aps;
+    const void *b;              /* panels [kc][width] */
+    float *y;
+    int64_t ldy;
+} ssl__gemm_block;
+struct ssl__gemm_kind {         /* one way to multiply: an instruction set at a precision */
+    int mr, nr;                 /* register tile of `tile` */
     int kr, kc;                 /* k is padded with zeros to a multiple of kr and cut into blocks of at most kc */
     int elem;                   /* bytes of a packed element */
-    float pack_cost;            /* of packing one element, in multiply-adds */
     void (*pack_a)(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst);
     void (*pack_b)(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst);
-    void (*tile)(int kc, const void *a, const void *b, float *y, int64_t ldy, int add); /* y[mr,nr] = or += a b */
+    void (*tile)(int kc, const void *a, const void *b, float *y, int64_t ldy, int add); /* y[mr,nr] = or += a b, both packed */
     void (*begin)(void), (*end)(void); /* around a chunk, NULL if nothing is to be set up */
+    /* Whole products: */
+    int panel, group;           /* columns of a panel of op(b), rows of op(a) at a time */
+    int depth, depth_t;         /* most of k in a block; if op(a) is transposed */
+    float pack_cost;            /* of packing one element, in multiply-adds */
+    int tall;                   /* tall products have an order of their own */
+    int direct;                 /* op(a) with rows along k is not packed */
+    void (*block_a)(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b);
+    void (*block_b)(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst);
+    void (*multiply)(const ssl__gemm_kind *kind, const ssl__gemm_block *b);
     void (*finish)(int rows, int cols, const ssl__epilogue *ep, int64_t ldpre, float *y, int64_t ldy);
-} ssl__gemm_kind;
+};
 #define SSL__GEMM_TILE_MAX (32 * 32) /* the largest mr * nr */
+#define SSL__AHEAD 16 /* rows that packing fetches before it reads them */
 
 typedef struct ssl__gemm_job {
     ssl_ctx *c;
@@ -2685,63 +2703,61 @@ static int ssl__ceil_div(int a, int b) { return (a + b - 1) / b; }
 static int ssl__round_up(int a, int b) { return ssl__ceil_div(a, b) * b; }
 static int ssl__gemm_depth(const ssl__gemm_job *g, int kb) { return SSL__MIN(g->kc, g->k - kb * g->kc); }
 static size_t ssl__gemm_bytes(const ssl__gemm_job *g, int width) { return (size_t)width * (size_t)g->kc * (size_t)g->kind->elem; }
+static int ssl__gemm_padded(const ssl__gemm_job *g) { return ssl__round_up(g->n, g->kind->panel); }
 static char *ssl__gemm_shared(const ssl__gemm_job *g, int kb, int j)
-{ return g->shared_b + (size_t)kb * ssl__gemm_bytes(g, ssl__round_up(g->n, g->kind->nr)) + ssl__gemm_bytes(g, j); }
+{ return g->shared_b + (size_t)kb * ssl__gemm_bytes(g, ssl__gemm_padded(g)) + (size_t)j * (size_t)ssl__round_up(ssl__gemm_depth(g, kb), g->kind->kr) * (size_t)g->kind->elem; }
 
-/* Pack block kb of rows i0..i1 of op(a), of columns j0..j1 of op(b), 32 steps of k of one panel after the other: what lies
-   along the rows of the source is then read in order. */
+/* ---- block_a, block_b and multiply by way of panels [kc][mr] and [kc][nr]: for units that want both operands packed.
+   32 steps of k of one panel after the other: what lies along the rows of the source is then read in order. */
 #define SSL__GEMM_PIECE 32
-static void ssl__gemm_pack_a(const ssl__gemm_job *g, const float *a, int kb, int i0, int i1, char *dst)
+static SSL__UNUSED void ssl__gemm_panels_a(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
 {
-    const int mr = g->kind->mr, kc = ssl__gemm_depth(g, kb);
+    const int mr = kind->mr, depth = ssl__round_up(kc, kind->kr);
     int i, p;
-    a += (int64_t)kb * g->kc * g->aps;
     for (p = 0; p == 0 || p < kc; p += SSL__GEMM_PIECE)
-        for (i = i0; i < i1; i += mr)
-            g->kind->pack_a(SSL__MIN(mr, i1 - i), SSL__MIN(SSL__GEMM_PIECE, kc - p), a + i * g->ars + p * g->aps, g->ars, g->aps,
-                            dst + ssl__gemm_bytes(g, i - i0) + (size_t)(p * mr * g->kind->elem));
+        for (i = 0; i < rows; i += mr)
+            kind->pack_a(SSL__MIN(mr, rows - i), SSL__MIN(SSL__GEMM_PIECE, kc - p), src + i * rs + p * ps, rs, ps,
+                         (char *)dst + (size_t)(i * depth + p * mr) * (size_t)kind->elem);
+    b->a = dst;
 }
-static void ssl__gemm_pack_b(const ssl__gemm_job *g, const float *b, int kb, int j0, int j1, char *dst)
+static SSL__UNUSED void ssl__gemm_panels_b(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
 {
-    const int nr = g->kind->nr, kc = ssl__gemm_depth(g, kb);
+    const int nr = kind->nr, depth = ssl__round_up(kc, kind->kr);
     int j, p;
-    b += (int64_t)kb * g->kc * g->bps;
     for (p = 0; p == 0 || p < kc; p += SSL__GEMM_PIECE)
-        for (j = j0; j < j1; j += nr)
-            g->kind->pack_b(SSL__MIN(nr, j1 - j), SSL__MIN(SSL__GEMM_PIECE, kc - p), b + j * g->bcs + p * g->bps, g->bcs, g->bps,
-                            dst + ssl__gemm_bytes(g, j - j0) + (size_t)(p * nr * g->kind->elem));
+        for (j = 0; j < cols; j += nr)
+            kind->pack_b(SSL__MIN(nr, cols - j), SSL__MIN(SSL__GEMM_PIECE, kc - p), src + j * cs + p * ps, cs, ps,
+                         (char *)dst + (size_t)(j * depth + p * nr) * (size_t)kind->elem);
 }
-static void ssl__gemm_share_chunk(void *arg, int chunk, int thread)
-{
-    const ssl__gemm_job *g = (const ssl__gemm_job *)arg;
-    const int j0 = chunk * g->kind->nr, j1 = SSL__MIN(g->n, j0 + g->kind->nr);
-    int kb;
-    (void)thread;
-    for (kb = 0; kb < g->blocks_k; kb++) ssl__gemm_pack_b(g, g->b, kb, j0, j1, ssl__gemm_shared(g, kb, j0));
-}
-
 /* One register tile. At the rim the whole tile is computed beside y, and what exists of it is stored. */
-static void ssl__gemm_tile(const ssl__gemm_job *g, int kc, const char *a, const char *b, float *y, int rows, int cols, int add)
+static void ssl__gemm_tile(const ssl__gemm_kind *kind, int kc, const char *a, const char *b, float *y, int64_t ldy, int rows, int cols, int add)
 {
-    const ssl__gemm_kind *kind = g->kind;
     float rim[SSL__GEMM_TILE_MAX];
     int i, j;
-    if (rows >= kind->mr && cols >= kind->nr) { kind->tile(kc, a, b, y, g->ldy, add); return; }
+    if (rows >= kind->mr && cols >= kind->nr) { kind->tile(kc, a, b, y, ldy, add); return; }
     rows = SSL__MIN(rows, kind->mr);
     cols = SSL__MIN(cols, kind->nr);
     kind->tile(kc, a, b, rim, kind->nr, 0);
-    for (i = 0; i < rows; i++, y += g->ldy)
+    for (i = 0; i < rows; i++, y += ldy)
         for (j = 0; j < cols; j++) y[j] = (add ? y[j] : 0.0f) + rim[i * kind->nr + j];
 }
-
-/* y[rows,cols] = or += packed block of a x packed block of b; panels of b outermost, so that one stays in L1. */
-static void ssl__gemm_block(const ssl__gemm_job *g, int kc, const char *a, const char *b, float *y, int rows, int cols, int add)
+static SSL__UNUSED void ssl__gemm_panels_multiply(const ssl__gemm_kind *kind, const ssl__gemm_block *b) /* panels of b outermost, so that one stays in L1 */
 {
-    const int mr = g->kind->mr, nr = g->kind->nr;
+    const size_t step = (size_t)ssl__round_up(b->kc, kind->kr) * (size_t)kind->elem;
     int i, j;
-    for (j = 0; j < cols; j += nr)
-        for (i = 0; i < rows; i += mr)
-            ssl__gemm_tile(g, kc, a + ssl__gemm_bytes(g, i), b + ssl__gemm_bytes(g, j), y + i * g->ldy + j, rows - i, cols - j, add);
+    for (j = 0; j < b->cols; j += kind->nr)
+        for (i = 0; i < b->rows; i += kind->mr)
+            ssl__gemm_tile(kind, ssl__round_up(b->kc, kind->kr), (const char *)b->a + (size_t)i * step, (const char *)b->b + (size_t)j * step,
+                           b->y + i * b->ldy + j, b->ldy, b->rows - i, b->cols - j, b->add);
+}
+
+static void ssl__gemm_share_chunk(void *arg, int chunk, int thread)
+{
+    const ssl__gemm_job *g = (const ssl__gemm_job *)arg;
+    const int panels = ssl__ceil_div(g->n, g->kind->panel), kb = chunk / panels, j = chunk % panels * g->kind->panel;
+    (void)thread;
+    g->kind->block_b(g->kind, SSL__MIN(g->n - j, g->kind->panel), ssl__gemm_depth(g, kb), g->b + j * g->bcs + (int64_t)kb * g->kc * g->bps, g->bcs, g->bps,
+                     ssl__gemm_shared(g, kb, j));
 }
 
 static void ssl__gemm_finish(const ssl__gemm_job *g, int s, int i0, int i1, int j0, int j1)
@@ -2754,28 +2770,37 @@ static void ssl__gemm_finish(const ssl__gemm_job *g, int s, int i0, int i1, int 
     g->kind->finish(i1 - i0, j1 - j0, &ep, g->n, g->y + at, g->ldy);
 }
 
+/* Block kb of rows i..end, columns j0..j1 of product s; pb: the columns' panels. */
+static void ssl__gemm_rows(const ssl__gemm_job *g, int s, int kb, int i, int end, int j0, int j1, char *pa, const char *pb)
+{
+    const float *a = g->a + s * g->sa + i * g->ars + (int64_t)kb * g->kc * g->aps;
+    ssl__gemm_block b;
+    b.rows = end - i; b.cols = j1 - j0; b.kc = ssl__gemm_depth(g, kb); b.add = g->add || kb;
+    b.a = a; b.ars = g->ars; b.aps = g->aps;
+    b.b = pb;
+    b.y = g->y + s * g->sy + i * g->ldy + j0;
+    b.ldy = g->ldy;
+    if (!g->kind->direct || g->aps != 1) g->kind->block_a(g->kind, b.rows, b.kc, a, g->ars, g->aps, pa, &b);
+    g->kind->multiply(g->kind, &b);
+    if (g->ep && kb == g->blocks_k - 1) ssl__gemm_finish(g, s, i, end, j0, j1);
+}
+
 static void ssl__gemm_chunk(void *arg, int chunk, int thread)
 {
     const ssl__gemm_job *g = (const ssl__gemm_job *)arg;
     const int i0 = chunk % g->tiles_m * g->mt, i1 = SSL__MIN(g->m, i0 + g->mt);
     const int j0 = chunk / g->tiles_m % g->tiles_n * g->nt, j1 = SSL__MIN(g->n, j0 + g->nt);
     const int s = chunk / g->tiles_m / g->tiles_n;
-    const size_t a_bytes = ssl__gemm_bytes(g, g->group), b_bytes = g->shared_b ? 0 : ssl__gemm_bytes(g, g->nt);
+    const size_t a_bytes = (ssl__gemm_bytes(g, ssl__round_up(g->group, g->kind->mr)) + 63) & ~(size_t)63;
+    const size_t b_bytes = g->shared_b ? 0 : ssl__gemm_bytes(g, ssl__round_up(g->nt, g->kind->panel));
     char *pa = (char *)ssl__scratch(g->c, thread, a_bytes + b_bytes), *pb = pa + a_bytes;
-    float *y = g->y + s * g->sy + j0;
     int kb, i;
     if (!pa) return;
     if (g->kind->begin) g->kind->begin();
     for (kb = 0; kb < g->blocks_k; kb++) {
-        const int kc = ssl__round_up(ssl__gemm_depth(g, kb), g->kind->kr);
         if (g->shared_b) pb = ssl__gemm_shared(g, kb, j0);
-        else ssl__gemm_pack_b(g, g->b + s * g->sb, kb, j0, j1, pb);
-        for (i = i0; i < i1; i += g->group) {
-            const int end = SSL__MIN(i1, i + g->group);
-            ssl__gemm_pack_a(g, g->a + s * g->sa, kb, i, end, pa);
-            ssl__gemm_block(g, kc, pa, pb, y + i * g->ldy, end - i, j1 - j0, g->add || kb);
-            if (g->ep && kb == g->blocks_k - 1) ssl__gemm_finish(g, s, i, end, j0, j1);
-        }
+        else g->kind->block_b(g->kind, j1 - j0, ssl__gemm_depth(g, kb), g->b + s * g->sb + j0 * g->bcs + (int64_t)kb * g->kc * g->bps, g->bcs, g->bps, pb);
+        for (i = i0; i < i1; i += g->group) ssl__gemm_rows(g, s, kb, i, SSL__MIN(i1, i + g->group), j0, j1, pa, pb);
     }
     if (g->kind->end) g->kind->end();
 }
@@ -2784,8 +2809,8 @@ static void ssl__gemm_chunk(void *arg, int chunk, int thread)
 #define SSL__GEMM_L2 (768 * 1024)
 static void ssl__gemm_plan(ssl__gemm_job *g, int batch)
 {
-    const int mr = g->kind->mr, nr = g->kind->nr, threads = g->c->n_threads;
-    const int cols = SSL__MIN(g->n, SSL__GEMM_L2 / (g->kind->kc * g->kind->elem));
+    const int mr = g->kind->mr, nr = g->kind->panel, threads = g->c->n_threads;
+    const int cols = SSL__MIN(g->n, SSL__GEMM_L2 / (g->kc * g->kind->elem));
     const int rows = SSL__MIN(g->m, SSL__MIN(48 * mr, SSL__MAX(mr, SSL__GEMM_L2 / (4 * cols))));
     float best = 0.0f;
     int a, b;
@@ -2805,6 +2830,7 @@ static void ssl__gemm_run(ssl_ctx *c, const ssl__gemm_kind *kind, int ta, int tb
                           int64_t sa, const float *b, int ldb, int64_t sb, float beta, float *y, int ldy, int64_t sy, const ssl__epilogue *ep)
 {
     ssl__gemm_job g;
+    int tall;
     if (batch <= 0 || m <= 0 || n <= 0) return;
     if (!sb && !ta && sa == (int64_t)m * lda && sy == (int64_t)m * ldy) { m *= batch; batch = 1; } /* one tall product */
     memset(&g, 0, sizeof g);
@@ -2812,13 +2838,21 @@ static void ssl__gemm_run(ssl_ctx *c, const ssl__gemm_kind *kind, int ta, int tb
     g.a = a; g.ars = ta ? 1 : lda; g.aps = ta ? lda : 1; g.sa = sa;
     g.b = b; g.bcs = tb ? ldb : 1; g.bps = tb ? 1 : ldb; g.sb = sb;
     g.y = y; g.ldy = ldy; g.sy = sy; g.ep = ep;
-    g.blocks_k = SSL__MAX(1, ssl__ceil_div(k, kind->kc));
+    g.blocks_k = SSL__MAX(1, ssl__ceil_div(k, ta ? kind->depth_t : kind->depth));
     g.kc = ssl__round_up(SSL__MAX(1, ssl__ceil_div(k, g.blocks_k)), kind->kr);
-    ssl__gemm_plan(&g, batch);
-    g.group = ta ? g.mt : SSL__MIN(g.mt, kind->group); /* rows of a transposed a lie side by side: read them all at once */
+    tall = kind->tall && !ta && batch == 1 && m >= 4 * kind->group;
+    if (tall) {
+        g.tiles_m = ssl__ceil_div(m, kind->group);
+        g.group = g.mt = ssl__round_up(ssl__ceil_div(m, g.tiles_m), kind->mr);
+        g.tiles_m = ssl__ceil_div(m, g.mt);
+        g.nt = n; g.tiles_n = 1;
+    } else {
+        ssl__gemm_plan(&g, batch);
+        g.group = ta ? g.mt : SSL__MIN(g.mt, kind->group); /* rows of a transposed a lie side by side: read them all at once */
+    }
     if (batch == 1 && g.tiles_m > 2) {
-        g.shared_b = (char *)ssl__scratch(c, -1, (size_t)g.blocks_k * ssl__gemm_bytes(&g, ssl__round_up(n, kind->nr)));
-        if (g.shared_b) ssl__parallel(c, ssl__ceil_div(n, kind->nr), ssl__gemm_share_chunk, &g);
+        g.shared_b = (char *)ssl__scratch(c, -1, (size_t)g.blocks_k * ssl__gemm_bytes(&g, ssl__gemm_padded(&g)));
+        if (g.shared_b) ssl__parallel(c, g.blocks_k * ssl__ceil_div(n, kind->panel), ssl__gemm_share_chunk, &g);
     }
     ssl__parallel(c, batch * g.tiles_m * g.tiles_n, ssl__gemm_chunk, &g);
 }
@@ -3942,8 +3976,11 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(SSL_PORTABLE)
 #  define SSL__X86_PASSES 1
-#  if defined(__linux__) && (__GNUC__ >= 11 || (defined(__clang__) && __clang_major__ >= 12))
-#    define SSL__AMX 1
+#  if __GNUC__ >= 11 || (defined(__clang__) && __clang_major__ >= 12)
+#    define SSL__BF16 1
+#    ifdef __linux__
+#      define SSL__AMX 1
+#    endif
 #  endif
 #  define SSL__PASS 1
 #  define SSL__SUFFIX _avx2
@@ -4234,7 +4271,7 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
 { SSL__K(ew) e = { n, a, 0.0f, x, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(axpy_chunk), &e); }
 
 /* ==== >>gemm ==== kernels: the register tile, one template for every instruction set =====================
-   Sums in vector registers: 12 x 2 of 32 (AVX-512), 8 x 3 of 32 (NEON), 4 x 3 of 16 (AVX2), 4 x 2 of 16 (SSE2). */
+   Sums in vector registers: 9 x 3 or 12 x 2 of 32 (AVX-512, NEON), 4 x 3 of 16 (AVX2), 4 x 2 of 16 (SSE2). */
 #if SSL__PASS == 2
 #  define SSL__MR 12
 #  define SSL__NV 2
@@ -4249,44 +4286,181 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
 #  define SSL__NV 2
 #endif
 #define SSL__NR (SSL__NV * SSL__W)
+#if SSL__PASS
+#  define SSL__MM_NV 3
+#else
+#  define SSL__MM_NV 2
+#endif
+#define SSL__MM_NR (SSL__MM_NV * SSL__W)
 
+/* tile: c[mr, nv vectors] = or += a[mr,k] b[k, nv vectors]; a[r ars + p acs] is broadcast. mr and nv are constants where it
+   is inlined. rows: c[m, nv vectors], in tiles of 8 or 4 rows, 9 where one is left over (a class token). */
+#define SSL__MM_DEFINE(FN, tile, rows, FMA)                                                                     \
+    FN SSL__INLINE void tile(const int mr, const int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, \
+                             float *c, int64_t ldc, int add)                                                   \
+    {                                                                                                          \
+        SSL__V s[12][SSL__MM_NV], bv[SSL__MM_NV];                                                              \
+        const float *a0 = a, *a3 = a + 3 * ars, *a6 = a + 6 * ars, *a9 = a + 9 * ars; /* an address is base + ars or base + 2 ars */ \
+        int p, r, v;                                                                                           \
+        SSL__UNROLL for (r = 0; r < mr; r++)                                                                   \
+            SSL__UNROLL for (v = 0; v < nv; v++) { SSL__PREFETCH_W(c + r * ldc + v * SSL__W); s[r][v] = SSL__VZERO(); } \
+        for (p = 0; p < k; p++, a0 += acs, a3 += acs, a6 += acs, a9 += acs, b += ldb) {                        \
+            SSL__UNROLL for (v = 0; v < nv; v++) bv[v] = SSL__VLOAD(b + v * SSL__W);                           \
+            SSL__UNROLL for (r = 0; r < mr; r++) {                                                             \
+                const SSL__V av = SSL__VSET1((r < 3 ? a0 : r < 6 ? a3 : r < 9 ? a6 : a9)[r % 3 * ars]);        \
+                SSL__UNROLL for (v = 0; v < nv; v++) s[r][v] = FMA(av, bv[v], s[r][v]);                        \
+            }                                                                                                  \
+        }                                                                                                      \
+        SSL__UNROLL for (r = 0; r < mr; r++)                                                                   \
+            SSL__UNROLL for (v = 0; v < nv; v++) {                                                             \
+                float *o = c + r * ldc + v * SSL__W;                                                           \
+                if (add) s[r][v] = SSL__VADD(SSL__VLOAD(o), s[r][v]);                                          \
+                SSL__VSTORE(o, s[r][v]);                                                                       \
+            }                                                                                                  \
+    }                                                                                                          \
+    FN void rows(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add) \
+    {                                                                                                          \
+        int mr;                                                                                                \
+        for (; m > 0; m -= mr, a += mr * ars, c += mr * ldc) {                                                 \
+            mr = SSL__MM_ROWS(m);                                                                              \
+            switch (4 * mr + nv) { SSL__MM_ALL(tile) default: break; }                                         \
+        }                                                                                                      \
+    }
+#define SSL__MM(tile, r, n) case 4 * r + n: tile(r, n, k, a, ars, acs, b, ldb, c, ldc, add); break;
+#if SSL__PASS == 2 || SSL__PASS == 3
+#  define SSL__MM_ROWS(m) ((m) == 9 ? 9 : (m) >= 8 ? 8 : (m) >= 4 ? 4 : (m) >= 2 ? 2 : 1)
+#  define SSL__MM_N(tile, n) SSL__MM(tile, 9, n) SSL__MM(tile, 8, n) SSL__MM(tile, 4, n) SSL__MM(tile, 2, n) SSL__MM(tile, 1, n)
+#else
+#  define SSL__MM_ROWS(m) ((m) >= 4 ? 4 : (m) >= 2 ? 2 : 1)
+#  define SSL__MM_N(tile, n) SSL__MM(tile, 4, n) SSL__MM(tile, 2, n) SSL__MM(tile, 1, n)
+#endif
+#if SSL__MM_NV == 3
+#  define SSL__MM_ALL(tile) SSL__MM_N(tile, 1) SSL__MM_N(tile, 2) SSL__MM_N(tile, 3)
+#else
+#  define SSL__MM_ALL(tile) SSL__MM_N(tile, 1) SSL__MM_N(tile, 2)
+#endif
+SSL__MM_DEFINE(static, SSL__K(mm_tile), SSL__K(mm_rows), SSL__VFMA)
+
+/* The block of a product, panels of b outermost. The last panel may have columns that do not exist: its tiles are computed beside y. */
+typedef void SSL__K(mm_fn)(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add);
+static SSL__INLINE void SSL__K(gemm_multiply_by)(SSL__K(mm_fn) *rows, int steps, const ssl__gemm_block *g)
+{
+    float rim[9 * SSL__MM_NR];
+    int i, j, r, q;
+    for (j = 0; j < g->cols; j += SSL__MM_NR) {
+        const int cols = SSL__MIN(SSL__MM_NR, g->cols - j), nv = ssl__ceil_div(cols, SSL__W);
+        const float *a = (const float *)g->a, *b = (const float *)g->b + (int64_t)j * steps;
+        float *y = g->y + j;
+        if (cols == nv * SSL__W) { rows(g->rows, nv, steps, a, g->ars, g->aps, b, cols, y, g->ldy, g->add); continue; }
+        for (i = 0; i < g->rows; i += 8) {
+            const int m = SSL__MIN(8, g->rows - i);
+            rows(m, nv, steps, a + i * g->ars, g->ars, g->aps, b, nv * SSL__W, rim, nv * SSL__W, 0);
+            for (r = 0; r < m; r++)
+                for (q = 0; q < cols; q += SSL__W) {
+                    float *o = y + (i + r) * g->ldy + q;
+                    const SSL__V v = SSL__VLOAD(rim + r * nv * SSL__W + q);
+                    SSL__K(st)(o, cols - q, g->add ? SSL__VADD(v, SSL__K(ld)(o, cols - q, v)) : v);
+                }
+        }
+    }
+}
+static void SSL__K(gemm_multiply)(const ssl__gemm_kind *kind, const ssl__gemm_block *b) { (void)kind; SSL__K(gemm_multiply_by)(SSL__K(mm_rows), b->kc, b); }
+
+static void SSL__K(gemm_tile)(int kc, const void *a, const void *b, float *y, int64_t ldy, int add)
+{ SSL__K(mm_tile)(SSL__MR, SSL__NV, kc, (const float *)a, 1, SSL__MR, (const float *)b, SSL__NR, y, ldy, add); }
+
+/* ---- packing */
+#if SSL__PASS == 2
+static SSL__INLINE void SSL__K(transpose16)(__m512i *r) /* 16 x 16 of 32 bits: within 128-bit lanes, then across */
+{
+    __m512i t[16];
+    int i;
+    SSL__UNROLL for (i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+    }
+    SSL__UNROLL for (i = 0; i < 16; i += 4) {
+        r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+        r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+        r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+        r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+    }
+    SSL__UNROLL for (i = 0; i < 4; i++) {
+        t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
+        t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
+        t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
+        t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
+    }
+    SSL__UNROLL for (i = 0; i < 8; i++) {
+        r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+        r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+    }
+}
+static SSL__INLINE __mmask16 SSL__K(mask16)(int n) { return n >= 16 ? (__mmask16)0xffff : n > 0 ? (__mmask16)((1u << n) - 1u) : (__mmask16)0; }
+/* A panel [kc][width] of src[r rs + p ps], r < rows <= width; rows that do not exist are zero. */
+static void SSL__K(gemm_pack)(int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst)
+{
+    __m512i t[16];
+    int p, r, i;
+    if (rs == 1) {
+        for (p = 0; p < kc; p++, src += ps, dst += width)
+            for (r = 0; r < width; r += 16, SSL__PREFETCH(src + SSL__AHEAD * ps + r)) _mm512_mask_storeu_ps(dst + r, SSL__K(mask16)(width - r), _mm512_maskz_loadu_ps(SSL__K(mask16)(rows - r), src + r));
+        return;
+    }
+    for (r = 0; r < width; r += 16)
+        for (p = 0; p < kc; p += 16) {
+            SSL__UNROLL for (i = 0; i < 16; i++)
+                t[i] = r + i < rows ? _mm512_maskz_loadu_epi32(SSL__K(mask16)(kc - p), src + (r + i) * rs + p) : _mm512_setzero_si512();
+            SSL__K(transpose16)(t);
+            SSL__UNROLL for (i = 0; i < 16; i++)
+                if (p + i < kc) _mm512_mask_storeu_epi32(dst + (p + i) * width + r, SSL__K(mask16)(width - r), t[i]);
+        }
+}
+#else
+#  define ssl__cpu_gemm_pack_portable ssl__gemm_pack
+#  define ssl__cpu_gemm_pack_avx2     ssl__gemm_pack
+#  define ssl__cpu_gemm_pack_neon     ssl__gemm_pack
+#endif
 static void SSL__K(gemm_pack_a)(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)
-{ ssl__gemm_pack(SSL__MR, rows, kc, src, rs, ps, (float *)dst); }
+{ SSL__K(gemm_pack)(SSL__MR, rows, kc, src, rs, ps, (float *)dst); }
 static void SSL__K(gemm_pack_b)(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
-{ ssl__gemm_pack(SSL__NR, cols, kc, src, cs, ps, (float *)dst); }
-
+{ SSL__K(gemm_pack)(SSL__NR, cols, kc, src, cs, ps, (float *)dst); }
+static void SSL__K(gemm_block_b)(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
+{
+    int j;
+    (void)kind;
+    for (j = 0; j < cols; j += SSL__MM_NR) {
+        const int n = SSL__MIN(SSL__MM_NR, cols - j);
+        SSL__K(gemm_pack)(ssl__round_up(n, SSL__W), n, kc, src + j * cs, cs, ps, (float *)dst + (int64_t)j * kc);
+    }
+}
+/* op(a) as it lies, without the gaps between its rows: [rows][kc] or [kc][rows] */
+static void SSL__K(gemm_block_a)(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
+{
+    const int along_k = ps == 1, n = along_k ? kc : rows, lines = along_k ? rows : kc;
+    float *d = (float *)dst;
+    int i, j;
+    (void)kind;
+    for (i = 0; i < lines; i++, d += n, src += along_k ? rs : ps)
+        for (j = 0; j < n; j += SSL__W) {
+            SSL__K(st)(d + j, n - j, SSL__K(ld)(src + j, n - j, SSL__VZERO()));
+            SSL__PREFETCH(src + SSL__AHEAD * (along_k ? rs : ps) + j);
+        }
+    b->a = dst;
+    b->ars = along_k ? n : 1;
+    b->aps = along_k ? 1 : n;
+}
 
 /* bf16 without a bf16 unit: the operands are rounded, the rest is float32. */
-static void SSL__K(gemm_round)(int n, float *x) { int i; for (i = 0; i < n; i++) x[i] = ssl__bf16(x[i]); }
+static void SSL__K(gemm_round)(int64_t n, float *x) { int64_t i; for (i = 0; i < n; i++) x[i] = ssl__bf16(x[i]); }
 static void SSL__K(gemm_round_a)(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)
 { SSL__K(gemm_pack_a)(rows, kc, src, rs, ps, dst); SSL__K(gemm_round)(SSL__MR * kc, (float *)dst); }
 static void SSL__K(gemm_round_b)(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
 { SSL__K(gemm_pack_b)(cols, kc, src, cs, ps, dst); SSL__K(gemm_round)(SSL__NR * kc, (float *)dst); }
-
-static void SSL__K(gemm_tile)(int kc, const void *pa, const void *pb, float *y, int64_t ldy, int add)
-{
-    const float *a = (const float *)pa, *b = (const float *)pb;
-    SSL__V s[SSL__MR][SSL__NV], bv[SSL__NV];
-    int p, r, v;
-    SSL__UNROLL for (r = 0; r < SSL__MR; r++)
-        SSL__UNROLL for (v = 0; v < SSL__NV; v++) {
-            SSL__PREFETCH_W(y + r * ldy + v * SSL__W);
-            s[r][v] = SSL__VZERO();
-        }
-    for (p = 0; p < kc; p++, a += SSL__MR, b += SSL__NR) {
-        SSL__UNROLL for (v = 0; v < SSL__NV; v++) bv[v] = SSL__VLOAD(b + v * SSL__W);
-        SSL__UNROLL for (r = 0; r < SSL__MR; r++) {
-            const SSL__V av = SSL__VSET1(a[r]);
-            SSL__UNROLL for (v = 0; v < SSL__NV; v++) s[r][v] = SSL__VFMA(av, bv[v], s[r][v]);
-        }
-    }
-    SSL__UNROLL for (r = 0; r < SSL__MR; r++)
-        SSL__UNROLL for (v = 0; v < SSL__NV; v++) {
-            float *o = y + r * ldy + v * SSL__W;
-            if (add) s[r][v] = SSL__VADD(SSL__VLOAD(o), s[r][v]);
-            SSL__VSTORE(o, s[r][v]);
-        }
-}
+static void SSL__K(gemm_round_block_a)(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
+{ SSL__K(gemm_block_a)(kind, rows, kc, src, rs, ps, dst, b); SSL__K(gemm_round)((int64_t)rows * kc, (float *)dst); }
+static void SSL__K(gemm_round_block_b)(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
+{ SSL__K(gemm_block_b)(kind, cols, kc, src, cs, ps, dst); SSL__K(gemm_round)((int64_t)ssl__round_up(cols, SSL__W) * kc, (float *)dst); }
 
 static void SSL__K(gemm_finish)(int rows, int cols, const ssl__epilogue *ep, int64_t ldpre, float *y, int64_t ldy)
 {
@@ -4303,10 +4477,86 @@ static void SSL__K(gemm_finish)(int rows, int cols, const ssl__epilogue *ep, int
     }
 }
 
-static const ssl__gemm_kind SSL__K(gemm_f32) = { SSL__MR, SSL__NR, 48, 1, 256, 4, 16.0f, SSL__K(gemm_pack_a), SSL__K(gemm_pack_b),
-                                                 SSL__K(gemm_tile), NULL, NULL, SSL__K(gemm_finish) };
-static const ssl__gemm_kind SSL__K(gemm_bf16) = { SSL__MR, SSL__NR, 48, 1, 256, 4, 24.0f, SSL__K(gemm_round_a), SSL__K(gemm_round_b),
-                                                  SSL__K(gemm_tile), NULL, NULL, SSL__K(gemm_finish) };
+static const ssl__gemm_kind SSL__K(gemm_f32) = { SSL__MR, SSL__NR, 1, 256, 4, SSL__K(gemm_pack_a), SSL__K(gemm_pack_b), SSL__K(gemm_tile), NULL, NULL,
+    SSL__MM_NR, 96, 512, 128, 16.0f, 1, 1, SSL__K(gemm_block_a), SSL__K(gemm_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish) };
+static const ssl__gemm_kind SSL__K(gemm_bf16) = { SSL__MR, SSL__NR, 1, 256, 4, SSL__K(gemm_round_a), SSL__K(gemm_round_b), SSL__K(gemm_tile), NULL, NULL,
+    SSL__MM_NR, 96, 512, 128, 24.0f, 1, 0, SSL__K(gemm_round_block_a), SSL__K(gemm_round_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish) };
+
+#if SSL__PASS == 2 && defined(SSL__BF16)
+/* ---- AVX512_BF16: vdpbf16ps adds two products of bf16 pairs to each of 16 sums, twice the rate of float32. An element of a packed
+   operand is a pair along k; all else is as for float32. Denormal operands and results count as zero. */
+#define SSL__BF16_FN __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16"))) static
+#define SSL__BF16_FMA(a, b, s) _mm512_dpbf16_ps(s, (__m512bh)(a), (__m512bh)(b))
+SSL__MM_DEFINE(SSL__BF16_FN, ssl__bf16_mm_tile, ssl__bf16_mm_rows, SSL__BF16_FMA)
+SSL__BF16_FN void ssl__bf16_multiply(const ssl__gemm_kind *kind, const ssl__gemm_block *b)
+{ (void)kind; SSL__K(gemm_multiply_by)(ssl__bf16_mm_rows, ssl__ceil_div(b->kc, 2), b); }
+SSL__BF16_FN void ssl__bf16_tile(int kc, const void *a, const void *b, float *y, int64_t ldy, int add)
+{ ssl__bf16_mm_tile(SSL__MR, SSL__NV, ssl__ceil_div(kc, 2), (const float *)a, 1, SSL__MR, (const float *)b, SSL__NR, y, ldy, add); }
+
+/* 16 pairs: of n floats side by side (along k), or of two rows one of which may be missing */
+SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_along(const float *s, int n)
+{ return (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(SSL__K(mask16)(n - 16), s + 16), _mm512_maskz_loadu_ps(SSL__K(mask16)(n), s)); }
+SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_zip(const float *s, const float *next, int n)
+{
+    const __m512i zip = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
+                                         18, 2, 17, 1, 16, 0);
+    const __mmask16 m = SSL__K(mask16)(n);
+    const __m512 hi = next ? _mm512_maskz_loadu_ps(m, next) : _mm512_setzero_ps();
+    return _mm512_permutexvar_epi16(zip, (__m512i)_mm512_cvtne2ps_pbh(hi, _mm512_maskz_loadu_ps(m, s)));
+}
+/* A panel [ceil(kc / 2)][width] of pairs, as gemm_pack */
+SSL__BF16_FN void ssl__bf16_pack(int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst)
+{
+    __m512i t[16];
+    int p, r, i;
+    if (rs == 1) {
+        for (p = 0; p < kc; p += 2, src += 2 * ps, dst += width)
+            for (r = 0; r < width; r += 16) {
+                _mm512_mask_storeu_epi32(dst + r, SSL__K(mask16)(width - r), ssl__bf16_zip(src + r, p + 1 < kc ? src + ps + r : NULL, rows - r));
+                SSL__PREFETCH(src + SSL__AHEAD * ps + r);
+                SSL__PREFETCH(src + (SSL__AHEAD + 1) * ps + r);
+            }
+        return;
+    }
+    for (r = 0; r < width; r += 16)
+        for (p = 0; p < kc; p += 32) {
+            SSL__UNROLL for (i = 0; i < 16; i++) t[i] = r + i < rows ? ssl__bf16_along(src + (r + i) * rs + p, kc - p) : _mm512_setzero_si512();
+            SSL__K(transpose16)(t);
+            SSL__UNROLL for (i = 0; i < 16; i++)
+                if (p + 2 * i < kc) _mm512_mask_storeu_epi32(dst + (p / 2 + i) * width + r, SSL__K(mask16)(width - r), t[i]);
+        }
+}
+SSL__BF16_FN void ssl__bf16_pack_a(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)
+{ ssl__bf16_pack(SSL__MR, rows, kc, src, rs, ps, (float *)dst); }
+SSL__BF16_FN void ssl__bf16_pack_b(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
+{ ssl__bf16_pack(SSL__NR, cols, kc, src, cs, ps, (float *)dst); }
+SSL__BF16_FN void ssl__bf16_block_b(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
+{
+    int j;
+    (void)kind;
+    for (j = 0; j < cols; j += SSL__MM_NR) {
+        const int n = SSL__MIN(SSL__MM_NR, cols - j);
+        ssl__bf16_pack(ssl__round_up(n, 16), n, kc, src + j * cs, cs, ps, (float *)dst + (int64_t)j * ssl__ceil_div(kc, 2));
+    }
+}
+SSL__BF16_FN void ssl__bf16_block_a(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
+{
+    const int pairs = ssl__ceil_div(kc, 2);
+    float *d = (float *)dst;
+    int i, p;
+    (void)kind;
+    b->a = dst;
+    b->ars = ps == 1 ? pairs : 1;
+    b->aps = ps == 1 ? 1 : rows;
+    if (ps != 1) { ssl__bf16_pack(rows, rows, kc, src, rs, ps, d); return; }
+    for (i = 0; i < rows; i++, src += rs, d += pairs) {
+        for (p = 0; p + 32 <= kc; p += 32) _mm512_storeu_si512(d + p / 2, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(src + p + 16), _mm512_loadu_ps(src + p)));
+        if (p < kc) _mm512_mask_storeu_epi32(d + p / 2, SSL__K(mask16)(pairs - p / 2), ssl__bf16_along(src + p, kc - p));
+    }
+}
+static const ssl__gemm_kind ssl__bf16_kind = { SSL__MR, SSL__NR, 2, 512, 2, ssl__bf16_pack_a, ssl__bf16_pack_b, ssl__bf16_tile, NULL, NULL,
+    SSL__MM_NR, 96, 1024, 256, 16.0f, 1, 0, ssl__bf16_block_a, ssl__bf16_block_b, ssl__bf16_multiply, SSL__K(gemm_finish) };
+#endif
 
 #if SSL__PASS == 2 && defined(SSL__AMX)
 /* ---- AMX: tiles of 16 rows x 64 bytes, 2 x 2 of them at a time; 16 x 16 x 32 multiply-adds of bf16 in 16 cycles.
@@ -4372,32 +4622,6 @@ SSL__AMX_FN void ssl__amx_tile_high(int kc, const void *pa, const void *pb, floa
     ssl__amx_store_y(y, ldy);
 }
 
-SSL__AMX_FN SSL__INLINE void ssl__amx_transpose(__m512i *r) /* 16 x 16 of 32 bits: within 128-bit lanes, then across */
-{
-    __m512i t[16];
-    int i;
-    SSL__UNROLL for (i = 0; i < 16; i += 2) {
-        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-    }
-    SSL__UNROLL for (i = 0; i < 16; i += 4) {
-        r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-        r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-        r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-        r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-    }
-    SSL__UNROLL for (i = 0; i < 4; i++) {
-        t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
-        t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
-        t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
-        t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
-    }
-    SSL__UNROLL for (i = 0; i < 8; i++) {
-        r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-        r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
-    }
-}
-
 /* bf16 of x0 in the lower and of x1 in the upper half; lo: the same of what rounding took away */
 SSL__AMX_FN SSL__INLINE __m512i ssl__amx_split(__m512 x0, __m512 x1, int split, __m512i *lo)
 {
@@ -4430,8 +4654,8 @@ SSL__AMX_FN SSL__INLINE void ssl__amx_pack_tile(int pairs_first, int split, int 
         if (split) lo[i] = _mm512_permutexvar_epi16(zip, lo[i]);
     }
     if (along_k == pairs_first) {
-        ssl__amx_transpose(hi);
-        if (split) ssl__amx_transpose(lo);
+        SSL__K(transpose16)(hi);
+        if (split) SSL__K(transpose16)(lo);
     }
     for (i = 0; i < 16; i++) {
         _mm512_store_si512(dst + 64 * i, hi[i]);
@@ -4451,10 +4675,10 @@ SSL__AMX_FN void ssl__amx_pack_b_bf16(int cols, int kc, const float *src, int64_
 SSL__AMX_FN void ssl__amx_pack_a_high(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst) { ssl__amx_pack(0, 1, rows, kc, src, rs, ps, dst); }
 SSL__AMX_FN void ssl__amx_pack_b_high(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst) { ssl__amx_pack(1, 1, cols, kc, src, cs, ps, dst); }
 
-static const ssl__gemm_kind ssl__amx_bf16 = { 32, 32, 32, SSL__AMX_KR, 256, 2, 256.0f, ssl__amx_pack_a_bf16, ssl__amx_pack_b_bf16,
-                                              ssl__amx_tile_bf16, ssl__amx_begin, ssl__amx_end, SSL__K(gemm_finish) };
-static const ssl__gemm_kind ssl__amx_high = { 32, 32, 32, SSL__AMX_KR, 256, 4, 128.0f, ssl__amx_pack_a_high, ssl__amx_pack_b_high,
-                                              ssl__amx_tile_high, ssl__amx_begin, ssl__amx_end, SSL__K(gemm_finish) };
+static const ssl__gemm_kind ssl__amx_bf16 = { 32, 32, SSL__AMX_KR, 256, 2, ssl__amx_pack_a_bf16, ssl__amx_pack_b_bf16, ssl__amx_tile_bf16,
+    ssl__amx_begin, ssl__amx_end, 32, 32, 256, 256, 256.0f, 0, 0, ssl__gemm_panels_a, ssl__gemm_panels_b, ssl__gemm_panels_multiply, SSL__K(gemm_finish) };
+static const ssl__gemm_kind ssl__amx_high = { 32, 32, SSL__AMX_KR, 256, 4, ssl__amx_pack_a_high, ssl__amx_pack_b_high, ssl__amx_tile_high,
+    ssl__amx_begin, ssl__amx_end, 32, 32, 256, 256, 128.0f, 0, 0, ssl__gemm_panels_a, ssl__gemm_panels_b, ssl__gemm_panels_multiply, SSL__K(gemm_finish) };
 #endif
 
 static const ssl__gemm_kind *SSL__K(gemm_kind)(const ssl_ctx *c) /* how this context multiplies */
@@ -4462,6 +4686,9 @@ static const ssl__gemm_kind *SSL__K(gemm_kind)(const ssl_ctx *c) /* how this con
 #if SSL__PASS == 2 && defined(SSL__AMX)
     if (c->amx && c->precision == SSL_PRECISION_BF16) return &ssl__amx_bf16;
     if (c->amx && c->precision == SSL_PRECISION_HIGH) return &ssl__amx_high;
+#endif
+#if SSL__PASS == 2 && defined(SSL__BF16)
+    if (c->bf16 && c->precision == SSL_PRECISION_BF16) return &ssl__bf16_kind;
 #endif
     return c->precision == SSL_PRECISION_BF16 ? &SSL__K(gemm_bf16) : &SSL__K(gemm_f32);
 }
@@ -5262,58 +5489,14 @@ static void SSL__K(dropout)(ssl_ctx *c, int64_t n, int64_t group, float p, uint6
    vector operations. One thread owns a (batch, head), so gradients are summed in a fixed order. */
 #define SSL__TILE 64              /* queries of a tile, beside a few left over */
 #define SSL__LD   (SSL__TILE + SSL__W) /* row of a tile: an odd number of vectors, so that columns do not meet in one cache set */
-#if SSL__PASS == 2 || SSL__PASS == 3
-#  define SSL__NV 4 /* 6 x 4 sums of 32 registers */
-#else
-#  define SSL__NV 2 /* 6 x 2 of 16 */
-#endif
-/* c[mr, nv vectors] = or += a[mr,k] b[k, nv vectors]; a[r ars + p acs] is broadcast. mr and nv are constants where this is inlined. */
-static SSL__INLINE void SSL__K(mm_tile)(const int mr, const int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb,
-                                        float *c, int64_t ldc, int add)
-{
-    SSL__V s[6][SSL__NV], bv[SSL__NV];
-    int p, r, v;
-    SSL__UNROLL for (r = 0; r < mr; r++)
-        SSL__UNROLL for (v = 0; v < nv; v++) {
-            s[r][v] = SSL__VZERO();
-            if (add) s[r][v] = SSL__VLOAD(c + r * ldc + v * SSL__W);
-        }
-    for (p = 0; p < k; p++, a += acs, b += ldb) {
-        SSL__UNROLL for (v = 0; v < nv; v++) bv[v] = SSL__VLOAD(b + v * SSL__W);
-        SSL__UNROLL for (r = 0; r < mr; r++) {
-            const SSL__V av = SSL__VSET1(a[r * ars]);
-            SSL__UNROLL for (v = 0; v < nv; v++) s[r][v] = SSL__VFMA(av, bv[v], s[r][v]);
-        }
-    }
-    SSL__UNROLL for (r = 0; r < mr; r++)
-        SSL__UNROLL for (v = 0; v < nv; v++) SSL__VSTORE(c + r * ldc + v * SSL__W, s[r][v]);
-}
-static void SSL__K(mm_block)(int mr, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add)
-{
-#define SSL__MM(m, n) case 8 * m + n: SSL__K(mm_tile)(m, n, k, a, ars, acs, b, ldb, c, ldc, add); break;
-#define SSL__MM6(n) SSL__MM(1, n) SSL__MM(2, n) SSL__MM(3, n) SSL__MM(4, n) SSL__MM(5, n) SSL__MM(6, n)
-    switch (8 * mr + nv) {
-    SSL__MM6(1) SSL__MM6(2)
-#if SSL__NV == 4
-    SSL__MM6(3) SSL__MM6(4)
-#endif
-    default: break;
-    }
-#undef SSL__MM6
-#undef SSL__MM
-}
-/* c[m, n vectors] = or += a[m,k] b[k, n vectors], rows and columns cut evenly, k so that a panel of b stays in L1 */
+/* c[m, n vectors] = or += a[m,k] b[k, n vectors], columns cut evenly, k so that a panel of b stays in L1 */
 static void SSL__K(mm)(int m, int n, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add)
 {
-    int i, j, p, mr, nv;
+    int j, p, nv;
     for (p = 0; p < k; p += 128, add = 1)
         for (j = 0; j < n; j += nv) {
-            nv = ssl__ceil_div(n - j, ssl__ceil_div(n - j, SSL__NV));
-            for (i = 0; i < m; i += mr) {
-                mr = ssl__ceil_div(m - i, ssl__ceil_div(m - i, 6));
-                SSL__K(mm_block)(mr, nv, SSL__MIN(k - p, 128), a + i * ars + p * acs, ars, acs, b + p * ldb + j * SSL__W, ldb,
-                                 c + i * ldc + j * SSL__W, ldc, add);
-            }
+            nv = ssl__ceil_div(n - j, ssl__ceil_div(n - j, SSL__MM_NV));
+            SSL__K(mm_rows)(m, nv, SSL__MIN(k - p, 128), a + p * acs, ars, acs, b + p * ldb + j * SSL__W, ldb, c + j * SSL__W, ldc, add);
         }
 }
 
@@ -5637,7 +5820,13 @@ static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const
 }
 #undef SSL__TILE
 #undef SSL__LD
-#undef SSL__NV
+#undef SSL__MM_NV
+#undef SSL__MM_NR
+#undef SSL__MM_DEFINE
+#undef SSL__MM_ROWS
+#undef SSL__MM_ALL
+#undef SSL__MM_N
+#undef SSL__MM
 
 /* ==== >>batchnorm ==== kernels ======================================================================= */
 static inline void SSL__K(lane_sum)(int64_t n, const float *SSL_RESTRICT x, double *SSL_RESTRICT total) /* total[16] += sums of every 16th */
@@ -6264,7 +6453,7 @@ static const ssl__kernels *ssl__cpu_kernels(void) /* the best table this machine
     const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     const int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                        __builtin_cpu_supports("avx512vl");
-    if (avx512 && (!want || !strcmp(want, "avx512") || !strcmp(want, "amx"))) return &ssl__cpu_table_avx512;
+    if (avx512 && (!want || !strncmp(want, "avx512", 6) || !strcmp(want, "amx"))) return &ssl__cpu_table_avx512;
     if (avx2 && (!want || !strcmp(want, "avx2"))) return &ssl__cpu_table_avx2;
 #endif
 #ifdef SSL__NEON_PASS
@@ -6274,16 +6463,27 @@ static const ssl__kernels *ssl__cpu_kernels(void) /* the best table this machine
     return &ssl__cpu_table_portable;
 }
 
+/* AVX512_BF16: CPUID leaf 7. SSL_ISA=avx512 does without. */
+static int ssl__bf16_open(const ssl__kernels *k)
+{
+#ifdef SSL__BF16
+    const char *want = getenv("SSL_ISA");
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return k == &ssl__cpu_table_avx512 && (!want || strcmp(want, "avx512")) && __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 5 & 1;
+#else
+    (void)k;
+    return 0;
+#endif
+}
 /* AMX with bf16: CPUID leaf 7, and the kernel's permission for the tile registers, given to the process once. SSL_ISA=avx512
-   does without. */
+   and avx512bf16 do without. */
 static int ssl__amx_open(const ssl__kernels *k)
 {
 #ifdef SSL__AMX
     const char *want = getenv("SSL_ISA");
     unsigned a = 0, b = 0, c = 0, d = 0;
     long failed = 158, request = 0x1023, feature = 18; /* arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA) */
-    if (k != &ssl__cpu_table_avx512 || (want && strcmp(want, "amx"))) return 0;
-    if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a >> 5 & 1)) return 0;                    /* avx512_bf16 */
+    if (!ssl__bf16_open(k) || (want && strcmp(want, "amx"))) return 0;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1) || !(d >> 24 & 1)) return 0; /* amx-bf16, amx-tile */
     __asm__ volatile("syscall" : "+a"(failed) : "D"(request), "S"(feature) : "rcx", "r11", "memory");
     return !failed;
@@ -6336,6 +6536,7 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     c->n_threads = threads;
     c->dev = &ssl__cpu_backend;
     c->k = ssl__cpu_kernels();
+    c->bf16 = ssl__bf16_open(c->k);
     c->amx = ssl__amx_open(c->k);
     c->data.on_device = 1;
     if (!initialized) ssl__fail(c, SSL_E_ARG, at, "ssl_open: the ssl_desc is not initialized: write `ssl_desc d = SSL_ZERO;`");

@@ -12,7 +12,7 @@
  * Options of all: --json FILE, --threads N, --precision highest|high|bf16|all, --device cpu|cuda; of train: --batch N, --seconds S.
  * --clock cpu counts the time that the process had a processor: for --threads 1 on a busy machine.
  *
- * SSL_ISA=portable|avx2|avx512 in the environment restricts the library and the ceiling to that instruction set.
+ * SSL_ISA=portable|avx2|avx512|avx512bf16 in the environment restricts the library and the ceiling to that instruction set.
  * A product is checked against double precision on sampled entries before it is timed. Product and ceiling are measured in
  * turns; the fastest of each counts, as other programs may be running. Of training steps the median counts.
  */
@@ -113,6 +113,19 @@ CEILING(neon, , float32x4_t, 4, 16, vdupq_n_f32, NEON_FMA, vst1q_f32)
 CEILING(portable, , float, 1, 16, PLAIN_SET1, PLAIN_FMA, PLAIN_STORE)
 #endif
 
+#ifdef SSL__BF16
+SSL__BF16_FN double ceiling_avx512bf16(void) /* 16 x 2 multiply-adds each */
+{
+    volatile float sink;
+    __m512 x[16], a = _mm512_set1_ps(0.999f), b = _mm512_set1_ps(1e-3f);
+    int i, r;
+    SSL__UNROLL for (i = 0; i < 16; i++) x[i] = _mm512_set1_ps((float)i);
+    for (r = 0; r < CEILING_ROUNDS; r++) { SSL__UNROLL for (i = 0; i < 16; i++) x[i] = _mm512_dpbf16_ps(x[i], (__m512bh)a, (__m512bh)b); }
+    for (i = 0; i < 16; i++) sink = _mm512_reduce_add_ps(x[i]);
+    (void)sink;
+    return 2.0 * 2 * 16 * 16 * CEILING_ROUNDS;
+}
+#endif
 #ifdef SSL__AMX
 SSL__AMX_FN double ceiling_amx(void) /* four independent tiles of sums; 16 x 16 x 32 multiply-adds each time */
 {
@@ -133,6 +146,9 @@ static const ceiling ceilings[] = {
 #ifdef SSL__X86_PASSES
     { "avx2", ceiling_avx2 },
     { "avx512", ceiling_avx512 },
+#  ifdef SSL__BF16
+    { "avx512bf16", ceiling_avx512bf16 },
+#  endif
 #  ifdef SSL__AMX
     { "amx", ceiling_amx },
 #  endif
@@ -142,12 +158,13 @@ static const ceiling ceilings[] = {
 };
 #define N_CEILINGS ((int)(sizeof ceilings / sizeof *ceilings))
 
-/* the last row that the library uses at the context's precision */
+/* the last row that the library uses, for products only at the context's precision */
 static int ceiling_best(const ssl_ctx *c, int products)
 {
     int i;
     for (i = 0; strcmp(ceilings[i].isa, ssl_isa(c)); i++) {}
-    return c->amx && (!products || c->precision != SSL_PRECISION_HIGHEST) ? N_CEILINGS - 1 : i;
+    if (c->amx && (!products || c->precision != SSL_PRECISION_HIGHEST)) return i + 2;
+    return c->bf16 && (!products || c->precision == SSL_PRECISION_BF16) ? i + 1 : i;
 }
 
 static void ceiling_chunk(void *arg, int chunk, int thread)
@@ -248,10 +265,10 @@ static int product_bench(ssl_ctx *c, const char *name, const product *q, report 
     return 0;
 }
 
-static float *random_floats(size_t n)
+static float *random_floats(size_t n) /* in large pages, as tensors are */
 {
     ssl_rng r = ssl_rng_make(3, 4);
-    float *x = (float *)SSL_MALLOC(n * sizeof(float));
+    float *x = (float *)ssl__cpu_alloc(n * sizeof(float));
     size_t i;
     for (i = 0; x && i < n; i++) x[i] = 2.0f * ssl_rng_uniform(&r) - 1.0f;
     return x;
@@ -277,9 +294,9 @@ static int bench_gemm_at(const options *o, ssl_precision precision, report *out)
             if (!o->only || strstr(name, o->only)) bad = product_bench(c, name, &q[v], out);
         }
     }
-    SSL_FREE(a);
-    SSL_FREE(b);
-    SSL_FREE(y);
+    if (a) ssl__cpu_release(a);
+    if (b) ssl__cpu_release(b);
+    if (y) ssl__cpu_release(y);
     return ssl_close(c) || bad;
 }
 
@@ -326,7 +343,7 @@ static int bench_kernels_at(const options *o, ssl_precision precision, report *o
     for (i = 0; !bad && i < sizeof kernel_cases / sizeof *kernel_cases; i++)
         if ((!o->only || strstr(kernel_cases[i].name, o->only)) && (kernel_cases[i].flops > 0 || precision == SSL_PRECISION_HIGHEST))
             bad = kernel_bench(c, &kernel_cases[i], b, out);
-    for (i = 0; i < KERNEL_BUFFERS; i++) SSL_FREE(b[i]);
+    for (i = 0; i < KERNEL_BUFFERS; i++) if (b[i]) ssl__cpu_release(b[i]);
     return ssl_close(c) || bad;
 }
 

@@ -181,8 +181,8 @@ static float *guarded(const operands *o)
     return buf;
 }
 
-static const ssl__kernels *tables[6];
-static const char *isa[6]; /* their names; "amx" is avx512 with tiles */
+static const ssl__kernels *tables[7];
+static const char *isa[7]; /* their names; "amx" is avx512 with tiles, "avx512bf16" with bf16 pairs */
 static int n_tables;
 static const char *const precision_name[] = { "", "highest", "high", "bf16" };
 static const double tolerance[] = { 0, 1e-6, 2e-5, 1e-6 };
@@ -199,6 +199,7 @@ static ssl_ctx *open_on(int table, int precision, int threads)
     c = ssl_open(&d);
     c->k = tables[table];
     c->amx = !strcmp(isa[table], "amx");
+    c->bf16 = !strcmp(isa[table], "avx512bf16");
     return c;
 }
 
@@ -353,6 +354,7 @@ int main(int argc, char **argv)
 #ifdef SSL__X86_PASSES
     add_table(&ssl__cpu_table_avx2, "avx2", __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
     add_table(&ssl__cpu_table_avx512, "avx512", __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"));
+    add_table(&ssl__cpu_table_avx512, "avx512bf16", c->bf16);
     add_table(&ssl__cpu_table_avx512, "amx", c->amx);
 #endif
 #ifdef SSL__NEON_PASS
