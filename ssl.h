@@ -1434,8 +1434,8 @@ SSL_API int ssl_image_crop(const ssl_image *x, int top, int left, int reflect, c
 
 /* ==== >>dataset ==== labelled images in memory, 8 bits a channel =====================================
    SPEC is one of
-     synthetic[:N]       procedural: 10 kinds of object in random pose, colour and surroundings; N images (default 5000,
-                         test and val 1000) of 32x32 or any image_size; always the same, train and test disjoint
+     synthetic[:N]       procedural: 10 kinds of object in random pose and colour, in 4 of 5 pictures on the ground that goes with the kind;
+                         N images (default 5000, test and val 1000) of 32x32 or any image_size; always the same, train and test disjoint
      cifar10:DIR         binary version: data_batch_1.bin .. data_batch_5.bin, test_batch.bin (in DIR or DIR/cifar-10-batches-bin)
      cifar100:DIR        binary version: train.bin, test.bin (in DIR or DIR/cifar-100-binary); the 100 fine labels
      stl10:DIR           binary version: train_X.bin, train_y.bin, test_X.bin, test_y.bin, unlabeled_X.bin (or in DIR/stl10_binary)
@@ -12217,12 +12217,14 @@ static int ssl__class_names(ssl__reader *r, int n, const char *const *names)
     return 1;
 }
 
-/* ---- synthetic: a lit object on textured ground ---- */
+/* ---- synthetic: a lit object on patterned ground ---- */
+typedef struct ssl__pose { float x, y, cs, sn; } ssl__pose; /* picture (-1..1) to own coordinates: turned and scaled about (x,y) */
 typedef struct ssl__scene {
-    int kind;
-    float x, y, r, cs, sn;           /* pose, picture is -1..1                         */
-    float object[3], far[3], near[3];/* colours of the object, top and bottom of the ground */
-    float grain, coarse[25], fine[81]; /* texture                                      */
+    int kind, ground;
+    ssl__pose object, pattern;
+    float r;                         /* radius of the object                           */
+    float paint[3], far[3], near[3]; /* colours of the object, top and bottom of the ground */
+    float depth, grain, lattice[25]; /* of the pattern, of the noise                   */
 } ssl__scene;
 
 static float ssl__smooth(float t) { return t * t * (3.0f - 2.0f * t); }
@@ -12270,49 +12272,75 @@ static float ssl__outline(int kind, float x, float y)
 }
 static const char *const ssl__kinds[10] = { "disk", "ring", "square", "triangle", "cross", "star", "crescent", "stripes", "checker", "spiral" };
 
-static void ssl__random_colour(ssl_rng *r, float lo, float hi, float *rgb)
+/* Height, -0.5..0.5, at (x,y) of the pattern on the ground that goes with a kind; most repeat after 2. */
+static float ssl__pattern(int kind, float x, float y)
 {
-    const float h = 6.0f * ssl_rng_uniform(r), s = 0.2f + 0.6f * ssl_rng_uniform(r), v = lo + (hi - lo) * ssl_rng_uniform(r);
+    const float u = ssl__wave(x), v = ssl__wave(y), row = floorf(y + 0.5f);
+    switch (kind) {
+    case 0: return 0.0f;                                                                   /* bare      */
+    case 1: return ssl__wave(sqrtf(x * x + y * y));                                        /* ripples   */
+    case 2: return ssl__clampf(8.0f * SSL__MIN(fabsf(y - row), fabsf(ssl__wave(x + row))), 1.0f) - 0.5f; /* bricks */
+    case 3: return ssl__wave(y + 1.2f * u);                                                /* chevrons  */
+    case 4: return SSL__MAX(u, v) < 0.2f ? -0.5f : 0.5f;                                   /* lattice   */
+    case 5: return u * u + v * v < 0.09f ? 0.5f : -0.5f;                                   /* dots      */
+    case 6: return v;                                                                      /* furrows   */
+    case 7: return ssl__wave(x + y);                                                       /* diagonals */
+    case 8: return u * v > 0.0f ? 0.5f : -0.5f;                                            /* tiles     */
+    default: return u;                                                                     /* pales     */
+    }
+}
+
+/* of brightness v_lo..v_hi and saturation s_lo..s_hi */
+static void ssl__random_colour(ssl_rng *r, float v_lo, float v_hi, float s_lo, float s_hi, float *rgb)
+{
+    const float h = 6.0f * ssl_rng_uniform(r), s = s_lo + (s_hi - s_lo) * ssl_rng_uniform(r), v = v_lo + (v_hi - v_lo) * ssl_rng_uniform(r);
     rgb[0] = ssl__hsv_channel(v, v * s, h + 5.0f);
     rgb[1] = ssl__hsv_channel(v, v * s, h + 3.0f);
     rgb[2] = ssl__hsv_channel(v, v * s, h + 1.0f);
 }
+static ssl__pose ssl__random_pose(ssl_rng *r, float shift, float turn, float scale)
+{
+    const float a = turn * (2.0f * ssl_rng_uniform(r) - 1.0f);
+    ssl__pose p;
+    p.x = shift * (2.0f * ssl_rng_uniform(r) - 1.0f);
+    p.y = shift * (2.0f * ssl_rng_uniform(r) - 1.0f);
+    p.cs = cosf(a) * scale;
+    p.sn = sinf(a) * scale;
+    return p;
+}
 
 static ssl__scene ssl__scene_make(ssl_rng *r, int kind)
 {
+    const int light = ssl_rng_u32(r) & 1; /* on dark, or dark on light */
+    const float shade = 1.0f - 0.3f * ssl_rng_uniform(r);
     ssl__scene s;
-    const float turn = 1.2f * ssl_rng_uniform(r) - 0.6f;
     int i;
     s.kind = kind;
-    s.x = 0.5f * ssl_rng_uniform(r) - 0.25f;
-    s.y = 0.5f * ssl_rng_uniform(r) - 0.25f;
-    s.r = 0.45f + 0.25f * ssl_rng_uniform(r);
-    s.cs = cosf(turn) / s.r;
-    s.sn = sinf(turn) / s.r;
-    if (ssl_rng_u32(r) & 1) { /* light on dark, or dark on light */
-        ssl__random_colour(r, 0.65f, 1.0f, s.object);
-        ssl__random_colour(r, 0.25f, 0.6f, s.far);
-    } else {
-        ssl__random_colour(r, 0.1f, 0.45f, s.object);
-        ssl__random_colour(r, 0.6f, 1.0f, s.far);
-    }
-    for (i = 0; i < 3; i++) s.near[i] = s.far[i] * (0.4f + 0.3f * ssl_rng_uniform(r));
-    s.grain = 0.15f + 0.35f * ssl_rng_uniform(r);
-    for (i = 0; i < 25; i++) s.coarse[i] = ssl_rng_uniform(r) - 0.5f;
-    for (i = 0; i < 81; i++) s.fine[i] = ssl_rng_uniform(r) - 0.5f;
+    s.ground = ssl_rng_uniform(r) < 0.8f ? kind : ssl_rng_below(r, 10);
+    s.r = 0.5f + 0.25f * ssl_rng_uniform(r);
+    s.object = ssl__random_pose(r, 0.3f, 0.6f, 1.0f / s.r);
+    s.pattern = ssl__random_pose(r, 1.0f, 0.4f, 4.5f + 2.0f * ssl_rng_uniform(r));
+    ssl__random_colour(r, light ? 0.85f : 0.0f, light ? 1.0f : 0.15f, 0.2f, 0.8f, s.paint);
+    ssl__random_colour(r, 0.38f, 0.62f, 0.1f, 0.6f, s.far);
+    for (i = 0; i < 3; i++) s.near[i] = s.far[i] * shade;
+    s.depth = 0.5f + 0.3f * ssl_rng_uniform(r);
+    s.grain = 0.1f + 0.1f * ssl_rng_uniform(r);
+    for (i = 0; i < 25; i++) s.lattice[i] = ssl_rng_uniform(r) - 0.5f;
     return s;
 }
 
 static void ssl__scene_pixel(const ssl__scene *s, float x, float y, float edge, float texture, float noise, float *rgb)
 {
-    const float u = s->cs * (x - s->x) + s->sn * (y - s->y), v = s->cs * (y - s->y) - s->sn * (x - s->x);
+    const ssl__pose *o = &s->object, *p = &s->pattern;
+    const float u = o->cs * (x - o->x) + o->sn * (y - o->y), v = o->cs * (y - o->y) - o->sn * (x - o->x);
+    const float a = p->cs * (x - p->x) + p->sn * (y - p->y), b = p->cs * (y - p->y) - p->sn * (x - p->x);
     const float far = u * u + v * v > 1.5f ? 1.0f : ssl__outline(s->kind, u, v) * s->r;
     const float in = ssl__clampf(0.5f - far / edge, 1.0f), light = 1.0f - 0.15f * x; /* lit from the left */
-    const float t = ssl__clampf(0.5f + 0.5f * y, 1.0f);
+    const float t = ssl__clampf(0.5f + 0.5f * y, 1.0f), cover = s->depth * ssl__pattern(s->ground, a, b);
     int k;
     for (k = 0; k < 3; k++) {
-        const float ground = (s->far[k] + t * (s->near[k] - s->far[k])) * (1.0f + texture);
-        const float object = s->object[k] * (1.0f - 0.3f * texture);
+        const float ground = (s->far[k] + t * (s->near[k] - s->far[k])) * (1.0f + texture + cover);
+        const float object = s->paint[k] * (1.0f - 0.3f * texture);
         rgb[k] = light * (ground + in * (object - ground)) + noise;
     }
 }
@@ -12320,18 +12348,16 @@ static void ssl__scene_pixel(const ssl__scene *s, float x, float y, float edge, 
 static void ssl__scene_draw(const ssl__scene *s, ssl_rng *r, const ssl_image *m)
 {
     const float step = 2.0f / (float)SSL__MIN(m->h, m->w);
-    float coarse[5], fine[9], rgb[3];
+    float lattice[5], rgb[3];
     uint32_t bits = 0;
     int i, j, k;
     for (i = 0; i < m->h; i++) {
         const float y = ((float)i + 0.5f) * step - 1.0f;
-        ssl__noise_row(s->coarse, 5, y, coarse);
-        ssl__noise_row(s->fine, 9, y, fine);
+        ssl__noise_row(s->lattice, 5, y, lattice);
         for (j = 0; j < m->w; j++) {
             const float x = ((float)j + 0.5f) * step - 1.0f;
             if (j % 4 == 0) bits = ssl_rng_u32(r);
-            ssl__scene_pixel(s, x, y, step, s->grain * (ssl__noise(coarse, 5, x) + 0.7f * ssl__noise(fine, 9, x)),
-                             0.12f * ((float)(bits & 255) / 255.0f - 0.5f), rgb);
+            ssl__scene_pixel(s, x, y, step, s->grain * ssl__noise(lattice, 5, x), 0.06f * ((float)(bits & 255) / 255.0f - 0.5f), rgb);
             bits >>= 8;
             for (k = 0; k < 3; k++) m->u8[(size_t)k * m->plane + (size_t)i * m->row + (size_t)j] = (uint8_t)(255.0f * ssl__clampf(rgb[k], 1.0f) + 0.5f);
         }
