@@ -268,7 +268,7 @@ static int product_bench(ssl_ctx *c, const char *name, const product *q, report 
 static float *random_floats(size_t n) /* in large pages, as tensors are */
 {
     ssl_rng r = ssl_rng_make(3, 4);
-    float *x = (float *)ssl__cpu_alloc(n * sizeof(float));
+    float *x = (float *)ssl__cpu_alloc(NULL, n * sizeof(float));
     size_t i;
     for (i = 0; x && i < n; i++) x[i] = 2.0f * ssl_rng_uniform(&r) - 1.0f;
     return x;
@@ -294,9 +294,9 @@ static int bench_gemm_at(const options *o, ssl_precision precision, report *out)
             if (!o->only || strstr(name, o->only)) bad = product_bench(c, name, &q[v], out);
         }
     }
-    if (a) ssl__cpu_release(a);
-    if (b) ssl__cpu_release(b);
-    if (y) ssl__cpu_release(y);
+    if (a) ssl__cpu_release(NULL, a);
+    if (b) ssl__cpu_release(NULL, b);
+    if (y) ssl__cpu_release(NULL, y);
     return ssl_close(c) || bad;
 }
 
@@ -343,7 +343,7 @@ static int bench_kernels_at(const options *o, ssl_precision precision, report *o
     for (i = 0; !bad && i < sizeof kernel_cases / sizeof *kernel_cases; i++)
         if ((!o->only || strstr(kernel_cases[i].name, o->only)) && (kernel_cases[i].flops > 0 || precision == SSL_PRECISION_HIGHEST))
             bad = kernel_bench(c, &kernel_cases[i], b, out);
-    for (i = 0; i < KERNEL_BUFFERS; i++) if (b[i]) ssl__cpu_release(b[i]);
+    for (i = 0; i < KERNEL_BUFFERS; i++) if (b[i]) ssl__cpu_release(NULL, b[i]);
     return ssl_close(c) || bad;
 }
 
