@@ -4,11 +4,12 @@
 ## make demo         pre-train three small models on synthetic images, evaluate them, write pictures to out/
 ## make demo-all     the same with every method
 ## make test         build and run all tests; the last line is the sum
+## make test-emulated the CUDA kernels and their runtime on the host emulation, under the address and undefined-behaviour sanitizers
 ## make conformance  replay the fixtures of FIXTURES=DIR
 ## make bench        every kernel and every workload against the measured ceilings of this machine
 ## make bench-peer   the workloads beside PyTorch, which VENV=DIR has; BENCH='W1 --threads 1 --json FILE' for both
 ## make cuda         build the programs with nvcc into build/cuda/
-## make cuda-report  registers, shared memory and spills of every CUDA kernel of REPORT_ARCH=sm_90a; fails where one spills
+## make cuda-report  registers, shared memory and spills of every CUDA kernel of REPORT_ARCH="sm_80 sm_90a"; fails where one spills
 ## make test-cuda    the tests on an NVIDIA GPU
 ## make bench-cuda   tests and measurements on an NVIDIA GPU beside PyTorch and cuBLASLt, in 9 minutes
 ## make deps         install what the build needs: stb_image
@@ -40,14 +41,14 @@ ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0) # all cores unless told otherwis
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 
-.PHONY: all demo demo-all test conformance bench bench-peer cuda cuda-report test-cuda bench-cuda deps clean help
+.PHONY: all demo demo-all test test-emulated conformance bench bench-peer cuda cuda-report test-cuda bench-cuda deps clean help
 all: $(PROGRAMS:%=$(B)/%)
 
 # Tests and benchmarks look inside the library and compile their own copy; the examples link one. Tests that are not about the
 # instruction sets do without them, which compiles in a third of the time.
 ISA_TESTS = test_ops test_gemm test_objectives
 $(addprefix $(B)/,$(filter-out $(ISA_TESTS),$(TESTS))): private CFLAGS += -O1 -DSSL_PORTABLE
-$(B)/test_objectives $(B)/emu/test_ops $(B)/emu/conformance $(B)/emu/test_gemm: private CFLAGS += -O1
+$(B)/test_objectives $(B)/emu/test_ops $(B)/emu/conformance $(B)/emu/test_gemm $(B)/emu/device: private CFLAGS += -O1
 $(B)/ssl.o: $(NEEDS)
 	printf '\043include "ssl.h"\n' | $(CC) -std=c11 $(FLAGS) -DSSL_IMPLEMENTATION -x c -c - -o $@
 $(B)/%: examples/%.c $(B)/ssl.o $(NEEDS)
@@ -77,12 +78,22 @@ demo-all: $(B)/demo
 	$(B)/demo --all
 
 # A program that does not compile counts as one failure; the others still run.
-EMULATE  = test_ops conformance test_gemm emulation
+EMULATE  = emulation test_gemm test_ops conformance device
 EMULATED = env SSL_DEVICE=cuda $(B)/emu
+emulated_emulation   = '$(B)/emu/emulation'
+emulated_test_gemm   = '$(EMULATED)/test_gemm cuda'
+emulated_test_ops    = '$(EMULATED)/test_ops'
+emulated_conformance = $(REPLAY:%='$(EMULATED)/conformance %')
+emulated_device      = '$(EMULATED)/device'
 test:
-	-@$(MAKE) -k --no-print-directory $(TESTS:%=$(B)/%) $(B)/conformance $(B)/pretrain $(B)/evaluate $(EMULATE:%=$(B)/emu/%)
-	@STB_DIR='$(STB_DIR)' NVCC='$(NVCC)' sh tests/run.sh $(B)/log $(TESTS:%=$(B)/%) $(REPLAY:%='$(B)/conformance %') \
-	    $(if $(EMULATE),'$(B)/emu/emulation' '$(EMULATED)/test_gemm cuda' '$(EMULATED)/test_ops' $(REPLAY:%='$(EMULATED)/conformance %')) $(if $(MATRIX),'$(MATRIX)')
+	-@$(MAKE) -k --no-print-directory $(TESTS:%=$(B)/%) $(if $(TESTS),$(B)/conformance $(B)/pretrain $(B)/evaluate) $(EMULATE:%=$(B)/emu/%)
+	@STB_DIR='$(STB_DIR)' NVCC='$(NVCC)' sh tests/run.sh $(B)/log $(TESTS:%=$(B)/%) $(if $(TESTS),$(REPLAY:%='$(B)/conformance %')) \
+	    $(foreach t,$(EMULATE),$(emulated_$t)) $(if $(MATRIX),'$(MATRIX)')
+
+# The emulation under the sanitizers: a wrong index, a missing barrier, a buffer read too early. Minutes.
+SANITIZE = -O1 -g -DSSL_PORTABLE -fsanitize=address,undefined -fno-sanitize-recover=all
+test-emulated:
+	@$(MAKE) --no-print-directory test B=$(B)/sanitized CFLAGS='$(SANITIZE)' TESTS= MATRIX= REPLAY=tests/golden
 
 conformance: $(B)/conformance
 	$(B)/conformance $(FIXTURES)
@@ -96,27 +107,28 @@ bench-peer: $(B)/bench
 
 cuda: $(PROGRAMS:%=$(B)/cuda/%)
 
-# Of every kernel for REPORT_ARCH: registers a thread, bytes of static shared memory, bytes spilled. Fails where one spills.
-REPORT_ARCH = sm_90a
-cuda-report: ssl_cuda.cuh $(NEEDS)
-	@printf '\043include "ssl.h"\n' >$(B)/report.cu
-	@$(NVCC) -O3 -x cu -arch=$(REPORT_ARCH) -DSSL_IMPLEMENTATION -Xptxas -v -I. -cubin $(B)/report.cu -o $(B)/report.cubin 2>$(B)/report.txt || { cat $(B)/report.txt; exit 1; }
-	@sed "s/Compiling entry function '/& /; s/' for/ & /" $(B)/report.txt | c++filt | awk \
+# Of every kernel for each of REPORT_ARCH: registers a thread, bytes of static shared memory, bytes spilled. Fails where one spills.
+REPORT_ARCH = sm_80 sm_90a
+cuda-report: $(REPORT_ARCH:%=cuda-report-%)
+cuda-report-%: ssl_cuda.cuh $(NEEDS)
+	@printf '\043include "ssl.h"\n' >$(B)/report-$*.cu
+	@$(NVCC) -O3 -x cu -arch=$* -DSSL_IMPLEMENTATION -Xptxas -v -I. -cubin $(B)/report-$*.cu -o $(B)/report-$*.cubin 2>$(B)/report-$*.txt || { cat $(B)/report-$*.txt; exit 1; }
+	@sed "s/Compiling entry function '/& /; s/' for/ & /" $(B)/report-$*.txt | c++filt | awk -v arch=$* \
 	    '/Compiling entry/ { name = $$0; sub(/.*function . */, "", name); sub(/\(.*/, "", name); sub(/ . for .*/, "", name) } \
 	     /spill stores/ { spill = $$5 + $$9 } \
 	     /Used [0-9]+ registers/ { smem = 0; for (i = 2; i < NF; i++) if ($$(i + 1) ~ /^smem/) smem = $$(i - 1); \
-	         printf "%-72s %4d registers %6d B shared %6d B spilled\n", name, $$5, smem, spill; n++; bad += spill > 0 } \
-	     END { if (bad) print bad " of " n " kernels spill"; else print "no kernel of " n " spills"; exit bad > 0 || !n }'
+	         printf "%-7s %-72s %4d registers %6d B shared %6d B spilled\n", arch, name, $$5, smem, spill; n++; bad += spill > 0 } \
+	     END { if (bad) print arch ": " bad " of " n " kernels spill"; else print arch ": no kernel of " n " spills"; exit bad > 0 || !n }'
 
 # The op table and the fixtures on the device, then the op table under the memory and race checkers.
 ON_GPU = env SSL_DEVICE=cuda
 CHECKED = $(ON_GPU) compute-sanitizer --error-exitcode 1 --log-file $(B)/log-cuda/sanitizer.txt --tool
 test-cuda:
 	@if nvidia-smi -L >/dev/null 2>&1; then \
-	    $(MAKE) -k --no-print-directory $(B)/cuda/test_ops $(B)/cuda/test_gemm $(B)/cuda/conformance; \
-	    sh tests/run.sh $(B)/log-cuda '$(ON_GPU) $(B)/cuda/test_gemm cuda' '$(ON_GPU) $(B)/cuda/test_ops' $(REPLAY:%='$(ON_GPU) $(B)/cuda/conformance %') \
-	        '$(CHECKED) memcheck $(B)/cuda/test_ops' '$(CHECKED) racecheck $(B)/cuda/test_ops'; \
-	else echo "no NVIDIA GPU here"; echo "0 passed, 0 failed, $(words test_gemm test_ops memcheck racecheck $(REPLAY)) skipped"; fi
+	    $(MAKE) -k --no-print-directory $(B)/cuda/test_ops $(B)/cuda/test_gemm $(B)/cuda/conformance $(B)/cuda/device; \
+	    sh tests/run.sh $(B)/log-cuda '$(ON_GPU) $(B)/cuda/test_gemm cuda' '$(ON_GPU) $(B)/cuda/test_ops' '$(ON_GPU) $(B)/cuda/device' $(REPLAY:%='$(ON_GPU) $(B)/cuda/conformance %') \
+	        '$(CHECKED) memcheck $(B)/cuda/test_ops' '$(CHECKED) racecheck $(B)/cuda/test_ops' '$(CHECKED) memcheck $(B)/cuda/device presets'; \
+	else echo "no NVIDIA GPU here"; echo "0 passed, 0 failed, $(words test_gemm test_ops device memcheck racecheck memcheck $(REPLAY)) skipped"; fi
 
 bench-cuda:
 	@FIXTURES='$(FIXTURES)' NVCC='$(NVCC)' bash bench/gpu_run.sh $(B)/gpu

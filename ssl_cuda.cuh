@@ -4,6 +4,11 @@
  * ssl__k_x runs on the device, ssl__cuda_x launches it. Every sum is taken in a fixed order, without atomics: two runs give
  * the same bits. Sums in float32, across long axes in double.
  */
+#ifdef SSL_CUBLASLT
+extern "C++" {
+#  include <cublasLt.h>
+}
+#endif
 #define SSL__KERNEL(name, args) static void ssl__cuda_##name args;
 SSL__KERNELS_ALL
 #undef SSL__KERNEL
@@ -22,15 +27,18 @@ enum { SSL__ARGS = 24, SSL__LIST = 512, SSL__LIST_LEAST = 8, SSL__GRAPHS = 64, S
 #  define SSL__STAGE (4 << 20) /* bytes of each half of the upload buffer */
 #endif
 typedef struct ssl__copy_args { void *dst; const void *src; size_t bytes; cudaMemcpyKind kind; } ssl__copy_args;
+struct ssl__cuda;
+typedef cudaError_t (*ssl__cuda_call)(struct ssl__cuda *g, const void *args); /* a library's function, which no graph of ours holds */
 typedef struct ssl__task {
-    const void *kernel; /* NULL: a copy */
+    const void *kernel; /* NULL: a copy, or a call */
+    ssl__cuda_call call;
     const char *name, *at;
     unsigned grid[2], threads, shared, size; /* size: of the arguments */
     int n_args;
     size_t args;        /* where they begin in the list's bytes */
     uint16_t place[SSL__ARGS];
 } ssl__task;
-typedef struct ssl__tasks { ssl__task *task; unsigned char *bytes; int n, cap, cap_bytes; size_t n_bytes; uint64_t hash; } ssl__tasks;
+typedef struct ssl__tasks { ssl__task *task; unsigned char *bytes; int n, cap, cap_bytes, calls; size_t n_bytes; uint64_t hash; } ssl__tasks;
 typedef struct ssl__graph { /* a list that has been seen; exec once it was seen twice */
     ssl__tasks list;        /* with the arguments that exec has */
     uint64_t hash;
@@ -73,6 +81,7 @@ typedef struct ssl__cuda { /* the state of a context's device, at ssl_ctx.gpu */
     float *part;                       /* on the device, 4 for each parameter: sums of squares, and what LARS makes of them */
     int n_part;
     ssl__held held[SSL__HELD];
+    struct ssl__lt *lt; /* of SSL_CUBLASLT */
 } ssl__cuda;
 
 #define SSL__THREADS 256
@@ -122,7 +131,8 @@ static void ssl__cuda_add(ssl_ctx *c, const ssl__task *t) /* the task is complet
     if (!l->n) l->hash = 0xcbf29ce484222325u;
     ssl__cuda_hash(l, &t->kernel, sizeof t->kernel);
     ssl__cuda_hash(l, t->grid, sizeof t->grid + 3 * sizeof(unsigned));
-    if (!t->kernel) { ssl__cuda_hash(l, &copy->bytes, sizeof copy->bytes); ssl__cuda_hash(l, &copy->kind, sizeof copy->kind); }
+    if (t->call) l->calls++;
+    else if (!t->kernel) { ssl__cuda_hash(l, &copy->bytes, sizeof copy->bytes); ssl__cuda_hash(l, &copy->kind, sizeof copy->kind); }
     l->n_bytes = t->args + t->size;
     l->n++;
     if (g->sync || l->n == SSL__LIST) ssl__cuda_flush(c);
@@ -154,6 +164,7 @@ static cudaError_t ssl__cuda_run(ssl__cuda *g, const ssl__task *t)
     void *arg[SSL__ARGS];
     const ssl__copy_args *copy = (const ssl__copy_args *)(g->now.bytes + t->args);
     const cudaKernelNodeParams p = ssl__cuda_node(&g->now, t, arg);
+    if (t->call) return t->call(g, copy);
     if (!t->kernel) return cudaMemcpyAsync(copy->dst, copy->src, copy->bytes, copy->kind, g->stream);
     return cudaLaunchKernel(t->kernel, p.gridDim, p.blockDim, arg, t->shared, g->stream);
 }
@@ -214,7 +225,7 @@ static int ssl__cuda_replay(ssl_ctx *c, cudaError_t *e)
 {
     ssl__cuda *g = (ssl__cuda *)c->gpu;
     ssl__graph *r = g->graph, *oldest = g->graph;
-    if (g->sync || !g->graphs || g->now.n < SSL__LIST_LEAST) return 0;
+    if (g->sync || !g->graphs || g->now.calls || g->now.n < SSL__LIST_LEAST) return 0;
     for (; r < g->graph + SSL__GRAPHS && !(r->used && r->hash == g->now.hash); r++) if (r->used < oldest->used) oldest = r;
     if (r == g->graph + SSL__GRAPHS) {
         ssl__cuda_graph_drop(oldest);
@@ -246,7 +257,7 @@ static void ssl__cuda_flush(ssl_ctx *c)
         if (e == cudaSuccess) e = cudaEventRecord(g->done[g->flushes % SSL__FLIGHT], g->stream);
         if (e == cudaSuccess && g->sync) e = cudaStreamSynchronize(g->stream);
     }
-    g->now.n = 0;
+    g->now.n = g->now.calls = 0;
     g->now.n_bytes = 0;
     if (e == cudaSuccess) return;
     g->failed = e;
@@ -783,6 +794,86 @@ static int ssl__cuda_mode(const ssl_ctx *c) /* which units multiply */
     if (!((ssl__cuda *)c->gpu)->tensor) return SSL__F32;
     return c->precision == SSL_PRECISION_BF16 ? SSL__BF16 : c->precision == SSL_PRECISION_HIGH ? SSL__TF32 : SSL__F32;
 }
+#ifdef SSL_CUBLASLT /* ---- products by cuBLASLt, to compare with; the epilogue stays ours. Link with -lcublasLt ---- */
+typedef struct ssl__lt { cublasLtHandle_t handle; void *work; size_t bytes; } ssl__lt;
+typedef struct ssl__lt_args { ssl__tile t; int ta, tb; cublasComputeType_t compute; const float *a, *b; float *y; } ssl__lt_args; /* y [batch][m][n], strides of t */
+static cublasStatus_t ssl__lt_layout(cublasLtMatrixLayout_t *l, int trans, int rows, int cols, int ld, int batch, int64_t stride)
+{
+    cublasStatus_t s = cublasLtMatrixLayoutCreate(l, CUDA_R_32F, (uint64_t)(trans ? cols : rows), (uint64_t)(trans ? rows : cols), ld);
+    if (s == CUBLAS_STATUS_SUCCESS) s = cublasLtMatrixLayoutSetAttribute(*l, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &batch, sizeof batch);
+    if (s == CUBLAS_STATUS_SUCCESS) s = cublasLtMatrixLayoutSetAttribute(*l, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride, sizeof stride);
+    return s;
+}
+/* Row-major y = op(a) op(b) is column-major y^T = op(b)^T op(a)^T. */
+static cublasStatus_t ssl__lt_product(ssl__cuda *g, const ssl__lt_args *p, cublasLtMatmulDesc_t op, cublasLtMatrixLayout_t l[3], cublasLtMatmulPreference_t want)
+{
+    const cublasOperation_t ta = p->tb ? CUBLAS_OP_T : CUBLAS_OP_N, tb = p->ta ? CUBLAS_OP_T : CUBLAS_OP_N;
+    const ssl__tile *t = &p->t;
+    const float one = 1.0f, beta = t->beta;
+    cublasLtMatmulHeuristicResult_t found;
+    cublasStatus_t s;
+    int n = 0;
+    cublasLtMatmulDescSetAttribute(op, CUBLASLT_MATMUL_DESC_TRANSA, &ta, sizeof ta);
+    cublasLtMatmulDescSetAttribute(op, CUBLASLT_MATMUL_DESC_TRANSB, &tb, sizeof tb);
+    cublasLtMatmulPreferenceSetAttribute(want, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &g->lt->bytes, sizeof g->lt->bytes);
+    if ((s = ssl__lt_layout(&l[0], p->tb, t->n, t->k, t->ldb, t->batch, t->sb)) != CUBLAS_STATUS_SUCCESS) return s;
+    if ((s = ssl__lt_layout(&l[1], p->ta, t->k, t->m, t->lda, t->batch, t->sa)) != CUBLAS_STATUS_SUCCESS) return s;
+    if ((s = ssl__lt_layout(&l[2], 0, t->n, t->m, t->ldy, t->batch, t->sy)) != CUBLAS_STATUS_SUCCESS) return s;
+    s = cublasLtMatmulAlgoGetHeuristic(g->lt->handle, op, l[0], l[1], l[2], l[2], want, 1, &found, &n);
+    if (s != CUBLAS_STATUS_SUCCESS || !n) return CUBLAS_STATUS_NOT_SUPPORTED;
+    return cublasLtMatmul(g->lt->handle, op, &one, p->b, l[0], p->a, l[1], &beta, p->y, l[2], p->y, l[2], &found.algo, g->lt->work, g->lt->bytes, g->stream);
+}
+static cudaError_t ssl__lt_run(ssl__cuda *g, const void *args)
+{
+    const ssl__lt_args *p = (const ssl__lt_args *)args;
+    cublasLtMatmulDesc_t op = NULL;
+    cublasLtMatrixLayout_t l[3] = { NULL, NULL, NULL };
+    cublasLtMatmulPreference_t want = NULL;
+    cublasStatus_t s = cublasLtMatmulDescCreate(&op, p->compute, CUDA_R_32F);
+    if (s == CUBLAS_STATUS_SUCCESS) s = cublasLtMatmulPreferenceCreate(&want);
+    if (s == CUBLAS_STATUS_SUCCESS) s = ssl__lt_product(g, p, op, l, want);
+    for (int i = 0; i < 3; i++) if (l[i]) cublasLtMatrixLayoutDestroy(l[i]);
+    if (want) cublasLtMatmulPreferenceDestroy(want);
+    if (op) cublasLtMatmulDescDestroy(op);
+    return s == CUBLAS_STATUS_SUCCESS ? cudaSuccess : cudaErrorUnknown;
+}
+static int ssl__lt_open(ssl_ctx *c)
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    if (g->lt) return 1;
+    if (!(g->lt = (ssl__lt *)ssl__alloc(c, c->at, sizeof *g->lt))) return 0;
+    g->lt->bytes = (size_t)64 << 20;
+    g->lt->work = ssl__device_alloc(c, c->at, g->lt->bytes);
+    if (!c->status && cublasLtCreate(&g->lt->handle) != CUBLAS_STATUS_SUCCESS) ssl__fail(c, SSL_E_CUDA, c->at, "CUDA: cuBLASLt cannot be opened");
+    return !c->status;
+}
+static void ssl__lt_close(ssl__cuda *g)
+{
+    if (!g->lt) return;
+    if (g->lt->handle) cublasLtDestroy(g->lt->handle);
+    cudaFree(g->lt->work);
+    ssl__release(g->lt);
+}
+static void ssl__lt_gemm(ssl_ctx *c, int ta, int tb, ssl__tile t, const float *a, const float *b, float *y, const ssl__epilogue *ep)
+{
+    ssl__lt_args p;
+    ssl__task *task;
+    memset(&p, 0, sizeof p);
+    p.t = t; p.ta = ta; p.tb = tb; p.a = a; p.b = b; p.y = y;
+    p.compute = c->precision == SSL_PRECISION_BF16 ? CUBLAS_COMPUTE_32F_FAST_16BF : c->precision == SSL_PRECISION_HIGH ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    if (ep) { /* the product apart, then as if it were the only slice of one */
+        t.part = p.y = (float *)ssl__cuda_work(c, sizeof(float) * (size_t)t.batch * (size_t)t.m * (size_t)t.n);
+        p.t.beta = 0.0f;
+        p.t.ldy = t.n;
+        p.t.sy = (int64_t)t.m * t.n;
+    }
+    if (!p.y || !ssl__lt_open(c) || !(task = ssl__cuda_task(c, "cublasLtMatmul", NULL, dim3(1), 1, 0, 0))) return;
+    task->call = ssl__lt_run;
+    if (!ssl__cuda_arg(c, task, 0, &p, sizeof p, alignof(ssl__lt_args))) return;
+    ssl__cuda_add(c, task);
+    if (ep) SSL__LAUNCH(c, ssl__k_gemm_total, ssl__grid((int64_t)t.batch * t.m * t.n), t, y);
+}
+#endif
 static int64_t ssl__gemm_tiles(int m, int n, int side) { return (int64_t)((m + side - 1) / side) * ((n + side - 1) / side); }
 static void ssl__cuda_gemm(ssl_ctx *c, int ta, int tb, int batch, int m, int n, int k, const float *a, int lda, int64_t sa,
                            const float *b, int ldb, int64_t sb, float beta, float *y, int ldy, int64_t sy, const ssl__epilogue *ep)
@@ -797,6 +888,12 @@ static void ssl__cuda_gemm(ssl_ctx *c, int ta, int tb, int batch, int m, int n, 
     t.m = m; t.n = n; t.k = t.k_slice = k; t.beta = beta; t.slices = 1; t.tiles_n = (n + side - 1) / side;
     t.lda = lda; t.ldb = ldb; t.ldy = ldy; t.sa = sa; t.sb = sb; t.sy = sy;
     if (ep) t.ep = *ep;
+#ifdef SSL_CUBLASLT
+    t.batch = batch;
+    (void)kernel; (void)i;
+    ssl__lt_gemm(c, ta, tb, t, a, b, y, ep);
+    return;
+#endif
     if (2 * tiles * batch <= units && k >= 512) { /* slices of 256 or more, whole slabs */
         t.k_slice = (k / SSL__MIN((int)(units / (tiles * batch)), k / 256) + 31) / 32 * 32;
         t.slices = (k + t.k_slice - 1) / t.k_slice;
@@ -2687,6 +2784,9 @@ static void ssl__cuda_close(ssl_ctx *c)
     int i;
     if (!g) return;
     if (g->stream) cudaStreamSynchronize(g->stream);
+#ifdef SSL_CUBLASLT
+    ssl__lt_close(g);
+#endif
     for (i = 0; i < SSL__GRAPHS; i++) ssl__cuda_graph_drop(&g->graph[i]);
     for (i = 0; i < SSL__JUDGEMENTS; i++) ssl__release(g->judgement[i].tape);
     for (i = 0; i < SSL__FLIGHT; i++) if (g->done[i]) cudaEventDestroy(g->done[i]);

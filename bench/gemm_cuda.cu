@@ -25,16 +25,16 @@ static const struct shape { const char *name; int ta, tb, m, n, k; } shapes[] = 
 };
 #define ROUNDS 20
 static int by_size(const void *a, const void *b) { return *(const float *)a < *(const float *)b ? -1 : *(const float *)a > *(const float *)b; }
-template <class F> static double median_ms(F run)
+template <class F> static double median_ms(cudaStream_t stream, F run)
 {
     cudaEvent_t start, stop;
     float ms[ROUNDS];
     cudaEventCreate(&start);
     cudaEventCreate(&stop);
     for (int i = -3; i < ROUNDS; i++) {
-        cudaEventRecord(start);
+        cudaEventRecord(start, stream);
         run();
-        cudaEventRecord(stop);
+        cudaEventRecord(stop, stream);
         cudaEventSynchronize(stop);
         if (i >= 0) cudaEventElapsedTime(&ms[i], start, stop);
     }
@@ -115,7 +115,11 @@ static int measure(const shape *s, ssl_precision precision)
     c->k->uniform(c, (int64_t)na, 1, 1, a);
     c->k->uniform(c, (int64_t)nb, 1, 2, b);
     const int lda = s->ta ? s->m : s->k, ldb = s->tb ? s->k : s->n;
-    ours = median_ms([&]() { c->k->gemm(c, s->ta, s->tb, 1, s->m, s->n, s->k, a, lda, 0, b, ldb, 0, 0.0f, y, s->n, 0, NULL); });
+    ssl__cuda_finish(c);
+    ours = median_ms(((ssl__cuda *)c->gpu)->stream, [&]() {
+        c->k->gemm(c, s->ta, s->tb, 1, s->m, s->n, s->k, a, lda, 0, b, ldb, 0, 0.0f, y, s->n, 0, NULL);
+        ssl__cuda_flush(c);
+    });
 #ifdef WITH_CUBLASLT
     {
         peer p;
@@ -127,7 +131,7 @@ static int measure(const shape *s, ssl_precision precision)
             to_bf16<<<1024, 256>>>(nb, b, (__nv_bfloat16 *)pb);
         }
         if (peer_open(&p, s, precision)) {
-            theirs = median_ms([&]() { peer_run(&p, pa, pb, z); });
+            theirs = median_ms(0, [&]() { peer_run(&p, pa, pb, z); });
             wrong = largest_difference(y, z, ny);
         }
         peer_close(&p);
