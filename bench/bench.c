@@ -388,6 +388,7 @@ static train_row train_measure(const options *o, const workload *w, ssl_precisio
     ssl_ctx *c = open_context(o, precision);
     const ceiling *k = c->device == SSL_DEVICE_CUDA ? NULL : &ceilings[ceiling_best(c, 1)];
     job j = SSL_ZERO;
+    const size_t unused = c->dev->available ? c->dev->available() : 0; /* of the GPU's memory, before the model */
     double step[MOST_STEPS], flops = 0, spent = 0, start;
     row.failed = !job_open(&j, w, c, o->batch ? o->batch : w->batch);
     if (!row.failed) {
@@ -407,9 +408,9 @@ static train_row train_measure(const options *o, const workload *w, ssl_precisio
     row.gflops = 1e-9 * flops / start;
     row.loss = j.loss;
     row.threads = c->n_threads;
-    row.peak_mb = peak_megabytes();
+    row.peak_mb = unused ? (double)(unused - c->dev->available()) / 1048576.0 : peak_megabytes(); /* a GPU's arena only grows */
     snprintf(row.isa, sizeof row.isa, "%s", k ? k->isa : ssl_isa(c));
-    SSL_FREE(j.images);
+    job_close(&j);
     row.failed |= ssl_close(c) != 0;
     return row;
 }
@@ -508,7 +509,7 @@ static int scaling_point(const options *o, const series *s, int value, double *t
         start = seconds() - start;
         *time = SSL__MIN(*time, start);
     }
-    SSL_FREE(j.images);
+    job_close(&j);
     return !ssl_close(c) && ok;
 }
 

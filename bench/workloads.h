@@ -88,8 +88,10 @@ typedef struct job {
     ssl_ctx *c;
     void *model;
     int batch;
-    float *images; /* [views,batch,3,side,side] */
-    double loss;   /* of the last step */
+    float *images;        /* [views,batch,3,side,side] */
+    ssl_tensor view[2];   /* the same on the device, as a loader would hand them out */
+    int64_t steps, ticket; /* of the last loss, which a GPU may still be computing */
+    double loss;          /* of the last step; on a GPU of the one before */
 } job;
 
 static int job_open(job *j, const workload *w, ssl_ctx *c, int batch)
@@ -97,12 +99,24 @@ static int job_open(job *j, const workload *w, ssl_ctx *c, int batch)
     const size_t n = (size_t)w->views * (size_t)batch * 3 * (size_t)w->side * (size_t)w->side;
     ssl_rng r = ssl_rng_make(5, 6);
     size_t i;
+    int v;
     j->w = w;
     j->c = c;
     j->batch = batch;
     j->model = w->create(c);
     j->images = (float *)SSL_MALLOC(n * sizeof(float));
     for (i = 0; j->images && i < n; i++) j->images[i] = 2.0f * ssl_rng_uniform(&r) - 1.0f;
+    for (v = 0; j->images && v < w->views; v++) {
+        ssl_tensor *t = &j->view[v];
+        float *host = j->images + n / (size_t)w->views * (size_t)v;
+        t->ctx = c;
+        t->op = "images";
+        t->at = SSL_HERE;
+        t->ndim = 4;
+        t->dim[0] = batch; t->dim[1] = 3; t->dim[2] = t->dim[3] = w->side;
+        t->x = c->device == SSL_DEVICE_CPU ? host : (float *)ssl__device_alloc(c, t->at, ssl__bytes(t));
+        if (t->x != host && ssl_ok(c)) ssl__put(c, t->x, host, ssl__bytes(t));
+    }
     if (w->optimizer == SSL_OPTIM_DEFAULT) {
         ssl_train(c, 0);
         ssl_no_grad(c, 1);
@@ -115,11 +129,12 @@ static void job_step(job *j)
     const workload *w = j->w;
     ssl_optim_desc o = SSL_ZERO;
     ssl_tensor *views[2], *loss;
-    int v;
-    for (v = 0; v < w->views; v++)
-        views[v] = ssl_input(j->c, j->images + (size_t)(v * j->batch) * 3 * (size_t)w->side * (size_t)w->side, 4, j->batch, 3, w->side, w->side);
+    int64_t before = j->ticket;
+    views[0] = &j->view[0]; views[1] = &j->view[1];
     loss = w->loss(j->model, views);
-    j->loss = (double)ssl_item(loss); /* waits for the device */
+    j->ticket = ssl_item_begin(loss);
+    if (j->c->device == SSL_DEVICE_CPU || !j->steps++) before = j->ticket;
+    j->loss = (double)ssl_item_end(j->c, before); /* a GPU is never more than a step behind */
     if (w->optimizer != SSL_OPTIM_DEFAULT) {
         o.kind = w->optimizer;
         o.beta1 = w->beta1;
@@ -129,6 +144,13 @@ static void job_step(job *j)
         if (w->update) w->update(j->model);
     }
     ssl_step_end(j->c);
+}
+
+static void job_close(job *j)
+{
+    int v;
+    for (v = 0; v < 2; v++) if (j->view[v].x && j->c->device != SSL_DEVICE_CPU) j->c->dev->release(j->c, j->view[v].x);
+    SSL_FREE(j->images);
 }
 
 /* ---- what a step computes: multiply-adds of products, attention and convolutions, each counted as two operations. Attention
