@@ -44,7 +44,11 @@
  *     SSL_ASSERT(c)                default assert; guards our own bugs only, never your input
  *     SSL_NO_THREADS               no pthreads: loaders work in the foreground
  *     SSL_PORTABLE                 only the plain C kernels
+ *     SSL_CUBLASLT                 matrix products on a GPU by cuBLASLt (link with -lcublasLt), to compare with
  *     environment SSL_ISA=portable|avx2|avx512|avx512bf16|neon  forces one instruction set
+ *     environment SSL_DEVICE=cuda      contexts whose desc names no device are on the GPU
+ *     environment SSL_CUDA_SYNC=1      every kernel runs at once and is waited for: a fault names its call and your line
+ *     environment SSL_CUDA_GRAPH=0     kernels are launched one by one
  *
  * CONVENTIONS
  *     Layout       contiguous row-major float32 (indices int32, masks uint8), 1 to 6 axes. Images [B,C,H,W], tokens [B,T,D].
@@ -58,6 +62,11 @@
  *                  to ssl_x_new; "" gives the bare names.
  *     Threads      one context may be used by one thread at a time; several contexts can live side by side.
  *     Determinism  same seed, same bits, for any number of threads on one machine type; every random draw is Philox 4x32-10.
+ *     GPU          calls return before they have run: a step's kernels start together when it ends or when a value is read. A sequence
+ *                  that comes again becomes a CUDA graph and is replayed with the numbers of its step; another shape makes another
+ *                  graph. Reading (ssl_item, ssl_to_host) waits for all that was asked for before: log a loss by ssl_item_begin and,
+ *                  one step later, ssl_item_end. Losses and gradients that are not finite and faults of a kernel are told at the
+ *                  next reading or at most two steps later; the parameters are then as they were before that step.
  */
 #ifndef SSL_VISION_H_INCLUDED
 #define SSL_VISION_H_INCLUDED

@@ -160,6 +160,28 @@ static void test_steady(void) /* after three steps: no memory is asked for, and 
     CHECK(ssl_close(c) == SSL_OK);
 }
 
+/* ---- what is random: masks, permutations, dropout, bit for bit those of the CPU ---- */
+typedef struct draws { uint8_t mask[300]; int32_t ids[60], order[60], blobs[128]; float dropped[90], path[90], uniform[77]; } draws;
+static int draw_all(ssl_device device, draws *d)
+{
+    ssl_ctx *c = open_on(device);
+    float x[90];
+    int i, ok;
+    memset(d, 0, sizeof *d);
+    for (i = 0; i < 90; i++) x[i] = 1.0f;
+    ok = ssl_to_host(ssl_bernoulli(c, 3, 100, 0.3f), d->mask) && ssl_to_host(ssl_random_ids(c, 5, 12, 24), d->ids) &&
+         ssl_to_host(ssl_argsort(ssl_random_uniform(c, 2, 5, 12)), d->order) && ssl_to_host(ssl_blob_segments(c, 2, 8, 6, 3), d->blobs) &&
+         ssl_to_host(ssl_dropout(ssl_input(c, x, 2, 9, 10), 0.4f), d->dropped) && ssl_to_host(ssl_drop_path(ssl_input(c, x, 2, 9, 10), 0.4f), d->path) &&
+         ssl_to_host(ssl_random_uniform(c, 1, 77), d->uniform);
+    return ssl_close(c) == SSL_OK && ok;
+}
+static void test_draws(void)
+{
+    static draws a, b;
+    CHECK(draw_all(SSL_DEVICE_CPU, &a) && draw_all(SSL_DEVICE_CUDA, &b));
+    CHECK(!memcmp(&a, &b, sizeof a));
+}
+
 /* ---- loaders: the set on the device, augmented there, beside the CPU's ---- */
 enum { SHOWN = 6, LARGEST = SHOWN * 3 * 48 * 48 };
 typedef struct batch_copy { int dim[4]; int32_t label[SHOWN], index[SHOWN]; ssl_view_box box[2 * SHOWN]; float x[2][LARGEST]; } batch_copy;
@@ -393,6 +415,7 @@ int main(int argc, char **argv)
     TEST(training);
     TEST(graphs);
     TEST(steady);
+    TEST(draws);
     TEST(presets);
     TEST(choices);
     TEST(residence);
