@@ -6158,12 +6158,12 @@ SSL__WINO_FN(wino_grad, SSL__WINO_GRAD, 6, 3)
 #if SSL__PASS == 2
 #  define SSL__ROWS4(s, at, k) _mm512_insertf32x4(_mm512_insertf32x4(_mm512_insertf32x4(_mm512_castps128_ps512(_mm_loadu_ps((s)[k] + (at))), \
     _mm_loadu_ps((s)[4 + (k)] + (at)), 1), _mm_loadu_ps((s)[8 + (k)] + (at)), 2), _mm_loadu_ps((s)[12 + (k)] + (at)), 3)
-#  define SSL__ROW(v, i)   _mm512_extractf32x4_ps(v, i)
+#  define SSL__ROW(v, i)   ((i) == 0 ? _mm512_extractf32x4_ps(v, 0) : (i) == 1 ? _mm512_extractf32x4_ps(v, 1) : (i) == 2 ? _mm512_extractf32x4_ps(v, 2) : _mm512_extractf32x4_ps(v, 3)) /* i must be a literal where loops are not unrolled */
 #  define SSL__ZIP(h, a, b)   _mm512_unpack##h##_ps(a, b)
 #  define SSL__ZIP2(h, a, b)  _mm512_castpd_ps(_mm512_unpack##h##_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)))
 #elif SSL__PASS == 1
 #  define SSL__ROWS4(s, at, k) _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps((s)[k] + (at))), _mm_loadu_ps((s)[4 + (k)] + (at)), 1)
-#  define SSL__ROW(v, i)   _mm256_extractf128_ps(v, i)
+#  define SSL__ROW(v, i)   ((i) == 0 ? _mm256_extractf128_ps(v, 0) : _mm256_extractf128_ps(v, 1))
 #  define SSL__ZIP(h, a, b)   _mm256_unpack##h##_ps(a, b)
 #  define SSL__ZIP2(h, a, b)  _mm256_castpd_ps(_mm256_unpack##h##_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)))
 #endif
