@@ -596,16 +596,15 @@ template <class G> static __device__ __forceinline__ void ssl__product(float *ac
     else ssl__product_bf16<G>(acc, a, lda, b, ldb, slab);
 }
 
-/* Where a tile comes from: rows of numbers, zeros outside of them. whole: 16-byte reads are allowed (of bf16 they are all that there are). */
+/* Where a tile comes from: rows of numbers, zeros outside of them. whole: 16 bytes at a time (of bf16 always). */
 template <class E> struct ssl__panel { typedef E elem; const E *p; int ld, rows, cols, whole; };
-template <class E> static __device__ __forceinline__ int ssl__panel_left(const ssl__panel<E> *s, int r, int c) /* of 16 bytes */
-{ return r < s->rows ? SSL__MAX(SSL__MIN(s->cols - c, 16 / (int)sizeof(E)), 0) : 0; }
-static __device__ __forceinline__ float4 ssl__take4(const ssl__panel<float> *s, int r, int c)
+static __device__ __forceinline__ void ssl__panel_whole(ssl__panel<float> *s) { s->whole = ((uintptr_t)s->p & 15) == 0 && s->ld % 4 == 0 && s->cols % 4 == 0; }
+template <int WHOLE> static __device__ __forceinline__ float4 ssl__take4(const ssl__panel<float> *s, int r, int c)
 {
-    const int n = ssl__panel_left(s, r, c);
     const float *p = s->p + (int64_t)r * s->ld + c;
+    const int n = r < s->rows ? s->cols - c : 0;
     float4 v = { 0.0f, 0.0f, 0.0f, 0.0f };
-    if (n == 4 && s->whole) return *(const float4 *)p;
+    if (WHOLE) return n > 0 ? *(const float4 *)p : v;
     if (n > 0) v.x = p[0];
     if (n > 1) v.y = p[1];
     if (n > 2) v.z = p[2];
@@ -614,10 +613,10 @@ static __device__ __forceinline__ float4 ssl__take4(const ssl__panel<float> *s, 
 }
 template <class E> static __device__ __forceinline__ void ssl__copy16(const ssl__panel<E> *s, int e, int r, int c, E *to)
 {
-    const int n = ssl__panel_left(s, r, c);
-    const E *p = n ? s->p + (int64_t)r * s->ld + c : s->p;
+    const int n = r < s->rows ? s->cols - c : 0;
+    const E *p = n > 0 ? s->p + (int64_t)r * s->ld + c : s->p;
     (void)e;
-    if (sizeof(E) < sizeof(float) || s->whole) ssl__cp_async16(to, p, (int)sizeof(E) * n);
+    if (sizeof(E) < sizeof(float) || s->whole) ssl__cp_async16(to, p, n > 0 ? 16 : 0);
     else SSL__REPEAT for (int q = 0; q < 4; q++) ssl__cp_async4(to + q, q < n ? p + q : s->p, q < n ? 4 : 0);
 }
 static __device__ __forceinline__ void ssl__put4(float4 v, uint16_t *to) /* rounded to bf16 */
@@ -629,7 +628,6 @@ static __device__ __forceinline__ void ssl__put4(float4 v, uint16_t *to) /* roun
 }
 static __device__ __forceinline__ void ssl__keep(float v, float *to) { *to = v; }
 static __device__ __forceinline__ void ssl__keep(float v, uint16_t *to) { *to = (uint16_t)ssl__to_bf16x2(v, 0.0f); }
-static __device__ __forceinline__ int ssl__fours(const float *p, int64_t ld) { return ((uintptr_t)p & 15) == 0 && ld % 4 == 0; }
 
 /* Start to copy R x C numbers from row r0, column c0 of a source; this thread's copy e always lies in the same row and column of the slab. */
 template <int T, int R, int C, int LD, class S> static __device__ __forceinline__ void ssl__slab_copy(const S *s, int r0, int c0, typename S::elem *to)
@@ -640,12 +638,17 @@ template <int T, int R, int C, int LD, class S> static __device__ __forceinline_
         ssl__copy16(s, e, r0 + r, c0 + c, to + r * LD + c);
     }
 }
-template <int T, int R, int C, class S> static __device__ __forceinline__ void ssl__slab_take(const S *s, int r0, int c0, float4 *v)
+template <int T, int R, int C, int WHOLE> static __device__ __forceinline__ void ssl__slab_take(const ssl__panel<float> *s, int r0, int c0, float4 *v)
 {
     SSL__REPEAT for (int e = 0; e < R * C / 4 / T; e++) {
         const int at = e * T + (int)threadIdx.x;
-        v[e] = ssl__take4(s, r0 + at / (C / 4), c0 + at % (C / 4) * 4);
+        v[e] = ssl__take4<WHOLE>(s, r0 + at / (C / 4), c0 + at % (C / 4) * 4);
     }
+}
+template <int T, int R, int C> static __device__ __forceinline__ void ssl__slab_take(const ssl__panel<float> *s, int r0, int c0, float4 *v)
+{
+    if (s->whole) ssl__slab_take<T, R, C, 1>(s, r0, c0, v);
+    else ssl__slab_take<T, R, C, 0>(s, r0, c0, v);
 }
 template <int T, int R, int C, int LD> static __device__ __forceinline__ void ssl__slab_put(const float4 *v, uint16_t *to)
 {
@@ -742,8 +745,8 @@ template <int MODE, int SIDE, int AK, int BK> static __global__ void __launch_bo
     const int batch = (int)blockIdx.y / t.slices, slice = (int)blockIdx.y % t.slices, k0 = slice * t.k_slice, k1 = SSL__MIN(t.k, k0 + t.k_slice);
     float acc[G::RESULTS] = { 0.0f };
     ssl__panel<float> sa, sb;
-    sa.p = a + batch * t.sa; sa.ld = t.lda; sa.rows = AK ? t.m : k1; sa.cols = AK ? k1 : t.m; sa.whole = ssl__fours(sa.p, sa.ld);
-    sb.p = b + batch * t.sb; sb.ld = t.ldb; sb.rows = BK ? t.n : k1; sb.cols = BK ? k1 : t.n; sb.whole = ssl__fours(sb.p, sb.ld);
+    sa.p = a + batch * t.sa; sa.ld = t.lda; sa.rows = AK ? t.m : k1; sa.cols = AK ? k1 : t.m; ssl__panel_whole(&sa);
+    sb.p = b + batch * t.sb; sb.ld = t.ldb; sb.rows = BK ? t.n : k1; sb.cols = BK ? k1 : t.n; ssl__panel_whole(&sb);
     ssl__accumulate<G>(acc, &sa, &sb, i0, j0, k0, k1, shared);
     ssl__each_result<G, G::BYTES>(acc, shared, [&](int i, int j, float s) {
         i += i0;
@@ -1358,15 +1361,15 @@ template <int MODE> static __device__ __forceinline__ float ssl__weight(float x)
 /* R rows of a head from row r0 on, into shared memory; there after ssl__cp_async_wait<0> and a barrier. */
 template <class F, int R> static __device__ __forceinline__ void ssl__head_load(const ssl__panel<float> *s, int r0, typename F::elem *to)
 {
-    const int T = F::T, C = F::D / 4, PER = R * C / T, STEP = PER % 4 == 0 ? 4 : PER % 3 == 0 ? 3 : 2;
-    static_assert(PER % STEP == 0, "every thread has as many fours");
-    SSL__ROLLED for (int e0 = (int)threadIdx.x; e0 < R * C; e0 += STEP * T) {
+    const int T = F::T, C = F::D, STEP = 4 * 4 * T / C; /* rows that 4 fours a thread make */
+    static_assert(C * STEP == 16 * T || R % (3 * 4 * T / C) == 0, "every thread has as many fours");
+    const int ROWS = C * STEP == 16 * T ? SSL__MIN(STEP, R) : 3 * 4 * T / C;
+    SSL__ROLLED for (int r = 0; r < R; r += ROWS) {
         if constexpr (F::MODE == SSL__BF16) {
-            float4 v[STEP];
-            SSL__REPEAT for (int e = 0; e < STEP; e++) v[e] = ssl__take4(s, r0 + (e0 + e * T) / C, (e0 + e * T) % C * 4);
-            SSL__REPEAT for (int e = 0; e < STEP; e++) ssl__put4(v[e], to + (e0 + e * T) / C * F::LD + (e0 + e * T) % C * 4);
-        } else
-            SSL__REPEAT for (int e = 0; e < STEP; e++) ssl__copy16(s, e, r0 + (e0 + e * T) / C, (e0 + e * T) % C * 4, to + (e0 + e * T) / C * F::LD + (e0 + e * T) % C * 4);
+            float4 v[ROWS * C / 4 / T];
+            ssl__slab_take<T, ROWS, C>(s, r0 + r, 0, v);
+            ssl__slab_put<T, ROWS, C, F::LD>(v, to + r * F::LD);
+        } else ssl__slab_copy<T, ROWS, C, F::LD>(s, r0 + r, 0, to + r * F::LD);
     }
 }
 /* N rows that arrive while something is multiplied: by cp.async, or in registers where they are rounded and few enough; else finish loads them. */
@@ -1387,7 +1390,7 @@ template <class F> struct ssl__fetch {
 static __device__ __forceinline__ ssl__panel<float> ssl__head_of(const float *p, int b, int T, int stride, int h, int d)
 {
     ssl__panel<float> s;
-    s.p = p + (int64_t)b * T * stride + h * d; s.ld = stride; s.rows = T; s.cols = d; s.whole = ssl__fours(s.p, s.ld);
+    s.p = p + (int64_t)b * T * stride + h * d; s.ld = stride; s.rows = T; s.cols = d; ssl__panel_whole(&s);
     return s;
 }
 /* o += s z: s [M, N] as the product before left it in registers, z [N, D]. Of TF32's eight of k, numbers 2 t and 2 t + 1 take the places t and t + 4
@@ -1438,7 +1441,7 @@ static __device__ __forceinline__ float ssl__flash_score(const ssl__attn *a, int
 
 /* Online softmax (Milakov and Gimelshein 2018): o = sum of exp(s - top) v, rescaled whenever top grows. v arrives behind the product with k, the
    next k behind the one with v. */
-template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<MODE, D, 0>::T) ssl__k_flash_f(ssl__attn a, int tiles, float *y, float *lse)
+template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<MODE, D, 0>::T, D > 64 ? 2 : 3) ssl__k_flash_f(ssl__attn a, int tiles, float *y, float *lse)
 {
     typedef ssl__flash<MODE, D, 0> F;
     typedef typename F::S S;
@@ -1505,7 +1508,7 @@ template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<M
 typedef struct ssl__attn_grad { ssl__attn a; const float *lse, *dy; float *delta; } ssl__attn_grad;
 /* Queries: dq = beta dq + scale ds k. Keys: dk = beta dk + scale ds^T q and (or) dv = beta dv + p^T dy. dq or dk goes to d1, dv to d2. */
 template <int MODE, int D, int KEYS, int FIRST, int SECOND>
-static __global__ void __launch_bounds__(ssl__flash<MODE, D, 1>::T) ssl__k_flash_b(ssl__attn_grad g, int tiles, float beta1, float *d1, float beta2, float *d2)
+static __global__ void __launch_bounds__(ssl__flash<MODE, D, 1>::T, 2) ssl__k_flash_b(ssl__attn_grad g, int tiles, float beta1, float *d1, float beta2, float *d2)
 {
     typedef ssl__flash<MODE, D, 1> F;
     typedef typename F::S S;
