@@ -2478,11 +2478,11 @@ typedef struct ssl__picture { int c, h, w; float *x, *other; } ssl__picture; /* 
 #define SSL__EACH_PIXEL(i, n) for (int i = (int)threadIdx.x; i < (n); i += SSL__THREADS)
 
 /* Where output i of a resize looks: taps pixels from first on, their weights' sum. */
-typedef struct ssl__look { int first, taps; float center, half, sum; } ssl__look;
-static __device__ ssl__look ssl__look_at(int i, int in, int out, int antialias)
+typedef struct ssl__resample { int first, taps; float center, half, sum; } ssl__resample;
+static __device__ ssl__resample ssl__resample_at(int i, int in, int out, int antialias)
 {
     const float scale = (float)in / (float)out;
-    ssl__look l;
+    ssl__resample l;
     l.half = antialias && scale > 1.0f ? scale : 1.0f;
     l.center = scale * ((float)i + 0.5f);
     l.taps = ssl__resize_n(in, out, antialias);
@@ -2506,7 +2506,7 @@ static __device__ void ssl__view_crop(const ssl_augment_desc *d, const ssl_view_
         float v = 0.0f;
         if (whole) v = ssl__box_pixel(plane, h, w, reflect, b->y0 + y, b->x0 + x) / 255.0f;
         else {
-            const ssl__look ly = ssl__look_at(y, bh, p->h, !d->no_antialias), lx = ssl__look_at(x, bw, p->w, !d->no_antialias);
+            const ssl__resample ly = ssl__resample_at(y, bh, p->h, !d->no_antialias), lx = ssl__resample_at(x, bw, p->w, !d->no_antialias);
             for (int t = 0; t < lx.taps; t++) {
                 float column = 0.0f;
                 for (int r = 0; r < ly.taps; r++)
