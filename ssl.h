@@ -3977,7 +3977,7 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(SSL_PORTABLE)
 #  define SSL__X86_PASSES 1
 #  if __GNUC__ >= 11 || (defined(__clang__) && __clang_major__ >= 12)
-#    define SSL__BF16 1
+#    define SSL__AVX512BF16 1
 #    ifdef __linux__
 #      define SSL__AMX 1
 #    endif
@@ -4482,7 +4482,7 @@ static const ssl__gemm_kind SSL__K(gemm_f32) = { SSL__MR, SSL__NR, 1, 256, 4, SS
 static const ssl__gemm_kind SSL__K(gemm_bf16) = { SSL__MR, SSL__NR, 1, 256, 4, SSL__K(gemm_round_a), SSL__K(gemm_round_b), SSL__K(gemm_tile), NULL, NULL,
     SSL__MM_NR, 96, 512, 128, 24.0f, 1, 0, SSL__K(gemm_round_block_a), SSL__K(gemm_round_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish) };
 
-#if SSL__PASS == 2 && defined(SSL__BF16)
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
 /* ---- AVX512_BF16: vdpbf16ps adds two products of bf16 pairs to each of 16 sums, twice the rate of float32. An element of a packed
    operand is a pair along k; all else is as for float32. Denormal operands and results count as zero. */
 #define SSL__BF16_FN __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16"))) static
@@ -4687,7 +4687,7 @@ static const ssl__gemm_kind *SSL__K(gemm_kind)(const ssl_ctx *c) /* how this con
     if (c->amx && c->precision == SSL_PRECISION_BF16) return &ssl__amx_bf16;
     if (c->amx && c->precision == SSL_PRECISION_HIGH) return &ssl__amx_high;
 #endif
-#if SSL__PASS == 2 && defined(SSL__BF16)
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
     if (c->bf16 && c->precision == SSL_PRECISION_BF16) return &ssl__bf16_kind;
 #endif
     return c->precision == SSL_PRECISION_BF16 ? &SSL__K(gemm_bf16) : &SSL__K(gemm_f32);
@@ -6466,7 +6466,7 @@ static const ssl__kernels *ssl__cpu_kernels(void) /* the best table this machine
 /* AVX512_BF16: CPUID leaf 7. SSL_ISA=avx512 does without. */
 static int ssl__bf16_open(const ssl__kernels *k)
 {
-#ifdef SSL__BF16
+#ifdef SSL__AVX512BF16
     const char *want = getenv("SSL_ISA");
     unsigned a = 0, b = 0, c = 0, d = 0;
     return k == &ssl__cpu_table_avx512 && (!want || strcmp(want, "avx512")) && __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 5 & 1;
