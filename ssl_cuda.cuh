@@ -499,6 +499,7 @@ static __device__ __forceinline__ void ssl__mma_bf16(float d[4], const uint32_t 
 }
 static __device__ __forceinline__ uint32_t ssl__to_tf32(uint32_t x) /* nearest, ties away from zero */
 { uint32_t y = 0; SSL__ASM("cvt.rna.tf32.f32 %0, %1;" : "=r"(y) : "r"(x)); return y; }
+static __device__ __forceinline__ float ssl__exp2(float x) { float y; asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); return y; }
 static __device__ __forceinline__ uint32_t ssl__to_bf16x2(float low, float high) /* nearest, ties to even */
 { uint32_t y = 0; SSL__ASM("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low)); return y; }
 #endif
@@ -606,16 +607,15 @@ template <class G> static __device__ __forceinline__ void ssl__product(float *ac
     else ssl__product_bf16<G>(acc, a, lda, b, ldb, slab);
 }
 
-/* Where a tile comes from: rows of numbers, zeros outside of them. whole: 16-byte reads are allowed (of bf16 they are all that there are). */
-template <class E> struct ssl__panel { typedef E elem; const E *p; int64_t ld; int rows, cols, whole; };
-template <class E> static __device__ __forceinline__ int ssl__panel_left(const ssl__panel<E> *s, int r, int c) /* of 16 bytes */
-{ return r < s->rows ? SSL__MAX(SSL__MIN(s->cols - c, 16 / (int)sizeof(E)), 0) : 0; }
-static __device__ __forceinline__ float4 ssl__take4(const ssl__panel<float> *s, int r, int c)
+/* Where a tile comes from: rows of numbers, zeros outside of them. whole: 16 bytes at a time (of bf16 always). */
+template <class E> struct ssl__panel { typedef E elem; const E *p; int ld, rows, cols, whole; };
+static __device__ __forceinline__ void ssl__panel_whole(ssl__panel<float> *s) { s->whole = ((uintptr_t)s->p & 15) == 0 && s->ld % 4 == 0 && s->cols % 4 == 0; }
+template <int WHOLE> static __device__ __forceinline__ float4 ssl__take4(const ssl__panel<float> *s, int r, int c)
 {
-    const int n = ssl__panel_left(s, r, c);
-    const float *p = s->p + r * s->ld + c;
+    const float *p = s->p + (int64_t)r * s->ld + c;
+    const int n = r < s->rows ? s->cols - c : 0;
     float4 v = { 0.0f, 0.0f, 0.0f, 0.0f };
-    if (n == 4 && s->whole) return *(const float4 *)p;
+    if (WHOLE) return n > 0 ? *(const float4 *)p : v;
     if (n > 0) v.x = p[0];
     if (n > 1) v.y = p[1];
     if (n > 2) v.z = p[2];
@@ -624,10 +624,10 @@ static __device__ __forceinline__ float4 ssl__take4(const ssl__panel<float> *s, 
 }
 template <class E> static __device__ __forceinline__ void ssl__copy16(const ssl__panel<E> *s, int e, int r, int c, E *to)
 {
-    const int n = ssl__panel_left(s, r, c);
-    const E *p = n ? s->p + r * s->ld + c : s->p;
+    const int n = r < s->rows ? s->cols - c : 0;
+    const E *p = n > 0 ? s->p + (int64_t)r * s->ld + c : s->p;
     (void)e;
-    if (sizeof(E) < sizeof(float) || s->whole) ssl__cp_async16(to, p, (int)sizeof(E) * n);
+    if (sizeof(E) < sizeof(float) || s->whole) ssl__cp_async16(to, p, n > 0 ? 16 : 0);
     else SSL__REPEAT for (int q = 0; q < 4; q++) ssl__cp_async4(to + q, q < n ? p + q : s->p, q < n ? 4 : 0);
 }
 static __device__ __forceinline__ void ssl__put4(float4 v, uint16_t *to) /* rounded to bf16 */
@@ -639,7 +639,6 @@ static __device__ __forceinline__ void ssl__put4(float4 v, uint16_t *to) /* roun
 }
 static __device__ __forceinline__ void ssl__keep(float v, float *to) { *to = v; }
 static __device__ __forceinline__ void ssl__keep(float v, uint16_t *to) { *to = (uint16_t)ssl__to_bf16x2(v, 0.0f); }
-static __device__ __forceinline__ int ssl__fours(const float *p, int64_t ld) { return ((uintptr_t)p & 15) == 0 && ld % 4 == 0; }
 
 /* Start to copy R x C numbers from row r0, column c0 of a source; this thread's copy e always lies in the same row and column of the slab. */
 template <int T, int R, int C, int LD, class S> static __device__ __forceinline__ void ssl__slab_copy(const S *s, int r0, int c0, typename S::elem *to)
@@ -650,12 +649,17 @@ template <int T, int R, int C, int LD, class S> static __device__ __forceinline_
         ssl__copy16(s, e, r0 + r, c0 + c, to + r * LD + c);
     }
 }
-template <int T, int R, int C, class S> static __device__ __forceinline__ void ssl__slab_take(const S *s, int r0, int c0, float4 *v)
+template <int T, int R, int C, int WHOLE> static __device__ __forceinline__ void ssl__slab_take(const ssl__panel<float> *s, int r0, int c0, float4 *v)
 {
     SSL__REPEAT for (int e = 0; e < R * C / 4 / T; e++) {
         const int at = e * T + (int)threadIdx.x;
-        v[e] = ssl__take4(s, r0 + at / (C / 4), c0 + at % (C / 4) * 4);
+        v[e] = ssl__take4<WHOLE>(s, r0 + at / (C / 4), c0 + at % (C / 4) * 4);
     }
+}
+template <int T, int R, int C> static __device__ __forceinline__ void ssl__slab_take(const ssl__panel<float> *s, int r0, int c0, float4 *v)
+{
+    if (s->whole) ssl__slab_take<T, R, C, 1>(s, r0, c0, v);
+    else ssl__slab_take<T, R, C, 0>(s, r0, c0, v);
 }
 template <int T, int R, int C, int LD> static __device__ __forceinline__ void ssl__slab_put(const float4 *v, uint16_t *to)
 {
@@ -673,25 +677,26 @@ static __device__ __forceinline__ void ssl__accumulate(float *acc, const A *a, c
     const int AR = G::AK ? G::M : G::SLAB, AC = G::AK ? G::SLAB : G::M, BR = G::BK ? G::N : G::SLAB, BC = G::BK ? G::SLAB : G::N;
     const int slabs = (k1 - k0 + G::SLAB - 1) / G::SLAB;
     typename G::elem *const as = (typename G::elem *)shared;
-    if constexpr (sizeof(typename A::elem) > sizeof(typename G::elem)) {
-        float4 va[AR * AC / 4 / G::T], vb[BR * BC / 4 / G::T];
+    if constexpr (sizeof(typename A::elem) > sizeof(typename G::elem)) { /* one operand at a time, each behind half of the products: registers for two blocks */
+        const int HALF = G::SLAB / 2;
+        float4 v[(AR * AC > BR * BC ? AR * AC : BR * BC) / 4 / G::T];
         uint16_t *const bs = as + 2 * G::A_ELEMS;
-        for (int s = -1; s < slabs; s++) {
-            const int k = k0 + (s + 1) * G::SLAB;
-            if (s + 1 < slabs) {
-                ssl__slab_take<G::T, AR, AC>(a, G::AK ? i0 : k, G::AK ? k : i0, va);
-                ssl__slab_take<G::T, BR, BC>(b, G::BK ? j0 : k, G::BK ? k : j0, vb);
+        SSL__ROLLED for (int s = -1; s < slabs; s++) {
+            const int next = s + 1, k = k0 + next * G::SLAB, more = next < slabs;
+            const uint16_t *const sa = as + s % 2 * G::A_ELEMS, *const sb = bs + s % 2 * G::B_ELEMS;
+            if (more) ssl__slab_take<G::T, AR, AC>(a, G::AK ? i0 : k, G::AK ? k : i0, v);
+            if (s >= 0) ssl__product<G>(acc, sa, G::LDA, sb, G::LDB, HALF);
+            if (more) {
+                ssl__slab_put<G::T, AR, AC, G::LDA>(v, as + next % 2 * G::A_ELEMS);
+                ssl__slab_take<G::T, BR, BC>(b, G::BK ? j0 : k, G::BK ? k : j0, v);
             }
-            if (s >= 0) ssl__product<G>(acc, as + s % 2 * G::A_ELEMS, G::LDA, bs + s % 2 * G::B_ELEMS, G::LDB, G::SLAB);
-            if (s + 1 < slabs) {
-                ssl__slab_put<G::T, AR, AC, G::LDA>(va, as + (s + 1) % 2 * G::A_ELEMS);
-                ssl__slab_put<G::T, BR, BC, G::LDB>(vb, bs + (s + 1) % 2 * G::B_ELEMS);
-            }
+            if (s >= 0) ssl__product<G>(acc, sa + (G::AK ? HALF : HALF * G::LDA), G::LDA, sb + (G::BK ? HALF : HALF * G::LDB), G::LDB, HALF);
+            if (more) ssl__slab_put<G::T, BR, BC, G::LDB>(v, bs + next % 2 * G::B_ELEMS);
             __syncthreads();
         }
     } else {
         typename G::elem *const bs = as + SSL__STAGES * G::A_ELEMS;
-        for (int s = 1 - SSL__STAGES; s < slabs; s++) {
+        SSL__ROLLED for (int s = 1 - SSL__STAGES; s < slabs; s++) {
             const int next = s + SSL__STAGES - 1, k = k0 + next * G::SLAB, slot = next % SSL__STAGES;
             if (s >= 0) {
                 ssl__cp_async_wait<SSL__STAGES - 2>();
@@ -743,7 +748,7 @@ static __device__ __forceinline__ float ssl__gemm_value(const ssl__tile *t, int6
     s = ssl__act(t->ep.act, s);
     return t->ep.residual ? s + t->ep.residual[o] : s;
 }
-template <int MODE, int SIDE, int AK, int BK> static __global__ void __launch_bounds__(SSL__THREADS) ssl__k_gemm(ssl__tile t, const float *a, const float *b, float *y)
+template <int MODE, int SIDE, int AK, int BK> static __global__ void __launch_bounds__(SSL__THREADS, MODE == SSL__F32 ? 1 : 2) ssl__k_gemm(ssl__tile t, const float *a, const float *b, float *y)
 {
     typedef ssl__block<MODE, SSL__THREADS, 2, SIDE, SIDE, MODE == SSL__BF16 ? 32 : 16, AK, BK> G;
     SSL__DYNAMIC(shared);
@@ -751,8 +756,8 @@ template <int MODE, int SIDE, int AK, int BK> static __global__ void __launch_bo
     const int batch = (int)blockIdx.y / t.slices, slice = (int)blockIdx.y % t.slices, k0 = slice * t.k_slice, k1 = SSL__MIN(t.k, k0 + t.k_slice);
     float acc[G::RESULTS] = { 0.0f };
     ssl__panel<float> sa, sb;
-    sa.p = a + batch * t.sa; sa.ld = t.lda; sa.rows = AK ? t.m : k1; sa.cols = AK ? k1 : t.m; sa.whole = ssl__fours(sa.p, sa.ld);
-    sb.p = b + batch * t.sb; sb.ld = t.ldb; sb.rows = BK ? t.n : k1; sb.cols = BK ? k1 : t.n; sb.whole = ssl__fours(sb.p, sb.ld);
+    sa.p = a + batch * t.sa; sa.ld = t.lda; sa.rows = AK ? t.m : k1; sa.cols = AK ? k1 : t.m; ssl__panel_whole(&sa);
+    sb.p = b + batch * t.sb; sb.ld = t.ldb; sb.rows = BK ? t.n : k1; sb.cols = BK ? k1 : t.n; ssl__panel_whole(&sb);
     ssl__accumulate<G>(acc, &sa, &sb, i0, j0, k0, k1, shared);
     ssl__each_result<G, G::BYTES>(acc, shared, [&](int i, int j, float s) {
         i += i0;
@@ -985,19 +990,35 @@ static __device__ __forceinline__ int ssl__over(int n, const ssl__divisor *v, in
 }
 
 typedef struct ssl__offsets { int64_t off[4]; } ssl__offsets;
-static __device__ void ssl__nest_axis(const ssl__nest *s, int axis, int64_t *i, ssl__offsets *p)
+typedef struct ssl__loops { ssl__nest s; ssl__divisor dim[SSL_DIMS]; } ssl__loops; /* places without divisions, as long as they are below 2^31 */
+static ssl__loops ssl__loops_of(const ssl__nest *s)
 {
-    const int64_t at = *i % s->dim[axis];
-    *i /= s->dim[axis];
-    for (int k = 0; k < 4; k++) p->off[k] += at * s->st[k][axis];
+    ssl__loops l;
+    memset(&l, 0, sizeof l);
+    l.s = *s;
+    for (int a = 0; a < s->n; a++) l.dim[a] = ssl__divisor_of((int)SSL__MIN(s->dim[a], INT_MAX));
+    return l;
 }
-static __device__ ssl__offsets ssl__nest_place(const ssl__nest *s, int64_t kept, int64_t summed)
+static __device__ void ssl__nest_axis(const ssl__loops *l, int axis, int64_t *i, ssl__offsets *p)
 {
-    const int last = s->n - 1;
+    int64_t at;
+    if (*i < INT_MAX) {
+        int rest;
+        *i = ssl__over((int)*i, &l->dim[axis], &rest);
+        at = rest;
+    } else {
+        at = *i % l->s.dim[axis];
+        *i /= l->s.dim[axis];
+    }
+    for (int k = 0; k < 4; k++) p->off[k] += at * l->s.st[k][axis];
+}
+static __device__ ssl__offsets ssl__nest_place(const ssl__loops *l, int64_t kept, int64_t summed)
+{
+    const int last = l->s.n - 1;
     ssl__offsets p = { { 0, 0, 0, 0 } };
-    ssl__nest_axis(s, last, s->st[0][last] ? &kept : &summed, &p);
-    for (int a = last - 1; a >= s->n_keep; a--) ssl__nest_axis(s, a, &summed, &p);
-    for (int a = s->n_keep - 1; a >= 0; a--) ssl__nest_axis(s, a, &kept, &p);
+    ssl__nest_axis(l, last, l->s.st[0][last] ? &kept : &summed, &p);
+    for (int a = last - 1; a >= l->s.n_keep; a--) ssl__nest_axis(l, a, &summed, &p);
+    for (int a = l->s.n_keep - 1; a >= 0; a--) ssl__nest_axis(l, a, &kept, &p);
     return p;
 }
 static void ssl__nest_counts(const ssl__nest *s, int64_t *kept, int64_t *summed)
@@ -1028,45 +1049,45 @@ static void ssl__nest_counts(const ssl__nest *s, int64_t *kept, int64_t *summed)
     static __device__ float ssl__d_##name##_f(float a, float b) { return (value); }                            \
     static __device__ float ssl__d_##name##_da(float a, float b) { (void)a; (void)b; return (derivative_a); }  \
     static __device__ float ssl__d_##name##_db(float a, float b) { (void)a; (void)b; return (derivative_b); }  \
-    static __global__ void ssl__k_##name##_f(ssl__nest s, int64_t n, const float *a, const float *b, float *y) \
+    static __global__ void ssl__k_##name##_f(ssl__loops s, int64_t n, const float *a, const float *b, float *y) \
     { SSL__EACH(i, n) { const ssl__offsets p = ssl__nest_place(&s, i, 0); y[p.off[0]] = ssl__d_##name##_f(a[p.off[1]], b[p.off[2]]); } } \
     static void ssl__cuda_##name##_f(ssl_ctx *c, const ssl__nest *s, const float *a, const float *b, float *y) \
     {                                                                                                          \
         int64_t kept, summed;                                                                                  \
         ssl__nest_counts(s, &kept, &summed);                                                                   \
-        SSL__LAUNCH(c, ssl__k_##name##_f, ssl__grid(kept), *s, kept, a, b, y);                                 \
+        SSL__LAUNCH(c, ssl__k_##name##_f, ssl__grid(kept), ssl__loops_of(s), kept, a, b, y);                                 \
     }                                                                                                          \
     SSL__BINARY_GRAD_CUDA(name, da)                                                                            \
     SSL__BINARY_GRAD_CUDA(name, db)
 #define SSL__BINARY_GRAD_CUDA(name, grad)                                                                      \
-    static __global__ void ssl__k_##name##_##grad(ssl__nest s, int64_t kept, int64_t summed, float beta, const float *a, const float *b, \
+    static __global__ void ssl__k_##name##_##grad(ssl__loops s, int64_t kept, int64_t summed, float beta, const float *a, const float *b, \
                                                   const float *dy, float *d)                                   \
     { SSL__NEST_SUM(kept, summed, beta, d, dy[p.off[3]] * ssl__d_##name##_##grad(a[p.off[1]], b[p.off[2]])); } \
     static void ssl__cuda_##name##_##grad(ssl_ctx *c, const ssl__nest *s, float beta, const float *a, const float *b, const float *dy, float *d) \
     {                                                                                                          \
         int64_t kept, summed;                                                                                  \
         ssl__nest_counts(s, &kept, &summed);                                                                   \
-        SSL__LAUNCH(c, ssl__k_##name##_##grad, ssl__grid_warps(kept), *s, kept, summed, beta, a, b, dy, d);    \
+        SSL__LAUNCH(c, ssl__k_##name##_##grad, ssl__grid_warps(kept), ssl__loops_of(s), kept, summed, beta, a, b, dy, d);    \
     }
 SSL__BINARY(SSL__BINARY_CUDA)
 #undef SSL__BINARY_CUDA
 #undef SSL__BINARY_GRAD_CUDA
 
-static __global__ void ssl__k_reduce(ssl__nest s, int64_t kept, int64_t summed, float scale, float beta, const float *x, float *y)
+static __global__ void ssl__k_reduce(ssl__loops s, int64_t kept, int64_t summed, float scale, float beta, const float *x, float *y)
 { SSL__NEST_SUM(kept, summed, beta, y, scale * x[p.off[1]]); }
 static void ssl__cuda_reduce(ssl_ctx *c, const ssl__nest *s, float scale, float beta, const float *x, float *y)
 {
     int64_t kept, summed;
     ssl__nest_counts(s, &kept, &summed);
-    SSL__LAUNCH(c, ssl__k_reduce, ssl__grid_warps(kept), *s, kept, summed, scale, beta, x, y);
+    SSL__LAUNCH(c, ssl__k_reduce, ssl__grid_warps(kept), ssl__loops_of(s), kept, summed, scale, beta, x, y);
 }
 
 /* ==== >>shape ==== words moved along strides ============================================================ */
-static __global__ void ssl__k_copy(ssl__nest s, int64_t n, const uint32_t *x, uint32_t *y)
+static __global__ void ssl__k_copy(ssl__loops s, int64_t n, const uint32_t *x, uint32_t *y)
 { SSL__EACH(i, n) { const ssl__offsets p = ssl__nest_place(&s, i, 0); y[p.off[0]] = x[p.off[1]]; } }
-static __global__ void ssl__k_copy_add(ssl__nest s, int64_t n, float scale, const float *x, float *y)
+static __global__ void ssl__k_copy_add(ssl__loops s, int64_t n, float scale, const float *x, float *y)
 { SSL__EACH(i, n) { const ssl__offsets p = ssl__nest_place(&s, i, 0); y[p.off[0]] += scale * x[p.off[1]]; } }
-static ssl__nest ssl__nest_moves(const ssl__nest *s) { ssl__nest all = *s; all.n_keep = s->n - 1; return all; } /* nothing is summed */
+static ssl__loops ssl__nest_moves(const ssl__nest *s) { ssl__loops all = ssl__loops_of(s); all.s.n_keep = s->n - 1; return all; } /* nothing is summed */
 static void ssl__cuda_copy(ssl_ctx *c, const ssl__nest *s, const float *x, float *y)
 { SSL__LAUNCH(c, ssl__k_copy, ssl__grid(ssl__nest_steps(s, 0, s->n)), ssl__nest_moves(s), ssl__nest_steps(s, 0, s->n), (const uint32_t *)x, (uint32_t *)y); }
 static void ssl__cuda_copy_add(ssl_ctx *c, const ssl__nest *s, float scale, const float *x, float *y)
@@ -1402,18 +1423,25 @@ static void ssl__cuda_dropout(ssl_ctx *c, int64_t n, int64_t group, float p, uin
 { SSL__LAUNCH(c, ssl__k_dropout, ssl__grid(n), n, group, p, seed, stream, beta, x, y); }
 
 /* ==== >>attention ==== tile by tile (Dao et al. 2022): no Tq x Tk matrix in memory =====================
- * A block holds M queries (forward, dq) or keys (dk, dv) of one head, each row in one warp, and walks over the others N at a time.
- * Heads are padded with zeros to D = 64 or 256 elements. */
+ * A block holds M queries (forward, dq) or keys (dk, dv) of one head, each row in one warp, and walks over the others N at a time. On the
+ * tensor cores the weights stay in the registers that they were multiplied in, which have the layout of the next product's left operand. Heads are
+ * padded with zeros to D elements. 4 B H Tq Tk d FLOP forward, 10 backward; all but float32 heads over 128 need at most 99 KB of shared memory. */
 extern "C++" {
-template <int MODE, int D> struct ssl__flash {
-    static const int T = D > 64 ? 64 : 128, M = T / 2, N = D <= 64 ? 64 : MODE == SSL__F32 ? 16 : 32; /* what registers and memory allow */
+template <int MODE_, int D_, int BACK> struct ssl__flash { /* tiles as large as registers and shared memory allow */
+    static const int MODE = MODE_, D = D_, T = D > 128 ? 64 : 128, M = T / 2, N = D > 64 && MODE != SSL__BF16 && (BACK || D > 128) ? 16 : 32;
     typedef ssl__block<MODE, T, T / 32, M, N, D, 1, 1> S; /* own x other, a sum over d */
     typedef ssl__block<MODE, T, T / 32, M, D, N, 1, 0> O; /* own x d, a sum over the others */
     typedef typename S::elem elem;
-    static const int LD = S::LDA, LDP = O::LDA, LDV = O::LDB, ROWS = MODE == SSL__F32 ? M / S::TY : 2; /* ROWS: that a thread has part in */
-    static const int F_BYTES = (int)sizeof(elem) * (M * LD + N * LD + N * LDV + M * LDP), B_BYTES = (int)sizeof(elem) * (2 * M * LD + 2 * N * LD + M * LDP);
+    static const int LD = S::LDA, LDP = O::LDA, ROWS = MODE == SSL__F32 ? M / S::TY : 2; /* ROWS: that a thread has part in */
+    static const int BYTES = (int)sizeof(elem) * ((BACK ? 2 * M + 2 * N : M + 2 * N) * LD + (MODE == SSL__F32 ? M * LDP : 0));
 };
 template <class G> static __device__ __forceinline__ int ssl__row_of(int e) { return G::MODE == SSL__F32 ? e / G::NV : e % 4 / 2; }
+template <class G> static __device__ __forceinline__ int ssl__row_at(int r) /* the other way around, in the tile */
+{
+    int i, j;
+    ssl__spot<G>(G::MODE == SSL__F32 ? r * G::NV : r * 2, &i, &j);
+    return i;
+}
 template <int MODE> static __device__ __forceinline__ float ssl__row_max(float v) /* over the lanes that share a row */
 {
     SSL__REPEAT for (int o = MODE == SSL__F32 ? 8 : 2; o; o >>= 1) v = fmaxf(v, __shfl_xor_sync(0xffffffffu, v, o));
@@ -1424,23 +1452,78 @@ template <int MODE> static __device__ __forceinline__ float ssl__row_sum(float v
     SSL__REPEAT for (int o = MODE == SSL__F32 ? 8 : 2; o; o >>= 1) v += __shfl_xor_sync(0xffffffffu, v, o);
     return v;
 }
+template <int MODE> static __device__ __forceinline__ float ssl__weight(float x) /* e^x; 0 for -inf. Precise to 2^-22 on the way to a rounded product */
+{ return MODE != SSL__F32 ? ssl__exp2(x * 1.44269504f) : x == -INFINITY ? 0.0f : ssl__exp(x); }
+
 /* R rows of a head from row r0 on, into shared memory; there after ssl__cp_async_wait<0> and a barrier. */
-template <int MODE, int T, int R, int C, int LD> static __device__ __forceinline__ void ssl__head_load(const ssl__panel<float> *s, int r0, typename ssl__elem<MODE>::type *to)
+template <class F, int R> static __device__ __forceinline__ void ssl__head_load(const ssl__panel<float> *s, int r0, typename F::elem *to)
 {
-    SSL__ROLLED for (int e0 = 0; e0 < R * C / 4; e0 += 4 * T) {
-        if constexpr (MODE == SSL__BF16) {
-            float4 v[4];
-            SSL__REPEAT for (int e = 0; e < 4; e++) { const int at = e0 + e * T + (int)threadIdx.x; v[e] = ssl__take4(s, r0 + at / (C / 4), at % (C / 4) * 4); }
-            SSL__REPEAT for (int e = 0; e < 4; e++) { const int at = e0 + e * T + (int)threadIdx.x; ssl__put4(v[e], to + at / (C / 4) * LD + at % (C / 4) * 4); }
-        } else
-            SSL__REPEAT for (int e = 0; e < 4; e++) { const int at = e0 + e * T + (int)threadIdx.x; ssl__copy16(s, e, r0 + at / (C / 4), at % (C / 4) * 4, to + at / (C / 4) * LD + at % (C / 4) * 4); }
+    const int T = F::T, C = F::D, STEP = 4 * 4 * T / C; /* rows that 4 fours a thread make */
+    static_assert(C * STEP == 16 * T || R % (3 * 4 * T / C) == 0, "every thread has as many fours");
+    const int ROWS = C * STEP == 16 * T ? SSL__MIN(STEP, R) : 3 * 4 * T / C;
+    SSL__ROLLED for (int r = 0; r < R; r += ROWS) {
+        if constexpr (F::MODE == SSL__BF16) {
+            float4 v[ROWS * C / 4 / T];
+            ssl__slab_take<T, ROWS, C>(s, r0 + r, 0, v);
+            ssl__slab_put<T, ROWS, C, F::LD>(v, to + r * F::LD);
+        } else ssl__slab_copy<T, ROWS, C, F::LD>(s, r0 + r, 0, to + r * F::LD);
     }
 }
+/* N rows that arrive while something is multiplied: by cp.async, or in registers where they are rounded and few enough; else finish loads them. */
+template <class F> struct ssl__fetch {
+    static const int FOURS = F::N * F::D / 4 / F::T, HELD = F::MODE == SSL__BF16 && FOURS <= 4;
+    float4 v[HELD ? FOURS : 1];
+    __device__ __forceinline__ void start(const ssl__panel<float> *s, int r0, typename F::elem *to)
+    {
+        if constexpr (F::MODE != SSL__BF16) ssl__head_load<F, F::N>(s, r0, to);
+        else if constexpr (HELD) ssl__slab_take<F::T, F::N, F::D>(s, r0, 0, v);
+    }
+    __device__ __forceinline__ void finish(const ssl__panel<float> *s, int r0, typename F::elem *to)
+    {
+        if constexpr (HELD) ssl__slab_put<F::T, F::N, F::D, F::LD>(v, to);
+        else if constexpr (F::MODE == SSL__BF16) ssl__head_load<F, F::N>(s, r0, to);
+    }
+};
 static __device__ __forceinline__ ssl__panel<float> ssl__head_of(const float *p, int b, int T, int stride, int h, int d)
 {
     ssl__panel<float> s;
-    s.p = p + (int64_t)b * T * stride + h * d; s.ld = stride; s.rows = T; s.cols = d; s.whole = ssl__fours(s.p, s.ld);
+    s.p = p + (int64_t)b * T * stride + h * d; s.ld = stride; s.rows = T; s.cols = d; ssl__panel_whole(&s);
     return s;
+}
+/* o += s z: s [M, N] as the product before left it in registers, z [N, D]. Of TF32's eight of k, numbers 2 t and 2 t + 1 take the places t and t + 4
+   in both operands; float32 goes through shared memory, where a row of p is written and read by one warp. */
+template <class F> static __device__ __forceinline__ void ssl__product_own(float *o, const float *s, const typename F::elem *z, typename F::elem *p)
+{
+    const int lane = (int)threadIdx.x & 31, g = lane / 4, t = lane % 4;
+    uint32_t a[4], b[4];
+    (void)p; (void)g; (void)t; (void)a; (void)b;
+    if constexpr (F::MODE == SSL__BF16) {
+        SSL__REPEAT for (int k = 0; k < F::N; k += 16) {
+            SSL__REPEAT for (int q = 0; q < 4; q++) a[q] = ssl__to_bf16x2(s[k / 2 + 2 * q], s[k / 2 + 2 * q + 1]);
+            SSL__REPEAT for (int j = 0; j < F::D; j += 16) {
+                ssl__ldmatrix_x4_trans(b, z + (k + (lane & 15)) * F::LD + j + lane / 16 * 8);
+                ssl__mma_bf16(o + j / 2, a, b);
+                ssl__mma_bf16(o + j / 2 + 4, a, b + 2);
+            }
+        }
+    } else if constexpr (F::MODE == SSL__TF32) {
+        SSL__REPEAT for (int k = 0; k < F::N; k += 8) {
+            SSL__REPEAT for (int q = 0; q < 4; q++) a[q] = ssl__to_tf32(ssl__word(s[k / 2 + q % 2 * 2 + q / 2]));
+            SSL__REPEAT for (int j = 0; j < F::D; j += 8) {
+                SSL__REPEAT for (int q = 0; q < 2; q++) b[q] = ssl__to_tf32(ssl__word(z[(k + 2 * t + q) * F::LD + j + g]));
+                ssl__mma_tf32(o + j / 2, a, b);
+            }
+        }
+    } else {
+        __syncwarp();
+        SSL__REPEAT for (int e = 0; e < F::S::RESULTS; e++) {
+            int i, j;
+            ssl__spot<typename F::S>(e, &i, &j);
+            p[i * F::LDP + j] = s[e];
+        }
+        __syncwarp();
+        ssl__product<typename F::O>(o, p, F::LDP, z, F::LD, F::N);
+    }
 }
 /* The score of query i and key j, -inf where it is blocked. */
 static __device__ __forceinline__ float ssl__flash_score(const ssl__attn *a, int b, int i, int j, float dot)
@@ -1453,55 +1536,60 @@ static __device__ __forceinline__ float ssl__flash_score(const ssl__attn *a, int
     return a->scale * dot;
 }
 
-/* Online softmax (Milakov and Gimelshein 2018): o = sum of exp(s - top) v, rescaled whenever top grows. */
-template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<MODE, D>::T) ssl__k_flash_f(ssl__attn a, int tiles, float *y, float *lse)
+/* Online softmax (Milakov and Gimelshein 2018): o = sum of exp(s - top) v, rescaled whenever top grows. v arrives behind the product with k, the
+   next k behind the one with v. */
+template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<MODE, D, 0>::T, D > 64 ? 2 : 3) ssl__k_flash_f(ssl__attn a, int tiles, float *y, float *lse)
 {
-    typedef ssl__flash<MODE, D> F;
+    typedef ssl__flash<MODE, D, 0> F;
     typedef typename F::S S;
     typedef typename F::O O;
     SSL__DYNAMIC(shared);
-    typename F::elem *const q = (typename F::elem *)shared, *const k = q + F::M * F::LD, *const v = k + F::N * F::LD, *const p = v + F::N * F::LDV;
+    typename F::elem *const q = (typename F::elem *)shared, *const k = q + F::M * F::LD, *const v = k + F::N * F::LD, *const p = v + F::N * F::LD;
     const int bh = (int)blockIdx.x / tiles, i0 = (int)blockIdx.x % tiles * F::M, b = bh / a.H, h = bh % a.H;
     const int open = a.causal ? SSL__MIN(a.Tk, i0 + F::M) : a.Tk, width = (a.d + 15) / 16 * 16;
     const ssl__panel<float> pq = ssl__head_of(a.q, b, a.Tq, a.sq, h, a.d), pk = ssl__head_of(a.k, b, a.Tk, a.sk, h, a.d), pv = ssl__head_of(a.v, b, a.Tk, a.sv, h, a.d);
     float o[O::RESULTS] = { 0.0f }, top[F::ROWS], sum[F::ROWS] = { 0.0f };
+    ssl__fetch<F> next_k, next_v;
     SSL__REPEAT for (int r = 0; r < F::ROWS; r++) top[r] = -INFINITY;
-    ssl__head_load<MODE, F::T, F::M, D, F::LD>(&pq, i0, q);
+    ssl__head_load<F, F::M>(&pq, i0, q);
+    next_k.start(&pk, 0, k);
     SSL__ROLLED for (int j0 = 0; j0 < open; j0 += F::N) {
         float s[S::RESULTS] = { 0.0f }, most[F::ROWS], more[F::ROWS] = { 0.0f };
-        __syncthreads(); /* the tiles before were used by all */
-        ssl__head_load<MODE, F::T, F::N, D, F::LD>(&pk, j0, k);
-        ssl__head_load<MODE, F::T, F::N, D, F::LDV>(&pv, j0, v);
+        next_k.finish(&pk, j0, k);
         ssl__cp_async_commit();
         ssl__cp_async_wait<0>();
-        __syncthreads();
+        __syncthreads(); /* k is there; v was used by all */
+        next_v.start(&pv, j0, v);
         ssl__product<S>(s, q, F::LD, k, F::LD, width);
         SSL__REPEAT for (int r = 0; r < F::ROWS; r++) most[r] = top[r];
-        SSL__REPEAT for (int e = 0; e < S::RESULTS; e++) {
+        const int plain = a.kind == SSL__MASK_NONE && j0 + F::N <= a.Tk && (!a.causal || j0 + F::N <= i0 + 1);
+        if (plain) SSL__REPEAT for (int e = 0; e < S::RESULTS; e++) s[e] *= a.scale;
+        else SSL__REPEAT for (int e = 0; e < S::RESULTS; e++) {
             int i, j;
             ssl__spot<S>(e, &i, &j);
             s[e] = ssl__flash_score(&a, b, i0 + i, j0 + j, s[e]);
-            most[ssl__row_of<S>(e)] = fmaxf(most[ssl__row_of<S>(e)], s[e]);
         }
+        SSL__REPEAT for (int e = 0; e < S::RESULTS; e++) most[ssl__row_of<S>(e)] = fmaxf(most[ssl__row_of<S>(e)], s[e]);
         SSL__REPEAT for (int r = 0; r < F::ROWS; r++) {
             most[r] = ssl__row_max<MODE>(most[r]);
-            const float shrink = most[r] == -INFINITY ? 0.0f : ssl__exp(top[r] - most[r]);
+            const float from = most[r] == -INFINITY ? 0.0f : most[r], shrink = ssl__weight<MODE>(top[r] - from);
             sum[r] *= shrink;
             top[r] = most[r];
-            most[r] = shrink;
+            SSL__REPEAT for (int e = 0; e < O::RESULTS; e++) if (ssl__row_of<O>(e) == r) o[e] *= shrink;
+            most[r] = from;
         }
         SSL__REPEAT for (int e = 0; e < S::RESULTS; e++) {
             const int r = ssl__row_of<S>(e);
-            const float w = s[e] == -INFINITY ? 0.0f : ssl__exp(s[e] - top[r]);
-            int i, j;
-            ssl__spot<S>(e, &i, &j);
-            more[r] += w;
-            ssl__keep(w, p + i * F::LDP + j);
+            s[e] = ssl__weight<MODE>(s[e] - most[r]);
+            more[r] += s[e];
         }
         SSL__REPEAT for (int r = 0; r < F::ROWS; r++) sum[r] += ssl__row_sum<MODE>(more[r]);
-        SSL__REPEAT for (int e = 0; e < O::RESULTS; e++) o[e] *= most[ssl__row_of<O>(e)];
-        __syncwarp(); /* a row of p is written and read by one warp */
-        ssl__product<O>(o, p, F::LDP, v, F::LDV, F::N);
+        next_v.finish(&pv, j0, v);
+        ssl__cp_async_commit();
+        ssl__cp_async_wait<0>();
+        __syncthreads(); /* v is there; k was used by all */
+        if (j0 + F::N < open) next_k.start(&pk, j0 + F::N, k);
+        ssl__product_own<F>(o, s, v, p);
     }
     SSL__REPEAT for (int e = 0; e < O::RESULTS; e++) {
         const int r = ssl__row_of<O>(e);
@@ -1517,56 +1605,44 @@ template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<M
 typedef struct ssl__attn_grad { ssl__attn a; const float *lse, *dy; float *delta; } ssl__attn_grad;
 /* Queries: dq = beta dq + scale ds k. Keys: dk = beta dk + scale ds^T q and (or) dv = beta dv + p^T dy. dq or dk goes to d1, dv to d2. */
 template <int MODE, int D, int KEYS, int FIRST, int SECOND>
-static __global__ void __launch_bounds__(ssl__flash<MODE, D>::T) ssl__k_flash_b(ssl__attn_grad g, int tiles, float beta1, float *d1, float beta2, float *d2)
+static __global__ void __launch_bounds__(ssl__flash<MODE, D, 1>::T, 2) ssl__k_flash_b(ssl__attn_grad g, int tiles, float beta1, float *d1, float beta2, float *d2)
 {
-    typedef ssl__flash<MODE, D> F;
+    typedef ssl__flash<MODE, D, 1> F;
     typedef typename F::S S;
     typedef typename F::O O;
     SSL__DYNAMIC(shared);
     typename F::elem *const x1 = (typename F::elem *)shared, *const x2 = x1 + F::M * F::LD, *const z1 = x2 + F::M * F::LD, *const z2 = z1 + F::N * F::LD,
                      *const p = z2 + F::N * F::LD;
     const ssl__attn &a = g.a;
-    const int bh = (int)blockIdx.x / tiles, i0 = (int)blockIdx.x % tiles * F::M, b = bh / a.H, h = bh % a.H, own = KEYS ? a.Tk : a.Tq, width = (a.d + 15) / 16 * 16;
+    const int bh = (int)blockIdx.x / tiles, i0 = (int)blockIdx.x % tiles * F::M, b = bh / a.H, h = bh % a.H, own = KEYS ? a.Tk : a.Tq, others = KEYS ? a.Tq : a.Tk;
     const ssl__panel<float> q = ssl__head_of(a.q, b, a.Tq, a.sq, h, a.d), dy = ssl__head_of(g.dy, b, a.Tq, a.H * a.d, h, a.d);
     const ssl__panel<float> k = ssl__head_of(a.k, b, a.Tk, a.sk, h, a.d), v = ssl__head_of(a.v, b, a.Tk, a.sv, h, a.d);
-    const int first = KEYS && a.causal ? i0 / F::N * F::N : 0, end = KEYS ? a.Tq : a.causal ? SSL__MIN(a.Tk, i0 + F::M) : a.Tk;
+    const int first = KEYS && a.causal ? i0 / F::N * F::N : 0, end = KEYS || !a.causal ? others : SSL__MIN(a.Tk, i0 + F::M), width = (a.d + 15) / 16 * 16;
     const float *const lse = g.lse + (int64_t)bh * a.Tq, *const delta = g.delta + (int64_t)bh * a.Tq;
     float o1[FIRST ? O::RESULTS : 1] = { 0.0f }, o2[SECOND ? O::RESULTS : 1] = { 0.0f };
-    ssl__head_load<MODE, F::T, F::M, D, F::LD>(KEYS ? &k : &q, i0, x1);
-    ssl__head_load<MODE, F::T, F::M, D, F::LD>(KEYS ? &v : &dy, i0, x2);
+    ssl__head_load<F, F::M>(KEYS ? &k : &q, i0, x1);
+    ssl__head_load<F, F::M>(KEYS ? &v : &dy, i0, x2);
     SSL__ROLLED for (int j0 = first; j0 < end; j0 += F::N) {
         float s[S::RESULTS] = { 0.0f }, dp[S::RESULTS] = { 0.0f };
         __syncthreads(); /* the tiles before were used by all */
-        ssl__head_load<MODE, F::T, F::N, D, F::LD>(KEYS ? &q : &k, j0, z1);
-        ssl__head_load<MODE, F::T, F::N, D, F::LD>(KEYS ? &dy : &v, j0, z2);
+        ssl__head_load<F, F::N>(KEYS ? &q : &k, j0, z1);
+        ssl__head_load<F, F::N>(KEYS ? &dy : &v, j0, z2);
         ssl__cp_async_commit();
         ssl__cp_async_wait<0>();
         __syncthreads();
         ssl__product<S>(s, x1, F::LD, z1, F::LD, width);
         if (FIRST) ssl__product<S>(dp, x2, F::LD, z2, F::LD, width);
+        const int plain = a.kind == SSL__MASK_NONE && j0 + F::N <= others && i0 + F::M <= own && (!a.causal || (KEYS ? i0 + F::M <= j0 + 1 : j0 + F::N <= i0 + 1));
         SSL__REPEAT for (int e = 0; e < S::RESULTS; e++) {
             int i, j, query;
             ssl__spot<S>(e, &i, &j);
             query = KEYS ? j0 + j : i0 + i;
-            s[e] = ssl__flash_score(&a, b, query, KEYS ? i0 + i : j0 + j, s[e]);
-            s[e] = s[e] == -INFINITY ? 0.0f : ssl__exp(s[e] - lse[query]);
+            s[e] = plain ? a.scale * s[e] : ssl__flash_score(&a, b, query, KEYS ? i0 + i : j0 + j, s[e]);
+            s[e] = s[e] == -INFINITY ? 0.0f : ssl__weight<MODE>(s[e] - lse[query]);
             if (FIRST) dp[e] = s[e] == 0.0f ? 0.0f : s[e] * (dp[e] - delta[query]);
-            if (SECOND) ssl__keep(s[e], p + i * F::LDP + j);
-            else ssl__keep(dp[e], p + i * F::LDP + j);
         }
-        __syncwarp(); /* a row of p is written and read by one warp */
-        if (SECOND) ssl__product<O>(o2, p, F::LDP, z2, F::LD, F::N);
-        if (FIRST && SECOND) {
-            __syncwarp();
-            SSL__REPEAT for (int e = 0; e < S::RESULTS; e++) {
-                int i, j;
-                ssl__spot<S>(e, &i, &j);
-                ssl__keep(dp[e], p + i * F::LDP + j);
-            }
-            __syncwarp();
-        }
-        if (FIRST) ssl__product<O>(o1, p, F::LDP, z1, F::LD, F::N);
-        __syncwarp();
+        if (SECOND) ssl__product_own<F>(o2, s, z2, p);
+        if (FIRST) ssl__product_own<F>(o1, dp, z1, p);
     }
     SSL__REPEAT for (int e = 0; e < O::RESULTS; e++) {
         int i, j;
@@ -1579,22 +1655,22 @@ static __global__ void __launch_bounds__(ssl__flash<MODE, D>::T) ssl__k_flash_b(
 }
 template <int MODE, int D> static void ssl__flash_forward(ssl_ctx *c, const ssl__attn *a, float *y, float *lse)
 {
-    typedef ssl__flash<MODE, D> F;
+    typedef ssl__flash<MODE, D, 0> F;
     const int tiles = (a->Tq + F::M - 1) / F::M;
-    SSL__LAUNCH_SHARED(c, F::T, F::F_BYTES, "ssl__k_flash_f", (ssl__k_flash_f<MODE, D>), (unsigned)(a->B * a->H * tiles), *a, tiles, y, lse);
+    SSL__LAUNCH_SHARED(c, F::T, F::BYTES, "ssl__k_flash_f", (ssl__k_flash_f<MODE, D>), (unsigned)(a->B * a->H * tiles), *a, tiles, y, lse);
 }
 template <int MODE, int D> static void ssl__flash_backward(ssl_ctx *c, const ssl__attn_grad *g, const float beta[3], float *dq, float *dk, float *dv)
 {
-    typedef ssl__flash<MODE, D> F;
+    typedef ssl__flash<MODE, D, 1> F;
     const int queries = (g->a.Tq + F::M - 1) / F::M, keys = (g->a.Tk + F::M - 1) / F::M;
     const unsigned q_grid = (unsigned)(g->a.B * g->a.H * queries), k_grid = (unsigned)(g->a.B * g->a.H * keys);
-    if (dq) SSL__LAUNCH_SHARED(c, F::T, F::B_BYTES, "ssl__k_flash_b", (ssl__k_flash_b<MODE, D, 0, 1, 0>), q_grid, *g, queries, beta[0], dq, 0.0f, NULL);
-    if constexpr (D == 64) {
-        if (dk || dv) SSL__LAUNCH_SHARED(c, F::T, F::B_BYTES, "ssl__k_flash_b", (ssl__k_flash_b<MODE, D, 1, 1, 1>), k_grid, *g, keys, beta[1], dk, beta[2], dv);
+    if (dq) SSL__LAUNCH_SHARED(c, F::T, F::BYTES, "ssl__k_flash_b", (ssl__k_flash_b<MODE, D, 0, 1, 0>), q_grid, *g, queries, beta[0], dq, 0.0f, NULL);
+    if constexpr (D <= 64) {
+        if (dk || dv) SSL__LAUNCH_SHARED(c, F::T, F::BYTES, "ssl__k_flash_b", (ssl__k_flash_b<MODE, D, 1, 1, 1>), k_grid, *g, keys, beta[1], dk, beta[2], dv);
         return;
     } else { /* dk and dv of a wide head together would not fit into registers */
-        if (dk) SSL__LAUNCH_SHARED(c, F::T, F::B_BYTES, "ssl__k_flash_b", (ssl__k_flash_b<MODE, D, 1, 1, 0>), k_grid, *g, keys, beta[1], dk, 0.0f, NULL);
-        if (dv) SSL__LAUNCH_SHARED(c, F::T, F::B_BYTES, "ssl__k_flash_b", (ssl__k_flash_b<MODE, D, 1, 0, 1>), k_grid, *g, keys, 0.0f, NULL, beta[2], dv);
+        if (dk) SSL__LAUNCH_SHARED(c, F::T, F::BYTES, "ssl__k_flash_b", (ssl__k_flash_b<MODE, D, 1, 1, 0>), k_grid, *g, keys, beta[1], dk, 0.0f, NULL);
+        if (dv) SSL__LAUNCH_SHARED(c, F::T, F::BYTES, "ssl__k_flash_b", (ssl__k_flash_b<MODE, D, 1, 0, 1>), k_grid, *g, keys, 0.0f, NULL, beta[2], dv);
     }
 }
 } /* extern "C++" */
@@ -1650,15 +1726,20 @@ static __global__ void ssl__k_attn_dmask(ssl__attn_grad g, float *dmask)
     }
 }
 
-#define SSL__FLASH(mode, d, call, ...) /* the kernel for this precision and head */                            \
+#define SSL__FLASH_HEAD(mode, d, call, ...) /* the instance for heads of d elements */                           \
     do {                                                                                                       \
-        if ((d) <= 64) {                                                                                       \
-            if (mode == SSL__BF16) call<SSL__BF16, 64>(__VA_ARGS__);                                           \
-            else if (mode == SSL__TF32) call<SSL__TF32, 64>(__VA_ARGS__);                                      \
-            else call<SSL__F32, 64>(__VA_ARGS__);                                                              \
-        }                                                                                                      \
-        else if (mode == SSL__BF16) call<SSL__BF16, 256>(__VA_ARGS__);                                         \
-        else if (mode == SSL__TF32) call<SSL__TF32, 256>(__VA_ARGS__);                                         \
+        if ((d) <= 32) call<mode, 32>(__VA_ARGS__);                                                            \
+        else if ((d) <= 64) call<mode, 64>(__VA_ARGS__);                                                       \
+        else if ((d) <= 96) call<mode, 96>(__VA_ARGS__);                                                       \
+        else if ((d) <= 128) call<mode, 128>(__VA_ARGS__);                                                     \
+        else call<mode, 256>(__VA_ARGS__);                                                                     \
+    } while (0)
+#define SSL__FLASH(mode, d, call, ...) /* and for this precision; 16 threads share a row of float32, 4 elements each */ \
+    do {                                                                                                       \
+        if (mode == SSL__BF16) SSL__FLASH_HEAD(SSL__BF16, d, call, __VA_ARGS__);                               \
+        else if (mode == SSL__TF32) SSL__FLASH_HEAD(SSL__TF32, d, call, __VA_ARGS__);                          \
+        else if ((d) <= 64) call<SSL__F32, 64>(__VA_ARGS__);                                                   \
+        else if ((d) <= 128) call<SSL__F32, 128>(__VA_ARGS__);                                                 \
         else call<SSL__F32, 256>(__VA_ARGS__);                                                                 \
     } while (0)
 static void ssl__cuda_attn_f(ssl_ctx *c, const ssl__attn *a, float *y, float *lse)
@@ -1815,7 +1896,7 @@ template <class E, int FIXED> static __device__ __forceinline__ void ssl__copy16
 
 template <int MODE, int M, int N, int AK> struct ssl__conv_block : ssl__block<MODE, SSL__THREADS, 2, M, N, MODE == SSL__BF16 ? 32 : 16, AK, AK> {};
 /* Forward and dx. Of a slab of 128 x 32 a thread copies 2 x 16 bytes of each operand and does one pair of multiplications for the tap. */
-template <int MODE, int M, int N> static __global__ void __launch_bounds__(SSL__THREADS) ssl__k_conv(ssl__conv t, const typename ssl__elem<MODE>::type *w, const typename ssl__elem<MODE>::type *x)
+template <int MODE, int M, int N> static __global__ void __launch_bounds__(SSL__THREADS, MODE == SSL__F32 ? 1 : 2) ssl__k_conv(ssl__conv t, const typename ssl__elem<MODE>::type *w, const typename ssl__elem<MODE>::type *x)
 {
     typedef ssl__conv_block<MODE, M, N, 1> G;
     typedef typename G::elem E;
@@ -1846,7 +1927,7 @@ static __device__ __forceinline__ void ssl__conv_weight(const ssl__conv *t, int 
     const int tap = ssl__over(column, &t->cell, &c);
     if (c < t->ca) t->y[((int64_t)row * t->ca + c) * t->cb + tap] += s;
 }
-template <int MODE, int M, int N> static __global__ void __launch_bounds__(SSL__THREADS) ssl__k_conv_w(ssl__conv t, const typename ssl__elem<MODE>::type *dy, const typename ssl__elem<MODE>::type *x)
+template <int MODE, int M, int N> static __global__ void __launch_bounds__(SSL__THREADS, MODE == SSL__F32 ? 1 : 2) ssl__k_conv_w(ssl__conv t, const typename ssl__elem<MODE>::type *dy, const typename ssl__elem<MODE>::type *x)
 {
     typedef ssl__conv_block<MODE, M, N, 0> G;
     typedef typename G::elem E;

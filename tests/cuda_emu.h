@@ -250,6 +250,7 @@ static inline uint32_t emu_bf16(float x)
     memcpy(&u, &x, 4);
     return ((u & 0x7fffffffu) > 0x7f800000u ? 0x7fff0000u : u + 0x7fffu + (u >> 16 & 1u)) >> 16;
 }
+static inline float ssl__exp2(float x) { return exp2f(x); }
 static inline uint32_t ssl__to_bf16x2(float low, float high) { return emu_bf16(low) | emu_bf16(high) << 16; }
 
 /* ---- running a kernel ---- */
