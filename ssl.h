@@ -9005,7 +9005,7 @@ SSL_API ssl_tensor *ssl_block_decode_at(const char *at, const ssl_block *b, ssl_
 }
 
 /* n blocks on x [B,(cls +) h w,D]; the attention of the last one goes to the look */
-static ssl_tensor *ssl__look(const char *at, const ssl_block *block, int n, ssl_tensor *x, int cls, ssl_look *look)
+static ssl_tensor *ssl__blocks_look(const char *at, const ssl_block *block, int n, ssl_tensor *x, int cls, ssl_look *look)
 {
     ssl_tensor *a;
     int i;
@@ -9153,7 +9153,7 @@ static ssl_tensor *ssl__vit_encode(const char *at, const ssl_vit *v, ssl_tensor 
 SSL_API int ssl_vit_look_at(const char *at, const ssl_vit *v, ssl_tensor *images, ssl_look *look)
 {
     const int cls = v->cls != NULL;
-    ssl_tensor *x = ssl__look(at, v->block, v->d.depth, ssl__vit_class(at, v, ssl__vit_embed(at, v, images)), cls, look);
+    ssl_tensor *x = ssl__blocks_look(at, v->block, v->d.depth, ssl__vit_class(at, v, ssl__vit_embed(at, v, images)), cls, look);
     x = ssl__ln(at, x, &v->norm);
     if (v->ctx->status) return ssl__looked(look, x, 0, 0);
     return ssl__looked(look, cls ? ssl_slice_at(at, x, 1, 1, x->dim[1]) : x, images->dim[2] / v->d.patch, images->dim[3] / v->d.patch);
@@ -9696,7 +9696,7 @@ SSL_API int ssl_apl_look_at(const char *at, const ssl_apl *m, ssl_tensor *images
 {
     ssl_tensor *x = ssl__apl_patches(at, m, images);
     if (m->ctx->status) return ssl__looked(look, x, 0, 0);
-    x = ssl__look(at, m->block, m->d.depth, ssl__apl_embed(at, m, x), 0, look);
+    x = ssl__blocks_look(at, m->block, m->d.depth, ssl__apl_embed(at, m, x), 0, look);
     return ssl__looked(look, m->d.final_norm > 0 ? ssl__ln(at, x, &m->norm) : x, m->d.grid, m->d.grid);
 }
 
@@ -9885,7 +9885,7 @@ SSL_API int ssl_mask_token_mae_look_at(const char *at, const ssl_mask_token_mae 
 {
     ssl_tensor *x = ssl__lin(at, ssl__mask_token_patches(at, m, images), &m->proj_enc);
     const int grid = m->ctx->status ? 0 : m->d.image_size / m->d.patch;
-    return ssl__looked(look, ssl__look(at, m->encoder, m->d.depth, ssl_add_at(at, x, m->enc_pos), 0, look), grid, grid);
+    return ssl__looked(look, ssl__blocks_look(at, m->encoder, m->d.depth, ssl_add_at(at, x, m->enc_pos), 0, look), grid, grid);
 }
 
 SSL_API float ssl_psnr(const ssl_tensor *pred, const ssl_tensor *target, int each_own_scale)
@@ -10076,7 +10076,7 @@ static ssl_tensor *ssl__randsac_embed(const char *at, const ssl_randsac *m, ssl_
 }
 SSL_API int ssl_randsac_look_at(const char *at, const ssl_randsac *m, ssl_tensor *images, ssl_look *look)
 {
-    ssl_tensor *x = ssl__look(at, m->encoder, m->d.depth, ssl__randsac_embed(at, m, images), 0, look);
+    ssl_tensor *x = ssl__blocks_look(at, m->encoder, m->d.depth, ssl__randsac_embed(at, m, images), 0, look);
     return ssl__looked(look, ssl__ln(at, x, &m->encoder_norm), m->grid, m->grid);
 }
 SSL_API ssl_tensor *ssl_randsac_features_at(const char *at, const ssl_randsac *m, ssl_tensor *images)

@@ -621,8 +621,8 @@ static void run_check(run *r)
 {
     const run_desc *d = &r->s.run;
     const struct { const char *name; double value; int ok; const char *must; } checks[] = {
-        { "batch", r->s.loader.batch, r->s.loader.batch >= 1, "at least 1" },       { "epochs", r->s.loader.epochs, r->s.loader.epochs >= 1, "at least 1" },
-        { "log_every", d->log_every, d->log_every >= 1, "at least 1" },             { "save_every", d->save_every, d->save_every >= 1, "at least 1" },
+        { "batch", (double)r->s.loader.batch, r->s.loader.batch >= 1, "at least 1" },       { "epochs", (double)r->s.loader.epochs, r->s.loader.epochs >= 1, "at least 1" },
+        { "log_every", (double)d->log_every, d->log_every >= 1, "at least 1" },             { "save_every", (double)d->save_every, d->save_every >= 1, "at least 1" },
         { "lr", (double)d->lr, d->lr >= 0.0f, "0 or more" },                        { "base_lr", (double)d->base_lr, d->base_lr >= 0.0f, "0 or more" },
         { "warmup", (double)d->warmup, d->warmup >= 0.0f && d->warmup < 1.0f, "a part of the run, from 0 to below 1" },
         { "hold_out", (double)d->hold_out, d->hold_out > 0.0f && d->hold_out < 1.0f, "a part of the images, between 0 and 1" },

@@ -919,16 +919,6 @@ static void test_backbones(void)
 }
 
 /* ---- what a network makes of a picture ---- */
-static double difference(const ssl_tensor *a, const ssl_tensor *b) /* |a - b| / |b| */
-{
-    static float x[1 << 16], y[1 << 16];
-    const int64_t n = ssl_numel(a);
-    double d = 0.0, s = 0.0;
-    int64_t i;
-    if (n != ssl_numel(b) || n > 1 << 16 || !ssl_to_host(a, x) || !ssl_to_host(b, y)) return 1.0;
-    for (i = 0; i < n; i++) { d += ((double)x[i] - (double)y[i]) * ((double)x[i] - (double)y[i]); s += (double)y[i] * (double)y[i]; }
-    return sqrt(d / (s + 1e-30));
-}
 /* With one head, the identity for its projection and nothing in the MLP a block adds attention times values. */
 static void attention_of(ssl_block_style style, int post_norm)
 {
