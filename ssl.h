@@ -1651,7 +1651,7 @@ SSL_API ssl_tensor *ssl_mix_at(const char *at, ssl_tensor *images, ssl_tensor *l
 /* Layer-wise learning rates (BEiT, MAE): of n blocks, block i learns at decay^(n - i) of the rate, what was made before the first
    block (patch embedding, tokens) at decay^(n + 1), what is no block and was made after it (norm, head) at the full rate. blocks:
    "blocks" (ViT: blocks.0.*), "layer" (ResNet: layer1.*) ..., wherever it stands between points; NULL: the first of encoder.layers,
-   contextualize, layer, blocks, encoder that the network has. Returns n; no block is an error. */
+   contextualize, layer_list, layer, blocks, encoder that the network has. Returns n; no block is an error. */
 #define ssl_layer_decay(...) ssl_layer_decay_at(SSL_CALL("ssl_layer_decay"), __VA_ARGS__) /* ssl_layer_decay(ctx, NULL, 0.75f) */
 SSL_API int ssl_layer_decay_at(const char *at, ssl_ctx *ctx, const char *blocks, float decay);
 
@@ -8906,6 +8906,22 @@ SSL_API ssl_block ssl_block_new_at(const char *at, ssl_ctx *c, const char *prefi
     return b;
 }
 
+/* PREFIX.NAME.0 .. PREFIX.NAME.(n-1), at least `least` of them; drop_path grows from 0 to that of d */
+static ssl_block *ssl__blocks_new(const char *at, ssl_ctx *c, const char *prefix, const char *name, int n, int least, const ssl_block_desc *d)
+{
+    ssl_block_desc one = *d;
+    ssl_block *block;
+    char p[256];
+    int i;
+    if (!c->status && n < least) ssl__fail(c, SSL_E_ARG, at, "ssl_block_new: %d blocks \"%s\": there must be %d at least", n, ssl__name(p, prefix, name), least);
+    block = (ssl_block *)ssl__model(c, at, sizeof *block * (size_t)SSL__MAX(n, 1));
+    for (i = 0; i < n && !c->status; i++) {
+        if (n > 1) one.drop_path = d->drop_path * (float)i / (float)(n - 1);
+        block[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, name, i), &one);
+    }
+    return block;
+}
+
 /* x + drop_path(dropout(h w^T + b)); without dropping the sum is the product's epilogue */
 static ssl_tensor *ssl__branch(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *h, const ssl_linear_layer *l)
 {
@@ -8998,7 +9014,7 @@ SSL_API ssl_tensor *ssl_block_decode_at(const char *at, const ssl_block *b, ssl_
 }
 
 /* n blocks on x [B,(cls +) h w,D]; the attention of the last one goes to the look */
-static ssl_tensor *ssl__look(const char *at, const ssl_block *block, int n, ssl_tensor *x, int cls, ssl_look *look)
+static ssl_tensor *ssl__blocks_look(const char *at, const ssl_block *block, int n, ssl_tensor *x, int cls, ssl_look *look)
 {
     ssl_tensor *a;
     int i;
@@ -9082,7 +9098,7 @@ SSL_API ssl_vit *ssl_vit_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     ssl_vit_desc *d = &v->d;
     ssl_block_desc bd = SSL_ZERO;
     char buf[256];
-    int i, grid;
+    int grid;
     if (c->status) return v;
     if (!ssl_vit_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_vit_new: the ssl_vit_desc is not initialized: write `ssl_vit_desc d = SSL_ZERO;`"); return v; }
     if (d->patch < 1 || d->image_size % d->patch) { ssl__fail(c, SSL_E_ARG, at, "ssl_vit_new: image_size %d is not a multiple of patch %d", d->image_size, d->patch); return v; }
@@ -9092,12 +9108,8 @@ SSL_API ssl_vit *ssl_vit_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     if (d->pos == SSL_POS_SINCOS) v->pos = ssl__sincos_new(at, c, ssl__name(buf, prefix, "pos_embed"), d->dim, grid, !d->no_class_token);
     if (d->pos == SSL_POS_LEARNED) v->pos = ssl__token_new(at, c, prefix, "pos_embed", v->tokens + !d->no_class_token, d->dim, 0.02f);
     v->embed = ssl__patch_embed_new(at, c, prefix, d);
-    v->block = (ssl_block *)ssl__model(c, at, sizeof *v->block * (size_t)d->depth);
-    bd.dim = d->dim; bd.heads = d->heads; bd.hidden = d->hidden; bd.dropout = d->dropout; bd.init = d->init;
-    for (i = 0; i < d->depth && !c->status; i++) {
-        bd.drop_path = d->depth > 1 ? d->drop_path * (float)i / (float)(d->depth - 1) : d->drop_path;
-        v->block[i] = ssl_block_new_at(at, c, ssl__name_i(buf, prefix, "blocks", i), &bd);
-    }
+    bd.dim = d->dim; bd.heads = d->heads; bd.hidden = d->hidden; bd.dropout = d->dropout; bd.drop_path = d->drop_path; bd.init = d->init;
+    v->block = ssl__blocks_new(at, c, prefix, "blocks", d->depth, 1, &bd);
     v->norm = ssl_norm_new_at(at, c, ssl__name(buf, prefix, "norm"), d->dim, 1e-6f);
     return v;
 }
@@ -9150,7 +9162,7 @@ static ssl_tensor *ssl__vit_encode(const char *at, const ssl_vit *v, ssl_tensor 
 SSL_API int ssl_vit_look_at(const char *at, const ssl_vit *v, ssl_tensor *images, ssl_look *look)
 {
     const int cls = v->cls != NULL;
-    ssl_tensor *x = ssl__look(at, v->block, v->d.depth, ssl__vit_class(at, v, ssl__vit_embed(at, v, images)), cls, look);
+    ssl_tensor *x = ssl__blocks_look(at, v->block, v->d.depth, ssl__vit_class(at, v, ssl__vit_embed(at, v, images)), cls, look);
     x = ssl__ln(at, x, &v->norm);
     if (v->ctx->status) return ssl__looked(look, x, 0, 0);
     return ssl__looked(look, cls ? ssl_slice_at(at, x, 1, 1, x->dim[1]) : x, images->dim[2] / v->d.patch, images->dim[3] / v->d.patch);
@@ -9588,7 +9600,6 @@ SSL_API ssl_apl *ssl_apl_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     const ssl_init torch = ssl_init_make(SSL_INIT_TORCH, 0.0f);
     ssl_block_desc bd = SSL_ZERO;
     char p[256];
-    int i;
     if (c->status) return m;
     if (!ssl_apl_desc_resolve(desc, &m->d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_apl_new: the ssl_apl_desc is not initialized: write `ssl_apl_desc d = SSL_ZERO;`"); return m; }
     if (!ssl__apl_sizes(at, m)) return m;
@@ -9596,9 +9607,7 @@ SSL_API ssl_apl *ssl_apl_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     bd.style = m->d.original_attention ? SSL_BLOCK_APL : SSL_BLOCK_TORCH;
     bd.post_norm = !m->d.pre_norm; bd.dropout = m->d.dropout;
     ssl__apl_encoder_new(at, c, prefix, m);
-    m->block = (ssl_block *)ssl__model(c, at, sizeof *m->block * (size_t)m->d.depth);
-    for (i = 0; i < m->d.depth && !c->status; i++)
-        m->block[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, m->d.original_attention ? "contextualize" : "encoder.layers", i), &bd);
+    m->block = ssl__blocks_new(at, c, prefix, m->d.original_attention ? "contextualize" : "encoder.layers", m->d.depth, 1, &bd);
     if (m->d.final_norm > 0) m->norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "encoder.norm"), m->token_dim, 1e-5f);
     if (m->d.mlp_head) {
         m->head = ssl_linear_new_at(at, c, ssl__name(p, prefix, "head.0"), m->token_dim, 3 * m->token_dim, 0, torch);
@@ -9696,7 +9705,7 @@ SSL_API int ssl_apl_look_at(const char *at, const ssl_apl *m, ssl_tensor *images
 {
     ssl_tensor *x = ssl__apl_patches(at, m, images);
     if (m->ctx->status) return ssl__looked(look, x, 0, 0);
-    x = ssl__look(at, m->block, m->d.depth, ssl__apl_embed(at, m, x), 0, look);
+    x = ssl__blocks_look(at, m->block, m->d.depth, ssl__apl_embed(at, m, x), 0, look);
     return ssl__looked(look, m->d.final_norm > 0 ? ssl__ln(at, x, &m->norm) : x, m->d.grid, m->d.grid);
 }
 
@@ -9724,7 +9733,6 @@ SSL_API ssl_mae *ssl_mae_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     ssl_vit_desc vd = SSL_ZERO;
     ssl_block_desc bd = SSL_ZERO;
     char p[256];
-    int i;
     if (c->status) return m;
     if (!ssl_mae_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_mae_new: the ssl_mae_desc is not initialized: write `ssl_mae_desc d = SSL_ZERO;`"); return m; }
     vd.image_size = d->image_size; vd.patch = d->patch; vd.channels = d->channels; vd.dim = d->dim; vd.depth = d->depth; vd.heads = d->heads;
@@ -9740,9 +9748,8 @@ SSL_API ssl_mae *ssl_mae_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     m->decoder_embed = ssl_linear_new_at(at, c, ssl__name(p, prefix, "decoder_embed"), d->dim, d->decoder_dim, 0, ssl__xavier());
     m->mask_token = ssl__token_new(at, c, prefix, "mask_token", 1, d->decoder_dim, 0.02f);
     m->decoder_pos = ssl__sincos_new(at, c, ssl__name(p, prefix, "decoder_pos_embed"), d->decoder_dim, d->image_size / d->patch, 1);
-    m->block = (ssl_block *)ssl__model(c, at, sizeof *m->block * (size_t)d->decoder_depth);
     bd.dim = d->decoder_dim; bd.heads = d->decoder_heads; bd.hidden = d->decoder_hidden;
-    for (i = 0; i < d->decoder_depth && !c->status; i++) m->block[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, "decoder_blocks", i), &bd);
+    m->block = ssl__blocks_new(at, c, prefix, "decoder_blocks", d->decoder_depth, 1, &bd);
     m->decoder_norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "decoder_norm"), d->decoder_dim, 1e-6f);
     m->decoder_pred = ssl_linear_new_at(at, c, ssl__name(p, prefix, "decoder_pred"), d->decoder_dim, d->patch * d->patch * d->channels, 0, ssl__xavier());
     return m;
@@ -9816,7 +9823,7 @@ SSL_API ssl_mask_token_mae *ssl_mask_token_mae_new_at(const char *at, ssl_ctx *c
     ssl_mask_token_mae_desc *d = &m->d;
     ssl_block_desc bd = SSL_ZERO;
     char p[256];
-    int i, grid, ppc;
+    int grid, ppc;
     if (c->status) return m;
     if (!ssl_mask_token_mae_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_mask_token_mae_new: the ssl_mask_token_mae_desc is not initialized: write `ssl_mask_token_mae_desc d = SSL_ZERO;`"); return m; }
     if (d->patch < 1 || d->image_size % d->patch) { ssl__fail(c, SSL_E_ARG, at, "ssl_mask_token_mae_new: image_size %d is not a multiple of patch %d", d->image_size, d->patch); return m; }
@@ -9824,18 +9831,16 @@ SSL_API ssl_mask_token_mae *ssl_mask_token_mae_new_at(const char *at, ssl_ctx *c
     ppc = d->patch * d->patch * d->channels;
     m->tokens = grid * grid;
     m->n_hidden = (int)((double)m->tokens * ssl__decimal(d->mask_ratio));
-    if (m->n_hidden < 1 || m->n_hidden > m->tokens) { ssl__fail(c, SSL_E_ARG, at, "ssl_mask_token_mae_new: mask_ratio %g hides %d of %d patches: at least 1 must be hidden", (double)d->mask_ratio, m->n_hidden, m->tokens); return m; }
+    if (m->n_hidden < 1 || m->n_hidden > m->tokens) { ssl__fail(c, SSL_E_ARG, at, "ssl_mask_token_mae_new: mask_ratio %g hides %d of %d patches: 1 to all of them must be hidden", (double)d->mask_ratio, m->n_hidden, m->tokens); return m; }
     m->mask_tokens = ssl__token_new(at, c, prefix, "masktokens", d->mask_tokens, d->dim, 0.02f);
     m->proj_enc = ssl_linear_new_at(at, c, ssl__name(p, prefix, "proj_enc"), ppc, d->dim, 0, ssl__xavier());
     m->enc_pos = ssl__sincos_new(at, c, ssl__name(p, prefix, "enc_embed"), d->dim, grid, 0);
     bd.dim = d->dim; bd.heads = d->heads; bd.hidden = d->hidden; bd.eps = 1e-5f;
-    m->encoder = (ssl_block *)ssl__model(c, at, sizeof *m->encoder * (size_t)d->depth);
-    for (i = 0; i < d->depth && !c->status; i++) m->encoder[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, "encoder", i), &bd);
+    m->encoder = ssl__blocks_new(at, c, prefix, "encoder", d->depth, 1, &bd);
     m->proj_dec = ssl_linear_new_at(at, c, ssl__name(p, prefix, "proj_dec"), d->dim, d->decoder_dim, 0, ssl__xavier());
     m->dec_pos = ssl__sincos_new(at, c, ssl__name(p, prefix, "dec_embed"), d->decoder_dim, grid, 0);
     bd.dim = d->decoder_dim; bd.heads = d->decoder_heads; bd.hidden = d->decoder_hidden;
-    m->decoder = (ssl_block *)ssl__model(c, at, sizeof *m->decoder * (size_t)SSL__MAX(d->decoder_depth, 0));
-    for (i = 0; i < d->decoder_depth && !c->status; i++) m->decoder[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, "decoder", i), &bd);
+    m->decoder = ssl__blocks_new(at, c, prefix, "decoder", SSL__MAX(d->decoder_depth, 0), 0, &bd);
     m->norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "decoder_norm"), d->decoder_dim, 1e-5f);
     m->pred = ssl_linear_new_at(at, c, ssl__name(p, prefix, "decoder_pred"), d->decoder_dim, ppc, 0, ssl__xavier());
     return m;
@@ -9889,7 +9894,7 @@ SSL_API int ssl_mask_token_mae_look_at(const char *at, const ssl_mask_token_mae 
 {
     ssl_tensor *x = ssl__lin(at, ssl__mask_token_patches(at, m, images), &m->proj_enc);
     const int grid = m->ctx->status ? 0 : m->d.image_size / m->d.patch;
-    return ssl__looked(look, ssl__look(at, m->encoder, m->d.depth, ssl_add_at(at, x, m->enc_pos), 0, look), grid, grid);
+    return ssl__looked(look, ssl__blocks_look(at, m->encoder, m->d.depth, ssl_add_at(at, x, m->enc_pos), 0, look), grid, grid);
 }
 
 SSL_API float ssl_psnr(const ssl_tensor *pred, const ssl_tensor *target, int each_own_scale)
@@ -9947,7 +9952,7 @@ SSL_API ssl_randsac *ssl_randsac_new_at(const char *at, ssl_ctx *c, const char *
     const ssl_init torch = ssl_init_make(SSL_INIT_TORCH, 0.0f);
     ssl_block_desc bd = SSL_ZERO;
     char p[256];
-    int i, ppc;
+    int ppc;
     if (c->status) return m;
     if (!ssl_randsac_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_randsac_new: the ssl_randsac_desc is not initialized: write `ssl_randsac_desc d = SSL_ZERO;`"); return m; }
     if (!ssl__randsac_sizes(at, m)) return m;
@@ -9956,16 +9961,14 @@ SSL_API ssl_randsac *ssl_randsac_new_at(const char *at, ssl_ctx *c, const char *
     m->pos = ssl_param_at(at, c, ssl_init_make(SSL_INIT_NORMAL, 0.02f), ssl__name(p, prefix, "pos"), 4, 1, m->grid, m->grid, d->dim);
     ssl__no_decay(m->pos);
     m->in_proj = ssl_linear_new_at(at, c, ssl__name(p, prefix, "in_proj"), ppc, d->dim, 0, torch);
-    m->encoder = (ssl_block *)ssl__model(c, at, sizeof *m->encoder * (size_t)d->depth);
-    for (i = 0; i < d->depth && !c->status; i++) m->encoder[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, "transformer.encoder.layers", i), &bd);
+    m->encoder = ssl__blocks_new(at, c, prefix, "transformer.encoder.layers", d->depth, 1, &bd);
     m->encoder_norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "transformer.encoder.norm"), d->dim, 1e-5f);
     if (!d->no_skip) {
         m->skip_w = ssl_param_at(at, c, torch, ssl__name(p, prefix, "transformer.skip_connection.weight"), 2, d->decoder_depth, d->depth);
         m->skip_b = ssl__bias(at, c, ssl__name(p, prefix, "transformer.skip_connection.bias"), d->depth, d->decoder_depth, torch);
     }
     bd.cross = 1;
-    m->decoder = (ssl_block *)ssl__model(c, at, sizeof *m->decoder * (size_t)d->decoder_depth);
-    for (i = 0; i < d->decoder_depth && !c->status; i++) m->decoder[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, "transformer.decoder.layers", i), &bd);
+    m->decoder = ssl__blocks_new(at, c, prefix, "transformer.decoder.layers", d->decoder_depth, 1, &bd);
     m->decoder_norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "transformer.decoder.norm"), d->dim, 1e-5f);
     m->out_proj = ssl_linear_new_at(at, c, ssl__name(p, prefix, "out_proj"), d->dim, ppc, 0, torch);
     return m;
@@ -10082,7 +10085,7 @@ static ssl_tensor *ssl__randsac_embed(const char *at, const ssl_randsac *m, ssl_
 }
 SSL_API int ssl_randsac_look_at(const char *at, const ssl_randsac *m, ssl_tensor *images, ssl_look *look)
 {
-    ssl_tensor *x = ssl__look(at, m->encoder, m->d.depth, ssl__randsac_embed(at, m, images), 0, look);
+    ssl_tensor *x = ssl__blocks_look(at, m->encoder, m->d.depth, ssl__randsac_embed(at, m, images), 0, look);
     return ssl__looked(look, ssl__ln(at, x, &m->encoder_norm), m->grid, m->grid);
 }
 SSL_API ssl_tensor *ssl_randsac_features_at(const char *at, const ssl_randsac *m, ssl_tensor *images)
@@ -10157,7 +10160,7 @@ SSL_API ssl_jigsaw *ssl_jigsaw_new_at(const char *at, ssl_ctx *c, const char *pr
     ssl_jigsaw_desc *d = &m->d;
     ssl_block_desc bd = SSL_ZERO;
     char p[256];
-    int i, D;
+    int D;
     if (c->status) return m;
     if (!ssl_jigsaw_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_jigsaw_new: the ssl_jigsaw_desc is not initialized: write `ssl_jigsaw_desc d = SSL_ZERO;`"); return m; }
     m->tiles = d->grid * d->grid;
@@ -10172,8 +10175,7 @@ SSL_API ssl_jigsaw *ssl_jigsaw_new_at(const char *at, ssl_ctx *c, const char *pr
     D = m->backbone->features;
     m->slot = ssl__token_new(at, c, prefix, "slot_embed", m->tiles, D, 0.02f);
     bd.dim = D; bd.heads = m->backbone->vit ? d->backbone.vit.heads : D % 64 ? 1 : D / 64; bd.dropout = d->backbone.vit.dropout; bd.init = d->backbone.vit.init;
-    m->block = (ssl_block *)ssl__model(c, at, sizeof *m->block * (size_t)SSL__MAX(d->mix, 0));
-    for (i = 0; i < d->mix && !c->status; i++) m->block[i] = ssl_block_new_at(at, c, ssl__name_i(p, prefix, "mix", i), &bd);
+    m->block = ssl__blocks_new(at, c, prefix, "mix", SSL__MAX(d->mix, 0), 0, &bd);
     m->norm = ssl_norm_new_at(at, c, ssl__name(p, prefix, "mix_norm"), D, 1e-6f);
     m->head = ssl_linear_new_at(at, c, ssl__name(p, prefix, "head"), m->tiles * D, d->permutations, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f));
     return m;
@@ -10903,7 +10905,7 @@ SSL_API int ssl_pixpro_desc_resolve(const ssl_pixpro_desc *in, ssl_pixpro_desc *
     d.momentum = SSL__DEFF(d.momentum, 0.99f);
     d.ppm_layers = SSL__DEF(d.ppm_layers, 1);
     d.ppm_gamma = SSL__DEFF(d.ppm_gamma, 2.0f);
-    d.distance = SSL__DEFF(d.distance, 0.7f);
+    d.distance = SSL__DEF(d.distance, 0.7f);
     d.temperature = SSL__DEFF(d.temperature, 0.3f);
     d.alpha = SSL__DEFF(d.alpha, 1.0f);
     d.cutout_min = SSL__DEFF(d.cutout_min, 0.6f);
@@ -10942,6 +10944,7 @@ static int ssl__pixpro_check(const char *at, ssl_ctx *c, const ssl_pixpro_desc *
     if (d->projection_size < 1 || d->projection_hidden < 1) ssl__fail(c, SSL_E_ARG, at, "ssl_pixpro_new: projection_size %d, projection_hidden %d: both must be positive", d->projection_size, d->projection_hidden);
     else if (!(d->cutout_min > 0.0f && d->cutout_min <= d->cutout_max && d->cutout_max <= 1.0f)) ssl__fail(c, SSL_E_ARG, at, "ssl_pixpro_new: cutout_min %g, cutout_max %g: 0 < min <= max <= 1 is needed", (double)d->cutout_min, (double)d->cutout_max);
     else if (!(d->temperature >= 0.03f)) ssl__fail(c, SSL_E_ARG, at, "ssl_pixpro_new: temperature %g: it must be at least 0.03", (double)d->temperature);
+    else if (!(d->distance > 0.0f)) ssl__fail(c, SSL_E_ARG, at, "ssl_pixpro_new: distance %g: pixels nearer than it are pairs, so it must be positive", (double)d->distance);
     else if (!(d->momentum <= 1.0f)) ssl__fail(c, SSL_E_ARG, at, "ssl_pixpro_new: momentum %g: it must be from 0 to 1", (double)d->momentum);
     else if (d->official && d->contrast) ssl__fail(c, SSL_E_ARG, at, "ssl_pixpro_new: the original PixPro has no pixel contrast: set official or contrast, not both");
     return !c->status;
@@ -11348,6 +11351,7 @@ static int ssl__siamese_check(const char *at, ssl_ctx *c, const ssl_siamese_desc
     else if (d->temperature < 0.0f || !(d->teacher_temperature > 0.0f) || !(d->teacher_temperature_start > 0.0f))
         ssl__fail(c, SSL_E_ARG, at, "ssl_siamese_new: temperature %g, teacher_temperature %g from %g: they must be positive", (double)d->temperature, (double)d->teacher_temperature,
                   (double)d->teacher_temperature_start);
+    else if (!(d->momentum >= 0.0f && d->momentum <= 1.0f)) ssl__fail(c, SSL_E_ARG, at, "ssl_siamese_new: momentum %g: it must be from 0 to 1", (double)d->momentum);
     return !c->status;
 }
 static ssl_siamese_net ssl__siamese_net_new(const char *at, ssl_ctx *c, const char *prefix, const ssl_siamese_desc *d)
@@ -14118,11 +14122,11 @@ static int ssl__block_number(const char *name, const char *blocks)
 }
 SSL_API int ssl_layer_decay_at(const char *at, ssl_ctx *c, const char *blocks, float decay)
 {
-    static const char *const known[] = { "encoder.layers", "contextualize", "layer", "blocks", "encoder" };
+    static const char *const known[] = { "encoder.layers", "contextualize", "layer_list", "layer", "blocks", "encoder" };
     int i, k, n = 0, first = -1, low = 0;
     if (c->status) return 0;
     if (!(decay > 0.0f && decay <= 1.0f)) { ssl__fail(c, SSL_E_ARG, at, "ssl_layer_decay: decay %g: it must be above 0 and at most 1", (double)decay); return 0; }
-    for (k = 0; k < (blocks ? 1 : 5) && first < 0; k++)
+    for (k = 0; k < (blocks ? 1 : (int)(sizeof known / sizeof *known)) && first < 0; k++)
         for (i = 0; i < c->n_params; i++) {
             const int number = ssl__block_number(c->param[i]->name, blocks ? blocks : known[k]);
             if (number < 0) continue;

@@ -131,10 +131,7 @@ static void training_clear(settings *s) /* keep the network, the data and how th
     s->run.seed = run.seed;
     s->run.precision = run.precision;
     s->data.image_size = image_size;
-    s->augment.size = a.size;
-    s->augment.no_normalize = a.no_normalize;
-    memcpy(s->augment.mean, a.mean, sizeof a.mean);
-    memcpy(s->augment.std_dev, a.std_dev, sizeof a.std_dev);
+    normalize_as(&a, &s->augment);
 }
 static int network_changes(settings *s, const char *text) /* only those that this network knows */
 {
@@ -153,12 +150,9 @@ static int arguments_apply_here(const arguments *a, const table *t) /* all but t
 static int augmentation_of(settings *s) /* the named recipe; normalization stays if there is one */
 {
     const ssl_augment_desc a = s->augment;
-    if (!ssl_augment_preset(s->run.augment, &s->augment)) { fprintf(stderr, "error: there is no augmentation recipe \"%s\": " AUGMENTATIONS "\n", s->run.augment); return 0; }
-    s->augment.size = a.size;
-    if (a.std_dev[0] == 0.0f && !a.no_normalize) return 1;
-    s->augment.no_normalize = a.no_normalize;
-    memcpy(s->augment.mean, a.mean, sizeof a.mean);
-    memcpy(s->augment.std_dev, a.std_dev, sizeof a.std_dev);
+    if (!recipe_of(s->run.augment, &s->augment)) return 0;
+    if (a.std_dev[0] == 0.0f && !a.no_normalize) s->augment.size = a.size;
+    else normalize_as(&a, &s->augment);
     return 1;
 }
 static int evaluate_settings(evaluate_desc *e, settings *s, const arguments *a)

@@ -253,7 +253,7 @@ static const method methods[] = {
 /* ---- named recipes: a method and the settings that the command line goes on top of ---- */
 typedef struct preset { const char *name, *method, *settings, *doc; } preset;
 static const preset presets[] = {
-    { "apl-stl10", "apl", "data=stl10:data/stl10 split=unlabeled image_size=96 grid=7 crop=1 patch_dropout=0.1 depth=4 heads=16 hidden_mult=3 dropout=0.15 "
+    { "apl-stl10", "apl", "data=stl10:data/stl10 split=unlabeled image_size=96 grid=7 crop=1 patch_dropout=0.1 depth=4 heads=16 hidden_mult=3 dropout=0.15 original_attention=1 "
       "lr=0.00115 batch=1024 epochs=300", "the published setting of APL-7,1: STL-10's unlabeled images" },
     { "mae-mask-token-tiny-imagenet", "mae-mask-token", "data=tiny-imagenet:data/tiny-imagenet-200 image_size=64 patch=8 dim=512 depth=12 heads=16 decoder_dim=256 "
       "decoder_depth=4 decoder_heads=16 mask_ratio=0.75 per_image=0 no_normalize=1", "the sizes of Self-Supervised-ViT on Tiny-ImageNet" },

@@ -12,7 +12,7 @@
 typedef struct run_desc {
     int local_views, local_size;
     float local_scale_min, local_scale_max, local_blur_p, second_blur_p, second_solarize_p;
-    char method[WORD_SIZE], preset[WORD_SIZE], data[WORD_SIZE], split[WORD_SIZE], out[WORD_SIZE], augment[WORD_SIZE];
+    char method[WORD_SIZE], preset[WORD_SIZE], data[WORD_SIZE], split[WORD_SIZE], out[WORD_SIZE], augment[WORD_SIZE], second_augment[WORD_SIZE];
     float lr, base_lr, min_lr, warmup;
     int schedule; /* 0 cosine, 1 chained, 2 constant, 3 step */
     int log_every, save_every, stop_after, psnr_images, online_eval, tensorboard;
@@ -27,6 +27,7 @@ static const field run_fields[] = {
     F(WORD, run_desc, split, "train, test, val or unlabeled"),
     F(WORD, run_desc, out, "directory for log.csv, config.json, checkpoint.safetensors and pictures"),
     F(WORD, run_desc, augment, "recipe that the fields of augment start from: " AUGMENTATIONS),
+    F(WORD, run_desc, second_augment, "recipe of the second of two views; -: that of the first"),
     F(NUMBER, run_desc, lr, "highest learning rate"),
     F(NUMBER, run_desc, base_lr, "learning rate of 256 images: lr = base_lr batch / 256; 0: lr counts"),
     F(NUMBER, run_desc, min_lr, "learning rate at the end (cosine)"),
@@ -166,6 +167,20 @@ static const method *method_find(const char *name) /* NULL after a message */
     fprintf(stderr, "error: there is no method \"%s\"%s%s%s; --help lists all\n", name, near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     return NULL;
 }
+static int recipe_of(const char *name, ssl_augment_desc *a) /* 1, or 0 after a message */
+{
+    if (ssl_augment_preset(name, a)) return 1;
+    fprintf(stderr, "error: there is no augmentation recipe \"%s\": " AUGMENTATIONS "\n", name);
+    return 0;
+}
+/* The normalization and size of a, which the network knows, in place of those of *b. */
+static void normalize_as(const ssl_augment_desc *a, ssl_augment_desc *b)
+{
+    b->size = a->size;
+    b->no_normalize = a->no_normalize;
+    memcpy(b->mean, a->mean, sizeof a->mean);
+    memcpy(b->std_dev, a->std_dev, sizeof a->std_dev);
+}
 /* The defaults of a method, or of a preset by its name, and its recipe of augmentation or the named one. 1, or 0 after a message. */
 static int settings_init(settings *s, const char *name, const char *augment)
 {
@@ -179,10 +194,7 @@ static int settings_init(settings *s, const char *name, const char *augment)
     if (!table_set(&t, "method", s->method->name) || !table_set(&t, "preset", p ? p->name : "")) return 0;
     if (augment && !table_set(&t, "augment", augment)) return 0;
     if (augment) s->run.second_blur_p = s->run.second_solarize_p = s->run.local_blur_p = -1.0f; /* those of the method's own recipe */
-    if (ssl_augment_preset(s->run.augment, &s->augment)) /* the recipe first, then what the defaults change in it */
-        return augment || (table_set_all(&t, s->method->defaults) && table_set_all(&t, own));
-    fprintf(stderr, "error: there is no augmentation recipe \"%s\": " AUGMENTATIONS "\n", s->run.augment);
-    return 0;
+    return recipe_of(s->run.augment, &s->augment) && (augment || (table_set_all(&t, s->method->defaults) && table_set_all(&t, own))); /* the recipe first, then what the defaults change in it */
 }
 /* Every default of the library filled in: what a run used, to be printed and saved. */
 static settings settings_resolved(const settings *s)
@@ -341,10 +353,7 @@ static inline void interrupt(int signal_number) { (void)signal_number; interrupt
 static ssl_augment_desc run_eval_augment(const run *r) /* whole images, normalized as in training */
 {
     ssl_augment_desc a = SSL_ZERO;
-    a.size = r->s.augment.size;
-    a.no_normalize = r->s.augment.no_normalize;
-    memcpy(a.mean, r->s.augment.mean, sizeof a.mean);
-    memcpy(a.std_dev, r->s.augment.std_dev, sizeof a.std_dev);
+    normalize_as(&r->s.augment, &a);
     return a;
 }
 
@@ -583,13 +592,20 @@ static int run_views(const run *r, ssl_augment_desc a[SSL_VIEWS])
 {
     const run_desc *d = &r->s.run;
     const int own = r->s.method->n_views;
+    ssl_augment_desc second;
+    char text[WORD_SIZE];
     int v;
     if (d->local_views < 0 || own + d->local_views > SSL_VIEWS || (d->local_views > 0 && own < 2)) {
-        ssl_raise(r->ctx, SSL_E_ARG, "local_views must be from 0 to 14, and 0 with a method that takes one view");
+        snprintf(text, sizeof text, "local_views is %d: %s takes 0%s", d->local_views, r->s.method->name, own < 2 ? " beside its one view" : " to 14 beside its two");
+        ssl_raise(r->ctx, SSL_E_ARG, text);
         return own;
     }
+    second = r->s.augment;
+    if (*d->second_augment && (own < 2 || !ssl_augment_preset(d->second_augment, &second)))
+        ssl_raise(r->ctx, SSL_E_ARG, own < 2 ? "second_augment: this method takes one view" : "second_augment must be one of " AUGMENTATIONS);
+    normalize_as(&r->s.augment, &second);
     for (v = 0; v < own + d->local_views; v++) {
-        a[v] = r->s.augment;
+        a[v] = v == 1 ? second : r->s.augment;
         if (v == 1 && own == 2) { set_if(&a[v].blur_p, d->second_blur_p); set_if(&a[v].solarize_p, d->second_solarize_p); }
         if (v < own) continue;
         set_if(&a[v].blur_p, d->local_blur_p);
@@ -599,6 +615,25 @@ static int run_views(const run *r, ssl_augment_desc a[SSL_VIEWS])
         a[v].scale[1] = d->local_scale_max;
     }
     return own + d->local_views;
+}
+/* What no run can do, told before the first step. */
+static void run_check(run *r)
+{
+    const run_desc *d = &r->s.run;
+    const struct { const char *name; double value; int ok; const char *must; } checks[] = {
+        { "batch", (double)r->s.loader.batch, r->s.loader.batch >= 1, "at least 1" },       { "epochs", (double)r->s.loader.epochs, r->s.loader.epochs >= 1, "at least 1" },
+        { "log_every", (double)d->log_every, d->log_every >= 1, "at least 1" },             { "save_every", (double)d->save_every, d->save_every >= 1, "at least 1" },
+        { "lr", (double)d->lr, d->lr >= 0.0f, "0 or more" },                        { "base_lr", (double)d->base_lr, d->base_lr >= 0.0f, "0 or more" },
+        { "warmup", (double)d->warmup, d->warmup >= 0.0f && d->warmup < 1.0f, "a part of the run, from 0 to below 1" },
+        { "hold_out", (double)d->hold_out, d->hold_out > 0.0f && d->hold_out < 1.0f, "a part of the images, between 0 and 1" },
+    };
+    char text[WORD_SIZE];
+    size_t i;
+    for (i = 0; ssl_ok(r->ctx) && i < sizeof checks / sizeof *checks; i++) {
+        if (checks[i].ok) continue;
+        snprintf(text, sizeof text, "%s is %g: it must be %s", checks[i].name, checks[i].value, checks[i].must);
+        ssl_raise(r->ctx, SSL_E_ARG, text);
+    }
 }
 /* Train to the end, or until Ctrl-C or an error; the checkpoint holds the last good step. */
 static inline void run_train(run *r)
@@ -610,12 +645,11 @@ static inline void run_train(run *r)
     run_log log;
     d.n_views = d.n_augment = run_views(r, views);
     d.augment = views;
+    run_check(r);
     if (r->s.method->paint || r->s.run.online_eval) run_open_validation(r);
     loader = ssl_loader_open(r->data, &d);
     r->steps = ssl_loader_steps(loader);
     r->total = r->steps * d.epochs;
-    if (ssl_ok(r->ctx) && (r->steps < 1 || r->s.run.log_every < 1 || r->s.run.save_every < 1))
-        ssl_raise(r->ctx, SSL_E_ARG, "a run needs batch at most the number of images, and log_every and save_every at least 1");
     if (!ssl_ok(r->ctx)) return;
     ssl_loader_seek(loader, (int)(r->step / r->steps), (int)(r->step % r->steps));
     run_save_config(r);

@@ -31,3 +31,17 @@ static int check_done(void)
     printf("%d passed, %d failed, %d skipped\n", check_passed, check_failed, check_skipped);
     return check_failed > 0;
 }
+
+#ifdef SSL_VISION_H_INCLUDED
+#include <math.h>
+static inline double difference(const ssl_tensor *a, const ssl_tensor *b) /* |a - b| / |b|; 1 if they differ in size, or after an error */
+{
+    static float x[1 << 16], y[1 << 16];
+    const int64_t n = ssl_numel(a);
+    double d = 0.0, s = 0.0;
+    int64_t i;
+    if (n != ssl_numel(b) || n > 1 << 16 || !ssl_to_host(a, x) || !ssl_to_host(b, y)) return 1.0;
+    for (i = 0; i < n; i++) { d += ((double)x[i] - (double)y[i]) * ((double)x[i] - (double)y[i]); s += (double)y[i] * (double)y[i]; }
+    return sqrt(d / (s + 1e-30));
+}
+#endif

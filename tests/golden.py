@@ -147,6 +147,9 @@ class Case:
     def w(self, name, *dims, scale=0.4, **how):  # a random parameter
         return self.put("param." + name, normal(*dims, scale=scale, **how), leaf=True)
 
+    def same(self, name, *dims, **how):  # a parameter, made when it is first asked for
+        return self.tensors.get("param." + name) or self.w(name, *dims, **how)
+
     def probe(self, name, y):  # y is an output; the loss is its product with random weights
         self.put("out." + name, y)
         p = self.put("in.probe", normal(*shape(y)))
@@ -259,6 +262,40 @@ def post_norm(x, p, heads, act=relu, eps=1e-5):
     return layer_norm(add(x, linear(each(act, linear(x, p[8], p[9])), p[10], p[11])), p[6], p[7], eps)
 
 
+def conv(x, w, b=None, stride=1, pad=(0, 0)):
+    """One image [C][H][W] with w [O][C][kh][kw]; zeros around it."""
+    pad = (pad, pad) if isinstance(pad, int) else pad
+    (c, h, width), (o, _, kh, kw) = shape(x), shape(w)
+    taps = [(k, r, s) for k in range(c) for r in range(kh) for s in range(kw)]
+
+    def at(m, i, j):
+        inside = [(k, i * stride + r - pad[0], j * stride + s - pad[1], r, s) for k, r, s in taps]
+        return total(w[m][k][r][s] * x[k][y][z] for k, y, z, r, s in inside if 0 <= y < h and 0 <= z < width) + (b[m] if b else 0.0)
+
+    rows, columns = (h + 2 * pad[0] - kh) // stride + 1, (width + 2 * pad[1] - kw) // stride + 1
+    return [[[at(m, i, j) for j in range(columns)] for i in range(rows)] for m in range(o)]
+
+
+def trained_norm(case, name, x, eps, momentum):
+    """Batch norm in training of a batch [N][C][H][W], and what becomes of the running statistics."""
+    channels = len(x[0])
+    w, b = case.w(name + ".weight", channels, scale=0.2, shift=1.0), case.w(name + ".bias", channels, scale=0.2)
+    running = [case.put("buf." + name + ".running_mean", normal(channels)), case.put("buf." + name + ".running_var", normal(channels, scale=0.1, shift=1.0))]
+    y, after = [[None] * channels for _ in x], [[], []]
+    for k in range(channels):
+        values = flat([n[k] for n in x])
+        m = total(values) / len(values)
+        v = total((a - m) * (a - m) for a in values) / len(values)
+        for kind, now in ((0, m.v), (1, v.v * len(values) / (len(values) - 1))):
+            after[kind].append((1 - momentum) * running[kind][k].v + momentum * now)
+        scale = w[k] / sqrt(v + eps)
+        for n, image in enumerate(x):
+            y[n][k] = each(lambda a: (a - m) * scale + b[k], image[k])
+    case.put("after.buf." + name + ".running_mean", after[0])
+    case.put("after.buf." + name + ".running_var", after[1])
+    return y
+
+
 def patches(image, p, channel_first):
     """One image [C][H][W] -> rows of p p C values."""
     c, h, w = shape(image)
@@ -341,6 +378,18 @@ def operators():
     x, p = c.x("x", 2, 3, 8), block_params(c, "", TIMM, 8, 16)
     c.done(c.probe("y", [pre_norm(s, p, 2) for s in x]))
 
+    c = Case("op_decoder_layer_post_relu", d_model=6, num_heads=2, ff_dim=5, ln_eps=1e-3, activation="relu", norm="post")
+    x, memory, p = c.x("tgt", 2, 3, 6), c.x("memory", 2, 4, 6), block_params(c, "", TORCH, 6, 5)
+    wc, bc, wo, bo = c.w("multihead_attn.in_proj_weight", 18, 6), c.w("multihead_attn.in_proj_bias", 18), c.w("multihead_attn.out_proj.weight", 6, 6), c.w("multihead_attn.out_proj.bias", 6)
+    n3 = c.w("norm3.weight", 6, scale=0.1, shift=1.0), c.w("norm3.bias", 6)
+    y = []
+    for r, m in zip(x, memory):
+        r = layer_norm(add(r, linear(self_attention(r, p[2], p[3], 2)[0], p[4], p[5])), p[0], p[1], 1e-3)
+        q, kv = linear(r, wc[:6], bc[:6]), linear(m, wc[6:], bc[6:])
+        r = layer_norm(add(r, linear(attend(q, [k[:6] for k in kv], [v[6:] for v in kv], 2)[0], wo, bo)), p[6], p[7], 1e-3)
+        y.append(layer_norm(add(r, linear(each(relu, linear(r, p[8], p[9])), p[10], p[11])), *n3, 1e-3))
+    c.done(c.probe("y", y))
+
     c = Case("op_encoder_layer_post_relu", d_model=8, num_heads=4, ff_dim=12, ln_eps=1e-5, activation="relu", norm="post")
     x, p = c.x("x", 2, 3, 8), block_params(c, "", TORCH, 8, 12)
     c.done(c.probe("y", [post_norm(s, p, 4) for s in x]))
@@ -374,6 +423,14 @@ def convolutions():
     c.done(c.probe("y", y))
 
 
+    c = Case("op_resnet_basic_down", stride=2, downsample=1, train=1, bn_eps=1e-3, bn_momentum=0.25, in_channels=2, planes=3)
+    x = c.x("x", 2, 2, 4, 3)
+    y = each(relu, trained_norm(c, "bn1", [conv(n, c.same("conv1.weight", 3, 2, 3, 3), None, 2, 1) for n in x], 1e-3, 0.25))
+    y = trained_norm(c, "bn2", [conv(n, c.same("conv2.weight", 3, 3, 3, 3), None, 1, 1) for n in y], 1e-3, 0.25)
+    down = trained_norm(c, "downsample.1", [conv(n, c.same("downsample.0.weight", 3, 2, 1, 1), None, 2, 0) for n in x], 1e-3, 0.25)
+    c.done(c.probe("y", each(relu, add(y, down))))
+
+
 # ---- optimizers ----
 
 
@@ -382,9 +439,10 @@ def optimizers():
     steps, lr = 6, 0.02
     for name, settings in (("opt_adamw", dict(beta1=0.9, beta2=0.98, eps=1e-8, weight_decay=0.1)),
                            ("opt_sgd_nesterov", dict(momentum=0.8, nesterov=1, weight_decay=0.05)),
+                           ("opt_sgd_dampening", dict(momentum=0.8, dampening=0.3, weight_decay=0.05)),
                            ("opt_lars", dict(momentum=0.9, trust_coefficient=0.03, weight_decay=0.02))):
         c = Case(name, "optim", lr=lr, steps=steps, **settings)
-        s = {k: settings.get(k, 0.0) for k in ("beta1", "beta2", "eps", "weight_decay", "momentum", "trust_coefficient")}
+        s = {k: settings.get(k, 0.0) for k in ("beta1", "beta2", "eps", "weight_decay", "momentum", "trust_coefficient", "dampening", "nesterov")}
         for key, d in dims.items():
             p = c.put("param." + key, normal(*d))
             grads = c.put("in.grads." + key, normal(steps, *d, scale=0.3))
@@ -403,8 +461,8 @@ def optimizers():
                     if lars and len(d) > 1:
                         q = s["trust_coefficient"] * math.hypot(*x) / math.hypot(*g)
                         g = [q * a for a in g]
-                    m = [s["momentum"] * a + b for a, b in zip(m, g)]
-                    x = [a - lr * (e if lars else b + s["momentum"] * e) for a, b, e in zip(x, g, m)]
+                    m = [s["momentum"] * a + (1 - s["dampening"] if t else 1) * b for a, b in zip(m, g)]
+                    x = [a - lr * (b + s["momentum"] * e if s["nesterov"] else e) for a, b, e in zip(x, g, m)]
                 path += x
             c.put("out.traj." + key, fold(path, (steps,) + d))
             c.put("after.param." + key, fold(x, d))
@@ -473,6 +531,11 @@ def objectives():
 
     apl_original()
     mae()
+    mask_tokens()
+    randsac()
+    pairs()
+    maps()
+    pixels()
 
 
 def apl_original():
@@ -544,6 +607,280 @@ def mae():
     c.put("grad_const_target.in.images", each(lambda v: v.g, images))
     forget(total(fixed + losses))
     c.done(total(losses) / 4)
+
+
+def mask_tokens():
+    # Mask tokens before the encoder: 3 x 3 patches of one pixel, 6 hidden, another mask for each image, two tokens, one block each.
+    c = Case("mae_mask_token_c", "objective", activation="gelu_erf", decoder_depth=1, decoder_embed_dim=4, decoder_num_heads=1, depth=1, embed_dim=8, image_size=3,
+             ln_eps=1e-5, mask_percent=0.7, mlp_ratio=2, norm="pre", num_heads=2, patch_size=1, num_mask_tokens=2, pixel_scale=8.0)
+    images, perm, choice = c.x("images", 2, 3, 3, 3), c.put("in.perm", [[4, 0, 8, 1, 3, 7, 2, 6, 5], [1, 2, 3, 5, 7, 8, 0, 4, 6]]), c.put("in.token_index", [0, 1, 1, 0, 1, 0])
+    pos = c.put("param.enc_embed", [each(V, each(f32, sincos(8, 3, 0)))])[0]
+    pos_d = c.put("param.dec_embed", [each(V, each(f32, sincos(4, 3, 0)))])[0]
+    tokens, we, be = c.w("masktokens", 1, 2, 8)[0], c.w("proj_enc.weight", 8, 3), c.w("proj_enc.bias", 8)
+    p, p_d = block_params(c, "encoder.0.", TIMM, 8, 16), block_params(c, "decoder.0.", TIMM, 4, 8)
+    wd, bd = c.w("proj_dec.weight", 4, 8), c.w("proj_dec.bias", 4)
+    wn, bn, wp, bp = c.w("decoder_norm.weight", 4, scale=0.1, shift=1.0), c.w("decoder_norm.bias", 4), c.w("decoder_pred.weight", 3, 4), c.w("decoder_pred.bias", 3)
+    seen, pred, errors = [], [], []
+    for image, order in zip(images, perm):
+        seen.append(patches(image, 1, True))
+        x = linear(seen[-1], we, be)
+        for place, token in zip(order, choice):
+            x[place] = tokens[token]
+        x = add(linear(pre_norm(add(x, pos), p, 2, gelu, 1e-5), wd, bd), pos_d)
+        pred.append(linear(layer_norm(pre_norm(x, p_d, 1, gelu, 1e-5), wn, bn), wp, bp))
+        errors += [(a - b) * (a - b) for place in order[:6] for a, b in zip(pred[-1][place], seen[-1][place])]
+    c.put("out.patches", seen)
+    c.put("out.pred", pred)
+    c.put("out.masked", [order[:6] for order in perm])
+    c.done(total(errors) * (64.0 / len(errors)))
+
+
+def randsac():
+    # RandSAC: 4 x 4 patches of one pixel in four squares, encoder and decoder of one and two layers; the sequence axis comes first.
+    c = Case("randsac_b", "objective", M=2, activation="gelu", batch_first=0, channels=2, d_model=6, ff_dim=5, image_size=4, ln_eps=1e-4, norm="pre", norm_target=1,
+             num_decoder_layers=1, num_encoder_layers=2, num_heads=2, patch_size=1)
+    images, order = c.x("images", 2, 2, 4, 4), c.put("in.ids_shuffle", [[2, 0, 3, 1], [1, 3, 2, 0]])
+    pos, wi, bi, wo, bo = flat_rows(c.w("pos", 1, 4, 4, 6)[0]), c.w("in_proj.weight", 6, 2), c.w("in_proj.bias", 6), c.w("out_proj.weight", 2, 6), c.w("out_proj.bias", 2)
+    encoder = [block_params(c, "transformer.encoder.layers.%d." % i, TORCH, 6, 5) for i in range(2)]
+    name = "transformer.decoder.layers.0."
+    decoder = block_params(c, name, TORCH, 6, 5)
+    wc, bc, wu, bu = (c.w(name + "multihead_attn." + n, *d) for n, d in (("in_proj_weight", (18, 6)), ("in_proj_bias", (18,)), ("out_proj.weight", (6, 6)), ("out_proj.bias", (6,))))
+    n3, ne, nd = ((c.w(n + ".weight", 6, scale=0.1, shift=1.0), c.w(n + ".bias", 6)) for n in (name + "norm3", "transformer.encoder.norm", "transformer.decoder.norm"))
+    skip, bias = c.w("transformer.skip_connection.weight", 1, 2)[0], c.w("transformer.skip_connection.bias", 1)[0]
+    blocked = [[j // 4 > i // 4 for j in range(12)] for i in range(12)]
+    outs, losses = {"patches": [], "memory": [], "pred": [], "target": []}, []
+    for image, squares in zip(images, order):
+        place = [(q // 2 * 2 + k // 2) * 4 + q % 2 * 2 + k % 2 for q in squares for k in range(4)]
+        pixels_of = [patches(image, 1, False)[k] for k in place]
+        where = [pos[k] for k in place]
+        x, memory = add(linear(pixels_of, wi, bi), where)[:12], [[V(0.0)] * 6] * 12
+        for level, p in enumerate(encoder):
+            n = layer_norm(x, p[0], p[1], 1e-4)
+            x = add(x, linear(self_attention(n, p[2], p[3], 2, blocked)[0], p[4], p[5]))
+            x = add(x, linear(each(gelu, linear(layer_norm(x, p[6], p[7], 1e-4), p[8], p[9])), p[10], p[11]))
+            memory = add(memory, each(lambda v: v * skip[level], layer_norm(x, *ne, 1e-4)))
+        memory = each(lambda v: v + bias, memory)
+        x, p = where[4:], decoder
+        x = add(x, linear(self_attention(layer_norm(x, p[0], p[1], 1e-4), p[2], p[3], 2, blocked)[0], p[4], p[5]))
+        q, kv = linear(layer_norm(x, p[6], p[7], 1e-4), wc[:6], bc[:6]), linear(memory, wc[6:], bc[6:])
+        x = add(x, linear(attend(q, [k[:6] for k in kv], [v[6:] for v in kv], 2, blocked)[0], wu, bu))
+        x = add(x, linear(each(gelu, linear(layer_norm(x, *n3, 1e-4), p[8], p[9])), p[10], p[11]))
+        target = []
+        for r in pixels_of[4:]:
+            m = total(r) / 2
+            s = sqrt(total((v - m) * (v - m) for v in r) + 1e-6)
+            target.append([(v - m) / s for v in r])
+        for key, rows in (("patches", pixels_of), ("memory", memory), ("pred", linear(layer_norm(x, *nd, 1e-4), wo, bo)), ("target", target)):
+            outs[key].append(rows)
+        losses += [(a - b) * (a - b) for a, b in zip(flat(outs["pred"][-1]), flat(target))]
+    for key, rows in outs.items():  # [sequence][batch][width]; memory of the one decoder layer
+        rows = [list(both) for both in zip(*rows)]
+        c.put("out." + key, [rows] if key == "memory" else rows)
+    c.done(total(losses) / len(losses))
+
+
+def flat_rows(x):  # [..., D] -> rows of D
+    return [x] if not isinstance(x[0], list) else [r for part in x for r in flat_rows(part)]
+
+
+# ---- losses of pairs, of maps, of pixels ----
+
+
+def cosine(a, b):
+    return dot(a, b) / sqrt(dot(a, a) * dot(b, b))
+
+
+def mean(values):
+    values = list(values)
+    return total(values) / len(values)
+
+
+def columns(rows):
+    return [list(k) for k in zip(*rows)]
+
+
+def pairs():
+    for name in ("byol", "simsiam"):
+        c = Case(name, "objective")
+        p1, p2, z1, z2 = c.x("p1", 4, 5), c.x("p2", 4, 5), c.put("in.z1", normal(4, 5)), c.put("in.z2", normal(4, 5))
+        both = mean(map(cosine, p1, z2)) + mean(map(cosine, p2, z1))
+        c.done(both * -2.0 + 4.0 if name == "byol" else both * -0.5)
+
+    c = Case("barlow_twins", "objective", lambda_param=0.03, eps=1e-3)
+    sides = []
+    for x in (c.x("a", 5, 4), c.x("b", 5, 4)):
+        sides.append([])
+        for k in columns(x):
+            m = mean(k)
+            s = sqrt(mean((v - m) * (v - m) for v in k) + 1e-3)
+            sides[-1].append([(v - m) / s for v in k])
+    corr = [[dot(p, q) / 5 for q in sides[1]] for p in sides[0]]
+    c.done(total((v - 1.0) * (v - 1.0) if i == j else v * v * 0.03 for i, r in enumerate(corr) for j, v in enumerate(r)))
+
+    c = Case("vicreg", "objective", lambda_param=9.0, mu_param=4.0, nu_param=2.0, eps=1e-2)
+    a, b = c.x("a", 5, 4, scale=0.5), c.x("b", 5, 4, scale=0.5)
+    variance = covariance = V(0.0)
+    for x in (a, b):
+        centered = [[v - mean(k) for v in k] for k in columns(x)]
+        variance += mean(relu(-sqrt(dot(k, k) / 4 + 1e-2) + 1.0) for k in centered) * 0.5
+        for i, p in enumerate(centered):
+            for j, q in enumerate(centered):
+                if i != j:
+                    covariance += dot(p, q) * dot(p, q) / (16 * 4)
+    invariance = mean((p - q) * (p - q) for p, q in zip(flat(a), flat(b)))
+    for name, x in (("invariance", invariance), ("variance", variance), ("covariance", covariance)):
+        c.put("out." + name, [x])
+    c.done(invariance * 9.0 + variance * 4.0 + covariance * 2.0)
+
+    c = Case("dino", "objective", student_temp=0.2, teacher_temp=0.06, center_momentum=0.8)
+    student, teacher, center = c.x("student", 3, 2, 5), c.put("in.teacher", normal(2, 2, 5)), c.put("buf.center", normal(1, 1, 5, scale=0.1))
+    losses = []
+    for t in range(2):
+        for s in range(3):
+            for n in range(2):
+                q = softmax([(v - k) / 0.06 for v, k in zip(teacher[t][n], center[0][0])])
+                if s != t:
+                    losses.append(-total(log(p) * k for p, k in zip(softmax([v / 0.2 for v in student[s][n]]), q)))
+    c.put("after.buf.center", [[[0.8 * k.v + 0.2 * sum(teacher[t][n][i].v for t in range(2) for n in range(2)) / 4 for i, k in enumerate(center[0][0])]]])
+    c.done(mean(losses))
+
+    c = Case("moco_queue", "objective", temperature=0.2, queue_size=7)
+    q, k, queue = c.x("query", 3, 4), c.put("in.key", normal(3, 4)), c.put("buf.queue", [[v.v / math.hypot(*[u.v for u in r]) for v in r] for r in normal(7, 4)])
+    queue = c.put("buf.queue", each(f32, queue))
+    c.put("buf.queue_ptr", [2])
+    logits = [[cosine(a, b) / 0.2] + [dot([v / sqrt(dot(a, a)) for v in a], r) / 0.2 for r in queue] for a, b in zip(q, k)]
+    c.put("out.logits", logits)
+    unit = [[v.v / math.hypot(*[u.v for u in r]) for v in r] for r in k]
+    c.put("after.buf.queue", queue[:2] + unit + queue[5:])
+    c.put("after.buf.queue_ptr", [5])
+    c.done(cross_entropy(logits, [0] * 3))
+
+
+def amdim_nce(source, targets, clip):
+    """source [B][D], targets [B][n][D] -> loss and regularizer."""
+    n, root = len(targets[0]), math.sqrt(len(source[0]))
+    score = [[[dot(s, t) / root for t in image] for image in targets] for s in source]
+    reg = mean(v * v for v in flat(score)) * 0.05
+    clipped = each(lambda v: fn(v, clip * math.tanh(v.v / clip), 1 - math.tanh(v.v / clip) ** 2), score)
+    losses = []
+    for b, row in enumerate(clipped):
+        negatives = total(exp(v) for k, image in enumerate(row) if k != b for v in image)
+        losses += [log(exp(row[b][j]) + negatives) - row[b][j] for j in range(n)]
+    return mean(losses), reg
+
+
+def maps():
+    c = Case("amdim_nce", "objective", tclip=2.5)
+    source, target = c.x("src", 3, 4), c.x("trg", 4, 6)
+    c.put("in.mask", [[float(i == j) for j in range(3)] for i in range(3)])
+    nce, reg = amdim_nce(source, [columns(target)[2 * b : 2 * b + 2] for b in range(3)], 2.5)
+    c.put("out.nce", [nce])
+    c.put("out.reg", [reg])
+    c.done(nce + reg)
+
+    c = Case("fmc_01_r0", "objective", comparisons="01, r0", tclip=3.0, bidirectional=1, num_maps=2)
+    sides = (2, 3)
+    anchor, positive = ([c.x("%s.%d" % (n, k), 2, 3, h, h) for k, h in enumerate(sides)] for n in ("anchor", "positive"))
+    used, loc = c.put("in.maps_used", [[0, 1], [1, 0]]), c.put("in.loc", [[[3, 0], [1, 2]], [[8, 4], [0, 5]]])
+    c.put("in.random_map", [1])
+    losses, regs = [], []
+    for (i, j), places in zip(used, loc):
+        parts = [amdim_nce([flat_map(m)[p] for m, p in zip(x[i], at)], [flat_map(m) for m in y[j]], 3.0) for (x, y), at in zip(((anchor, positive), (positive, anchor)), places)]
+        losses.append(mean(p[0] for p in parts))
+        regs.append(mean(p[1] for p in parts))
+    c.put("out.losses", losses)
+    c.put("out.regularizer", [total(regs)])
+    c.done(total(losses + regs))
+
+    c = Case("cpc_b", "objective", channels=3, hidden_channels=2, num_blocks=1, target_dim=2, embed_scale=0.4, zero_grads="grad.param.target_cnn.bias")
+    z = c.x("z", 2, 3, 4, 3)
+    context = [pixelcnn(c, "context_cnn.", image, 2, 1) for image in z]
+    target = [conv(image, c.same("target_cnn.weight", 2, 3, 1, 1), c.same("target_cnn.bias", 2)) for image in z]
+    pred = [conv(image, c.same("pred_cnn.weight", 2, 3, 1, 1), c.same("pred_cnn.bias", 2)) for image in context]
+    for name, x in (("context", context), ("targets", target), ("preds", pred)):
+        c.put("out." + name, x)
+    everything = [v for image in target for v in flat_map(image)]
+    steps = []
+    for i in (1, 2):
+        rows, labels = [], []
+        for n, image in enumerate(pred):
+            for k, p in enumerate(flat_map(image)[: 3 * (3 - i)]):
+                rows.append([dot(p, t) * 0.4 for t in everything])
+                labels.append(12 * n + k + 3 * (i + 1))
+        steps.append(cross_entropy(rows, labels))
+    c.put("out.step_losses", steps)
+    c.done(steps[0] + steps[1] * 2.0)
+
+
+def flat_map(x):  # [C][H][W] -> H W vectors of C
+    return columns([flat(k) for k in x])
+
+
+def pixelcnn(c, prefix, z, hidden, blocks):
+    ch = len(z)
+    for b in range(blocks):
+        w = [(c.same("%sblocks.%d.%d.weight" % (prefix, b, 2 * k), o, i, h, v), c.same("%sblocks.%d.%d.bias" % (prefix, b, 2 * k), o))
+             for k, (o, i, h, v) in enumerate(((hidden, ch, 1, 1), (hidden, hidden, 1, 3), (hidden, hidden, 2, 1), (ch, hidden, 1, 1)))]
+        x = conv(each(relu, conv(z, *w[0])), *w[1])
+        x = conv([[[V(1.0)] * len(k[0])] + k for k in x], *w[2], pad=(0, 1))
+        z = add(z, conv(each(relu, x), *w[3]))
+    return each(relu, z)
+
+
+def places(box, flip, image, size):
+    """Rows and columns of the image over its diagonal, times the map's size, cut by the box and resized bilinearly."""
+    diagonal = math.hypot(*image)
+    axis = []
+    for k in range(2):
+        begin, n = box[2 * k], box[2 * k + 1] - box[2 * k]
+        at = [min(max((i + 0.5) * n / size[k] - 0.5, 0.0), n - 1.0) + begin for i in range(size[k])]
+        axis.append([v / diagonal * size[k] for v in (reversed(at) if k and flip else at)])
+    return [[y, x] for y in axis[0] for x in axis[1]]
+
+
+def pixels():
+    settings = dict(image_h=20, image_w=14, proj_h=3, proj_w=2, distance_thres=0.6, pairwise_eps=1e-6)
+    boxes = ([2, 15, 1, 12], 1), ([6, 19, 3, 14], 0)
+    where = [places(b, f, (20, 14), (3, 2)) for b, f in boxes]
+    distance = [[math.hypot(*[p - q + 1e-6 for p, q in zip(a, b)]) for b in where[1]] for a in where[0]]
+    positive = [[d < 0.6 for d in r] for r in distance]
+    c = Case("pixelcl_masks", "objective", **settings)
+    for name, (b, f) in zip(("one", "two"), boxes):
+        c.put("in.box_" + name, b)
+        c.put("in.flip_" + name, [f])
+    for name, x in (("coords_one", where[0]), ("coords_two", where[1]), ("distance", distance), ("positive_one_two", positive)):
+        c.put("out." + name, x)
+    c.put("out.num_positive", [sum(flat(positive))])
+    c.done()
+
+    for name in ("pixelcl_pixpro_loss", "pixelcl_contrast_loss"):
+        contrast = "contrast" in name
+        c = Case(name, "objective", similarity_temperature=0.4, **settings)
+        c.put("in.positive_one_two", positive)
+        x = [c.x(("proj_" if contrast else "propagated_") + n, 2, 3, 3, 2) for n in ("one", "two")]
+        z = [c.put("in.target_" + n, normal(2, 3, 3, 2)) for n in ("one", "two")]
+        losses = []
+        for a, b in ((x[0], z[1]), (z[0], x[1])):
+            scores = [(cosine(p, q), positive[i][j]) for m, n in zip(a, b) for i, p in enumerate(flat_map(m)) for j, q in enumerate(flat_map(n))]
+            if contrast:
+                e = [(exp(s / 0.4), near) for s, near in scores]
+                losses.append(log(total(s for s, _ in e)) - log(total(s for s, near in e if near)))
+            else:
+                losses.append(-mean(s for s, near in scores if near))
+        c.put("out.loss_one_two", [losses[0]])
+        c.put("out.loss_two_one", [losses[1]])
+        c.done(mean(losses))
+
+    c = Case("pixelcl_ppm_2", "objective", chan=2, gamma=3, num_layers=2, bn_eps=1e-3, cos_eps=1e-8, zero_grads="grad.param.transform_net.0.bias")
+    x = c.x("x", 2, 2, 2, 3)
+    hidden = trained_norm(c, "transform_net.1", [conv(m, c.same("transform_net.0.weight", 2, 2, 1, 1), c.same("transform_net.0.bias", 2)) for m in x], 1e-3, 0.1)
+    value = [conv(each(relu, m), c.same("transform_net.3.weight", 2, 2, 1, 1), c.same("transform_net.3.bias", 2)) for m in hidden]
+    y = []
+    for m, v in zip(x, value):
+        rows, values = flat_map(m), flat_map(v)
+        spread = [[relu(cosine(p, q)) for q in rows] for p in rows]
+        y.append([fold([total(s * s * s * t[k] for s, t in zip(r, values)) for r in spread], (2, 3)) for k in range(2)])
+    c.done(c.probe("y", y))
 
 
 def forget(x):  # clear the gradients of everything below x
