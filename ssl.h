@@ -2964,6 +2964,17 @@ static void ssl__corr_pad(const ssl__corr *e, const ssl__patch *p, int group, in
             for (i = r0; i < r1; i++) ssl__copy(d + i * p->pcol, src + (int64_t)i * e->s.in, cols);
         }
 }
+/* Ask for what ssl__corr_pad is to read next. */
+static void ssl__corr_prefetch(const ssl__corr *e, const ssl__patch *p, int group, int c0, int c1)
+{
+    const int top = p->i0 * e->r.istep + ssl__lane_low(&e->r), r0 = SSL__MAX(0, top), r1 = SSL__MIN(top + p->prow, e->r.in);
+    int n, c, k;
+    for (n = 0; n < p->n; n++)
+        for (c = c0; c < SSL__MIN(c1, e->ic); c++) {
+            const float *src = e->in + ((((int64_t)(p->n0 + n) * e->groups + group) * e->ic + c) * e->r.in + r0) * e->s.in;
+            for (k = 0; k < (r1 - r0) * e->s.in; k += 16) SSL__PREFETCH(src + k);
+        }
+}
 /* Where output position q of the block lies in the padded copy, and tap t. */
 static int64_t ssl__corr_position(const ssl__corr *e, const ssl__patch *p, int q)
 {
@@ -3362,6 +3373,7 @@ static void ssl__wino_in(const ssl__wino *z, const ssl__patch *p, int group, int
     memset(plane, 0, sizeof(float) * SSL__WINO_CHANNELS * (size_t)p->plane);
     for (c = 0; c < z->e.ic; c++) {
         if (c % SSL__WINO_CHANNELS == 0) ssl__corr_pad(&z->e, p, group, c, SSL__MIN(z->e.ic, c + SSL__WINO_CHANNELS), plane);
+        ssl__corr_prefetch(&z->e, p, group, c + SSL__WINO_CHANNELS, c + SSL__WINO_CHANNELS + 1);
         for (q = 0; q < lanes; q += width)
             z->t->tiles_in(t + q, plane + c % SSL__WINO_CHANNELS * p->plane, p->pcol, v + q / nr * SSL__WINO * place + c * nr + q % nr, place);
     }
@@ -3369,11 +3381,16 @@ static void ssl__wino_in(const ssl__wino *z, const ssl__patch *p, int group, int
 static void ssl__wino_out(const ssl__wino *z, int o0, int lanes, const float *bias, const ssl__wino_tile *t, const float *m) /* one panel of oc */
 {
     const int width = z->t->width, nr = z->e.kind->nr, mr = z->e.kind->mr, place = mr * nr;
-    int o, q;
-    for (o = o0; o < SSL__MIN(z->e.oc, o0 + mr); o++)
-        for (q = 0; q < lanes; q += width)
-            z->t->tiles_out(t + q, m + q / nr * SSL__WINO * place + (o - o0) * nr + q % nr, place, bias ? bias[o] : 0.0f, z->e.beta != 0.0f,
-                            z->e.out + (int64_t)o * z->e.r.out * z->e.s.out, z->e.s.out);
+    const int64_t plane = (int64_t)z->e.r.out * z->e.s.out;
+    int o, q, k;
+    for (o = o0; o < SSL__MIN(z->e.oc, o0 + mr); o++) {
+        float *out = z->e.out + o * plane;
+        for (q = 0; q < lanes; q += width) {
+            for (k = q; k < q + width; k += 4) { SSL__PREFETCH_W(out + 2 * plane + t[k].out); SSL__PREFETCH_W(out + 2 * plane + t[k].out + z->e.s.out);
+             SSL__PREFETCH_W(out + 2 * plane + t[k].out + 2 * z->e.s.out); SSL__PREFETCH_W(out + 2 * plane + t[k].out + 3 * z->e.s.out); }
+            z->t->tiles_out(t + q, m + q / nr * SSL__WINO * place + (o - o0) * nr + q % nr, place, bias ? bias[o] : 0.0f, z->e.beta != 0.0f, out, z->e.s.out);
+        }
+    }
 }
 
 static size_t ssl__wino_plane(const ssl__corr *e) { return (ssl__corr_padded(e) / (size_t)e->ic + 15) & ~(size_t)15; }
@@ -3435,6 +3452,7 @@ static void ssl__wino_channels(const ssl__corr *e, const ssl__patch *p, int widt
     int n, i, j;
     if (live < width || !c0) memset(m->plane, 0, sizeof(float) * (size_t)(width * p->plane)); /* the rim stays zero */
     if (live) ssl__corr_pad(e, p, group, c0, c0 + live, m->plane);
+    ssl__corr_prefetch(e, p, group, c0 + width, c0 + 2 * width);
     ssl__transpose(width, (int)p->plane, m->plane, m->turned);
     for (n = 0; n < p->n; n++)
         for (i = 0; i < p->rows; i += 4)
