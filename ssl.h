@@ -2889,6 +2889,7 @@ typedef struct ssl__corr {
     ssl_ctx *c;
     const ssl__gemm_kind *kind;
     int plain;                  /* the packed panel of the kind is the float panel itself */
+    int pointwise;              /* dw: one tap, no stride, no padding: positions are packed from where they lie */
     int images, groups, ic, oc; /* channels of one group */
     ssl__lane r, s;             /* rows, columns */
     const float *in, *w, *bias, *dy;
@@ -3162,22 +3163,21 @@ static void ssl__transpose(int rows, int cols, const float *src, float *dst) /* 
     }
     for (; i < rows; i++) for (j = 0; j < cols; j++) dst[(int64_t)j * rows + i] = src[(int64_t)i * cols + j];
 }
-/* Pack positions q0 .. q0 + depth of all channels of dy as the left operand. */
-static void ssl__corr_pack_dy(const ssl__corr *e, const ssl__patch *p, int group, int q0, int depth, float *row, char *a)
+/* Pack positions q0 .. q0 + depth of channels c0 .. of t[image][group][channels][plane] as an operand of `width` rows: image by
+   image, unless kr does not divide what a block has of one; then a copy without gaps is packed. */
+static void ssl__corr_pack_positions(const ssl__corr *e, const ssl__patch *p, int group, const float *t, int channels, int c0, int q0, int depth,
+                                     int width, void (*pack)(int, int, const float *, int64_t, int64_t, void *), float *row, char *dst)
 {
-    const int mr = e->kind->mr, image = p->rows * e->s.n; /* positions of the block in one image, contiguous in dy */
+    const int image = p->rows * e->s.n, rows = SSL__MIN(width, channels - c0), direct = image % e->kind->kr == 0;
     const int64_t plane = (int64_t)e->r.n * e->s.n;
-    int i, o, q, n;
-    for (i = 0; i < e->panels; i++, a += ssl__corr_panel_bytes(e)) {
-        const int rows = SSL__MIN(mr, e->oc - i * mr);
-        for (o = 0; o < rows; o++)
-            for (q = q0; q < q0 + depth; q += n) {
-                const float *src = e->dy + (((int64_t)(p->n0 + q / image) * e->groups + group) * e->oc + i * mr + o) * plane + (int64_t)p->i0 * e->s.n + q % image;
-                n = SSL__MIN(q0 + depth - q, image - q % image);
-                ssl__copy(row + (int64_t)o * depth + q - q0, src, n);
-            }
-        e->kind->pack_a(rows, depth, row, depth, 1, a);
+    int q, n, r;
+    for (q = q0; q < q0 + depth; q += n) {
+        const float *src = t + (((int64_t)(p->n0 + q / image) * e->groups + group) * channels + c0) * plane + (int64_t)p->i0 * e->s.n + q % image;
+        n = SSL__MIN(q0 + depth - q, image - q % image);
+        if (direct) pack(rows, n, src, plane, 1, dst + (size_t)((q - q0) * width * e->kind->elem));
+        else for (r = 0; r < rows; r++) ssl__copy(row + (int64_t)r * depth + q - q0, src + r * plane, n);
     }
+    if (!direct) pack(rows, depth, row, depth, 1, dst);
 }
 static void ssl__corr_bw_block(const ssl__corr *e, const ssl__patch *p, int group, int j0, int j1, const ssl__corr_room *m, float *part, int add)
 {
@@ -3187,16 +3187,20 @@ static void ssl__corr_bw_block(const ssl__corr *e, const ssl__patch *p, int grou
     int q0, q, i, j, n_runs;
     for (q0 = 0; q0 < positions; q0 += e->kc, add = 1) {
         const int depth = SSL__MIN(e->kc, positions - q0);
-        ssl__corr_pack_dy(e, p, group, q0, depth, m->sums, m->a);
-        for (q = 0; q < depth; q++) m->base[q] = ssl__corr_position(e, p, q0 + q) * e->ic;
+        for (i = 0; i < e->panels; i++)
+            ssl__corr_pack_positions(e, p, group, e->dy, e->oc, i * mr, q0, depth, mr, e->kind->pack_a, m->sums, m->a + (size_t)i * ssl__corr_panel_bytes(e));
+        for (q = 0; !e->pointwise && q < depth; q++) m->base[q] = ssl__corr_position(e, p, q0 + q) * e->ic;
         for (j = j0; j < j1; j += nr) {
             const int cols = SSL__MIN(nr, e->k - j);
-            const char *b;
-            for (i = 0; i < cols; i++) at[i] = ssl__corr_tap(e, p, (j + i) / e->ic) * e->ic + (j + i) % e->ic;
-            n_runs = ssl__corr_runs(cols, at, 1, run);
-            if (cols < nr) memset(m->col, 0, sizeof(float) * (size_t)nr * (size_t)depth);
-            ssl__corr_fill(depth, nr, m->turned, m->base, n_runs, run, 1, m->col);
-            b = ssl__corr_pack(e, depth, m);
+            const char *b = m->b;
+            if (e->pointwise) ssl__corr_pack_positions(e, p, group, e->in, e->ic, j, q0, depth, nr, e->kind->pack_b, m->col, m->b);
+            else {
+                for (i = 0; i < cols; i++) at[i] = ssl__corr_tap(e, p, (j + i) / e->ic) * e->ic + (j + i) % e->ic;
+                n_runs = ssl__corr_runs(cols, at, 1, run);
+                if (cols < nr) memset(m->col, 0, sizeof(float) * (size_t)nr * (size_t)depth);
+                ssl__corr_fill(depth, nr, m->turned, m->base, n_runs, run, 1, m->col);
+                b = ssl__corr_pack(e, depth, m);
+            }
             for (i = 0; i < e->panels; i++)
                 e->kind->tile(ssl__round_up(depth, e->kind->kr), m->a + (size_t)i * ssl__corr_panel_bytes(e), b, part + (int64_t)i * mr * e->part_ld + j, e->part_ld, add);
         }
@@ -3215,9 +3219,11 @@ static void ssl__corr_bw_chunk(void *arg, int chunk, int thread) /* one slice of
     if (e->kind->begin) e->kind->begin();
     for (b = b0; b < b1; b++) {
         const ssl__patch p = ssl__corr_patch(e, b);
-        memset(m.padded, 0, sizeof(float) * (size_t)(e->ic * p.plane));
-        ssl__corr_pad(e, &p, group, 0, e->ic, m.padded);
-        ssl__transpose(e->ic, (int)p.plane, m.padded, m.turned);
+        if (!e->pointwise) {
+            memset(m.padded, 0, sizeof(float) * (size_t)(e->ic * p.plane));
+            ssl__corr_pad(e, &p, group, 0, e->ic, m.padded);
+            ssl__transpose(e->ic, (int)p.plane, m.padded, m.turned);
+        }
         ssl__corr_bw_block(e, &p, group, j0, j1, &m, part, b > b0);
     }
     if (e->kind->end) e->kind->end();
@@ -3244,6 +3250,7 @@ static void ssl__corr_bw(ssl_ctx *c, const ssl__gemm_kind *kind, int plain, cons
     e.s = ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw);
     e.in = x; e.dy = dy; e.out = dw;
     ssl__corr_depth(&e, e.ic * g->kh * g->kw);
+    e.pointwise = g->kh * g->kw * g->sh * g->sw == 1 && !g->ph && !g->pw;
     e.kc = kind->kc;
     ssl__corr_blocks(&e, kind->kc);
     e.part_ld = ssl__round_up(e.k, kind->nr);
