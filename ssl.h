@@ -2175,7 +2175,7 @@ struct ssl_ctx {
     float *values, *grads, *moment1, *moment2; /* flat, length n_flat, capacity cap_flat */
     int64_t n_flat, cap_flat, n_moments, opt_step; /* n_moments: of them in use, 0 before the first optimizer step */
     ssl__owned *owned;  /* data sets, loaders: newest first */
-    ssl__slot *scratch; /* n_threads private slots, then the shared one */
+    ssl__slot *scratch; /* n_threads private slots, then two shared ones */
     void *gpu;          /* what the CUDA backend keeps */
     ssl_note *notes;    /* saved with checkpoints */
     int n_notes, cap_notes;
@@ -2316,11 +2316,11 @@ static int ssl__slot_grow(ssl__slot *s, size_t size) /* what it held is lost; 0:
     s->p = s->raw ? (void *)(((uintptr_t)s->raw + 63) & ~(uintptr_t)63) : NULL;
     return s->raw != NULL;
 }
-/* 64-byte aligned working memory of one thread (-1: the shared slot); valid until the slot's next call. NULL when there is
+/* 64-byte aligned working memory of one thread (-1: the shared slot, -2: the one for operands of a product); valid until the slot's next call. NULL when there is
    none: the kernel returns, and the error is raised once its threads have joined. */
 static void *ssl__scratch(ssl_ctx *c, int thread, size_t bytes)
 {
-    ssl__slot *s = &c->scratch[thread < 0 ? c->n_threads : thread];
+    ssl__slot *s = &c->scratch[thread < 0 ? c->n_threads - 1 - thread : thread];
     if (s->size < bytes && !ssl__slot_grow(s, bytes + bytes / 4)) {
         s->missing = bytes;
         if (thread < 0) ssl__starved(c, s);
@@ -3548,6 +3548,48 @@ static int ssl__conv_winograd(const ssl__window *g)
     return g->kh == 3 && g->kw == 3 && g->sh == 1 && g->sw == 1 && g->dh == 1 && g->dw == 1 && g->ph <= 2 && g->pw <= 2 &&
            SSL__MIN(g->ci, g->co) / g->groups >= 16 && 2 * SSL__WINO * tiles <= 9 * positions;
 }
+/* ---- maps smaller than the kernel: y[n, (o,p)] = sum over (c,q) of x[n, (c,q)] w[o, c, tap through which p sees q], a plain product ---- */
+typedef struct ssl__dense { const ssl__window *g; float *wide, *w; const float *in, *bias; } ssl__dense; /* wide[(o,p)][(c,q)], bias of (o,p) */
+static int ssl__conv_dense(const ssl__window *g) /* at least half of the taps always fall on padding; wide is at most twice as large as w */
+{
+    const int in = g->h * g->w, out = g->oh * g->ow, taps = g->kh * g->kw;
+    return g->groups == 1 && 2 * in <= taps && in * out <= 2 * taps;
+}
+static int ssl__dense_tap(const ssl__window *g, int p, int q) /* or -1 */
+{
+    const int i = q / g->w - p / g->ow * g->sh + g->ph, j = q % g->w - p % g->ow * g->sw + g->pw;
+    return i < 0 || j < 0 || i % g->dh || j % g->dw || i / g->dh >= g->kh || j / g->dw >= g->kw ? -1 : i / g->dh * g->kw + j / g->dw;
+}
+static void ssl__dense_chunk(void *arg, int chunk, int thread) /* one output channel: wide = w spread out, or w += wide folded together */
+{
+    const ssl__dense *e = (const ssl__dense *)arg;
+    const ssl__window *g = e->g;
+    const int in = g->h * g->w, out = g->oh * g->ow, taps = g->kh * g->kw;
+    const float *w = e->in ? e->in + (int64_t)chunk * g->ci * taps : NULL;
+    float *dw = e->w ? e->w + (int64_t)chunk * g->ci * taps : NULL;
+    int p, q, c;
+    (void)thread;
+    for (p = 0; p < out; p++)
+        for (q = 0; q < in; q++) {
+            float *wide = e->wide + ((int64_t)chunk * out + p) * g->ci * in + q;
+            const int t = ssl__dense_tap(g, p, q);
+            if (w) for (c = 0; c < g->ci; c++) wide[c * in] = t < 0 ? 0.0f : w[c * taps + t];
+            else if (t >= 0) for (c = 0; c < g->ci; c++) dw[c * taps + t] += wide[c * in];
+        }
+    for (p = 0; w && p < out; p++) e->wide[(int64_t)g->co * out * g->ci * in + (int64_t)chunk * out + p] = e->bias ? e->bias[chunk] : 0.0f;
+}
+/* wide of w, or room for it where w is NULL; behind it the bias. NULL: no memory. */
+static float *ssl__dense_wide(ssl_ctx *c, const ssl__window *g, const float *w, const float *bias)
+{
+    ssl__dense e = { g, NULL, NULL, w, bias };
+    const size_t rows = (size_t)(g->co * g->oh * g->ow);
+    e.wide = (float *)ssl__scratch(c, -2, sizeof(float) * rows * (size_t)(g->ci * g->h * g->w + 1));
+    if (e.wide && w) ssl__parallel(c, g->co, ssl__dense_chunk, &e);
+    return e.wide;
+}
+static void ssl__dense_fold(ssl_ctx *c, const ssl__window *g, float *wide, float *dw)
+{ ssl__dense e = { g, wide, dw, NULL, NULL }; ssl__parallel(c, g->co, ssl__dense_chunk, &e); }
+
 /* Few channels per group (depthwise): the matrix would be nearly empty, the sliding rows below are faster. */
 static int ssl__conv_direct(const ssl__window *g) { return (g->ci / g->groups) * (g->co / g->groups) < 16; }
 /* 1 x 1 without stride or padding: images are already the matrix. */
@@ -6013,12 +6055,21 @@ static void SSL__K(wino_tiles_out)(const ssl__wino_tile *t, const float *m, int6
 static const ssl__winograd SSL__K(winograd) = { SSL__W, &SSL__K(gemm_f32), SSL__K(wino_in), SSL__K(wino_back), SSL__K(wino_weights), SSL__K(wino_grad),
                                                 SSL__K(wino_tiles_in), SSL__K(wino_tiles_out) };
 
-/* Four ways: few channels per group directly, 3 x 3 by Winograd, 1 x 1 as a product of the images, the rest as a product of gathered panels. */
+/* Five ways: few channels per group directly; maps smaller than the kernel as one plain product; 3 x 3 by Winograd; 1 x 1 as a
+   product of the images; the rest as a product of gathered panels. */
 static void SSL__K(conv_f)(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
 {
     const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c);
     const int plane = g->oh * g->ow;
     if (ssl__conv_direct(g)) ssl__cpu_conv_direct_f(c, g, x, w, bias, y);
+    else if (ssl__conv_dense(g)) {
+        const int in = g->ci * g->h * g->w, out = g->co * plane;
+        const float *wide = ssl__dense_wide(c, g, w, bias);
+        ssl__epilogue ep;
+        memset(&ep, 0, sizeof ep);
+        if (wide) ep.bias = wide + (int64_t)in * out;
+        if (wide) SSL__K(gemm)(c, 0, 1, 1, g->n, out, in, x, in, 0, wide, in, 0, 0.0f, y, out, 0, bias ? &ep : NULL);
+    }
     else if (ssl__conv_winograd(g)) ssl__wino_f(c, &SSL__K(winograd), g, x, w, bias, y);
     else if (bias || !ssl__conv_pointwise(g)) ssl__corr_f(c, kind, kind == &SSL__K(gemm_f32), g, x, w, bias, y);
     else SSL__K(gemm)(c, 0, 0, g->n, g->co, plane, g->ci, w, g->ci, 0, x, plane, (int64_t)g->ci * plane, 0.0f, y, plane, (int64_t)g->co * plane, NULL);
@@ -6028,6 +6079,11 @@ static void SSL__K(conv_bx)(ssl_ctx *c, const ssl__window *g, const float *w, co
     const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c);
     const int plane = g->oh * g->ow;
     if (ssl__conv_direct(g)) ssl__cpu_conv_direct_bx(c, g, w, dy, beta, dx);
+    else if (ssl__conv_dense(g)) {
+        const int in = g->ci * g->h * g->w, out = g->co * plane;
+        const float *wide = ssl__dense_wide(c, g, w, NULL);
+        if (wide) SSL__K(gemm)(c, 0, 0, 1, g->n, in, out, dy, out, 0, wide, in, 0, beta, dx, in, 0, NULL);
+    }
     else if (ssl__conv_winograd(g)) ssl__wino_bx(c, &SSL__K(winograd), g, w, dy, beta, dx);
     else if (!ssl__conv_pointwise(g)) ssl__corr_bx(c, kind, kind == &SSL__K(gemm_f32), g, w, dy, beta, dx);
     else SSL__K(gemm)(c, 1, 0, g->n, g->ci, plane, g->co, w, g->ci, 0, dy, plane, (int64_t)g->co * plane, beta, dx, plane, (int64_t)g->ci * plane, NULL);
@@ -6036,6 +6092,12 @@ static void SSL__K(conv_bw)(ssl_ctx *c, const ssl__window *g, const float *x, co
 {
     const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c);
     if (ssl__conv_direct(g)) ssl__cpu_conv_direct_bw(c, g, x, dy, dw);
+    else if (ssl__conv_dense(g)) {
+        const int in = g->ci * g->h * g->w, out = g->co * g->oh * g->ow;
+        float *wide = ssl__dense_wide(c, g, NULL, NULL);
+        if (wide) SSL__K(gemm)(c, 1, 0, 1, out, in, g->n, dy, out, 0, x, in, 0, 0.0f, wide, in, 0, NULL);
+        if (wide) ssl__dense_fold(c, g, wide, dw);
+    }
     else if (ssl__conv_winograd(g)) ssl__wino_bw(c, &SSL__K(winograd), g, x, dy, dw);
     else ssl__corr_bw(c, kind, kind == &SSL__K(gemm_f32), g, x, dy, dw);
 }
@@ -6264,13 +6326,13 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     ssl_ctx *c;
     if (desc && initialized) d = *desc;
     threads = d.threads > 0 ? d.threads : ssl__max_threads();
-    c = (ssl_ctx *)SSL_MALLOC(sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 1));
+    c = (ssl_ctx *)SSL_MALLOC(sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 2));
     if (!c) {
         if (d.on_error) d.on_error(SSL_E_MEMORY, ssl__no_memory.message, d.on_error_user);
         else fprintf(stderr, "%s: error: %s\n", ssl__where(at), ssl__no_memory.message);
         return (ssl_ctx *)&ssl__no_memory;
     }
-    memset(c, 0, sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 1));
+    memset(c, 0, sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 2));
     c->scratch = (ssl__slot *)(c + 1);
     c->nil.ctx = c;
     c->nil.op = "nil";
@@ -6318,7 +6380,7 @@ SSL_API int ssl_close(ssl_ctx *c)
 #ifdef SSL__CUDA
     ssl__cuda_close(c);
 #endif
-    for (i = 0; i <= c->n_threads; i++) ssl__release(c->scratch[i].raw);
+    for (i = 0; i < c->n_threads + 2; i++) ssl__release(c->scratch[i].raw);
     SSL_FREE(c);
     return code;
 }
