@@ -2256,7 +2256,7 @@ struct ssl_ctx {
     float *values, *grads, *moment1, *moment2; /* flat, length n_flat, capacity cap_flat */
     int64_t n_flat, cap_flat, n_moments, opt_step; /* n_moments: of them in use, 0 before the first optimizer step */
     ssl__owned *owned;  /* data sets, loaders: newest first */
-    ssl__slot *scratch; /* n_threads private slots, then the shared one */
+    ssl__slot *scratch; /* n_threads private slots, then two shared ones */
     float reading[SSL__READINGS]; /* of ssl_item_begin, in turns */
     int64_t n_readings;
     void *gpu;          /* what the CUDA backend keeps */
@@ -2399,11 +2399,11 @@ static int ssl__slot_grow(ssl__slot *s, size_t size) /* what it held is lost; 0:
     s->p = s->raw ? (void *)(((uintptr_t)s->raw + 63) & ~(uintptr_t)63) : NULL;
     return s->raw != NULL;
 }
-/* 64-byte aligned working memory of one thread (-1: the shared slot); valid until the slot's next call. NULL when there is
+/* 64-byte aligned working memory of one thread (-1: the shared slot, -2: the one for operands of a product); valid until the slot's next call. NULL when there is
    none: the kernel returns, and the error is raised once its threads have joined. */
 static void *ssl__scratch(ssl_ctx *c, int thread, size_t bytes)
 {
-    ssl__slot *s = &c->scratch[thread < 0 ? c->n_threads : thread];
+    ssl__slot *s = &c->scratch[thread < 0 ? c->n_threads - 1 - thread : thread];
     if (s->size < bytes && !ssl__slot_grow(s, bytes + bytes / 4)) {
         s->missing = bytes;
         if (thread < 0) ssl__starved(c, s);
@@ -3009,6 +3009,7 @@ typedef struct ssl__corr {
     ssl_ctx *c;
     const ssl__gemm_kind *kind;
     int plain;                  /* the packed panel of the kind is the float panel itself */
+    int pointwise;              /* dw: one tap, no stride, no padding: positions are packed from where they lie */
     int images, groups, ic, oc; /* channels of one group */
     ssl__lane r, s;             /* rows, columns */
     const float *in, *w, *bias, *dy;
@@ -3082,6 +3083,17 @@ static void ssl__corr_pad(const ssl__corr *e, const ssl__patch *p, int group, in
             const float *src = e->in + (((int64_t)(p->n0 + n) * e->groups + group) * e->ic + c) * e->r.in * e->s.in + (int64_t)top * e->s.in + low + a;
             float *d = dst + (c - c0) * p->plane + (int64_t)n * p->prow * p->pcol + a;
             for (i = r0; i < r1; i++) ssl__copy(d + i * p->pcol, src + (int64_t)i * e->s.in, cols);
+        }
+}
+/* Ask for what ssl__corr_pad is to read next. */
+static void ssl__corr_prefetch(const ssl__corr *e, const ssl__patch *p, int group, int c0, int c1)
+{
+    const int top = p->i0 * e->r.istep + ssl__lane_low(&e->r), r0 = SSL__MAX(0, top), r1 = SSL__MIN(top + p->prow, e->r.in);
+    int n, c, k;
+    for (n = 0; n < p->n; n++)
+        for (c = c0; c < SSL__MIN(c1, e->ic); c++) {
+            const float *src = e->in + ((((int64_t)(p->n0 + n) * e->groups + group) * e->ic + c) * e->r.in + r0) * e->s.in;
+            for (k = 0; k < (r1 - r0) * e->s.in; k += 16) SSL__PREFETCH(src + k);
         }
 }
 /* Where output position q of the block lies in the padded copy, and tap t. */
@@ -3271,22 +3283,21 @@ static void ssl__transpose(int rows, int cols, const float *src, float *dst) /* 
     }
     for (; i < rows; i++) for (j = 0; j < cols; j++) dst[(int64_t)j * rows + i] = src[(int64_t)i * cols + j];
 }
-/* Pack positions q0 .. q0 + depth of all channels of dy as the left operand. */
-static void ssl__corr_pack_dy(const ssl__corr *e, const ssl__patch *p, int group, int q0, int depth, float *row, char *a)
+/* Pack positions q0 .. q0 + depth of channels c0 .. of t[image][group][channels][plane] as an operand of `width` rows: image by
+   image, unless kr does not divide what a block has of one; then a copy without gaps is packed. */
+static void ssl__corr_pack_positions(const ssl__corr *e, const ssl__patch *p, int group, const float *t, int channels, int c0, int q0, int depth,
+                                     int width, void (*pack)(int, int, const float *, int64_t, int64_t, void *), float *row, char *dst)
 {
-    const int mr = e->kind->mr, image = p->rows * e->s.n; /* positions of the block in one image, contiguous in dy */
+    const int image = p->rows * e->s.n, rows = SSL__MIN(width, channels - c0), direct = image % e->kind->kr == 0;
     const int64_t plane = (int64_t)e->r.n * e->s.n;
-    int i, o, q, n;
-    for (i = 0; i < e->panels; i++, a += ssl__corr_panel_bytes(e)) {
-        const int rows = SSL__MIN(mr, e->oc - i * mr);
-        for (o = 0; o < rows; o++)
-            for (q = q0; q < q0 + depth; q += n) {
-                const float *src = e->dy + (((int64_t)(p->n0 + q / image) * e->groups + group) * e->oc + i * mr + o) * plane + (int64_t)p->i0 * e->s.n + q % image;
-                n = SSL__MIN(q0 + depth - q, image - q % image);
-                ssl__copy(row + (int64_t)o * depth + q - q0, src, n);
-            }
-        e->kind->pack_a(rows, depth, row, depth, 1, a);
+    int q, n, r;
+    for (q = q0; q < q0 + depth; q += n) {
+        const float *src = t + (((int64_t)(p->n0 + q / image) * e->groups + group) * channels + c0) * plane + (int64_t)p->i0 * e->s.n + q % image;
+        n = SSL__MIN(q0 + depth - q, image - q % image);
+        if (direct) pack(rows, n, src, plane, 1, dst + (size_t)((q - q0) * width * e->kind->elem));
+        else for (r = 0; r < rows; r++) ssl__copy(row + (int64_t)r * depth + q - q0, src + r * plane, n);
     }
+    if (!direct) pack(rows, depth, row, depth, 1, dst);
 }
 static void ssl__corr_bw_block(const ssl__corr *e, const ssl__patch *p, int group, int j0, int j1, const ssl__corr_room *m, float *part, int add)
 {
@@ -3296,16 +3307,20 @@ static void ssl__corr_bw_block(const ssl__corr *e, const ssl__patch *p, int grou
     int q0, q, i, j, n_runs;
     for (q0 = 0; q0 < positions; q0 += e->kc, add = 1) {
         const int depth = SSL__MIN(e->kc, positions - q0);
-        ssl__corr_pack_dy(e, p, group, q0, depth, m->sums, m->a);
-        for (q = 0; q < depth; q++) m->base[q] = ssl__corr_position(e, p, q0 + q) * e->ic;
+        for (i = 0; i < e->panels; i++)
+            ssl__corr_pack_positions(e, p, group, e->dy, e->oc, i * mr, q0, depth, mr, e->kind->pack_a, m->sums, m->a + (size_t)i * ssl__corr_panel_bytes(e));
+        for (q = 0; !e->pointwise && q < depth; q++) m->base[q] = ssl__corr_position(e, p, q0 + q) * e->ic;
         for (j = j0; j < j1; j += nr) {
             const int cols = SSL__MIN(nr, e->k - j);
-            const char *b;
-            for (i = 0; i < cols; i++) at[i] = ssl__corr_tap(e, p, (j + i) / e->ic) * e->ic + (j + i) % e->ic;
-            n_runs = ssl__corr_runs(cols, at, 1, run);
-            if (cols < nr) memset(m->col, 0, sizeof(float) * (size_t)nr * (size_t)depth);
-            ssl__corr_fill(depth, nr, m->turned, m->base, n_runs, run, 1, m->col);
-            b = ssl__corr_pack(e, depth, m);
+            const char *b = m->b;
+            if (e->pointwise) ssl__corr_pack_positions(e, p, group, e->in, e->ic, j, q0, depth, nr, e->kind->pack_b, m->col, m->b);
+            else {
+                for (i = 0; i < cols; i++) at[i] = ssl__corr_tap(e, p, (j + i) / e->ic) * e->ic + (j + i) % e->ic;
+                n_runs = ssl__corr_runs(cols, at, 1, run);
+                if (cols < nr) memset(m->col, 0, sizeof(float) * (size_t)nr * (size_t)depth);
+                ssl__corr_fill(depth, nr, m->turned, m->base, n_runs, run, 1, m->col);
+                b = ssl__corr_pack(e, depth, m);
+            }
             for (i = 0; i < e->panels; i++)
                 e->kind->tile(ssl__round_up(depth, e->kind->kr), m->a + (size_t)i * ssl__corr_panel_bytes(e), b, part + (int64_t)i * mr * e->part_ld + j, e->part_ld, add);
         }
@@ -3324,9 +3339,11 @@ static void ssl__corr_bw_chunk(void *arg, int chunk, int thread) /* one slice of
     if (e->kind->begin) e->kind->begin();
     for (b = b0; b < b1; b++) {
         const ssl__patch p = ssl__corr_patch(e, b);
-        memset(m.padded, 0, sizeof(float) * (size_t)(e->ic * p.plane));
-        ssl__corr_pad(e, &p, group, 0, e->ic, m.padded);
-        ssl__transpose(e->ic, (int)p.plane, m.padded, m.turned);
+        if (!e->pointwise) {
+            memset(m.padded, 0, sizeof(float) * (size_t)(e->ic * p.plane));
+            ssl__corr_pad(e, &p, group, 0, e->ic, m.padded);
+            ssl__transpose(e->ic, (int)p.plane, m.padded, m.turned);
+        }
         ssl__corr_bw_block(e, &p, group, j0, j1, &m, part, b > b0);
     }
     if (e->kind->end) e->kind->end();
@@ -3353,6 +3370,7 @@ static void ssl__corr_bw(ssl_ctx *c, const ssl__gemm_kind *kind, int plain, cons
     e.s = ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw);
     e.in = x; e.dy = dy; e.out = dw;
     ssl__corr_depth(&e, e.ic * g->kh * g->kw);
+    e.pointwise = g->kh * g->kw * g->sh * g->sw == 1 && !g->ph && !g->pw;
     e.kc = kind->kc;
     ssl__corr_blocks(&e, kind->kc);
     e.part_ld = ssl__round_up(e.k, kind->nr);
@@ -3482,6 +3500,7 @@ static void ssl__wino_in(const ssl__wino *z, const ssl__patch *p, int group, int
     memset(plane, 0, sizeof(float) * SSL__WINO_CHANNELS * (size_t)p->plane);
     for (c = 0; c < z->e.ic; c++) {
         if (c % SSL__WINO_CHANNELS == 0) ssl__corr_pad(&z->e, p, group, c, SSL__MIN(z->e.ic, c + SSL__WINO_CHANNELS), plane);
+        ssl__corr_prefetch(&z->e, p, group, c + SSL__WINO_CHANNELS, c + SSL__WINO_CHANNELS + 1);
         for (q = 0; q < lanes; q += width)
             z->t->tiles_in(t + q, plane + c % SSL__WINO_CHANNELS * p->plane, p->pcol, v + q / nr * SSL__WINO * place + c * nr + q % nr, place);
     }
@@ -3489,11 +3508,16 @@ static void ssl__wino_in(const ssl__wino *z, const ssl__patch *p, int group, int
 static void ssl__wino_out(const ssl__wino *z, int o0, int lanes, const float *bias, const ssl__wino_tile *t, const float *m) /* one panel of oc */
 {
     const int width = z->t->width, nr = z->e.kind->nr, mr = z->e.kind->mr, place = mr * nr;
-    int o, q;
-    for (o = o0; o < SSL__MIN(z->e.oc, o0 + mr); o++)
-        for (q = 0; q < lanes; q += width)
-            z->t->tiles_out(t + q, m + q / nr * SSL__WINO * place + (o - o0) * nr + q % nr, place, bias ? bias[o] : 0.0f, z->e.beta != 0.0f,
-                            z->e.out + (int64_t)o * z->e.r.out * z->e.s.out, z->e.s.out);
+    const int64_t plane = (int64_t)z->e.r.out * z->e.s.out;
+    int o, q, k;
+    for (o = o0; o < SSL__MIN(z->e.oc, o0 + mr); o++) {
+        float *out = z->e.out + o * plane;
+        for (q = 0; q < lanes; q += width) {
+            for (k = q; k < q + width; k += 4) { SSL__PREFETCH_W(out + 2 * plane + t[k].out); SSL__PREFETCH_W(out + 2 * plane + t[k].out + z->e.s.out);
+             SSL__PREFETCH_W(out + 2 * plane + t[k].out + 2 * z->e.s.out); SSL__PREFETCH_W(out + 2 * plane + t[k].out + 3 * z->e.s.out); }
+            z->t->tiles_out(t + q, m + q / nr * SSL__WINO * place + (o - o0) * nr + q % nr, place, bias ? bias[o] : 0.0f, z->e.beta != 0.0f, out, z->e.s.out);
+        }
+    }
 }
 
 static size_t ssl__wino_plane(const ssl__corr *e) { return (ssl__corr_padded(e) / (size_t)e->ic + 15) & ~(size_t)15; }
@@ -3555,6 +3579,7 @@ static void ssl__wino_channels(const ssl__corr *e, const ssl__patch *p, int widt
     int n, i, j;
     if (live < width || !c0) memset(m->plane, 0, sizeof(float) * (size_t)(width * p->plane)); /* the rim stays zero */
     if (live) ssl__corr_pad(e, p, group, c0, c0 + live, m->plane);
+    ssl__corr_prefetch(e, p, group, c0 + width, c0 + 2 * width);
     ssl__transpose(width, (int)p->plane, m->plane, m->turned);
     for (n = 0; n < p->n; n++)
         for (i = 0; i < p->rows; i += 4)
@@ -3643,6 +3668,48 @@ static int ssl__conv_winograd(const ssl__window *g)
     return g->kh == 3 && g->kw == 3 && g->sh == 1 && g->sw == 1 && g->dh == 1 && g->dw == 1 && g->ph <= 2 && g->pw <= 2 &&
            SSL__MIN(g->ci, g->co) / g->groups >= 16 && 2 * SSL__WINO * tiles <= 9 * positions;
 }
+/* ---- maps smaller than the kernel: y[n, (o,p)] = sum over (c,q) of x[n, (c,q)] w[o, c, tap through which p sees q], a plain product ---- */
+typedef struct ssl__dense { const ssl__window *g; float *wide, *w; const float *in, *bias; } ssl__dense; /* wide[(o,p)][(c,q)], bias of (o,p) */
+static int ssl__conv_dense(const ssl__window *g) /* at least half of the taps always fall on padding; wide is at most twice as large as w */
+{
+    const int in = g->h * g->w, out = g->oh * g->ow, taps = g->kh * g->kw;
+    return g->groups == 1 && 2 * in <= taps && in * out <= 2 * taps;
+}
+static int ssl__dense_tap(const ssl__window *g, int p, int q) /* or -1 */
+{
+    const int i = q / g->w - p / g->ow * g->sh + g->ph, j = q % g->w - p % g->ow * g->sw + g->pw;
+    return i < 0 || j < 0 || i % g->dh || j % g->dw || i / g->dh >= g->kh || j / g->dw >= g->kw ? -1 : i / g->dh * g->kw + j / g->dw;
+}
+static void ssl__dense_chunk(void *arg, int chunk, int thread) /* one output channel: wide = w spread out, or w += wide folded together */
+{
+    const ssl__dense *e = (const ssl__dense *)arg;
+    const ssl__window *g = e->g;
+    const int in = g->h * g->w, out = g->oh * g->ow, taps = g->kh * g->kw;
+    const float *w = e->in ? e->in + (int64_t)chunk * g->ci * taps : NULL;
+    float *dw = e->w ? e->w + (int64_t)chunk * g->ci * taps : NULL;
+    int p, q, c;
+    (void)thread;
+    for (p = 0; p < out; p++)
+        for (q = 0; q < in; q++) {
+            float *wide = e->wide + ((int64_t)chunk * out + p) * g->ci * in + q;
+            const int t = ssl__dense_tap(g, p, q);
+            if (w) for (c = 0; c < g->ci; c++) wide[c * in] = t < 0 ? 0.0f : w[c * taps + t];
+            else if (t >= 0) for (c = 0; c < g->ci; c++) dw[c * taps + t] += wide[c * in];
+        }
+    for (p = 0; w && p < out; p++) e->wide[(int64_t)g->co * out * g->ci * in + (int64_t)chunk * out + p] = e->bias ? e->bias[chunk] : 0.0f;
+}
+/* wide of w, or room for it where w is NULL; behind it the bias. NULL: no memory. */
+static float *ssl__dense_wide(ssl_ctx *c, const ssl__window *g, const float *w, const float *bias)
+{
+    ssl__dense e = { g, NULL, NULL, w, bias };
+    const size_t rows = (size_t)(g->co * g->oh * g->ow);
+    e.wide = (float *)ssl__scratch(c, -2, sizeof(float) * rows * (size_t)(g->ci * g->h * g->w + 1));
+    if (e.wide && w) ssl__parallel(c, g->co, ssl__dense_chunk, &e);
+    return e.wide;
+}
+static void ssl__dense_fold(ssl_ctx *c, const ssl__window *g, float *wide, float *dw)
+{ ssl__dense e = { g, wide, dw, NULL, NULL }; ssl__parallel(c, g->co, ssl__dense_chunk, &e); }
+
 /* Few channels per group (depthwise): the matrix would be nearly empty, the sliding rows below are faster. */
 static int ssl__conv_direct(const ssl__window *g) { return (g->ci / g->groups) * (g->co / g->groups) < 16; }
 /* 1 x 1 without stride or padding: images are already the matrix. */
@@ -6263,12 +6330,21 @@ static void SSL__K(wino_tiles_out)(const ssl__wino_tile *t, const float *m, int6
 static const ssl__winograd SSL__K(winograd) = { SSL__W, &SSL__K(gemm_f32), SSL__K(wino_in), SSL__K(wino_back), SSL__K(wino_weights), SSL__K(wino_grad),
                                                 SSL__K(wino_tiles_in), SSL__K(wino_tiles_out) };
 
-/* Four ways: few channels per group directly, 3 x 3 by Winograd, 1 x 1 as a product of the images, the rest as a product of gathered panels. */
+/* Five ways: few channels per group directly; maps smaller than the kernel as one plain product; 3 x 3 by Winograd; 1 x 1 as a
+   product of the images; the rest as a product of gathered panels. */
 static void SSL__K(conv_f)(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
 {
     const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c);
     const int plane = g->oh * g->ow;
     if (ssl__conv_direct(g)) ssl__cpu_conv_direct_f(c, g, x, w, bias, y);
+    else if (ssl__conv_dense(g)) {
+        const int in = g->ci * g->h * g->w, out = g->co * plane;
+        const float *wide = ssl__dense_wide(c, g, w, bias);
+        ssl__epilogue ep;
+        memset(&ep, 0, sizeof ep);
+        if (wide) ep.bias = wide + (int64_t)in * out;
+        if (wide) SSL__K(gemm)(c, 0, 1, 1, g->n, out, in, x, in, 0, wide, in, 0, 0.0f, y, out, 0, bias ? &ep : NULL);
+    }
     else if (ssl__conv_winograd(g)) ssl__wino_f(c, &SSL__K(winograd), g, x, w, bias, y);
     else if (bias || !ssl__conv_pointwise(g)) ssl__corr_f(c, kind, kind == &SSL__K(gemm_f32), g, x, w, bias, y);
     else SSL__K(gemm)(c, 0, 0, g->n, g->co, plane, g->ci, w, g->ci, 0, x, plane, (int64_t)g->ci * plane, 0.0f, y, plane, (int64_t)g->co * plane, NULL);
@@ -6278,6 +6354,11 @@ static void SSL__K(conv_bx)(ssl_ctx *c, const ssl__window *g, const float *w, co
     const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c);
     const int plane = g->oh * g->ow;
     if (ssl__conv_direct(g)) ssl__cpu_conv_direct_bx(c, g, w, dy, beta, dx);
+    else if (ssl__conv_dense(g)) {
+        const int in = g->ci * g->h * g->w, out = g->co * plane;
+        const float *wide = ssl__dense_wide(c, g, w, NULL);
+        if (wide) SSL__K(gemm)(c, 0, 0, 1, g->n, in, out, dy, out, 0, wide, in, 0, beta, dx, in, 0, NULL);
+    }
     else if (ssl__conv_winograd(g)) ssl__wino_bx(c, &SSL__K(winograd), g, w, dy, beta, dx);
     else if (!ssl__conv_pointwise(g)) ssl__corr_bx(c, kind, kind == &SSL__K(gemm_f32), g, w, dy, beta, dx);
     else SSL__K(gemm)(c, 1, 0, g->n, g->ci, plane, g->co, w, g->ci, 0, dy, plane, (int64_t)g->co * plane, beta, dx, plane, (int64_t)g->ci * plane, NULL);
@@ -6286,6 +6367,12 @@ static void SSL__K(conv_bw)(ssl_ctx *c, const ssl__window *g, const float *x, co
 {
     const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c);
     if (ssl__conv_direct(g)) ssl__cpu_conv_direct_bw(c, g, x, dy, dw);
+    else if (ssl__conv_dense(g)) {
+        const int in = g->ci * g->h * g->w, out = g->co * g->oh * g->ow;
+        float *wide = ssl__dense_wide(c, g, NULL, NULL);
+        if (wide) SSL__K(gemm)(c, 1, 0, 1, out, in, g->n, dy, out, 0, x, in, 0, 0.0f, wide, in, 0, NULL);
+        if (wide) ssl__dense_fold(c, g, wide, dw);
+    }
     else if (ssl__conv_winograd(g)) ssl__wino_bw(c, &SSL__K(winograd), g, x, dy, dw);
     else ssl__corr_bw(c, kind, kind == &SSL__K(gemm_f32), g, x, dy, dw);
 }
@@ -6525,13 +6612,13 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     ssl_ctx *c;
     if (desc && initialized) d = *desc;
     threads = d.threads > 0 ? d.threads : ssl__max_threads();
-    c = (ssl_ctx *)SSL_MALLOC(sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 1));
+    c = (ssl_ctx *)SSL_MALLOC(sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 2));
     if (!c) {
         if (d.on_error) d.on_error(SSL_E_MEMORY, ssl__no_memory.message, d.on_error_user);
         else fprintf(stderr, "%s: error: %s\n", ssl__where(at), ssl__no_memory.message);
         return (ssl_ctx *)&ssl__no_memory;
     }
-    memset(c, 0, sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 1));
+    memset(c, 0, sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 2));
     c->scratch = (ssl__slot *)(c + 1);
     c->nil.ctx = c;
     c->nil.op = "nil";
@@ -6582,7 +6669,7 @@ SSL_API int ssl_close(ssl_ctx *c)
 #ifdef SSL__CUDA
     ssl__cuda_close(c);
 #endif
-    for (i = 0; i <= c->n_threads; i++) ssl__release(c->scratch[i].raw);
+    for (i = 0; i < c->n_threads + 2; i++) ssl__release(c->scratch[i].raw);
     SSL_FREE(c);
     return code;
 }
