@@ -1996,7 +1996,6 @@ extern "C" {
    SSL__UNARY(U): U(name, value, derivative) in terms of x, y and the op's constant p. */
 #define SSL__UNARY_HOT(U)                                                                                      \
     U(relu,       x > 0.0f ? x : 0.0f,            x > 0.0f ? 1.0f : 0.0f)                                      \
-    U(gelu,       ssl__gelu(x),                   ssl__dgelu(x))                                               \
     U(gelu_tanh,  ssl__gelu_tanh(x),              ssl__dgelu_tanh(x))                                          \
     U(sigmoid,    1.0f / (1.0f + ssl__exp(-x)),   y * (1.0f - y))                                              \
     U(tanh,       ssl__tanh(x),                   1.0f - y * y)                                                \
@@ -2004,6 +2003,7 @@ extern "C" {
     U(square,     x * x,                          2.0f * x)                                                    \
     U(scale,      p * x,                          p)                                                           \
     U(add_scalar, x + p,                          1.0f)
+#define SSL__UNARY_GELU(U) U(gelu, ssl__gelu(x), ssl__dgelu(x)) /* on the CPU in vectors by hand */
 #define SSL__UNARY_PLAIN(U) /* the portable pass serves every instruction set */                               \
     U(log,        logf(x),                        1.0f / x)                                                    \
     U(sqrt,       sqrtf(x),                       0.5f / y)                                                    \
@@ -2011,7 +2011,7 @@ extern "C" {
     U(pow,        powf(x, p),                     p * powf(x, p - 1.0f))                                       \
     U(clamp_min,  x > p ? x : p,                  x > p ? 1.0f : 0.0f)                                         \
     U(tanh_clip,  p * ssl__tanh(x / p),           1.0f - (y / p) * (y / p))
-#define SSL__UNARY(U) SSL__UNARY_HOT(U) SSL__UNARY_PLAIN(U)
+#define SSL__UNARY(U) SSL__UNARY_HOT(U) SSL__UNARY_GELU(U) SSL__UNARY_PLAIN(U)
 #define SSL__UNARY_KERNELS(name, f, d)                                                                         \
     SSL__KERNEL(name##_f, (ssl_ctx *c, int64_t n, float p, const float *x, float *y))                          \
     SSL__KERNEL(name##_b, (ssl_ctx *c, int64_t n, float p, const float *x, const float *y, const float *dy, float beta, float *dx))
@@ -2166,7 +2166,7 @@ typedef struct ssl__update { /* one optimizer step over a stretch of the flat bu
     SSL__KERNEL(adam, (ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m, float *v)) /* g = 0 */ \
     SSL__KERNEL(sgd, (ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m)) /* g = 0 */
 #define SSL__KERNELS                                                                                           \
-    SSL__UNARY_HOT(SSL__UNARY_KERNELS) SSL__KERNELS_CORE SSL__KERNELS_BROADCAST SSL__KERNELS_NORM SSL__KERNELS_LOSS SSL__KERNELS_ATTENTION \
+    SSL__UNARY_HOT(SSL__UNARY_KERNELS) SSL__UNARY_GELU(SSL__UNARY_KERNELS) SSL__KERNELS_CORE SSL__KERNELS_BROADCAST SSL__KERNELS_NORM SSL__KERNELS_LOSS SSL__KERNELS_ATTENTION \
     SSL__KERNELS_CONV SSL__KERNELS_OPTIM
 #define SSL__KERNELS_PLAIN SSL__UNARY_PLAIN(SSL__UNARY_KERNELS) SSL__KERNELS_MASK /* small or rare: the portable pass serves every instruction set */
 #define SSL__KERNELS_ALL   SSL__KERNELS SSL__KERNELS_PLAIN SSL__KERNELS_ONCE
@@ -2922,6 +2922,8 @@ typedef int32_t ssl__v4i __attribute__((vector_size(16)));
 static SSL__UNUSED inline ssl__v4 ssl__v4_set1(float f) { const ssl__v4 v = { f, f, f, f }; return v; }
 static SSL__UNUSED inline ssl__v4 ssl__v4_max(ssl__v4 a, ssl__v4 b)
 { const ssl__v4i m = a > b; return (ssl__v4)((m & (ssl__v4i)a) | (~m & (ssl__v4i)b)); }
+static SSL__UNUSED inline ssl__v4 ssl__v4_ifneg(ssl__v4 x, ssl__v4 a, ssl__v4 b)
+{ const ssl__v4i m = (ssl__v4i)x >> 31; return (ssl__v4)((m & (ssl__v4i)a) | (~m & (ssl__v4i)b)); }
 #endif
 
 /* ==== >>broadcast ==== a place in a loop nest: axes first..last-1, and where the four operands are =========== */
@@ -4143,6 +4145,8 @@ SSL__KERNELS_PLAIN
 #  define SSL__VSUM(v)      _mm512_reduce_add_ps(v)
 #  define SSL__VTOP(v)      _mm512_reduce_max_ps(v)
 #  define SSL__VPOW2(t)     _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(t), 23))
+#  define SSL__VDIV(a, b)   _mm512_div_ps(a, b)
+#  define SSL__VIFNEG(x, a, b) _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(x)), b, a)
 #  define SSL__VLOADN(p, n, fill) _mm512_mask_loadu_ps(fill, (__mmask16)((1u << (n)) - 1u), p)
 #  define SSL__VSTOREN(p, n, v)   _mm512_mask_storeu_ps(p, (__mmask16)((1u << (n)) - 1u), v)
 #elif SSL__PASS == 1
@@ -4158,6 +4162,8 @@ SSL__KERNELS_PLAIN
 #  define SSL__VMAX(a, b)   _mm256_max_ps(a, b)
 #  define SSL__VFMA(a, b, c) _mm256_fmadd_ps(a, b, c)
 #  define SSL__VPOW2(t)     _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(t), 23))
+#  define SSL__VDIV(a, b)   _mm256_div_ps(a, b)
+#  define SSL__VIFNEG(x, a, b) _mm256_blendv_ps(b, a, x)
 #elif SSL__PASS == 3
 #  define SSL__W            4
 #  define SSL__V            float32x4_t
@@ -4173,6 +4179,8 @@ SSL__KERNELS_PLAIN
 #  define SSL__VSUM(v)      vaddvq_f32(v)
 #  define SSL__VTOP(v)      vmaxvq_f32(v)
 #  define SSL__VPOW2(t)     vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(t), 23))
+#  define SSL__VDIV(a, b)   vdivq_f32(a, b)
+#  define SSL__VIFNEG(x, a, b) vbslq_f32(vcltq_f32(x, vdupq_n_f32(0.0f)), a, b)
 #elif defined(__GNUC__) && !defined(__CUDACC__) /* portable: four floats as a vector type of the compiler */
 #  define SSL__W            4
 #  define SSL__V            ssl__v4
@@ -4186,6 +4194,8 @@ SSL__KERNELS_PLAIN
 #  define SSL__VMAX(a, b)   ssl__v4_max(a, b)
 #  define SSL__VFMA(a, b, c) ((a) * (b) + (c))
 #  define SSL__VPOW2(t)     (ssl__v4)((ssl__v4i)(t) << 23)
+#  define SSL__VDIV(a, b)   ((a) / (b))
+#  define SSL__VIFNEG(x, a, b) ssl__v4_ifneg(x, a, b)
 #else /* plain C: any compiler, any machine */
 #  define SSL__W            1
 #  define SSL__V            float
@@ -4199,6 +4209,8 @@ SSL__KERNELS_PLAIN
 #  define SSL__VMAX(a, b)   ((a) > (b) ? (a) : (b))
 #  define SSL__VFMA(a, b, c) ((a) * (b) + (c))
 #  define SSL__VPOW2(t)     ssl__bits(ssl__word(t) << 23)
+#  define SSL__VDIV(a, b)   ((a) / (b))
+#  define SSL__VIFNEG(x, a, b) ((x) < 0.0f ? (a) : (b))
 #endif
 
 /* Sum and largest of the lanes, and vectors that are only partly there, for the instruction sets without their own. */
@@ -4266,6 +4278,31 @@ static inline SSL__V SSL__K(vexp)(SSL__V v)
     p = SSL__VFMA(p, r, SSL__VSET1(1.0f));
     return SSL__VMUL(p, SSL__VPOW2(t));
 }
+/* gelu: x Phi(x) = max(x, 0) - |x| Phi(-|x|), and its derivative Phi(x) + x phi(x), from one e = exp(-x^2 / 2): phi = e / sqrt(2 pi),
+   Phi(-u) = e (t P(t)), t = 1 / (1 + 0.4 u): a fit of Mills' ratio to 5e-8 / Phi(-u) or 5e-6 up to u = 3, 1e-4 up to 6 */
+static SSL__INLINE SSL__V SSL__K(vtail)(SSL__V u, SSL__V *e) /* Phi(-u), u >= 0 */
+{
+    const SSL__V t = SSL__VDIV(SSL__VSET1(1.0f), SSL__VFMA(u, SSL__VSET1(0.4f), SSL__VSET1(1.0f)));
+    SSL__V p = SSL__VFMA(t, SSL__VSET1(5.47713909e-2f), SSL__VSET1(-2.48482713e-1f));
+    *e = SSL__K(vexp)(SSL__VMUL(SSL__VMUL(u, u), SSL__VSET1(-0.5f)));
+    p = SSL__VFMA(p, t, SSL__VSET1(3.30284494e-1f));
+    p = SSL__VFMA(p, t, SSL__VSET1(2.02299315e-2f));
+    p = SSL__VFMA(p, t, SSL__VSET1(1.86117432e-1f));
+    p = SSL__VFMA(p, t, SSL__VSET1(1.57079424e-1f));
+    return SSL__VMUL(SSL__VMUL(p, t), *e);
+}
+static SSL__INLINE SSL__V SSL__K(vabs)(SSL__V x) { return SSL__VMAX(SSL__VSUB(SSL__VZERO(), x), x); }
+static SSL__INLINE SSL__V SSL__K(vgelu)(SSL__V x)
+{
+    const SSL__V u = SSL__K(vabs)(x);
+    SSL__V e, q = SSL__K(vtail)(u, &e);
+    return SSL__VSUB(SSL__VMAX(SSL__VZERO(), x), SSL__VMUL(u, q));
+}
+static SSL__INLINE SSL__V SSL__K(vdgelu)(SSL__V x)
+{
+    SSL__V e, q = SSL__K(vtail)(SSL__K(vabs)(x), &e);
+    return SSL__VFMA(SSL__VMUL(x, SSL__VSET1(0.39894228f)), e, SSL__VIFNEG(x, q, SSL__VSUB(SSL__VSET1(1.0f), q)));
+}
 
 /* ==== >>elementwise ==== one line of SSL__UNARY gives value, derivative, CPU loops (and the CUDA kernels) ==== */
 typedef struct SSL__K(ew) { int64_t n; float p, beta; const float *x, *y, *dy; float *out; } SSL__K(ew);
@@ -4299,6 +4336,8 @@ static void SSL__K(ew_run)(ssl_ctx *c, ssl__chunk_fn fn, SSL__K(ew) *e)
             dx[i] = (e->beta != 0.0f ? dx[i] : 0.0f) + dy[i] * (derivative);                                   \
         }                                                                                                      \
     }                                                                                                          \
+    SSL__UNARY_RUN(name, value, derivative)
+#define SSL__UNARY_RUN(name, value, derivative)                                                                \
     static void SSL__K(name##_f)(ssl_ctx *c, int64_t n, float p, const float *x, float *y)                     \
     {                                                                                                          \
         SSL__K(ew) e = { n, p, 0.0f, x, NULL, NULL, y };                                                             \
@@ -4320,7 +4359,33 @@ SSL__UNARY_PLAIN(SSL__UNARY_CPU)
 #ifdef __clang__
 #  pragma clang diagnostic pop
 #endif
+
+static void SSL__K(gelu_f_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(ew) *e = (const SSL__K(ew) *)arg;
+    const int64_t i0 = (int64_t)chunk * SSL__GRAIN;
+    const int n = (int)(SSL__K(ew_end)(e, chunk) - i0);
+    int i;
+    (void)thread;
+    for (i = 0; i < n; i += SSL__W) SSL__K(st)(e->out + i0 + i, n - i, SSL__K(vgelu)(SSL__K(ld)(e->x + i0 + i, n - i, SSL__VZERO())));
+}
+static void SSL__K(gelu_b_chunk)(void *arg, int chunk, int thread)
+{
+    const SSL__K(ew) *e = (const SSL__K(ew) *)arg;
+    const int64_t i0 = (int64_t)chunk * SSL__GRAIN;
+    const int n = (int)(SSL__K(ew_end)(e, chunk) - i0);
+    const SSL__V zero = SSL__VZERO();
+    int i;
+    (void)thread;
+    for (i = 0; i < n; i += SSL__W) {
+        float *o = e->out + i0 + i;
+        const SSL__V sum = e->beta != 0.0f ? SSL__K(ld)(o, n - i, zero) : zero;
+        SSL__K(st)(o, n - i, SSL__VFMA(SSL__K(ld)(e->dy + i0 + i, n - i, zero), SSL__K(vdgelu)(SSL__K(ld)(e->x + i0 + i, n - i, zero)), sum));
+    }
+}
+SSL__UNARY_GELU(SSL__UNARY_RUN)
 #undef SSL__UNARY_CPU
+#undef SSL__UNARY_RUN
 
 static void SSL__K(fill_chunk)(void *arg, int chunk, int thread)
 {
@@ -4362,10 +4427,15 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
 #  define SSL__NV 2
 #endif
 #define SSL__NR (SSL__NV * SSL__W)
-#if SSL__PASS
+#if SSL__PASS == 2 || SSL__PASS == 3 /* vectors of a panel in whole products; at most, which attention uses: 4 is what 64 queries or a head have */
 #  define SSL__MM_NV 3
+#  define SSL__MM_MOST 4
+#elif SSL__PASS == 1
+#  define SSL__MM_NV 3
+#  define SSL__MM_MOST 3
 #else
 #  define SSL__MM_NV 2
+#  define SSL__MM_MOST 2
 #endif
 #define SSL__MM_NR (SSL__MM_NV * SSL__W)
 
@@ -4375,7 +4445,7 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
     FN SSL__INLINE void tile(const int mr, const int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, \
                              float *c, int64_t ldc, int add)                                                   \
     {                                                                                                          \
-        SSL__V s[12][SSL__MM_NV], bv[SSL__MM_NV];                                                              \
+        SSL__V s[12][SSL__MM_MOST], bv[SSL__MM_MOST];                                                         \
         const float *a0 = a, *a3 = a + 3 * ars, *a6 = a + 6 * ars, *a9 = a + 9 * ars; /* an address is base + ars or base + 2 ars */ \
         int p, r, v;                                                                                           \
         SSL__UNROLL for (r = 0; r < mr; r++)                                                                   \
@@ -4398,23 +4468,30 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
     {                                                                                                          \
         int mr;                                                                                                \
         for (; m > 0; m -= mr, a += mr * ars, c += mr * ldc) {                                                 \
-            mr = SSL__MM_ROWS(m);                                                                              \
-            switch (4 * mr + nv) { SSL__MM_ALL(tile) default: break; }                                         \
+            mr = SSL__K(mm_height)(m, nv);                                                                       \
+            switch (8 * mr + nv) { SSL__MM_ALL(tile) default: break; }                                         \
         }                                                                                                      \
     }
-#define SSL__MM(tile, r, n) case 4 * r + n: tile(r, n, k, a, ars, acs, b, ldb, c, ldc, add); break;
-#if SSL__PASS == 2 || SSL__PASS == 3
-#  define SSL__MM_ROWS(m) ((m) == 9 ? 9 : (m) >= 8 ? 8 : (m) >= 4 ? 4 : (m) >= 2 ? 2 : 1)
-#  define SSL__MM_N(tile, n) SSL__MM(tile, 9, n) SSL__MM(tile, 8, n) SSL__MM(tile, 4, n) SSL__MM(tile, 2, n) SSL__MM(tile, 1, n)
+#define SSL__MM(tile, r, n) case 8 * r + n: tile(r, n, k, a, ars, acs, b, ldb, c, ldc, add); break;
+#define SSL__MM_FEW(tile, n) SSL__MM(tile, 4, n) SSL__MM(tile, 2, n) SSL__MM(tile, 1, n)
+#if SSL__MM_MOST == 4 /* 32 registers */
+#  define SSL__MM_MANY(tile, n) SSL__MM(tile, 9, n) SSL__MM(tile, 8, n) SSL__MM_FEW(tile, n)
+#  define SSL__MM_ALL(tile) SSL__MM_MANY(tile, 1) SSL__MM_MANY(tile, 2) SSL__MM_MANY(tile, 3) SSL__MM(tile, 6, 4) SSL__MM(tile, 5, 4) SSL__MM_FEW(tile, 4)
+#elif SSL__MM_MOST == 3
+#  define SSL__MM_ALL(tile) SSL__MM_FEW(tile, 1) SSL__MM_FEW(tile, 2) SSL__MM_FEW(tile, 3)
 #else
-#  define SSL__MM_ROWS(m) ((m) >= 4 ? 4 : (m) >= 2 ? 2 : 1)
-#  define SSL__MM_N(tile, n) SSL__MM(tile, 4, n) SSL__MM(tile, 2, n) SSL__MM(tile, 1, n)
+#  define SSL__MM_ALL(tile) SSL__MM_FEW(tile, 1) SSL__MM_FEW(tile, 2)
 #endif
-#if SSL__MM_NV == 3
-#  define SSL__MM_ALL(tile) SSL__MM_N(tile, 1) SSL__MM_N(tile, 2) SSL__MM_N(tile, 3)
+static int SSL__K(mm_height)(int m, int nv) /* rows of the next tile */
+{
+#if SSL__MM_MOST == 4
+    if (nv == 4 && m > 4) return ssl__ceil_div(m, ssl__ceil_div(m, 6));
+    if (nv < 4 && m >= 8) return m == 9 ? 9 : 8;
 #else
-#  define SSL__MM_ALL(tile) SSL__MM_N(tile, 1) SSL__MM_N(tile, 2)
+    (void)nv;
 #endif
+    return m >= 4 ? 4 : m >= 2 ? 2 : 1;
+}
 SSL__MM_DEFINE(static, SSL__K(mm_tile), SSL__K(mm_rows), SSL__VFMA)
 
 /* The block of a product, panels of b outermost. The last panel may have columns that do not exist: its tiles are computed beside y. */
@@ -4547,7 +4624,7 @@ static void SSL__K(gemm_finish)(int rows, int cols, const ssl__epilogue *ep, int
         if (bias) for (j = 0; j < cols; j++) o[j] += bias[j];
         if (ep->pre) memcpy(ep->pre + i * ldpre, o, sizeof(float) * (size_t)cols);
         if (ep->act == SSL_ACT_RELU) for (j = 0; j < cols; j++) o[j] = o[j] > 0.0f ? o[j] : 0.0f;
-        if (ep->act == SSL_ACT_GELU) for (j = 0; j < cols; j++) o[j] = ssl__gelu(o[j]);
+        if (ep->act == SSL_ACT_GELU) for (j = 0; j < cols; j += SSL__W) SSL__K(st)(o + j, cols - j, SSL__K(vgelu)(SSL__K(ld)(o + j, cols - j, SSL__VZERO())));
         if (ep->act == SSL_ACT_GELU_TANH) for (j = 0; j < cols; j++) o[j] = ssl__gelu_tanh(o[j]);
         if (res) for (j = 0; j < cols; j++) o[j] += res[i * ldy + j];
     }
@@ -5571,7 +5648,7 @@ static void SSL__K(mm)(int m, int n, int k, const float *a, int64_t ars, int64_t
     int j, p, nv;
     for (p = 0; p < k; p += 128, add = 1)
         for (j = 0; j < n; j += nv) {
-            nv = ssl__ceil_div(n - j, ssl__ceil_div(n - j, SSL__MM_NV));
+            nv = ssl__ceil_div(n - j, ssl__ceil_div(n - j, SSL__MM_MOST));
             SSL__K(mm_rows)(m, nv, SSL__MIN(k - p, 128), a + p * acs, ars, acs, b + p * ldb + j * SSL__W, ldb, c + j * SSL__W, ldc, add);
         }
 }
@@ -5899,9 +5976,10 @@ static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const
 #undef SSL__MM_NV
 #undef SSL__MM_NR
 #undef SSL__MM_DEFINE
-#undef SSL__MM_ROWS
+#undef SSL__MM_MOST
+#undef SSL__MM_MANY
+#undef SSL__MM_FEW
 #undef SSL__MM_ALL
-#undef SSL__MM_N
 #undef SSL__MM
 
 /* ==== >>batchnorm ==== kernels ======================================================================= */
@@ -6431,13 +6509,10 @@ static void SSL__K(ema)(ssl_ctx *c, int64_t n, float a, const float *x, float *y
 /* Adam and SGD in vectors by hand: compilers keep a scalar sqrtf because of errno. 28 bytes read and written a value. */
 #if SSL__PASS == 2
 #  define SSL__VSQRT(a)   _mm512_sqrt_ps(a)
-#  define SSL__VDIV(a, b) _mm512_div_ps(a, b)
 #elif SSL__PASS == 1
 #  define SSL__VSQRT(a)   _mm256_sqrt_ps(a)
-#  define SSL__VDIV(a, b) _mm256_div_ps(a, b)
 #elif SSL__PASS == 3
 #  define SSL__VSQRT(a)   vsqrtq_f32(a)
-#  define SSL__VDIV(a, b) vdivq_f32(a, b)
 #else
 static inline SSL__V SSL__K(vsqrt)(SSL__V a)
 {
@@ -6448,7 +6523,6 @@ static inline SSL__V SSL__K(vsqrt)(SSL__V a)
     return SSL__VLOAD(f);
 }
 #  define SSL__VSQRT(a)   SSL__K(vsqrt)(a)
-#  define SSL__VDIV(a, b) ((a) / (b))
 #endif
 typedef struct SSL__K(opt) { const ssl__update *u; int64_t n; float *w, *g, *m, *v; } SSL__K(opt);
 static void SSL__K(adam_chunk)(void *arg, int chunk, int thread)
@@ -6499,7 +6573,6 @@ static void SSL__K(sgd)(ssl_ctx *c, int64_t n, const ssl__update *u, float *w, f
     ssl__parallel(c, (int)((n + SSL__GRAIN - 1) / SSL__GRAIN), SSL__K(sgd_chunk), &e);
 }
 #undef SSL__VSQRT
-#undef SSL__VDIV
 
 #define SSL__KERNEL(name, args) SSL__K(name),
 static const ssl__kernels SSL__K(table) = { SSL__ISA_NAME, SSL__KERNELS
@@ -6525,6 +6598,8 @@ static const ssl__kernels SSL__K(table) = { SSL__ISA_NAME, SSL__KERNELS
 #undef SSL__VSUM
 #undef SSL__VTOP
 #undef SSL__VPOW2
+#undef SSL__VDIV
+#undef SSL__VIFNEG
 #undef SSL__VLOADN
 #undef SSL__VSTOREN
 #endif /* SSL__PASS */
