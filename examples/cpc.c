@@ -7,11 +7,11 @@ static ssl_tensor *features(void *net, ssl_tensor *images) { return ssl_cpc_feat
 
 int main(void)
 {
-    ssl_cpc_desc small = SSL_ZERO; /* patches of 8 pixels every 4: a grid of 7 x 7 */
+    ssl_cpc_desc small = SSL_ZERO; /* patches of 8 pixels, a grid of 4 x 4 */
     ssl_augment_desc colors = SSL_ZERO;
     ssl_loader_desc loading = SSL_ZERO;
     ssl_ctx *ctx = ssl_open(NULL);
-    ssl_dataset *data = ssl_dataset_open(ctx, "synthetic:128");
+    ssl_dataset *data = ssl_dataset_open(ctx, "synthetic:1024");
     ssl_loader *loader;
     ssl_cpc *net;
     ssl_batch b;
@@ -20,11 +20,15 @@ int main(void)
     small.layer_norm = 1; /* CPC v2's encoder, with one block a stage and an eighth of the width */
     small.resnet.width = 8;
     small.resnet.stage[0] = small.resnet.stage[1] = small.resnet.stage[2] = small.resnet.stage[3] = 1;
-    small.hidden = 64;
+    small.stride = 8; /* 4: patches that overlap, 7 x 7 */
+    small.hidden = 32;
+    small.blocks = 2;
+    small.each_once = 1;
     small.embed_scale = 1.0f; /* the original's 0.1 learns slowly */
     ssl_augment_preset("amdim", &colors);
+    colors.grayscale_p = 1.0f; /* all patches of a picture share its color: it would tell them from those of the others */
     loading.batch = 16;
-    loading.epochs = 4;
+    loading.epochs = 3;
     loading.augment = &colors;
     net = ssl_cpc_new(ctx, "", &small);
     loader = ssl_loader_open(data, &loading);
@@ -34,8 +38,8 @@ int main(void)
         ssl_cpc_trace t;
         ssl_tensor *loss = ssl_cpc_loss(net, b.images, &t);
         ssl_backward(loss);
-        if (b.step % 4 == 0) /* chance: ln(16 * 49) = 6.66 for each */
-            printf("epoch %d step %d  loss %.3f; two rows below %.3f, six rows below %.3f\n", b.epoch, b.step, (double)ssl_item(loss), (double)ssl_item(t.losses[0]),
+        if (b.step % 32 == 0) /* chance: ln(16 * 16) = 5.55 for each of three */
+            printf("epoch %d step %d  loss %.3f; one row below %.3f, three rows below %.3f\n", b.epoch, b.step, (double)ssl_item(loss), (double)ssl_item(t.losses[0]),
                    (double)ssl_item(t.losses[t.n_losses - 1]));
         ssl_adamw_step(ctx, 2e-3f);
         ssl_step_end(ctx);

@@ -17,15 +17,17 @@ int main(void)
     ssl_batch b;
     double before;
 
+    small.patch = 8;
     small.dim = 64;
     small.depth = 3;
     small.decoder_dim = 32;
     small.decoder_depth = 1;
+    small.mask_ratio = 0.5f;
     small.mask_tokens = 4; /* each hidden place takes one of four */
     view.hflip = 0.5f;
     view.no_normalize = 1; /* pixels in 0..1: the loss is in levels of 255, squared */
     loading.batch = 64;
-    loading.epochs = 5;
+    loading.epochs = 25;
     loading.augment = &view;
     mae = ssl_mask_token_mae_new(ctx, "", &small);
     loader = ssl_loader_open(data, &loading);
@@ -35,7 +37,7 @@ int main(void)
         ssl_mask_token_mae_trace t = SSL_ZERO;
         ssl_tensor *loss = ssl_mask_token_mae_loss(mae, b.images, &t);
         ssl_backward(loss);
-        if (b.step == 0) printf("epoch %d  loss %7.1f  PSNR of all patches %.2f dB\n", b.epoch, (double)ssl_item(loss), (double)ssl_psnr(t.pred, t.patches, 0));
+        if (b.step == 0 && b.epoch % 3 == 0) printf("epoch %d  loss %7.1f  PSNR of all patches %.2f dB\n", b.epoch, (double)ssl_item(loss), (double)ssl_psnr(t.pred, t.patches, 0));
         ssl_adamw_step(ctx, 2e-3f);
         ssl_step_end(ctx);
     }

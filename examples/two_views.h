@@ -19,8 +19,9 @@ static double matched(const ssl_siamese_trace *t)
     return 100.0 * hits / BATCH;
 }
 
-/* Trains the method d on a small ViT and random views of each image, which say what the features shall not see. */
-static int learn(ssl_siamese_desc *d, int n_views, const ssl_augment_desc *view)
+/* Trains the method d on a small ViT and random views of each image, which say what the features shall not see: here any color. The
+   object and the ground of a picture come in all of them, and a view that keeps its hue would be found by that alone. */
+static int learn(ssl_siamese_desc *d, int n_views, ssl_augment_desc *view)
 {
     ssl_ctx *ctx = ssl_open(NULL);
     ssl_loader_desc loading = SSL_ZERO;
@@ -28,7 +29,14 @@ static int learn(ssl_siamese_desc *d, int n_views, const ssl_augment_desc *view)
     ssl_siamese *m;
     ssl_batch b;
     double before, first = -1.0, last = 0.0;
+    int v;
 
+    for (v = 0; v < n_views; v++) {
+        view[v].jitter_p = 1.0f;
+        view[v].hue = 0.5f;
+        view[v].saturation = 0.8f;
+        view[v].grayscale_p = 0.4f;
+    }
     loading.n_views = loading.n_augment = n_views;
     loading.augment = view;
     loading.batch = BATCH;
