@@ -996,13 +996,13 @@ static ssl__loops ssl__loops_of(const ssl__nest *s)
     ssl__loops l;
     memset(&l, 0, sizeof l);
     l.s = *s;
-    for (int a = 0; a < s->n; a++) l.dim[a] = ssl__divisor_of((int)SSL__MIN(s->dim[a], INT_MAX));
+    for (int a = 0; a < s->n; a++) l.dim[a] = ssl__divisor_of((int)SSL__MIN(s->dim[a], INT32_MAX));
     return l;
 }
 static __device__ void ssl__nest_axis(const ssl__loops *l, int axis, int64_t *i, ssl__offsets *p)
 {
     int64_t at;
-    if (*i < INT_MAX) {
+    if (*i < INT32_MAX) {
         int rest;
         *i = ssl__over((int)*i, &l->dim[axis], &rest);
         at = rest;
