@@ -683,18 +683,17 @@ static __device__ __forceinline__ void ssl__accumulate(float *acc, const A *a, c
     if constexpr (sizeof(typename A::elem) > sizeof(typename G::elem)) { /* one operand at a time, each behind half of the products: registers for two blocks */
         const int HALF = G::SLAB / 2;
         float4 v[(AR * AC > BR * BC ? AR * AC : BR * BC) / 4 / G::T];
-        uint16_t *const bs = as + 2 * G::A_ELEMS;
         SSL__ROLLED for (int s = -1; s < slabs; s++) {
-            const int next = s + 1, k = k0 + next * G::SLAB, more = next < slabs;
-            const uint16_t *const sa = as + s % 2 * G::A_ELEMS, *const sb = bs + s % 2 * G::B_ELEMS;
+            const int k = k0 + (s + 1) * G::SLAB, more = s + 1 < slabs;
+            uint16_t *const now = as + (s & 1) * (G::A_ELEMS + G::B_ELEMS), *const then = as + (~s & 1) * (G::A_ELEMS + G::B_ELEMS); /* a, then b */
             if (more) ssl__slab_take<G::T, AR, AC>(a, G::AK ? i0 : k, G::AK ? k : i0, v);
-            if (s >= 0) ssl__product<G>(acc, sa, G::LDA, sb, G::LDB, HALF);
+            if (s >= 0) ssl__product<G>(acc, now, G::LDA, now + G::A_ELEMS, G::LDB, HALF);
             if (more) {
-                ssl__slab_put<G::T, AR, AC, G::LDA>(v, as + next % 2 * G::A_ELEMS);
+                ssl__slab_put<G::T, AR, AC, G::LDA>(v, then);
                 ssl__slab_take<G::T, BR, BC>(b, G::BK ? j0 : k, G::BK ? k : j0, v);
             }
-            if (s >= 0) ssl__product<G>(acc, sa + (G::AK ? HALF : HALF * G::LDA), G::LDA, sb + (G::BK ? HALF : HALF * G::LDB), G::LDB, HALF);
-            if (more) ssl__slab_put<G::T, BR, BC, G::LDB>(v, bs + next % 2 * G::B_ELEMS);
+            if (s >= 0) ssl__product<G>(acc, now + (G::AK ? HALF : HALF * G::LDA), G::LDA, now + G::A_ELEMS + (G::BK ? HALF : HALF * G::LDB), G::LDB, HALF);
+            if (more) ssl__slab_put<G::T, BR, BC, G::LDB>(v, then + G::A_ELEMS);
             __syncthreads();
         }
     } else {
