@@ -11794,6 +11794,9 @@ static const ssl__param *ssl__twin(ssl_ctx *c, const char *at, const char *op, c
 
 static void ssl__ema(const char *at, const char *op, ssl_ctx *c, const char *target, const char *online, float momentum, int copy)
 {
+    float *y = NULL;
+    const float *x = NULL;
+    int64_t n = 0; /* neighbours in both networks are one call */
     int i, found = 0, hint = 0;
     if (c->status) return;
     if (!(momentum >= 0.0f && momentum <= 1.0f)) { ssl__fail(c, SSL_E_ARG, at, "%s: the momentum is %g: it must be from 0 to 1", op, (double)momentum); return; }
@@ -11803,9 +11806,14 @@ static void ssl__ema(const char *at, const char *op, ssl_ctx *c, const char *tar
         if (!rest) continue;
         if (!(o = ssl__twin(c, at, op, t, rest, online, &hint))) return;
         if (copy) ssl__move(c, t->t.x, o->t.x, sizeof(float) * (size_t)ssl_numel(&t->t));
-        else if (!o->frozen) c->k->ema(c, ssl__padded(t), momentum, o->t.x, t->t.x);
+        else if (!o->frozen) {
+            if (n && (y + n != t->t.x || x + n != o->t.x)) { c->k->ema(c, n, momentum, x, y); n = 0; }
+            if (n == 0) { y = t->t.x; x = o->t.x; }
+            n += ssl__padded(t);
+        }
         found = 1;
     }
+    if (n) c->k->ema(c, n, momentum, x, y);
     if (!found) ssl__fail(c, SSL_E_ARG, at, "%s: no parameter is named \"%s.*\"", op, target);
 }
 SSL_API void ssl_ema_update_at(const char *at, ssl_ctx *c, const char *target, const char *online, float momentum)

@@ -560,25 +560,28 @@ template <class G> static __device__ __forceinline__ void ssl__product_f32(float
         }
     }
 }
-template <class G> static __device__ __forceinline__ void ssl__product_tf32(float *acc, const float *as, int lda, const float *bs, int ldb, int slab)
+template <class G> static __device__ __forceinline__ void ssl__step_tf32(float *acc, const float *as, int lda, const float *bs, int ldb, int p)
 {
     const int lane = (int)threadIdx.x & 31, warp = (int)threadIdx.x / 32, g = lane / 4, t = lane % 4;
     const int i0 = warp / G::WC * G::WM, j0 = warp % G::WC * G::WN;
-    SSL__TWICE for (int p = 0; p < slab; p += 8) {
-        uint32_t a[4], b[G::WN / 8][2];
-        SSL__REPEAT for (int j = 0; j < G::WN; j += 16) { /* 8 rows of 4 words are what ldmatrix calls 8 x 8 halves */
-            uint32_t r[4];
-            if (G::BK) ssl__ldmatrix_x4(r, bs + (j0 + j + (lane & 7) + lane / 16 * 8) * ldb + p + (lane / 8 & 1) * 4);
-            else SSL__REPEAT for (int q = 0; q < 4; q++) r[q] = ssl__word(bs[(p + t + q % 2 * 4) * ldb + j0 + j + q / 2 * 8 + g]);
-            SSL__REPEAT for (int q = 0; q < 4; q++) b[j / 8 + q / 2][q % 2] = ssl__to_tf32(r[q]);
-        }
-        SSL__REPEAT for (int i = 0; i < G::WM; i += 16) {
-            if (G::AK) ssl__ldmatrix_x4(a, as + (i0 + i + (lane & 15)) * lda + p + lane / 16 * 4);
-            else SSL__REPEAT for (int q = 0; q < 4; q++) a[q] = ssl__word(as[(p + t + q / 2 * 4) * lda + i0 + i + q % 2 * 8 + g]);
-            SSL__REPEAT for (int q = 0; q < 4; q++) a[q] = ssl__to_tf32(a[q]);
-            SSL__REPEAT for (int j = 0; j < G::WN / 8; j++) ssl__mma_tf32(acc + (i / 16 * (G::WN / 8) + j) * 4, a, b[j]);
-        }
+    uint32_t a[4], b[G::WN / 8][2];
+    SSL__REPEAT for (int j = 0; j < G::WN; j += 16) { /* 8 rows of 4 words are what ldmatrix calls 8 x 8 halves */
+        uint32_t r[4];
+        if (G::BK) ssl__ldmatrix_x4(r, bs + (j0 + j + (lane & 7) + lane / 16 * 8) * ldb + p + (lane / 8 & 1) * 4);
+        else SSL__REPEAT for (int q = 0; q < 4; q++) r[q] = ssl__word(bs[(p + t + q % 2 * 4) * ldb + j0 + j + q / 2 * 8 + g]);
+        SSL__REPEAT for (int q = 0; q < 4; q++) b[j / 8 + q / 2][q % 2] = ssl__to_tf32(r[q]);
     }
+    SSL__REPEAT for (int i = 0; i < G::WM; i += 16) {
+        if (G::AK) ssl__ldmatrix_x4(a, as + (i0 + i + (lane & 15)) * lda + p + lane / 16 * 4);
+        else SSL__REPEAT for (int q = 0; q < 4; q++) a[q] = ssl__word(as[(p + t + q / 2 * 4) * lda + i0 + i + q % 2 * 8 + g]);
+        SSL__REPEAT for (int q = 0; q < 4; q++) a[q] = ssl__to_tf32(a[q]);
+        SSL__REPEAT for (int j = 0; j < G::WN / 8; j++) ssl__mma_tf32(acc + (i / 16 * (G::WN / 8) + j) * 4, a, b[j]);
+    }
+}
+template <class G> static __device__ __forceinline__ void ssl__product_tf32(float *acc, const float *as, int lda, const float *bs, int ldb, int slab)
+{
+    if constexpr (G::AK || G::BK) SSL__TWICE for (int p = 0; p < slab; p += 8) ssl__step_tf32<G>(acc, as, lda, bs, ldb, p);
+    else SSL__ROLLED for (int p = 0; p < slab; p += 8) ssl__step_tf32<G>(acc, as, lda, bs, ldb, p); /* its single words take more registers than ldmatrix */
 }
 template <class G> static __device__ __forceinline__ void ssl__product_bf16(float *acc, const uint16_t *as, int lda, const uint16_t *bs, int ldb, int slab)
 {
@@ -680,18 +683,17 @@ static __device__ __forceinline__ void ssl__accumulate(float *acc, const A *a, c
     if constexpr (sizeof(typename A::elem) > sizeof(typename G::elem)) { /* one operand at a time, each behind half of the products: registers for two blocks */
         const int HALF = G::SLAB / 2;
         float4 v[(AR * AC > BR * BC ? AR * AC : BR * BC) / 4 / G::T];
-        uint16_t *const bs = as + 2 * G::A_ELEMS;
         SSL__ROLLED for (int s = -1; s < slabs; s++) {
-            const int next = s + 1, k = k0 + next * G::SLAB, more = next < slabs;
-            const uint16_t *const sa = as + s % 2 * G::A_ELEMS, *const sb = bs + s % 2 * G::B_ELEMS;
+            const int k = k0 + (s + 1) * G::SLAB, more = s + 1 < slabs;
+            uint16_t *const now = as + (s & 1) * (G::A_ELEMS + G::B_ELEMS), *const then = as + (~s & 1) * (G::A_ELEMS + G::B_ELEMS); /* a, then b */
             if (more) ssl__slab_take<G::T, AR, AC>(a, G::AK ? i0 : k, G::AK ? k : i0, v);
-            if (s >= 0) ssl__product<G>(acc, sa, G::LDA, sb, G::LDB, HALF);
+            if (s >= 0) ssl__product<G>(acc, now, G::LDA, now + G::A_ELEMS, G::LDB, HALF);
             if (more) {
-                ssl__slab_put<G::T, AR, AC, G::LDA>(v, as + next % 2 * G::A_ELEMS);
+                ssl__slab_put<G::T, AR, AC, G::LDA>(v, then);
                 ssl__slab_take<G::T, BR, BC>(b, G::BK ? j0 : k, G::BK ? k : j0, v);
             }
-            if (s >= 0) ssl__product<G>(acc, sa + (G::AK ? HALF : HALF * G::LDA), G::LDA, sb + (G::BK ? HALF : HALF * G::LDB), G::LDB, HALF);
-            if (more) ssl__slab_put<G::T, BR, BC, G::LDB>(v, bs + next % 2 * G::B_ELEMS);
+            if (s >= 0) ssl__product<G>(acc, now + (G::AK ? HALF : HALF * G::LDA), G::LDA, now + G::A_ELEMS + (G::BK ? HALF : HALF * G::LDB), G::LDB, HALF);
+            if (more) ssl__slab_put<G::T, BR, BC, G::LDB>(v, then + G::A_ELEMS);
             __syncthreads();
         }
     } else {
@@ -1428,7 +1430,7 @@ static void ssl__cuda_dropout(ssl_ctx *c, int64_t n, int64_t group, float p, uin
  * padded with zeros to D elements. 4 B H Tq Tk d FLOP forward, 10 backward; all but float32 heads over 128 need at most 99 KB of shared memory. */
 extern "C++" {
 template <int MODE_, int D_, int BACK> struct ssl__flash { /* tiles as large as registers and shared memory allow */
-    static const int MODE = MODE_, D = D_, T = D > 128 ? 64 : 128, M = T / 2, N = D > 64 && MODE != SSL__BF16 && (BACK || D > 128) ? 16 : 32;
+    static const int MODE = MODE_, D = D_, T = D > 128 && MODE != SSL__F32 ? 64 : 128, M = D > 128 ? 32 : 64, N = D > 64 && MODE != SSL__BF16 && (BACK || D > 128) ? 16 : 32;
     typedef ssl__block<MODE, T, T / 32, M, N, D, 1, 1> S; /* own x other, a sum over d */
     typedef ssl__block<MODE, T, T / 32, M, D, N, 1, 0> O; /* own x d, a sum over the others */
     typedef typename S::elem elem;
@@ -1538,7 +1540,7 @@ static __device__ __forceinline__ float ssl__flash_score(const ssl__attn *a, int
 
 /* Online softmax (Milakov and Gimelshein 2018): o = sum of exp(s - top) v, rescaled whenever top grows. v arrives behind the product with k, the
    next k behind the one with v. */
-template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<MODE, D, 0>::T, D > 64 ? 2 : 3) ssl__k_flash_f(ssl__attn a, int tiles, float *y, float *lse)
+template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<MODE, D, 0>::T, MODE == SSL__F32 || D > 64 ? 2 : 3) ssl__k_flash_f(ssl__attn a, int tiles, float *y, float *lse)
 {
     typedef ssl__flash<MODE, D, 0> F;
     typedef typename F::S S;
@@ -1864,7 +1866,7 @@ template <class E> static __global__ void ssl__k_conv_taps(ssl__conv t, int64_t 
 }
 
 /* What positions see through the taps: row q, column (tap, channel). FIXED > 0: copies of a thread whose rows stay the same from slab to slab. */
-typedef struct ssl__place { int64_t at; int i, j; } ssl__place; /* the pixel under tap 0, which may lie outside of the image */
+typedef struct ssl__place { int at, i, j; } ssl__place; /* the pixel under tap 0, which may lie outside of the image */
 template <class E, int FIXED> struct ssl__seen {
     typedef E elem;
     const ssl__conv *t;
@@ -1877,9 +1879,10 @@ template <class E, int FIXED> struct ssl__seen {
         int i, j;
         const int n = ssl__over(q, &t->image, &i);
         i = ssl__over(i, &t->row, &j);
-        a.i = q < rows ? i * t->r.istep + t->r.d0 : -(1 << 30);
+        a.i = i * t->r.istep + t->r.d0;
         a.j = j * t->s.istep + t->s.d0;
-        a.at = (((int64_t)n * t->r.in + a.i) * t->s.in + a.j) * (t->groups * t->cell.d);
+        a.at = (n * t->r.in + a.i) * t->s.in + a.j;
+        if (q >= rows) a.i = -(1 << 30); /* where no tap reaches an image */
         return a;
     }
 };
@@ -1891,7 +1894,7 @@ template <class E, int FIXED> static __device__ __forceinline__ void ssl__copy16
     const int row = ssl__over(ssl__over(c, &t->cell, &channel), &t->line, &column) * t->r.dstep;
     column *= t->s.dstep;
     const int inside = c < s->cols && (unsigned)(a.i + row) < (unsigned)t->r.in && (unsigned)(a.j + column) < (unsigned)t->s.in;
-    ssl__cp_async16(to, inside ? s->p + a.at + (int64_t)(row * t->s.in + column) * (t->groups * t->cell.d) + channel : s->p, inside ? 16 : 0);
+    ssl__cp_async16(to, inside ? s->p + (int64_t)(a.at + row * t->s.in + column) * (t->groups * t->cell.d) + channel : s->p, inside ? 16 : 0);
 }
 
 template <int MODE, int M, int N, int AK> struct ssl__conv_block : ssl__block<MODE, SSL__THREADS, 2, M, N, MODE == SSL__BF16 ? 32 : 16, AK, AK> {};
