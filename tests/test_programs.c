@@ -145,7 +145,7 @@ static void test_best_autoencoder(void)
     CHECK(run("pretrain", "--method mae-mask-token " SMALL "--out best") == 0 && file_has("best/log.csv", ",psnr_train,psnr_val\n"));
     CHECK(run("", "tail -1 best/log.csv | awk -F, '{ exit !($6 > 1 && $6 < 60 && $7 > 1 && $7 < 60) }'") == 0);
     CHECK(run("evaluate", "--checkpoint best/best.safetensors --data synthetic:60 --test synthetic:50 --k 5") == 0);
-    CHECK(run("pretrain", "%s --hold-out 0.34", on_pictures) == 0 && strstr(output, "3 images") && file_has("held/log.csv", "\n1,1,")); /* one step on two of three */
+    CHECK(run("pretrain", "%s --hold-out 0.34", on_pictures) == 0 && strstr(output, "4 images") && file_has("held/log.csv", "\n1,1,")); /* one held out; one step on two of three */
     snprintf(line, sizeof line, "%s --hold-out 0.9", on_pictures);
     refused("pretrain", line, "hold_out");
 }
