@@ -231,10 +231,12 @@ static ssl_tensor *fmc(const char *at, const char *comparisons, int n_maps)
 static void test_feature_maps(void)
 {
     ssl_look look = SSL_ZERO;
+    ssl_tensor *reg;
     ssl_amdim_desc a = SSL_ZERO;
     ssl_pixpro_desc p = SSL_ZERO;
     MISUSE(fmc(SSL_CALL("ssl_fmc"), "01, 02", 2), "ssl_fmc", "\"01, 02\" names map 2", "there are 2: 0 to 1");
     MISUSE(fmc(SSL_CALL("ssl_fmc"), "01, 0", 2), "ssl_fmc", "\"01, 0\" has no map at place 5", "two of 0 to 1 or r");
+    MISUSE(ssl_amdim_nce(f2(2, 4), ssl_reshape(f2(6, 4), 3, 2, 3, 4), -1.0f, &reg), "ssl_amdim_nce", "tclip -1", "at most 100");
     a.comparisons = "00, 03";
     MISUSE_VOID(ssl_amdim_new(ctx, "", &a), "ssl_amdim_new", "ssl_fmc: comparisons \"00, 03\" names map 3", "there are 3: 0 to 2");
     p.pixel_layer = "layer9";
