@@ -10538,22 +10538,24 @@ SSL_API ssl_tensor *ssl_nt_xent_at(const char *at, ssl_tensor *a, ssl_tensor *b,
 SSL_API ssl_tensor *ssl_amdim_nce_at(const char *at, ssl_tensor *src, ssl_tensor *trg, float tclip, ssl_tensor **reg)
 {
     ssl_ctx *c = src->ctx;
+    const float shift = SSL__MIN(tclip, 40.0f);
     ssl_tensor *s, *e, *eye, *pos, *neg;
     int B, n, d;
     char a[96], b[96];
     if (c->status) return &c->nil;
     if (src->ndim != 2 || trg->ndim != 3 || src->dim[0] != trg->dim[0] || src->dim[1] != trg->dim[2] || src->dim[0] < 2)
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_amdim_nce: src%s trg%s: [B,D] and [B,n,D] with B >= 2 are needed", ssl__shape(src, a), ssl__shape(trg, b));
+    if (!(tclip > 0.0f && tclip <= 100.0f)) return ssl__fail(c, SSL_E_ARG, at, "ssl_amdim_nce: tclip %g: it must be above 0 and at most 100", (double)tclip);
     B = src->dim[0]; d = src->dim[1]; n = trg->dim[1];
     s = ssl_scale_at(at, ssl_matmul_t_at(at, src, ssl_reshape_at(at, trg, 2, B * n, d), 0, 1), 1.0f / sqrtf((float)d)); /* [B,B n] */
     *reg = ssl_scale_at(at, ssl_mean_at(at, ssl_square_at(at, s)), 0.05f);
     s = ssl_reshape_at(at, ssl_tanh_clip_at(at, s, tclip), 3, B, B, n);
-    e = ssl_exp_at(at, ssl_add_scalar_at(at, s, -tclip)); /* s <= tclip: no overflow */
+    e = ssl_exp_at(at, ssl_add_scalar_at(at, s, -shift)); /* |s| <= tclip <= 100: no overflow, and what counts does not vanish */
     eye = ssl_reshape_at(at, ssl_mask_diagonal_at(at, ssl_input_at(at, c, NULL, 2, B, B), 1.0f), 3, B, B, 1);
     pos = ssl_sum_axes_at(at, ssl_mul_at(at, s, eye), SSL_AXIS(1), 0);                                                  /* [B,n] */
     neg = ssl_sum_axes_at(at, ssl_mul_at(at, e, ssl_add_scalar_at(at, ssl_scale_at(at, eye, -1.0f), 1.0f)), SSL_AXIS(1) | SSL_AXIS(2), 0); /* [B] */
-    neg = ssl_add_at(at, ssl_exp_at(at, ssl_add_scalar_at(at, pos, -tclip)), ssl_reshape_at(at, neg, 2, B, 1));
-    return ssl_mean_at(at, ssl_sub_at(at, ssl_log_at(at, neg), ssl_add_scalar_at(at, pos, -tclip)));
+    neg = ssl_add_at(at, ssl_exp_at(at, ssl_add_scalar_at(at, pos, -shift)), ssl_reshape_at(at, neg, 2, B, 1));
+    return ssl_mean_at(at, ssl_sub_at(at, ssl_log_at(at, neg), ssl_add_scalar_at(at, pos, -shift)));
 }
 
 /* One direction of one comparison. */

@@ -746,13 +746,19 @@ static void run_picture_method(run *r)
     ssl_look seen = SSL_ZERO;
     ssl_loader_desc d = SSL_ZERO;
     const ssl_augment_desc a = run_eval_augment(r);
+    ssl_dataset_desc few = r->s.data; /* chosen from all classes: a folder's first images are of one */
+    ssl_dataset *some;
     ssl_loader *loader;
     ssl_batch b;
     char path[2 * WORD_SIZE], name[WORD_SIZE];
-    d.batch = r->data->n < 8 ? r->data->n : 8;
+    few.limit_images = r->data->n > 8 ? 8 : 0;
+    few.labels_per_class = 0;
+    few.seed = 1;
+    some = ssl_dataset_open_desc(r->ctx, r->s.run.data, &few);
+    d.batch = some->n < 8 ? some->n : 8;
     d.no_shuffle = 1;
     d.augment = &a;
-    loader = ssl_loader_open(r->data, &d);
+    loader = ssl_loader_open(some, &d);
     ssl_train(r->ctx, 0);
     ssl_no_grad(r->ctx, 1);
     snprintf(name, sizeof name, "%s.png", r->s.method->name);

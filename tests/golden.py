@@ -380,7 +380,8 @@ def operators():
 
     c = Case("op_decoder_layer_post_relu", d_model=6, num_heads=2, ff_dim=5, ln_eps=1e-3, activation="relu", norm="post")
     x, memory, p = c.x("tgt", 2, 3, 6), c.x("memory", 2, 4, 6), block_params(c, "", TORCH, 6, 5)
-    wc, bc, wo, bo = c.w("multihead_attn.in_proj_weight", 18, 6), c.w("multihead_attn.in_proj_bias", 18), c.w("multihead_attn.out_proj.weight", 6, 6), c.w("multihead_attn.out_proj.bias", 6)
+    wc, bc = c.w("multihead_attn.in_proj_weight", 18, 6), c.w("multihead_attn.in_proj_bias", 18)
+    wo, bo = c.w("multihead_attn.out_proj.weight", 6, 6), c.w("multihead_attn.out_proj.bias", 6)
     n3 = c.w("norm3.weight", 6, scale=0.1, shift=1.0), c.w("norm3.bias", 6)
     y = []
     for r, m in zip(x, memory):
@@ -619,7 +620,8 @@ def mask_tokens():
     tokens, we, be = c.w("masktokens", 1, 2, 8)[0], c.w("proj_enc.weight", 8, 3), c.w("proj_enc.bias", 8)
     p, p_d = block_params(c, "encoder.0.", TIMM, 8, 16), block_params(c, "decoder.0.", TIMM, 4, 8)
     wd, bd = c.w("proj_dec.weight", 4, 8), c.w("proj_dec.bias", 4)
-    wn, bn, wp, bp = c.w("decoder_norm.weight", 4, scale=0.1, shift=1.0), c.w("decoder_norm.bias", 4), c.w("decoder_pred.weight", 3, 4), c.w("decoder_pred.bias", 3)
+    wn, bn = c.w("decoder_norm.weight", 4, scale=0.1, shift=1.0), c.w("decoder_norm.bias", 4)
+    wp, bp = c.w("decoder_pred.weight", 3, 4), c.w("decoder_pred.bias", 3)
     seen, pred, errors = [], [], []
     for image, order in zip(images, perm):
         seen.append(patches(image, 1, True))
@@ -770,13 +772,14 @@ def amdim_nce(source, targets, clip):
 
 
 def maps():
-    c = Case("amdim_nce", "objective", tclip=2.5)
-    source, target = c.x("src", 3, 4), c.x("trg", 4, 6)
-    c.put("in.mask", [[float(i == j) for j in range(3)] for i in range(3)])
-    nce, reg = amdim_nce(source, [columns(target)[2 * b : 2 * b + 2] for b in range(3)], 2.5)
-    c.put("out.nce", [nce])
-    c.put("out.reg", [reg])
-    c.done(nce + reg)
+    for name, clip in (("amdim_nce", 2.5), ("amdim_nce_wide", 100.0)):
+        c = Case(name, "objective", tclip=clip)
+        source, target = c.x("src", 3, 4), c.x("trg", 4, 6)
+        c.put("in.mask", [[float(i == j) for j in range(3)] for i in range(3)])
+        nce, reg = amdim_nce(source, [columns(target)[2 * b : 2 * b + 2] for b in range(3)], clip)
+        c.put("out.nce", [nce])
+        c.put("out.reg", [reg])
+        c.done(nce + reg)
 
     c = Case("fmc_01_r0", "objective", comparisons="01, r0", tclip=3.0, bidirectional=1, num_maps=2)
     sides = (2, 3)

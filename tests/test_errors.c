@@ -230,14 +230,20 @@ static ssl_tensor *fmc(const char *at, const char *comparisons, int n_maps)
 }
 static void test_feature_maps(void)
 {
+    ssl_look look = SSL_ZERO;
+    ssl_tensor *reg;
     ssl_amdim_desc a = SSL_ZERO;
     ssl_pixpro_desc p = SSL_ZERO;
     MISUSE(fmc(SSL_CALL("ssl_fmc"), "01, 02", 2), "ssl_fmc", "\"01, 02\" names map 2", "there are 2: 0 to 1");
     MISUSE(fmc(SSL_CALL("ssl_fmc"), "01, 0", 2), "ssl_fmc", "\"01, 0\" has no map at place 5", "two of 0 to 1 or r");
+    MISUSE(ssl_amdim_nce(f2(2, 4), ssl_reshape(f2(6, 4), 3, 2, 3, 4), -1.0f, &reg), "ssl_amdim_nce", "tclip -1", "at most 100");
     a.comparisons = "00, 03";
     MISUSE_VOID(ssl_amdim_new(ctx, "", &a), "ssl_amdim_new", "ssl_fmc: comparisons \"00, 03\" names map 3", "there are 3: 0 to 2");
     p.pixel_layer = "layer9";
     MISUSE_VOID(ssl_pixpro_new(ctx, "", &p), "ssl_pixpro_new", "\"layer9\"", "layer1 layer2 layer3 layer4 avgpool");
+    p.distance = -0.7f;
+    MISUSE_VOID(ssl_pixpro_new(ctx, "", &p), "ssl_pixpro_new", "distance -0.7", "positive");
+    MISUSE_VOID((void)ssl_map_look(f2(3, 4), &look), "ssl_map_look", "map[3,4]", "[B,C,h,w]");
 }
 static void test_masked_and_puzzles(void)
 {
@@ -252,8 +258,10 @@ static void test_masked_and_puzzles(void)
     t.patch = 5;
     MISUSE_VOID(ssl_mask_token_mae_new(ctx, "", &t), "ssl_mask_token_mae_new", "image_size 32", "patch 5");
     t.patch = 4; t.mask_ratio = 0.01f;
-    MISUSE_VOID(ssl_mask_token_mae_new(ctx, "", &t), "ssl_mask_token_mae_new", "hides 0 of 64", "at least 1");
-    t.mask_ratio = 0.5f; t.depth = 1; t.decoder_depth = -1;
+    MISUSE_VOID(ssl_mask_token_mae_new(ctx, "", &t), "ssl_mask_token_mae_new", "hides 0 of 64", "1 to all of them must be hidden");
+    t.mask_ratio = 0.5f; t.depth = -1;
+    MISUSE_VOID(ssl_mask_token_mae_new(ctx, "", &t), "ssl_mask_token_mae_new", "ssl_block_new: -1 blocks \"encoder\"", "1 at least");
+    t.depth = 1; t.decoder_depth = -1;
     MISUSE(ssl_mask_token_mae_loss(ssl_mask_token_mae_new(ctx, "", &t), f4(2, 3, 16, 16), NULL), "ssl_mask_token_mae_loss", "images[2,3,16,16]", "[B,3,32,32]");
     MISUSE(ssl_mask_token_mae_features(ssl_mask_token_mae_new(ctx, "", &t), f4(2, 1, 32, 32)), "ssl_mask_token_mae_features", "images[2,1,32,32]", "[B,3,32,32]");
     r.segment = 3;
@@ -351,7 +359,9 @@ static void test_siamese(void)
     MISUSE_VOID(ssl_siamese_update(siamese(SSL_SIAMESE_BYOL, 0), 1.5f), "ssl_siamese_update", "1.5", "0 to 1");
     d.queue = -1;
     MISUSE_VOID(ssl_siamese_new(ctx, "", &d), "ssl_siamese_new", "queue -1", "positive");
-    d.queue = 0; d.temperature = -1.0f;
+    d.queue = 0; d.kind = SSL_SIAMESE_MOCO; d.momentum = -1.0f;
+    MISUSE_VOID(ssl_siamese_new(ctx, "", &d), "ssl_siamese_new", "momentum -1", "from 0 to 1");
+    d.momentum = 0.0f; d.temperature = -1.0f;
     MISUSE_VOID(ssl_siamese_new(ctx, "", &d), "ssl_siamese_new", "temperature -1", "positive");
     d.kind = (ssl_siamese_kind)9;
     MISUSE_VOID(ssl_siamese_new(ctx, "", &d), "ssl_siamese_new", "kind", "SSL_SIAMESE_");

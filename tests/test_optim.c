@@ -226,6 +226,10 @@ static void test_misuse(void)
     check_error(c, SSL_E_ARG, "SSL_ZERO", "an uninitialized desc");
     ssl_adamw_step(c, -1.0f);
     check_error(c, SSL_E_ARG, "learning rate is -1", "a negative learning rate");
+    memset(&d, 0, sizeof d);
+    d.kind = SSL_OPTIM_SGD; d.nesterov = 1; d.dampening = 0.5f;
+    ssl_optim_step(c, &d, 0.1f);
+    check_error(c, SSL_E_ARG, "dampening 0.5: only SGD without nesterov", "dampening with nesterov");
     ssl_ema_update(c, "nothing", "net", 0.9f);
     check_error(c, SSL_E_ARG, "\"nothing.*\"", "a target that does not exist");
     ssl_ema_update(c, "net.a", "net.b", 0.9f);

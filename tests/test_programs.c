@@ -93,6 +93,7 @@ static void resumes(const char *method)
     CHECK(run("", "! cmp -s whole/checkpoint.safetensors %s/checkpoint.safetensors", method) == 0);
     CHECK(run("pretrain", "--resume --out %s --stop-after 0", method) == 0);
     CHECK(run("", "cmp whole/checkpoint.safetensors %s/checkpoint.safetensors && cmp whole/config.json %s/config.json", method, method) == 0);
+    CHECK(run("", "cmp whole/look.png %s/look.png && cmp whole/%s.png %s/%s.png && cmp whole/neighbors.png %s/neighbors.png", method, method, method, method, method) == 0);
     CHECK(run("", "cut -d, -f1-4 whole/log.csv >a && cut -d, -f1-4 %s/log.csv | cmp - a && test $(wc -l <a) = 9", method) == 0);
     run("", "rm -r whole");
 }
@@ -105,6 +106,11 @@ static void test_resume(void)
     resumes("simclr");
     resumes("moco"); /* its queue, its target */
     resumes("dino"); /* its center, views of two sizes */
+}
+static void test_pictures_of_maps(void) /* networks without attention: principal components alone, and what is alike before and after training */
+{
+    CHECK(run("pretrain", "--method pixpro --data synthetic:64 --epochs 1 --threads 2 --second-augment byol --out pixels") == 0 && file_has("pixels/pixpro.png", "PNG") && file_has("pixels/look.png", "PNG"));
+    CHECK(run("pretrain", "--method dino --backbone resnet --resnet-width 8 " SMALL "--out maps") == 0 && file_has("maps/look.png", "PNG"));
 }
 static void test_same_bits(void)
 {
@@ -145,7 +151,7 @@ static void test_best_autoencoder(void)
     CHECK(run("pretrain", "--method mae-mask-token " SMALL "--out best") == 0 && file_has("best/log.csv", ",psnr_train,psnr_val\n"));
     CHECK(run("", "tail -1 best/log.csv | awk -F, '{ exit !($6 > 1 && $6 < 60 && $7 > 1 && $7 < 60) }'") == 0);
     CHECK(run("evaluate", "--checkpoint best/best.safetensors --data synthetic:60 --test synthetic:50 --k 5") == 0);
-    CHECK(run("pretrain", "%s --hold-out 0.34", on_pictures) == 0 && strstr(output, "3 images") && file_has("held/log.csv", "\n1,1,")); /* one step on two of three */
+    CHECK(run("pretrain", "%s --hold-out 0.34", on_pictures) == 0 && strstr(output, "4 images") && file_has("held/log.csv", "\n1,1,")); /* one held out; one step on two of three */
     snprintf(line, sizeof line, "%s --hold-out 0.9", on_pictures);
     refused("pretrain", line, "hold_out");
 }
@@ -296,6 +302,7 @@ int main(int argc, char **argv)
     if (!mkdtemp(dir)) { perror(dir); return 1; }
     setenv("OMP_WAIT_POLICY", "passive", 0); /* tiny steps on a busy machine */
     TEST(resume);
+    TEST(pictures_of_maps);
     TEST(same_bits);
     TEST(settings);
     TEST(tensorboard);
