@@ -5983,35 +5983,45 @@ static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const
 #undef SSL__MM
 
 /* ==== >>batchnorm ==== kernels ======================================================================= */
-static inline void SSL__K(lane_sum)(int64_t n, const float *SSL_RESTRICT x, double *SSL_RESTRICT total) /* total[16] += sums of every 16th */
+/* Sums over `planes` rows of n floats, `stride` apart: every 16th of a row in a lane, the lanes added to total[16]. */
+#define SSL__BN_RUN(n) ((int)SSL__MAX(1, 1024 / (n))) /* rows summed in float before they are added in double */
+#define SSL__BN_LANES(term)                                                                                     \
+    float lane[16] = { 0.0f };                                                                                  \
+    int64_t i;                                                                                                  \
+    int j;                                                                                                      \
+    for (; planes > 0; planes--, x += stride) {                                                                 \
+        for (i = 0; i + 16 <= n; i += 16)                                                                       \
+            for (j = 0; j < 16; j++) lane[j] += term(i + j);                                                    \
+        for (j = 0; i < n; i++, j++) lane[j] += term(i);                                                        \
+    }                                                                                                           \
+    for (j = 0; j < 16; j++) total[j] += (double)lane[j]
+static inline void SSL__K(lane_sum)(int planes, int64_t stride, int64_t n, const float *SSL_RESTRICT x, double *SSL_RESTRICT total)
 {
-    float lane[16] = { 0.0f };
-    int64_t i;
-    int j;
-    for (i = 0; i + 16 <= n; i += 16)
-        for (j = 0; j < 16; j++) lane[j] += x[i + j];
-    for (j = 0; i < n; i++, j++) lane[j] += x[i];
-    for (j = 0; j < 16; j++) total[j] += (double)lane[j];
+#define SSL__TERM(i) x[i]
+    SSL__BN_LANES(SSL__TERM);
+#undef SSL__TERM
 }
-static inline void SSL__K(lane_square)(int64_t n, float mean, const float *SSL_RESTRICT x, double *SSL_RESTRICT total) /* of (x - mean)^2 */
+static inline void SSL__K(lane_square)(int planes, int64_t stride, int64_t n, float mean, const float *SSL_RESTRICT x, double *SSL_RESTRICT total) /* of (x - mean)^2 */
 {
-    float lane[16] = { 0.0f };
-    int64_t i;
-    int j;
-    for (i = 0; i + 16 <= n; i += 16)
-        for (j = 0; j < 16; j++) lane[j] += (x[i + j] - mean) * (x[i + j] - mean);
-    for (j = 0; i < n; i++, j++) lane[j] += (x[i] - mean) * (x[i] - mean);
-    for (j = 0; j < 16; j++) total[j] += (double)lane[j];
+#define SSL__TERM(i) (x[i] - mean) * (x[i] - mean)
+    SSL__BN_LANES(SSL__TERM);
+#undef SSL__TERM
 }
-static inline void SSL__K(lane_dot)(int64_t n, float mean, const float *SSL_RESTRICT x, const float *SSL_RESTRICT dy, double *SSL_RESTRICT total) /* dy (x - mean) */
+#undef SSL__BN_LANES
+/* dy = 0 where y, if given, is not positive; sum += dy, dot += dy (x - mean). */
+static inline void SSL__K(lane_dot)(int planes, int64_t stride, int64_t n, float mean, const float *SSL_RESTRICT x, const float *SSL_RESTRICT y, float *SSL_RESTRICT dy,
+                                    double *SSL_RESTRICT sum, double *SSL_RESTRICT dot)
 {
-    float lane[16] = { 0.0f };
+    float s[16] = { 0.0f }, d[16] = { 0.0f };
     int64_t i;
     int j;
-    for (i = 0; i + 16 <= n; i += 16)
-        for (j = 0; j < 16; j++) lane[j] += (x[i + j] - mean) * dy[i + j];
-    for (j = 0; i < n; i++, j++) lane[j] += (x[i] - mean) * dy[i];
-    for (j = 0; j < 16; j++) total[j] += (double)lane[j];
+    for (; planes > 0; planes--, x += stride, dy += stride, y += y ? stride : 0) {
+        for (i = 0; y && i < n; i++) dy[i] = y[i] > 0.0f ? dy[i] : 0.0f;
+        for (i = 0; i + 16 <= n; i += 16)
+            for (j = 0; j < 16; j++) { s[j] += dy[i + j]; d[j] += (x[i + j] - mean) * dy[i + j]; }
+        for (j = 0; i < n; i++, j++) { s[j] += dy[i]; d[j] += (x[i] - mean) * dy[i]; }
+    }
+    for (j = 0; j < 16; j++) { sum[j] += (double)s[j]; dot[j] += (double)d[j]; }
 }
 static inline double SSL__K(fold)(const double *lane)
 {
@@ -6033,14 +6043,16 @@ static void SSL__K(bn_stats)(const ssl__bn_job *e, int c0, int nc)
 {
     const ssl__bn *b = e->b;
     double lane[SSL__BN_CHANNELS][16];
+    const int run = SSL__BN_RUN(b->hw);
+    const int64_t image = b->ch * b->hw;
     int n, j;
     memset(lane, 0, sizeof lane);
-    for (n = 0; n < b->n; n++)
-        for (j = 0; j < nc; j++) SSL__K(lane_sum)(b->hw, e->x + ((int64_t)n * b->ch + c0 + j) * b->hw, lane[j]);
+    for (n = 0; n < b->n; n += run)
+        for (j = 0; j < nc; j++) SSL__K(lane_sum)(SSL__MIN(run, b->n - n), image, b->hw, e->x + n * image + (c0 + j) * b->hw, lane[j]);
     for (j = 0; j < nc; j++) e->mean[c0 + j] = (float)(SSL__K(fold)(lane[j]) / ((double)b->n * (double)b->hw));
     memset(lane, 0, sizeof lane);
-    for (n = 0; n < b->n; n++)
-        for (j = 0; j < nc; j++) SSL__K(lane_square)(b->hw, e->mean[c0 + j], e->x + ((int64_t)n * b->ch + c0 + j) * b->hw, lane[j]);
+    for (n = 0; n < b->n; n += run)
+        for (j = 0; j < nc; j++) SSL__K(lane_square)(SSL__MIN(run, b->n - n), image, b->hw, e->mean[c0 + j], e->x + n * image + (c0 + j) * b->hw, lane[j]);
     for (j = 0; j < nc; j++) e->var[c0 + j] = (float)(SSL__K(fold)(lane[j]) / ((double)b->n * (double)b->hw));
 }
 static inline void SSL__K(bn_plane)(int64_t n, float mean, float scale, float shift, int relu, const float *SSL_RESTRICT x, const float *SSL_RESTRICT res, float *SSL_RESTRICT y)
@@ -6076,10 +6088,12 @@ static void SSL__K(batch_norm_f)(ssl_ctx *c, const ssl__bn *b, const float *x, c
 static void SSL__K(chansum_chunk)(void *arg, int chunk, int thread) /* one channel */
 {
     const ssl__bn_job *e = (const ssl__bn_job *)arg;
+    const int run = SSL__BN_RUN(e->b->hw);
+    const int64_t image = e->b->ch * e->b->hw;
     double lane[16] = { 0.0 }, s = 0.0;
     int n, j;
     (void)thread;
-    for (n = 0; n < e->b->n; n++) SSL__K(lane_sum)(e->b->hw, e->x + ((int64_t)n * e->b->ch + chunk) * e->b->hw, lane);
+    for (n = 0; n < e->b->n; n += run) SSL__K(lane_sum)(SSL__MIN(run, e->b->n - n), image, e->b->hw, e->x + n * image + chunk * e->b->hw, lane);
     for (j = 0; j < 16; j++) s += lane[j];
     e->y[chunk] += (float)s;
 }
@@ -6094,21 +6108,19 @@ static void SSL__K(chansum)(ssl_ctx *c, int n, int ch, int64_t hw, const float *
     ssl__parallel(c, ch, SSL__K(chansum_chunk), &e);
 }
 
-static inline void SSL__K(relu_mask)(int64_t n, const float *SSL_RESTRICT y, float *SSL_RESTRICT dy)
-{ int64_t i; for (i = 0; i < n; i++) dy[i] = y[i] > 0.0f ? dy[i] : 0.0f; }
 static void SSL__K(bn_sums)(const ssl__bn_job *e, int c0, int nc)
 {
     const ssl__bn *b = e->b;
     double dot[SSL__BN_CHANNELS][16], sum[SSL__BN_CHANNELS][16];
+    const int run = SSL__BN_RUN(b->hw);
+    const int64_t image = b->ch * b->hw;
     int n, j;
     memset(dot, 0, sizeof dot);
     memset(sum, 0, sizeof sum);
-    for (n = 0; n < b->n; n++)
+    for (n = 0; n < b->n; n += run)
         for (j = 0; j < nc; j++) {
-            const int64_t p = ((int64_t)n * b->ch + c0 + j) * b->hw;
-            if (b->relu) SSL__K(relu_mask)(b->hw, e->ya + p, e->dy + p);
-            SSL__K(lane_sum)(b->hw, e->dy + p, sum[j]);
-            SSL__K(lane_dot)(b->hw, e->mean ? e->mean[c0 + j] : 0.0f, e->x + p, e->dy + p, dot[j]);
+            const int64_t p = n * image + (c0 + j) * b->hw;
+            SSL__K(lane_dot)(SSL__MIN(run, b->n - n), image, b->hw, e->mean ? e->mean[c0 + j] : 0.0f, e->x + p, b->relu ? e->ya + p : NULL, e->dy + p, sum[j], dot[j]);
         }
     for (j = 0; j < nc; j++) {
         e->s1[c0 + j] = (float)SSL__K(fold)(sum[j]);
