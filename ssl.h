@@ -4432,15 +4432,12 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
 #  define SSL__NV 2
 #endif
 #define SSL__NR (SSL__NV * SSL__W)
-#if SSL__PASS == 2 || SSL__PASS == 3 /* vectors of a panel in whole products; at most, which attention uses: 4 is what 64 queries or a head have */
-#  define SSL__MM_NV 3
-#  define SSL__MM_MOST 4
-#elif SSL__PASS == 1
-#  define SSL__MM_NV 3
-#  define SSL__MM_MOST 3
+#if SSL__PASS == 2 || SSL__PASS == 3
+#  define SSL__MM_NV 3      /* vectors of a panel in whole products */
+#  define SSL__MM_WIDE 4    /* in attention, where 64 queries and many heads are as wide; 6 rows of them */
 #else
-#  define SSL__MM_NV 2
-#  define SSL__MM_MOST 2
+#  define SSL__MM_NV (SSL__PASS == 1 ? 3 : 2)
+#  define SSL__MM_WIDE 2
 #endif
 #define SSL__MM_NR (SSL__MM_NV * SSL__W)
 
@@ -4450,11 +4447,14 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
     FN SSL__INLINE void tile(const int mr, const int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, \
                              float *c, int64_t ldc, int add)                                                   \
     {                                                                                                          \
-        SSL__V s[12][SSL__MM_MOST], bv[SSL__MM_MOST];                                                         \
+        SSL__V s[12][4], bv[4];                                                                                \
         const float *a0 = a, *a3 = a + 3 * ars, *a6 = a + 6 * ars, *a9 = a + 9 * ars; /* an address is base + ars or base + 2 ars */ \
         int p, r, v;                                                                                           \
         SSL__UNROLL for (r = 0; r < mr; r++)                                                                   \
-            SSL__UNROLL for (v = 0; v < nv; v++) { SSL__PREFETCH_W(c + r * ldc + v * SSL__W); s[r][v] = SSL__VZERO(); } \
+            SSL__UNROLL for (v = 0; v < nv; v++) {                                                             \
+                if (nv != SSL__MM_WIDE) SSL__PREFETCH_W(c + r * ldc + v * SSL__W); /* in attention it is in L1 */ \
+                s[r][v] = SSL__VZERO();                                                                        \
+            }                                                                                                  \
         for (p = 0; p < k; p++, a0 += acs, a3 += acs, a6 += acs, a9 += acs, b += ldb) {                        \
             SSL__UNROLL for (v = 0; v < nv; v++) bv[v] = SSL__VLOAD(b + v * SSL__W);                           \
             SSL__UNROLL for (r = 0; r < mr; r++) {                                                             \
@@ -4479,22 +4479,19 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
     }
 #define SSL__MM(tile, r, n) case 8 * r + n: tile(r, n, k, a, ars, acs, b, ldb, c, ldc, add); break;
 #define SSL__MM_FEW(tile, n) SSL__MM(tile, 4, n) SSL__MM(tile, 2, n) SSL__MM(tile, 1, n)
-#if SSL__MM_MOST == 4 /* 32 registers */
+#define SSL__MM_SIX(tile, n) SSL__MM(tile, 6, n) SSL__MM(tile, 5, n) SSL__MM_FEW(tile, n)
+#if SSL__MM_WIDE == 4 /* 32 registers */
 #  define SSL__MM_MANY(tile, n) SSL__MM(tile, 9, n) SSL__MM(tile, 8, n) SSL__MM_FEW(tile, n)
-#  define SSL__MM_ALL(tile) SSL__MM_MANY(tile, 1) SSL__MM_MANY(tile, 2) SSL__MM_MANY(tile, 3) SSL__MM(tile, 6, 4) SSL__MM(tile, 5, 4) SSL__MM_FEW(tile, 4)
-#elif SSL__MM_MOST == 3
-#  define SSL__MM_ALL(tile) SSL__MM_FEW(tile, 1) SSL__MM_FEW(tile, 2) SSL__MM_FEW(tile, 3)
+#  define SSL__MM_ALL(tile) SSL__MM_MANY(tile, 1) SSL__MM_MANY(tile, 2) SSL__MM_MANY(tile, 3) SSL__MM_SIX(tile, 4)
+#elif SSL__PASS == 1
+#  define SSL__MM_ALL(tile) SSL__MM_FEW(tile, 1) SSL__MM_SIX(tile, 2) SSL__MM_FEW(tile, 3)
 #else
-#  define SSL__MM_ALL(tile) SSL__MM_FEW(tile, 1) SSL__MM_FEW(tile, 2)
+#  define SSL__MM_ALL(tile) SSL__MM_FEW(tile, 1) SSL__MM_SIX(tile, 2)
 #endif
 static int SSL__K(mm_height)(int m, int nv) /* rows of the next tile */
 {
-#if SSL__MM_MOST == 4
-    if (nv == 4 && m > 4) return ssl__ceil_div(m, ssl__ceil_div(m, 6));
-    if (nv < 4 && m >= 8) return m == 9 ? 9 : 8;
-#else
-    (void)nv;
-#endif
+    if (nv == SSL__MM_WIDE && m > 4) return ssl__ceil_div(m, ssl__ceil_div(m, 6)); /* even */
+    if (SSL__MM_WIDE == 4 && m >= 8) return m == 9 ? 9 : 8;
     return m >= 4 ? 4 : m >= 2 ? 2 : 1;
 }
 SSL__MM_DEFINE(static, SSL__K(mm_tile), SSL__K(mm_rows), SSL__VFMA)
@@ -5679,7 +5676,7 @@ static void SSL__K(mm)(int m, int n, int k, const float *a, int64_t ars, int64_t
     int j, p, nv;
     for (p = 0; p < k; p += 128, add = 1)
         for (j = 0; j < n; j += nv) {
-            nv = ssl__ceil_div(n - j, ssl__ceil_div(n - j, SSL__MM_MOST));
+            nv = ssl__ceil_div(n - j, ssl__ceil_div(n - j, SSL__MM_WIDE));
             SSL__K(mm_rows)(m, nv, SSL__MIN(k - p, 128), a + p * acs, ars, acs, b + p * ldb + j * SSL__W, ldb, c + j * SSL__W, ldc, add);
         }
 }
@@ -6007,7 +6004,8 @@ static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const
 #undef SSL__MM_NV
 #undef SSL__MM_NR
 #undef SSL__MM_DEFINE
-#undef SSL__MM_MOST
+#undef SSL__MM_WIDE
+#undef SSL__MM_SIX
 #undef SSL__MM_MANY
 #undef SSL__MM_FEW
 #undef SSL__MM_ALL
