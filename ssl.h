@@ -2034,6 +2034,8 @@ typedef struct ssl__epilogue { /* v = sum + bias; pre = v; y = act(v) + residual
                        int64_t sy, const ssl__epilogue *ep))                                                   \
     SSL__KERNEL(sum, (ssl_ctx *c, int64_t n, float scale, const float *x, float *y)) /* y[0] = scale sum x */  \
     SSL__KERNEL(colsum, (ssl_ctx *c, int rows, int cols, const float *x, float *y)) /* y[j] += sum_i x[i,j] */ \
+    /* dw[out,in] = beta dw + dy[rows,out]^T x[rows,in], db[out] += column sums of dy (may be NULL) */         \
+    SSL__KERNEL(linear_bw, (ssl_ctx *c, int rows, int in, int out, const float *x, const float *dy, float beta, float *dw, float *db)) \
     SSL__KERNEL(spread, (ssl_ctx *c, int64_t n, float scale, const float *x, float *y)) /* y[i] += scale x[0] */
 
 /* A loop over up to 6 axes along which operands move by strides (in elements; 0: the operand repeats). Operand 0 is the one
@@ -2671,6 +2673,7 @@ typedef struct ssl__gemm_block { /* y[rows,cols] = or += a b over kc of k */
     const void *b;              /* panels [kc][width] */
     float *y;
     int64_t ldy;
+    float *sums;                /* what block_a adds the sums of op(a) over k to, or NULL; only if op(a) is transposed */
 } ssl__gemm_block;
 struct ssl__gemm_kind {         /* one way to multiply: an instruction set at a precision */
     int mr, nr;                 /* register tile of `tile` */
@@ -2704,6 +2707,7 @@ typedef struct ssl__gemm_job {
     float *y;
     int64_t ldy, sy;
     const ssl__epilogue *ep;
+    float *sums;                /* += sums of op(a) over k, or NULL */
     int mt, nt, group, tiles_m, tiles_n, kc, blocks_k;
     char *shared_b;             /* op(b) packed beforehand: [blocks_k][panel], or NULL */
 } ssl__gemm_job;
@@ -2789,6 +2793,7 @@ static void ssl__gemm_rows(const ssl__gemm_job *g, int s, int kb, int i, int end
     b.b = pb;
     b.y = g->y + s * g->sy + i * g->ldy + j0;
     b.ldy = g->ldy;
+    b.sums = g->sums && j0 == 0 ? g->sums + i : NULL;
     if (!g->kind->direct || g->aps != 1) g->kind->block_a(g->kind, b.rows, b.kc, a, g->ars, g->aps, pa, &b);
     g->kind->multiply(g->kind, &b);
     if (g->ep && kb == g->blocks_k - 1) ssl__gemm_finish(g, s, i, end, j0, j1);
@@ -2836,7 +2841,7 @@ static void ssl__gemm_plan(ssl__gemm_job *g, int batch)
 }
 
 static void ssl__gemm_run(ssl_ctx *c, const ssl__gemm_kind *kind, int ta, int tb, int batch, int m, int n, int k, const float *a, int lda,
-                          int64_t sa, const float *b, int ldb, int64_t sb, float beta, float *y, int ldy, int64_t sy, const ssl__epilogue *ep)
+                          int64_t sa, const float *b, int ldb, int64_t sb, float beta, float *y, int ldy, int64_t sy, const ssl__epilogue *ep, float *sums)
 {
     ssl__gemm_job g;
     int tall;
@@ -2846,7 +2851,7 @@ static void ssl__gemm_run(ssl_ctx *c, const ssl__gemm_kind *kind, int ta, int tb
     g.c = c; g.kind = kind; g.m = m; g.n = n; g.k = k; g.add = beta != 0.0f;
     g.a = a; g.ars = ta ? 1 : lda; g.aps = ta ? lda : 1; g.sa = sa;
     g.b = b; g.bcs = tb ? ldb : 1; g.bps = tb ? 1 : ldb; g.sb = sb;
-    g.y = y; g.ldy = ldy; g.sy = sy; g.ep = ep;
+    g.y = y; g.ldy = ldy; g.sy = sy; g.ep = ep; g.sums = sums;
     g.blocks_k = SSL__MAX(1, ssl__ceil_div(k, ta ? kind->depth_t : kind->depth));
     g.kc = ssl__round_up(SSL__MAX(1, ssl__ceil_div(k, g.blocks_k)), kind->kr);
     tall = kind->tall && !ta && batch == 1 && m >= 4 * kind->group;
@@ -4427,15 +4432,12 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
 #  define SSL__NV 2
 #endif
 #define SSL__NR (SSL__NV * SSL__W)
-#if SSL__PASS == 2 || SSL__PASS == 3 /* vectors of a panel in whole products; at most, which attention uses: 4 is what 64 queries or a head have */
-#  define SSL__MM_NV 3
-#  define SSL__MM_MOST 4
-#elif SSL__PASS == 1
-#  define SSL__MM_NV 3
-#  define SSL__MM_MOST 3
+#if SSL__PASS == 2 || SSL__PASS == 3
+#  define SSL__MM_NV 3      /* vectors of a panel in whole products */
+#  define SSL__MM_WIDE 4    /* in attention, where 64 queries and many heads are as wide; 6 rows of them */
 #else
-#  define SSL__MM_NV 2
-#  define SSL__MM_MOST 2
+#  define SSL__MM_NV (SSL__PASS == 1 ? 3 : 2)
+#  define SSL__MM_WIDE 2
 #endif
 #define SSL__MM_NR (SSL__MM_NV * SSL__W)
 
@@ -4445,11 +4447,14 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
     FN SSL__INLINE void tile(const int mr, const int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, \
                              float *c, int64_t ldc, int add)                                                   \
     {                                                                                                          \
-        SSL__V s[12][SSL__MM_MOST], bv[SSL__MM_MOST];                                                         \
+        SSL__V s[12][4], bv[4];                                                                                \
         const float *a0 = a, *a3 = a + 3 * ars, *a6 = a + 6 * ars, *a9 = a + 9 * ars; /* an address is base + ars or base + 2 ars */ \
         int p, r, v;                                                                                           \
         SSL__UNROLL for (r = 0; r < mr; r++)                                                                   \
-            SSL__UNROLL for (v = 0; v < nv; v++) { SSL__PREFETCH_W(c + r * ldc + v * SSL__W); s[r][v] = SSL__VZERO(); } \
+            SSL__UNROLL for (v = 0; v < nv; v++) {                                                             \
+                if (nv != SSL__MM_WIDE) SSL__PREFETCH_W(c + r * ldc + v * SSL__W); /* in attention it is in L1 */ \
+                s[r][v] = SSL__VZERO();                                                                        \
+            }                                                                                                  \
         for (p = 0; p < k; p++, a0 += acs, a3 += acs, a6 += acs, a9 += acs, b += ldb) {                        \
             SSL__UNROLL for (v = 0; v < nv; v++) bv[v] = SSL__VLOAD(b + v * SSL__W);                           \
             SSL__UNROLL for (r = 0; r < mr; r++) {                                                             \
@@ -4474,22 +4479,19 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
     }
 #define SSL__MM(tile, r, n) case 8 * r + n: tile(r, n, k, a, ars, acs, b, ldb, c, ldc, add); break;
 #define SSL__MM_FEW(tile, n) SSL__MM(tile, 4, n) SSL__MM(tile, 2, n) SSL__MM(tile, 1, n)
-#if SSL__MM_MOST == 4 /* 32 registers */
+#define SSL__MM_SIX(tile, n) SSL__MM(tile, 6, n) SSL__MM(tile, 5, n) SSL__MM_FEW(tile, n)
+#if SSL__MM_WIDE == 4 /* 32 registers */
 #  define SSL__MM_MANY(tile, n) SSL__MM(tile, 9, n) SSL__MM(tile, 8, n) SSL__MM_FEW(tile, n)
-#  define SSL__MM_ALL(tile) SSL__MM_MANY(tile, 1) SSL__MM_MANY(tile, 2) SSL__MM_MANY(tile, 3) SSL__MM(tile, 6, 4) SSL__MM(tile, 5, 4) SSL__MM_FEW(tile, 4)
-#elif SSL__MM_MOST == 3
-#  define SSL__MM_ALL(tile) SSL__MM_FEW(tile, 1) SSL__MM_FEW(tile, 2) SSL__MM_FEW(tile, 3)
+#  define SSL__MM_ALL(tile) SSL__MM_MANY(tile, 1) SSL__MM_MANY(tile, 2) SSL__MM_MANY(tile, 3) SSL__MM_SIX(tile, 4)
+#elif SSL__PASS == 1
+#  define SSL__MM_ALL(tile) SSL__MM_FEW(tile, 1) SSL__MM_SIX(tile, 2) SSL__MM_FEW(tile, 3)
 #else
-#  define SSL__MM_ALL(tile) SSL__MM_FEW(tile, 1) SSL__MM_FEW(tile, 2)
+#  define SSL__MM_ALL(tile) SSL__MM_FEW(tile, 1) SSL__MM_SIX(tile, 2)
 #endif
 static int SSL__K(mm_height)(int m, int nv) /* rows of the next tile */
 {
-#if SSL__MM_MOST == 4
-    if (nv == 4 && m > 4) return ssl__ceil_div(m, ssl__ceil_div(m, 6));
-    if (nv < 4 && m >= 8) return m == 9 ? 9 : 8;
-#else
-    (void)nv;
-#endif
+    if (nv == SSL__MM_WIDE && m > 4) return ssl__ceil_div(m, ssl__ceil_div(m, 6)); /* even */
+    if (SSL__MM_WIDE == 4 && m >= 8) return m == 9 ? 9 : 8;
     return m >= 4 ? 4 : m >= 2 ? 2 : 1;
 }
 SSL__MM_DEFINE(static, SSL__K(mm_tile), SSL__K(mm_rows), SSL__VFMA)
@@ -4587,7 +4589,21 @@ static void SSL__K(gemm_block_b)(const ssl__gemm_kind *kind, int cols, int kc, c
         SSL__K(gemm_pack)(ssl__round_up(n, SSL__W), n, kc, src + j * cs, cs, ps, (float *)dst + (int64_t)j * kc);
     }
 }
-/* op(a) as it lies, without the gaps between its rows: [rows][kc] or [kc][rows] */
+/* op(a) as it lies, without the gaps between its rows: [rows][kc] or [kc][rows]; sums += sums over k, four steps at a time */
+static void SSL__K(gemm_sums)(int rows, int kc, const float *x, int64_t ld, float *sums)
+{
+    const SSL__V zero = SSL__VZERO();
+    int p, j;
+    for (p = 0; p < kc; p += 4)
+        for (j = 0; j < rows; j += SSL__W) {
+            const float *s = x + p * ld + j;
+            SSL__V v = SSL__K(ld)(s, rows - j, zero);
+            if (p + 1 < kc) v = SSL__VADD(v, SSL__K(ld)(s + ld, rows - j, zero));
+            if (p + 2 < kc) v = SSL__VADD(v, SSL__K(ld)(s + 2 * ld, rows - j, zero));
+            if (p + 3 < kc) v = SSL__VADD(v, SSL__K(ld)(s + 3 * ld, rows - j, zero));
+            SSL__K(st)(sums + j, rows - j, SSL__VADD(SSL__K(ld)(sums + j, rows - j, zero), v));
+        }
+}
 static void SSL__K(gemm_block_a)(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
 {
     const int along_k = ps == 1, n = along_k ? kc : rows, lines = along_k ? rows : kc;
@@ -4602,6 +4618,7 @@ static void SSL__K(gemm_block_a)(const ssl__gemm_kind *kind, int rows, int kc, c
     b->a = dst;
     b->ars = along_k ? n : 1;
     b->aps = along_k ? 1 : n;
+    if (b->sums) SSL__K(gemm_sums)(rows, kc, src - ps * kc, ps, b->sums);
 }
 
 /* bf16 without a bf16 unit: the operands are rounded, the rest is float32. */
@@ -4701,7 +4718,11 @@ SSL__BF16_FN void ssl__bf16_block_a(const ssl__gemm_kind *kind, int rows, int kc
     b->a = dst;
     b->ars = ps == 1 ? pairs : 1;
     b->aps = ps == 1 ? 1 : rows;
-    if (ps != 1) { ssl__bf16_pack(rows, rows, kc, src, rs, ps, d); return; }
+    if (ps != 1) {
+        ssl__bf16_pack(rows, rows, kc, src, rs, ps, d);
+        if (b->sums) SSL__K(gemm_sums)(rows, kc, src, ps, b->sums);
+        return;
+    }
     for (i = 0; i < rows; i++, src += rs, d += pairs) {
         for (p = 0; p + 32 <= kc; p += 32) _mm512_storeu_si512(d + p / 2, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(src + p + 16), _mm512_loadu_ps(src + p)));
         if (p < kc) _mm512_mask_storeu_epi32(d + p / 2, SSL__K(mask16)(pairs - p / 2), ssl__bf16_along(src + p, kc - p));
@@ -4848,7 +4869,14 @@ static const ssl__gemm_kind *SSL__K(gemm_kind)(const ssl_ctx *c) /* how this con
 static void SSL__K(gemm)(ssl_ctx *c, int ta, int tb, int batch, int m, int n, int k, const float *a, int lda, int64_t sa,
                          const float *b, int ldb, int64_t sb, float beta, float *y, int ldy, int64_t sy, const ssl__epilogue *ep)
 {
-    ssl__gemm_run(c, SSL__K(gemm_kind)(c), ta, tb, batch, m, n, k, a, lda, sa, b, ldb, sb, beta, y, ldy, sy, ep);
+    ssl__gemm_run(c, SSL__K(gemm_kind)(c), ta, tb, batch, m, n, k, a, lda, sa, b, ldb, sb, beta, y, ldy, sy, ep, NULL);
+}
+static void SSL__K(linear_bw)(ssl_ctx *c, int rows, int in, int out, const float *x, const float *dy, float beta, float *dw, float *db)
+{
+    const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c);
+    const int sums = db && kind->tall && out > 1; /* while dy is packed, which one column is not */
+    ssl__gemm_run(c, kind, 1, 0, 1, out, in, rows, dy, out, 0, x, in, 0, beta, dw, in, 0, NULL, sums ? db : NULL);
+    if (db && !sums) SSL__K(colsum)(c, rows, out, dy, db);
 }
 #undef SSL__MR
 #undef SSL__NV
@@ -5648,7 +5676,7 @@ static void SSL__K(mm)(int m, int n, int k, const float *a, int64_t ars, int64_t
     int j, p, nv;
     for (p = 0; p < k; p += 128, add = 1)
         for (j = 0; j < n; j += nv) {
-            nv = ssl__ceil_div(n - j, ssl__ceil_div(n - j, SSL__MM_MOST));
+            nv = ssl__ceil_div(n - j, ssl__ceil_div(n - j, SSL__MM_WIDE));
             SSL__K(mm_rows)(m, nv, SSL__MIN(k - p, 128), a + p * acs, ars, acs, b + p * ldb + j * SSL__W, ldb, c + j * SSL__W, ldc, add);
         }
 }
@@ -5976,7 +6004,8 @@ static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const
 #undef SSL__MM_NV
 #undef SSL__MM_NR
 #undef SSL__MM_DEFINE
-#undef SSL__MM_MOST
+#undef SSL__MM_WIDE
+#undef SSL__MM_SIX
 #undef SSL__MM_MANY
 #undef SSL__MM_FEW
 #undef SSL__MM_ALL
@@ -7395,7 +7424,7 @@ static void ssl__linear_back(ssl_tensor *y)
     ssl_ctx *c = y->ctx;
     ssl__linear_aux *aux = (ssl__linear_aux *)y->aux;
     const int n = ssl__last(y), m = ssl__rows(y), k = ssl__last(x);
-    float *dpre = y->g, *g, beta;
+    float *dpre = y->g, *g, *db, beta;
     if (aux->pre) { /* in place unless dy itself is still wanted */
         if (y->keep_grad || r) dpre = ssl__buffer(c, y->at, (int64_t)m * n);
         if (!dpre) return;
@@ -7404,8 +7433,9 @@ static void ssl__linear_back(ssl_tensor *y)
         else c->k->gelu_tanh_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, 0.0f, dpre);
     }
     if ((g = ssl__grad_beta(x, &beta)) != NULL) c->k->gemm(c, 0, 0, 1, m, k, n, dpre, n, 0, w->x, k, 0, beta, g, k, 0, NULL);
-    if ((g = ssl__grad_beta(w, &beta)) != NULL) c->k->gemm(c, 1, 0, 1, n, k, m, dpre, n, 0, x->x, k, 0, beta, g, k, 0, NULL);
-    if ((g = ssl_grad_of(b)) != NULL) c->k->colsum(c, m, n, dpre, g);
+    db = ssl_grad_of(b);
+    if ((g = ssl__grad_beta(w, &beta)) != NULL) c->k->linear_bw(c, m, k, n, x->x, dpre, beta, g, db);
+    else if (db) c->k->colsum(c, m, n, dpre, db);
     if (dpre != y->g) { ssl_tensor t = *y; t.g = dpre; t.keep_grad = 0; ssl__grad_drop(&t); }
     ssl__grad_pass(y, r);
 }

@@ -970,6 +970,11 @@ static void ssl__cuda_colsum(ssl_ctx *c, int rows, int cols, const float *x, flo
     SSL__LAUNCH(c, ssl__k_colsum, dim3((unsigned)across, (unsigned)parts), rows, per, cols, x, part, cols, y, NULL);
     if (part) SSL__LAUNCH(c, ssl__k_colsum, (unsigned)across, parts, parts, cols, part, NULL, cols, y, NULL);
 }
+static void ssl__cuda_linear_bw(ssl_ctx *c, int rows, int in, int out, const float *x, const float *dy, float beta, float *dw, float *db)
+{
+    ssl__cuda_gemm(c, 1, 0, 1, out, in, rows, dy, out, 0, x, in, 0, beta, dw, in, 0, NULL);
+    if (db) ssl__cuda_colsum(c, rows, out, dy, db);
+}
 static __global__ void ssl__k_spread(int64_t n, float scale, const float *x, float *y) { const float v = scale * x[0]; SSL__EACH(i, n) y[i] += v; }
 static void ssl__cuda_spread(ssl_ctx *c, int64_t n, float scale, const float *x, float *y) { SSL__LAUNCH(c, ssl__k_spread, ssl__grid(n), n, scale, x, y); }
 

@@ -164,6 +164,11 @@ static void count_gemm(ssl_ctx *c, int ta, int tb, int batch, int m, int n, int 
     counted.k->gemm(c, ta, tb, batch, m, n, k, a, lda, sa, b, ldb, sb, beta, y, ldy, sy, ep);
 }
 static double attention_product(const ssl__attn *a) { return 2.0 * a->B * a->H * a->Tq * a->Tk * a->d; }
+static void count_linear_bw(ssl_ctx *c, int rows, int in, int out, const float *x, const float *dy, float beta, float *dw, float *db)
+{
+    counted.flops += 2.0 * rows * in * out;
+    counted.k->linear_bw(c, rows, in, out, x, dy, beta, dw, db);
+}
 static void count_attn_f(ssl_ctx *c, const ssl__attn *a, float *y, float *stat)
 {
     counted.flops += 2 * attention_product(a);
@@ -199,6 +204,7 @@ static double job_flops(job *j)
     counted.k = j->c->k;
     counted.flops = 0;
     k.gemm = count_gemm;
+    k.linear_bw = count_linear_bw;
     k.attn_f = count_attn_f;
     k.attn_b = count_attn_b;
     k.conv_f = count_conv_f;

@@ -338,6 +338,50 @@ static void check_all_threads(void)
     check_threads(&q);
 }
 
+/* Weight and bias gradients in one call: dw as the product alone gives it, db against double precision; the same bits for any
+   number of threads. */
+static void check_linear_bw(int rows, int in, int out)
+{
+    ssl_rng r = ssl_rng_make(9, (uint64_t)(rows * 1000 + out));
+    float *x = draws(&r, (int64_t)rows * in), *dy = draws(&r, (int64_t)rows * out), *start = draws(&r, (int64_t)out * (in + 1));
+    const size_t n = sizeof(float) * (size_t)(out * (in + 1));
+    int t, p, i, j, threads;
+    for (t = 0; t < n_tables; t++)
+        for (p = SSL_PRECISION_HIGHEST; p <= SSL_PRECISION_BF16; p++) {
+            float *first = NULL;
+            char name[160];
+            snprintf(name, sizeof name, "linear_bw/%s/%s/%dx%dx%d", isa[t], precision_name[p], rows, in, out);
+            if (filter && !strstr(name, filter)) continue;
+            for (threads = 1; threads <= 3; threads++) {
+                ssl_ctx *c = open_on(t, p, threads);
+                float *lx = lend(c, x, (int64_t)rows * in), *ldy = lend(c, dy, (int64_t)rows * out), *lw = lend(c, start, out * (in + 1));
+                float *got = (float *)malloc(n), *alone = (float *)malloc(n);
+                double worst_db = 0;
+                c->k->linear_bw(c, rows, in, out, lx, ldy, 1.0f, lw, lw + (int64_t)out * in);
+                c->dev->get(c, got, lw, n);
+                c->dev->put(c, lw, start, n);
+                c->k->gemm(c, 1, 0, 1, out, in, rows, ldy, out, 0, lx, in, 0, 1.0f, lw, in, 0, NULL);
+                c->dev->get(c, alone, lw, n);
+                report(name, !memcmp(got, alone, n - sizeof(float) * (size_t)out), "dw differs from the product's", 1, 0);
+                for (j = 0; j < out; j++) {
+                    double v = start[(int64_t)out * in + j], abs = fabs(v) + 0.1;
+                    for (i = 0; i < rows; i++) { v += dy[(int64_t)i * out + j]; abs += fabs(dy[(int64_t)i * out + j]); }
+                    v = fabs(got[(int64_t)out * in + j] - v) / abs;
+                    if (!(v <= worst_db)) worst_db = v;
+                }
+                report(name, worst_db <= 1e-6, "relative error of db", worst_db, 1e-6);
+                if (first) report(name, !memcmp(first, got, n), "bits differ between numbers of threads", 1, 0);
+                if (first) free(got);
+                else first = got;
+                free(alone);
+                c->dev->release(c, lx); c->dev->release(c, ldy); c->dev->release(c, lw);
+                ssl_close(c);
+            }
+            free(first);
+        }
+    free(x); free(dy); free(start);
+}
+
 static void add_table(const ssl__kernels *table, const char *name, int available)
 {
     if (available) { tables[n_tables] = table; isa[n_tables++] = name; return; }
@@ -370,6 +414,10 @@ int main(int argc, char **argv)
     check_shapes();
     check_options();
     check_all_threads();
+    check_linear_bw(700, 65, 130);
+    check_linear_bw(515, 300, 1000);
+    check_linear_bw(33, 17, 1);
+    check_linear_bw(1, 3, 5);
     printf("%d passed, %d failed, %d skipped\n", n_passed, n_failed, n_skipped);
     return n_failed != 0;
 }

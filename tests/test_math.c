@@ -67,6 +67,22 @@ static void test_gelu(void)
     CHECK(ssl__gelu(100.0f) == 100.0f && ssl__gelu(-100.0f) == 0.0f);
     CHECK(isnan(ssl__gelu(NAN)) && isnan(ssl__dgelu(NAN)));
 }
+/* The vector forms, which the CPU's kernels use, one value at a time */
+static ssl_ctx *ctx;
+static float vector_gelu(float x) { float y; ctx->k->gelu_f(ctx, 1, 0.0f, &x, &y); return y; }
+static float vector_dgelu(float x) { float dx; const float dy = 1.0f; ctx->k->gelu_b(ctx, 1, 0.0f, &x, &x, &dy, 0.0f, &dx); return dx; }
+static void test_vector_gelu(void)
+{
+    ssl_desc d = SSL_ZERO;
+    d.threads = 1;
+    ctx = ssl_open(&d);
+    CHECK(worst(vector_gelu, gelu, 1e-30f, 1.0f, 0.0) < 6e-7);
+    CHECK(worst(vector_gelu, gelu, 1e-30f, 100.0f, 0.5) < 2.5e-7);
+    CHECK(worst(vector_dgelu, dgelu, 1e-30f, 100.0f, 1.0) < 2e-7);
+    CHECK(vector_gelu(100.0f) == 100.0f && vector_gelu(-100.0f) == 0.0f && vector_gelu(0.0f) == 0.0f && vector_dgelu(0.0f) == 0.5f);
+    CHECK(isnan(vector_gelu(NAN)) && isnan(vector_dgelu(NAN)));
+    ssl_close(ctx);
+}
 static void test_gelu_tanh(void)
 {
     CHECK(worst(ssl__gelu_tanh, gelu_tanh, 1e-30f, 1.0f, 0.0) < 4e-7);
@@ -83,6 +99,7 @@ int main(int argc, char **argv)
     TEST(tanh);
     TEST(cdf);
     TEST(gelu);
+    TEST(vector_gelu);
     TEST(gelu_tanh);
     return check_done();
 }
