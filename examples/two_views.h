@@ -3,7 +3,7 @@
 #define TWO_VIEWS_H
 #include "found.h"
 
-enum { BATCH = 64, EPOCHS = 8 };
+enum { BATCH = 64, EPOCHS = 16 };
 static ssl_tensor *features(void *model, ssl_tensor *images) { return ssl_siamese_features((const ssl_siamese *)model, images); }
 
 /* Of how many images of the batch the features of one view are nearest to those of the other view of the same image, in percent. */
