@@ -15,7 +15,7 @@ int main(void)
     ssl_augment_preset("byol", &view[0]);        /* crop, flip, colors, blur */
     ssl_augment_preset("byol-second", &view[1]); /* seldom blur, sometimes solarized */
     d.kind = SSL_SIAMESE_BYOL;
-    d.momentum = 0.97f;       /* rises to 1 along half a cosine; 0.996 in long runs */
+    d.momentum = 0.9f;        /* rises to 1 along half a cosine; 0.996 in long runs */
     d.predictor_hidden = 256;
     d.projector_hidden = 256;
     d.projector_out = 64;

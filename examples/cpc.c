@@ -11,7 +11,7 @@ int main(void)
     ssl_augment_desc colors = SSL_ZERO;
     ssl_loader_desc loading = SSL_ZERO;
     ssl_ctx *ctx = ssl_open(NULL);
-    ssl_dataset *data = ssl_dataset_open(ctx, "synthetic:1024");
+    ssl_dataset *data = ssl_dataset_open(ctx, "synthetic:2048");
     ssl_loader *loader;
     ssl_cpc *net;
     ssl_batch b;
@@ -38,10 +38,10 @@ int main(void)
         ssl_cpc_trace t;
         ssl_tensor *loss = ssl_cpc_loss(net, b.images, &t);
         ssl_backward(loss);
-        if (b.step % 32 == 0) /* chance: ln(16 * 16) = 5.55 for each of three */
+        if (b.step % 64 == 0) /* chance: ln(16 * 16) = 5.55 for each of three */
             printf("epoch %d step %d  loss %.3f; one row below %.3f, three rows below %.3f\n", b.epoch, b.step, (double)ssl_item(loss), (double)ssl_item(t.losses[0]),
                    (double)ssl_item(t.losses[t.n_losses - 1]));
-        ssl_adamw_step(ctx, 2e-3f);
+        ssl_adamw_step(ctx, ssl_lr_warmup_cosine((float)b.epoch + (float)b.step / (float)ssl_loader_steps(loader), 0.2f, (float)loading.epochs, 2e-3f, 0.0f));
         ssl_step_end(ctx);
     }
     found_print(before, found(ctx, features, net));

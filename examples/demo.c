@@ -9,6 +9,7 @@
 /* Four patterns fit in a patch of 8 pixels, and 16 patches are quickly learned from. */
 #define MASKED "patch=8 dim=64 depth=3 heads=2 batch=64 lr=3e-3 "
 #define PAINTED "decoder_dim=48 decoder_depth=1 decoder_heads=2 mask_ratio=0.5 "
+#define VIT "patch=8 dim=64 depth=3 heads=2 batch=64 lr=2e-3 mean_pool=1 "
 #define RESNET "backbone=resnet resnet_width=16 cifar_stem=-1 lr=2e-3 "
 /* The color of these pictures says nothing of their kind, but tells one from another: views that kept it would be found by it alone. */
 #define ANY_COLOR "jitter_p=1 hue=0.5 saturation=0.8 grayscale_p=0.4 "
@@ -18,18 +19,18 @@ static const struct { const char *name, *changes; } demos[] = {
     { "apl", "grid=4 crop=2 encoder=linear dim=64 depth=3 heads=2 lr=2e-3 epochs=8" },
     { "mae", MASKED PAINTED "norm_pix=1 epochs=16" },
     { "simclr", VIEWS },
-    { "mae-mask-token", MASKED PAINTED "epochs=10" },
-    { "randsac", MASKED "segment=2 decoder_depth=1 epochs=10" },
+    { "mae-mask-token", MASKED PAINTED "epochs=20" },
+    { "randsac", MASKED "segment=2 decoder_depth=1 epochs=20" },
     { "jigsaw", "dim=64 depth=3 heads=2 lr=2e-3 epochs=4" },
-    { "rotation", RESNET "epochs=3" },
+    { "rotation", VIT "epochs=3" },
     { "mp3", MASKED "epochs=8" },
     { "moco", VIEWS },
-    { "byol", VIEWS "kind=adamw weight_decay=0.05 momentum=0.8 blur_p=0 second_blur_p=0 second_solarize_p=0" },
+    { "byol", VIT ANY_COLOR "scale_min=0.4 blur_p=0 second_blur_p=0 second_solarize_p=0 momentum=0.9 epochs=6" },
     { "simsiam", VIEWS },
     { "barlow", VIEWS },
     { "vicreg", VIEWS },
     { "dino", VIEWS "local_views=0 projector_out=64 prototypes=128 momentum=0.95 teacher_temperature=0.04 freeze_prototypes=0 epochs=4" },
-    { "pixpro", ANY_COLOR "batch=64 lr=2e-3 epochs=2" },
+    { "pixpro", ANY_COLOR "width=16 batch=32 lr=2e-3 target_momentum=0.9 epochs=4" },
     { "pixcontrast", ANY_COLOR "batch=32 epochs=1" },
     { "cpc", "patch_stride=8 hidden=32 context_blocks=2 grayscale_p=1 batch=16 lr=2e-3 epochs=1" },
     { "amdim", ANY_COLOR "batch=64 epochs=1" },

@@ -10,7 +10,7 @@ int main(void)
     ssl_jigsaw_desc small = SSL_ZERO; /* 3 x 3 tiles */
     ssl_loader_desc loading = SSL_ZERO;
     ssl_ctx *ctx = ssl_open(NULL);
-    ssl_dataset *data = ssl_dataset_open(ctx, "synthetic:1024");
+    ssl_dataset *data = ssl_dataset_open(ctx, "synthetic:2048");
     ssl_jigsaw *net;
     ssl_loader *loader;
     ssl_batch b;

@@ -11,7 +11,7 @@ int main(void)
     ssl_augment_desc view = SSL_ZERO;
     ssl_loader_desc loading = SSL_ZERO;
     ssl_ctx *ctx = ssl_open(NULL);
-    ssl_dataset *data = ssl_dataset_open(ctx, "synthetic:1024");
+    ssl_dataset *data = ssl_dataset_open(ctx, "synthetic:2048");
     ssl_mask_token_mae *mae;
     ssl_loader *loader;
     ssl_batch b;
@@ -27,7 +27,7 @@ int main(void)
     view.hflip = 0.5f;
     view.no_normalize = 1; /* pixels in 0..1: the loss is in levels of 255, squared */
     loading.batch = 64;
-    loading.epochs = 25;
+    loading.epochs = 50;
     loading.augment = &view;
     mae = ssl_mask_token_mae_new(ctx, "", &small);
     loader = ssl_loader_open(data, &loading);
@@ -37,7 +37,7 @@ int main(void)
         ssl_mask_token_mae_trace t = SSL_ZERO;
         ssl_tensor *loss = ssl_mask_token_mae_loss(mae, b.images, &t);
         ssl_backward(loss);
-        if (b.step == 0 && b.epoch % 3 == 0) printf("epoch %d  loss %7.1f  PSNR of all patches %.2f dB\n", b.epoch, (double)ssl_item(loss), (double)ssl_psnr(t.pred, t.patches, 0));
+        if (b.step == 0 && b.epoch % 7 == 0) printf("epoch %2d  loss %7.1f  PSNR of all patches %.2f dB\n", b.epoch, (double)ssl_item(loss), (double)ssl_psnr(t.pred, t.patches, 0));
         ssl_adamw_step(ctx, 2e-3f);
         ssl_step_end(ctx);
     }

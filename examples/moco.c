@@ -4,7 +4,7 @@
 #include "ssl.h"
 #include "two_views.h" /* learn(): the loop */
 
-/* Keys come from a second network that follows the first slowly, k' <- 0.99 k' + 0.01 k, so that keys of different steps can be
+/* Keys come from a second network that follows the first slowly, k' <- 0.98 k' + 0.02 k, so that keys of different steps can be
    compared, and a small batch still meets many negatives. loss = cross entropy of [q.k, q.queue] / t against the first. */
 
 int main(void)
@@ -17,7 +17,7 @@ int main(void)
     d.kind = SSL_SIAMESE_MOCO;
     d.queue = 1024;       /* keys; at least twice the batch */
     d.temperature = 0.1f;
-    d.momentum = 0.99f;   /* 0: keys of each step are strangers to the next */
+    d.momentum = 0.98f;   /* 0: keys of each step are strangers to the next */
     d.projector_hidden = 256;
     d.projector_out = 64;
     return learn(&d, 2, view);

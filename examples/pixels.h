@@ -15,9 +15,8 @@ static int learn(ssl_pixpro_desc *small)
     ssl_batch b;
     double before;
 
-    small->resnet.cifar_stem = -1; /* the stem for large images: layer2 has 4 x 4 places */
-    small->pixel_layer = "layer2";
-    small->resnet.width = 32;
+    small->pixel_layer = "layer2"; /* 4 x 4 places for 32 pixels */
+    small->resnet.width = 16;
     small->resnet.stage[0] = small->resnet.stage[1] = small->resnet.stage[2] = small->resnet.stage[3] = 1;
     small->projection_size = 64;
     small->projection_hidden = 256;

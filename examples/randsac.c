@@ -10,7 +10,7 @@ int main(void)
     ssl_randsac_desc small = SSL_ZERO;
     ssl_loader_desc loading = SSL_ZERO;
     ssl_ctx *ctx = ssl_open(NULL);
-    ssl_dataset *data = ssl_dataset_open(ctx, "synthetic:1024");
+    ssl_dataset *data = ssl_dataset_open(ctx, "synthetic:2048");
     ssl_randsac *net;
     ssl_loader *loader;
     ssl_batch b;
@@ -23,7 +23,7 @@ int main(void)
     small.depth = 3;
     small.decoder_depth = 1;
     loading.batch = 64;
-    loading.epochs = 24;
+    loading.epochs = 40;
     net = ssl_randsac_new(ctx, "", &small);
     loader = ssl_loader_open(data, &loading);
     before = found(ctx, features, net);
@@ -34,7 +34,7 @@ int main(void)
         int32_t rank[64 * 16]; /* the segment of each of the 16 patches of the 64 images, in the order of painting */
         int i;
         ssl_backward(loss);
-        if (b.step == 0 && b.epoch % 3 == 0 && ssl_to_host(t.rank, rank)) {
+        if (b.step == 0 && b.epoch % 5 == 0 && ssl_to_host(t.rank, rank)) {
             printf("epoch %2d  loss %.4f  first image:", b.epoch, (double)ssl_item(loss));
             for (i = 0; i < 16; i++) printf("%s%d", i % 4 ? "" : " ", (int)rank[i] + 1);
             printf("\n");

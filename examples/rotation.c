@@ -10,7 +10,7 @@ int main(void)
     ssl_rotation_desc small = SSL_ZERO;
     ssl_loader_desc loading = SSL_ZERO;
     ssl_ctx *ctx = ssl_open(NULL);
-    ssl_dataset *data = ssl_dataset_open(ctx, "synthetic:1024"); /* lit from above: up can be told from down */
+    ssl_dataset *data = ssl_dataset_open(ctx, "synthetic:2048"); /* lit from above: up can be told from down */
     ssl_rotation *net;
     ssl_loader *loader;
     ssl_batch b;
@@ -20,7 +20,7 @@ int main(void)
     small.backbone.vit.depth = 2;
     small.backbone.vit.patch = 8;
     loading.batch = 64;
-    loading.epochs = 6;
+    loading.epochs = 12;
     net = ssl_rotation_new(ctx, "", &small);
     loader = ssl_loader_open(data, &loading);
     before = found(ctx, features, net);
