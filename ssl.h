@@ -9222,9 +9222,9 @@ static ssl_tensor *ssl__blocks_look(const char *at, const ssl_block *block, int 
 {
     ssl_tensor *a;
     int i;
-    for (i = 0; i < n - 1; i++) x = ssl_block_forward_at(at, &block[i], x, NULL);
     look->attention = NULL;
     if (n < 1 || x->ctx->status) return x;
+    for (i = 0; i < n - 1; i++) x = ssl_block_forward_at(at, &block[i], x, NULL);
     a = ssl_block_attention_at(at, &block[n - 1], x, NULL);
     a = cls ? ssl_slice_at(at, ssl_slice_at(at, a, 2, 0, 1), 3, 1, x->dim[1]) : ssl_mean_axes_at(at, a, SSL_AXIS(2), 0);
     look->attention = ssl_reshape_at(at, a, 3, x->dim[0], block[n - 1].d.heads, -1);
@@ -9360,6 +9360,7 @@ static ssl_tensor *ssl__vit_encode(const char *at, const ssl_vit *v, ssl_tensor 
 {
     int i;
     x = ssl__vit_class(at, v, x);
+    if (v->ctx->status) return &v->ctx->nil;
     for (i = 0; i < v->d.depth; i++) x = ssl_block_forward_at(at, &v->block[i], x, NULL);
     return ssl__ln(at, x, &v->norm);
 }

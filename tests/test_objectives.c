@@ -1031,6 +1031,7 @@ static void test_bad_settings(void)
     ssl_pixpro_desc p = SSL_ZERO;
     ssl_amdim_desc q = SSL_ZERO;
     const ssl_view_box box = { 0, SIDE + 1, 0, 8, 0, 0 };
+    ssl_look look = SSL_ZERO;
     ssl_tensor *images;
     ssl_vit *vit;
     ssl_mae *mae;
@@ -1039,6 +1040,8 @@ static void test_bad_settings(void)
     c = open_context(1); v.heads = 4; v.patch = 5;  vit = ssl_vit_new(c, "", &v); expect_error(c, ssl_vit_forward(vit, images_of(c)), "not a multiple of patch 5", __LINE__);
     c = open_context(1); v.patch = 4; vit = ssl_vit_new(c, "", &v);
     expect_error(c, ssl_vit_forward(vit, images_of(c)), "[B,3,32,32] is needed", __LINE__);
+    c = open_context(1); v.heads = 7; vit = ssl_vit_new(c, "", &v); ssl_vit_look(vit, images_of(c), &look); expect_error(c, ssl_vit_forward(vit, images_of(c)), "and 7 heads", __LINE__);
+    v.heads = 4;
     c = open_context(1); memset(&v, 0xcc, sizeof v); vit = ssl_vit_new(c, "", &v); expect_error(c, ssl_vit_forward(vit, images_of(c)), "not initialized", __LINE__);
 
     m.image_size = SIDE;
