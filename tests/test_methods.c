@@ -511,6 +511,27 @@ static void test_amdim(void)
 }
 
 /* ---- networks and heads ---- */
+static void test_vit(void) /* drop path grows from block to block; a look is what the class token, place 0, attends to */
+{
+    ssl_ctx *c = open_context(0);
+    ssl_vit_desc d = SSL_ZERO;
+    ssl_look look = SSL_ZERO;
+    const ssl_vit *v;
+    ssl_tensor *x, *row;
+    int i;
+    d.image_size = SIDE; d.dim = 16; d.depth = 3; d.heads = 2; d.drop_path = 0.3f;
+    v = ssl_vit_new(c, "deep", &d);
+    for (i = 0; i < 3; i++) CHECK(fabsf(v->block[i].d.drop_path - 0.15f * (float)i) < 1e-6f);
+    d.depth = 1;
+    v = ssl_vit_new(c, "flat", &d);
+    CHECK(v->block[0].d.drop_path == 0.3f);
+    scatter_weights(c, "flat");
+    x = ssl__vit_class("test", v, ssl__vit_embed("test", v, images_of(c, pixel)));
+    row = ssl_slice(ssl_slice(ssl_block_attention(&v->block[0], x, NULL), 2, 0, 1), 3, 1, 17);
+    CHECK(ssl_vit_look(v, images_of(c, pixel), &look) && difference(look.attention, row) == 0.0);
+    CHECK(ssl_ok(c) && difference(look.tokens, ssl_slice(ssl_vit_forward(v, images_of(c, pixel)), 1, 1, 17)) < 1e-6);
+    ssl_close(c);
+}
 static void test_zero_init_residual(void)
 {
     static const char *const name[2] = { "layer1.0", "layer1.1" };
@@ -572,6 +593,7 @@ int main(int argc, char **argv)
     TEST(cpc_grid);
     TEST(cpc_steps);
     TEST(amdim);
+    TEST(vit);
     TEST(zero_init_residual);
     TEST(heads);
     return check_done();
