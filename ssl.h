@@ -1012,11 +1012,14 @@ SSL_API ssl_tensor *ssl_mp3_features_at(const char *at, const ssl_mp3 *m, ssl_te
    loss = mean over the 2N rows, s = cosine similarity. Without negatives it would collapse to a point. temperature > 0. */
 typedef enum ssl_nt_xent_kind {
     SSL_NT_XENT_DEFAULT = 0,   /* rows are l2-normalized first (the paper, lightly) */
-    SSL_NT_XENT_BOLTS,         /* rows are taken as they are (lightning-bolts nt_xent_loss) */
-    SSL_NT_XENT_BOLTS_MODULE   /* as they are; the self term is removed as e^(1/t), then clamped at 1e-6 (bolts SimCLR module) */
+    SSL_NT_XENT_BOLTS          /* rows are taken as they are (lightning-bolts nt_xent_loss) */
 } ssl_nt_xent_kind;
-#define ssl_nt_xent(...) ssl_nt_xent_at(SSL_CALL("ssl_nt_xent"), __VA_ARGS__)
+#define ssl_nt_xent(...)        ssl_nt_xent_at(SSL_CALL("ssl_nt_xent"), __VA_ARGS__)
+#define ssl_nt_xent_module(...) ssl_nt_xent_module_at(SSL_CALL("ssl_nt_xent_module"), __VA_ARGS__)
 SSL_API ssl_tensor *ssl_nt_xent_at(const char *at, ssl_tensor *a, ssl_tensor *b, float temperature, ssl_nt_xent_kind kind); /* -> [1] */
+/* As the SimCLR module of lightning-bolts has it: rows as they are, and the sum over j != i is max(sum over all j - e^(1/t), eps) + eps,
+   right for rows of length 1. eps > 0, 1e-6 in the original. */
+SSL_API ssl_tensor *ssl_nt_xent_module_at(const char *at, ssl_tensor *a, ssl_tensor *b, float temperature, float eps); /* -> [1] */
 
 /* ==== >>fmc ==== contrast of feature maps ============================================================ */
 /* Contrast of feature maps (AMDIM, Bachman et al. 2019; Lightning Bolts' FeatureMapContrastiveTask).
@@ -10555,24 +10558,36 @@ SSL_API ssl_tensor *ssl_mp3_features_at(const char *at, const ssl_mp3 *m, ssl_te
 { return m->ctx->status ? &m->ctx->nil : ssl_vit_pool_at(at, m->vit, ssl_vit_forward_at(at, m->vit, images)); }
 
 /* ==== >>contrast ==== NT-Xent and friends ============================================================ */
-SSL_API ssl_tensor *ssl_nt_xent_at(const char *at, ssl_tensor *a, ssl_tensor *b, float temperature, ssl_nt_xent_kind kind)
+/* z [2N,D], the views one after the other, and s = z z^T / t [2N,2N]; 0 after an error. */
+static int ssl__nt_xent_scores(const char *at, ssl_tensor *a, ssl_tensor *b, float temperature, int normalize, ssl_tensor **s)
 {
     ssl_ctx *c = a->ctx;
-    ssl_tensor *both[2], *z, *s, *sum, *pos;
-    int n;
+    ssl_tensor *both[2], *z;
     char sa[96], sb[96];
-    if (c->status) return &c->nil;
+    if (c->status) return 0;
     if (a->ndim != 2 || b->ndim != 2 || a->dim[0] != b->dim[0] || a->dim[1] != b->dim[1] || a->dim[0] < 2)
-        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_nt_xent: a%s b%s: both must be [N,D] with N >= 2 images", ssl__shape(a, sa), ssl__shape(b, sb));
-    if (!(temperature > 0.0f)) return ssl__fail(c, SSL_E_ARG, at, "ssl_nt_xent: temperature %g: it must be positive", (double)temperature);
-    n = a->dim[0];
+        ssl__fail(c, SSL_E_SHAPE, at, "ssl_nt_xent: a%s b%s: both must be [N,D] with N >= 2 images", ssl__shape(a, sa), ssl__shape(b, sb));
+    else if (!(temperature > 0.0f)) ssl__fail(c, SSL_E_ARG, at, "ssl_nt_xent: temperature %g: it must be positive", (double)temperature);
+    if (c->status) return 0;
     both[0] = a; both[1] = b;
     z = ssl_concat_at(at, 0, 2, both);
-    if (kind == SSL_NT_XENT_DEFAULT) z = ssl_l2_normalize_at(at, z, 1e-12f);
-    s = ssl_scale_at(at, ssl_matmul_t_at(at, z, z, 0, 1), 1.0f / temperature); /* [2N,2N] */
-    if (kind != SSL_NT_XENT_BOLTS_MODULE) return ssl_cross_entropy_at(at, ssl_mask_diagonal_at(at, s, -1e30f), ssl_iota_at(at, c, 2 * n, n, 1, 2 * n), 0.0f);
+    if (normalize) z = ssl_l2_normalize_at(at, z, 1e-12f);
+    *s = ssl_scale_at(at, ssl_matmul_t_at(at, z, z, 0, 1), 1.0f / temperature);
+    return 1;
+}
+SSL_API ssl_tensor *ssl_nt_xent_at(const char *at, ssl_tensor *a, ssl_tensor *b, float temperature, ssl_nt_xent_kind kind)
+{
+    ssl_tensor *s;
+    if (!ssl__nt_xent_scores(at, a, b, temperature, kind == SSL_NT_XENT_DEFAULT, &s)) return &a->ctx->nil;
+    return ssl_cross_entropy_at(at, ssl_mask_diagonal_at(at, s, -1e30f), ssl_iota_at(at, a->ctx, s->dim[0], a->dim[0], 1, s->dim[0]), 0.0f);
+}
+SSL_API ssl_tensor *ssl_nt_xent_module_at(const char *at, ssl_tensor *a, ssl_tensor *b, float temperature, float eps)
+{
+    ssl_tensor *s, *sum, *pos;
+    if (!ssl__nt_xent_scores(at, a, b, temperature, 0, &s)) return &a->ctx->nil;
+    if (!(eps > 0.0f)) return ssl__fail(a->ctx, SSL_E_ARG, at, "ssl_nt_xent_module: eps %g: it must be positive, or a row without negatives has the logarithm of 0", (double)eps);
     sum = ssl_sum_axes_at(at, ssl_exp_at(at, s), SSL_AXIS(1), 0);
-    sum = ssl_add_scalar_at(at, ssl_clamp_min_at(at, ssl_add_scalar_at(at, sum, -expf(1.0f / temperature)), 1e-6f), 1e-6f);
+    sum = ssl_add_scalar_at(at, ssl_clamp_min_at(at, ssl_add_scalar_at(at, sum, -expf(1.0f / temperature)), eps), eps);
     pos = ssl_scale_at(at, ssl_mean_at(at, ssl_sum_axes_at(at, ssl_mul_at(at, a, b), SSL_AXIS(1), 0)), 1.0f / temperature);
     return ssl_sub_at(at, ssl_mean_at(at, ssl_log_at(at, sum)), pos);
 }

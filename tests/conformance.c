@@ -1002,8 +1002,9 @@ static void run_randsac(fixture *t) /* the file puts the sequence axis first */
 /* ==== pairs of embeddings ============================================================================= */
 static void run_nt_xent(fixture *t)
 {
-    const ssl_nt_xent_kind kind = strstr(t->name, "simclr_module") ? SSL_NT_XENT_BOLTS_MODULE : strstr(t->name, "bolts") ? SSL_NT_XENT_BOLTS : SSL_NT_XENT_DEFAULT;
-    finish(t, ssl_nt_xent(in(t, "a"), in(t, "b"), real(t, "temperature", 0.5), kind));
+    const float temperature = real(t, "temperature", 0.5);
+    if (strstr(t->name, "simclr_module")) finish(t, ssl_nt_xent_module(in(t, "a"), in(t, "b"), temperature, real(t, "eps", 1e-6)));
+    else finish(t, ssl_nt_xent(in(t, "a"), in(t, "b"), temperature, strstr(t->name, "bolts") ? SSL_NT_XENT_BOLTS : SSL_NT_XENT_DEFAULT));
 }
 static void run_byol(fixture *t) { finish(t, ssl_byol(in(t, "p1"), in(t, "p2"), in(t, "z1"), in(t, "z2"))); }
 static void run_simsiam(fixture *t) { finish(t, ssl_simsiam(in(t, "p1"), in(t, "p2"), in(t, "z1"), in(t, "z2"))); }

@@ -215,6 +215,7 @@ static void test_contrast(void)
 {
     MISUSE(ssl_nt_xent(f2(5, 8), f2(4, 8), 0.1f, (ssl_nt_xent_kind)0), "ssl_nt_xent", "[5,8]", "[4,8]");
     MISUSE(ssl_nt_xent(f2(5, 8), f2(5, 8), 0.0f, (ssl_nt_xent_kind)0), "ssl_nt_xent", "temperature", "0");
+    MISUSE(ssl_nt_xent_module(f2(5, 8), f2(5, 8), 0.5f, 0.0f), "ssl_nt_xent_module", "eps 0", "positive");
     MISUSE(ssl_cosine_similarity(f2(5, 8), f2(5, 7)), "ssl_cosine_similarity", "[5,8]", "[5,7]");
     MISUSE(ssl_barlow(f2(5, 8), f2(5, 7), 0.005f, 1e-5f), "ssl_barlow", "[5,8]", "[5,7]");
     MISUSE(ssl_vicreg(f2(5, 8), f2(4, 8), 25.0f, 25.0f, 1.0f, 1e-4f), "ssl_vicreg", "[5,8]", "[4,8]");
