@@ -20,7 +20,8 @@ int main(void)
     small.patch = 8;
     small.dim = 64;
     small.depth = 3;
-    small.decoder_dim = 32;
+    small.heads = 2;
+    small.decoder_dim = 48;
     small.decoder_depth = 1;
     small.mask_ratio = 0.5f;
     small.mask_tokens = 4; /* each hidden place takes one of four */
@@ -38,7 +39,7 @@ int main(void)
         ssl_tensor *loss = ssl_mask_token_mae_loss(mae, b.images, &t);
         ssl_backward(loss);
         if (b.step == 0 && b.epoch % 7 == 0) printf("epoch %2d  loss %7.1f  PSNR of all patches %.2f dB\n", b.epoch, (double)ssl_item(loss), (double)ssl_psnr(t.pred, t.patches, 0));
-        ssl_adamw_step(ctx, 2e-3f);
+        ssl_adamw_step(ctx, ssl_lr_warmup_cosine((float)b.epoch + (float)b.step / (float)ssl_loader_steps(loader), 2.0f, (float)loading.epochs, 3e-3f, 0.0f));
         ssl_step_end(ctx);
     }
     found_print(before, found(ctx, features, mae));
