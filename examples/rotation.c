@@ -19,6 +19,7 @@ int main(void)
     small.backbone.vit.dim = 64;
     small.backbone.vit.depth = 2;
     small.backbone.vit.patch = 8;
+    small.backbone.vit.mean_pool = 1;
     loading.batch = 64;
     loading.epochs = 12;
     net = ssl_rotation_new(ctx, "", &small);
@@ -29,7 +30,7 @@ int main(void)
         ssl_tensor *loss = ssl_rotation_loss(net, b.images, NULL); /* of all four turns of each image; chance: ln 4 = 1.39 */
         ssl_backward(loss);
         if (b.step == 0) printf("epoch %d  loss %.4f\n", b.epoch, (double)ssl_item(loss));
-        ssl_adamw_step(ctx, 1e-3f);
+        ssl_adamw_step(ctx, 2e-3f);
         ssl_step_end(ctx);
     }
     found_print(before, found(ctx, features, net));
