@@ -8,6 +8,7 @@ static ssl_tensor *features(void *net, ssl_tensor *images) { return ssl_rotation
 int main(void)
 {
     ssl_rotation_desc small = SSL_ZERO;
+    ssl_augment_desc view = SSL_ZERO;
     ssl_loader_desc loading = SSL_ZERO;
     ssl_ctx *ctx = ssl_open(NULL);
     ssl_dataset *data = ssl_dataset_open(ctx, "synthetic:2048"); /* lit from above: up can be told from down */
@@ -17,9 +18,13 @@ int main(void)
     double before;
 
     small.backbone.vit.dim = 64;
-    small.backbone.vit.depth = 2;
+    small.backbone.vit.depth = 3;
+    small.backbone.vit.heads = 2;
     small.backbone.vit.patch = 8;
     small.backbone.vit.mean_pool = 1;
+    ssl_augment_preset("mae", &view); /* crops, flips: the slope of the light alone is not enough */
+    view.scale[0] = 0.4f;
+    loading.augment = &view;
     loading.batch = 64;
     loading.epochs = 12;
     net = ssl_rotation_new(ctx, "", &small);
