@@ -13,7 +13,7 @@ settings() {
     rotation)       echo "$views --epochs 2" ;;
     mp3)            echo "$small --patch 4 --epochs 6" ;;
     pixpro|pixcontrast) echo "--epochs 2" ;;
-    cpc)            echo "--patch-stride 8 --hidden 32 --context-blocks 2 --grayscale-p 0.8 --lr 2e-3 --epochs 7" ;; # one color an image: a way around the task
+    cpc)            echo "--patch-stride 8 --hidden 32 --context-blocks 2 --grayscale-p 0.8 --lr 2e-3 --epochs 7" ;; # gray: the color that the patches of an image share would do for the task
     amdim)          echo "--epochs 2" ;;
     dino)           echo "$views --local-views 0 --projector-out 64 --prototypes 128 --momentum 0.95 --teacher-temperature 0.04 --freeze-prototypes 0 --epochs 10" ;;
     byol)           echo "$views --lr 1e-3 --momentum 0.95 --epochs 8" ;;

@@ -6,7 +6,7 @@
 #define FLAGS "all" /* options without a value */
 #include "run.h"
 
-/* Four patterns fit in a patch of 8 pixels, and 16 patches are quickly learned from. */
+/* In a patch of 8 pixels the pattern of the ground repeats once, and of 16 patches much is learned in a few seconds. */
 #define MASKED "patch=8 dim=64 depth=3 heads=2 batch=64 lr=3e-3 "
 #define PAINTED "decoder_dim=48 decoder_depth=1 decoder_heads=2 mask_ratio=0.5 "
 #define VIT "patch=8 dim=64 depth=3 heads=2 batch=64 lr=2e-3 mean_pool=1 "
