@@ -4420,7 +4420,7 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
 { SSL__K(ew) e = { n, a, 0.0f, x, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(axpy_chunk), &e); }
 
 /* ==== >>gemm ==== kernels: the register tile, one template for every instruction set =====================
-   Sums in vector registers: 9 x 3 or 12 x 2 of 32 (AVX-512, NEON), 4 x 3 of 16 (AVX2), 4 x 2 of 16 (SSE2). */
+   Sums in vector registers: 8 x 3, 12 x 2 (convolution), 6 x 4 (attention) of 32 (AVX-512, NEON); 4 x 3, 6 x 2 of 16 (AVX2); 6 x 2 (SSE2). */
 #if SSL__PASS == 2
 #  define SSL__MR 12
 #  define SSL__NV 2
@@ -4445,7 +4445,7 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
 #define SSL__MM_NR (SSL__MM_NV * SSL__W)
 
 /* tile: c[mr, nv vectors] = or += a[mr,k] b[k, nv vectors]; a[r ars + p acs] is broadcast. mr and nv are constants where it
-   is inlined. rows: c[m, nv vectors], in tiles of 8 or 4 rows, 9 where one is left over (a class token). */
+   is inlined. rows: c[m, nv vectors], in tiles of 8 rows, 9 where one is left over (a class token), of the widest of 6. */
 #define SSL__MM_DEFINE(FN, tile, rows, FMA)                                                                     \
     FN SSL__INLINE void tile(const int mr, const int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, \
                              float *c, int64_t ldc, int add)                                                   \
@@ -4476,7 +4476,7 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
     {                                                                                                          \
         int mr;                                                                                                \
         for (; m > 0; m -= mr, a += mr * ars, c += mr * ldc) {                                                 \
-            mr = SSL__K(mm_height)(m, nv);                                                                       \
+            mr = SSL__K(mm_height)(m, nv);                                                                     \
             switch (8 * mr + nv) { SSL__MM_ALL(tile) default: break; }                                         \
         }                                                                                                      \
     }

@@ -113,7 +113,7 @@ CEILING(neon, , float32x4_t, 4, 16, vdupq_n_f32, NEON_FMA, vst1q_f32)
 CEILING(portable, , float, 1, 16, PLAIN_SET1, PLAIN_FMA, PLAIN_STORE)
 #endif
 
-#ifdef SSL__BF16
+#ifdef SSL__AVX512BF16
 SSL__BF16_FN double ceiling_avx512bf16(void) /* 16 x 2 multiply-adds each */
 {
     volatile float sink;
@@ -146,7 +146,7 @@ static const ceiling ceilings[] = {
 #ifdef SSL__X86_PASSES
     { "avx2", ceiling_avx2 },
     { "avx512", ceiling_avx512 },
-#  ifdef SSL__BF16
+#  ifdef SSL__AVX512BF16
     { "avx512bf16", ceiling_avx512bf16 },
 #  endif
 #  ifdef SSL__AMX
