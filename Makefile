@@ -85,15 +85,16 @@ emulated_test_gemm   = '$(EMULATED)/test_gemm cuda'
 emulated_test_ops    = '$(EMULATED)/test_ops'
 emulated_conformance = $(REPLAY:%='$(EMULATED)/conformance %')
 emulated_device      = '$(EMULATED)/device'
+emulated_methods     = '$(EMULATED)/methods'
 test:
 	-@$(MAKE) -k --no-print-directory $(TESTS:%=$(B)/%) $(if $(TESTS),$(B)/conformance $(B)/pretrain $(B)/evaluate) $(EMULATE:%=$(B)/emu/%)
 	@STB_DIR='$(STB_DIR)' NVCC='$(NVCC)' sh tests/run.sh $(B)/log $(TESTS:%=$(B)/%) $(if $(TESTS),$(REPLAY:%='$(B)/conformance %')) \
 	    $(foreach t,$(EMULATE),$(emulated_$t)) $(if $(MATRIX),'$(MATRIX)')
 
-# The emulation under the sanitizers: a wrong index, a missing barrier, a buffer read too early. Minutes.
+# The emulation under the sanitizers: a wrong index, a missing barrier, a buffer read too early; and a step of every method. Minutes.
 SANITIZE = -O1 -g -DSSL_PORTABLE -fsanitize=address,undefined -fno-sanitize-recover=all
 test-emulated:
-	@$(MAKE) --no-print-directory test B=$(B)/sanitized CFLAGS='$(SANITIZE)' TESTS= MATRIX= REPLAY=tests/golden
+	@$(MAKE) --no-print-directory test B=$(B)/sanitized CFLAGS='$(SANITIZE)' TESTS= MATRIX= REPLAY=tests/golden EMULATE='$(EMULATE) methods'
 
 conformance: $(B)/conformance
 	$(B)/conformance $(FIXTURES)

@@ -208,7 +208,7 @@ static int arguments_add(arguments *a, const char *text, const char *value) /* t
     a->n++;
     return 1;
 }
-static int arguments_parse(arguments *a, int argc, char **argv) /* 1, or 0 after a message */
+static inline int arguments_parse(arguments *a, int argc, char **argv) /* 1, or 0 after a message */
 {
     int i;
     a->n = 0;
