@@ -2000,14 +2000,14 @@ extern "C" {
 #define SSL__UNARY_HOT(U)                                                                                      \
     U(relu,       x > 0.0f ? x : 0.0f,            x > 0.0f ? 1.0f : 0.0f)                                      \
     U(gelu_tanh,  ssl__gelu_tanh(x),              ssl__dgelu_tanh(x))                                          \
-    U(sigmoid,    1.0f / (1.0f + ssl__exp(-x)),   y * (1.0f - y))                                              \
-    U(tanh,       ssl__tanh(x),                   1.0f - y * y)                                                \
-    U(exp,        ssl__exp(x),                    y)                                                           \
+    U(exp,        ssl__exp(x),                    y)
+#define SSL__UNARY_GELU(U) U(gelu, ssl__gelu(x), ssl__dgelu(x)) /* on the CPU in vectors by hand */
+#define SSL__UNARY_PLAIN(U) /* rare, or bound by memory: the portable pass serves every instruction set */     \
     U(square,     x * x,                          2.0f * x)                                                    \
     U(scale,      p * x,                          p)                                                           \
-    U(add_scalar, x + p,                          1.0f)
-#define SSL__UNARY_GELU(U) U(gelu, ssl__gelu(x), ssl__dgelu(x)) /* on the CPU in vectors by hand */
-#define SSL__UNARY_PLAIN(U) /* the portable pass serves every instruction set */                               \
+    U(add_scalar, x + p,                          1.0f)                                                        \
+    U(sigmoid,    1.0f / (1.0f + ssl__exp(-x)),   y * (1.0f - y))                                              \
+    U(tanh,       ssl__tanh(x),                   1.0f - y * y)                                                \
     U(log,        logf(x),                        1.0f / x)                                                    \
     U(sqrt,       sqrtf(x),                       0.5f / y)                                                    \
     U(abs,        fabsf(x),                       x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : 0.0f)                   \
