@@ -1023,7 +1023,10 @@ static __device__ ssl__offsets ssl__nest_place(const ssl__loops *l, int64_t kept
 {
     const int last = l->s.n - 1;
     ssl__offsets p = { { 0, 0, 0, 0 } };
-    ssl__nest_axis(l, last, l->s.st[0][last] ? &kept : &summed, &p);
+    int64_t inner = l->s.st[0][last] ? kept : summed;
+    ssl__nest_axis(l, last, &inner, &p);
+    if (l->s.st[0][last]) kept = inner;
+    else summed = inner;
     for (int a = last - 1; a >= l->s.n_keep; a--) ssl__nest_axis(l, a, &summed, &p);
     for (int a = l->s.n_keep - 1; a >= 0; a--) ssl__nest_axis(l, a, &kept, &p);
     return p;
@@ -1171,7 +1174,7 @@ static void ssl__cuda_uniform(ssl_ctx *c, int64_t n, uint64_t seed, uint64_t str
 
 /* ==== >>norm ==== rows in registers: each is read from memory once =======================================
  * A row belongs to a group of G threads, a warp or a block, N of its values to a thread. N = 0: a row of any length, read again by every pass (from the
- * caches). All of them are bound by memory: 8 B a value forward, 12 backward (16 where dx is added to). */
+ * caches). All of them are bound by memory: 8 B a value forward, 12 backward, 16 where dx is added to. */
 extern "C++" {
 template <int G> static __device__ __forceinline__ float ssl__group_sum(float v) /* the same in every thread of the group */
 {
@@ -1824,9 +1827,9 @@ static __global__ void ssl__k_mask_diagonal_b(int64_t n, const float *dy, float 
 static void ssl__cuda_mask_diagonal_b(ssl_ctx *c, int n, const float *dy, float *dx) { SSL__LAUNCH(c, ssl__k_mask_diagonal_b, ssl__grid((int64_t)n * n), n, dy, dx); }
 
 /* ==== >>conv ==== matrix products over images with the channels last, gathered while they are staged: nothing is unfolded in memory.
- * Images are first copied [pixel, group, channel], the channels of a group padded to whole 16 bytes and rounded to bf16 where the product is
- * (2 x bytes; 3 x 3 x 64 channels then do 2 x 576 FLOP with a value); weights likewise [row, tap, channel]. So k runs over (tap, channel), both operands
- * lie along it, and every 16 bytes of the gather come from one tap at one pixel:
+ * Images are first copied [pixel, group, channel], the channels of a group padded to whole 16 bytes and rounded to bf16 where the product is; weights
+ * likewise [row, tap, channel]. The copy costs 8 B a value (bf16: 6), with which a 3 x 3 window does 18 FLOP for each channel of the result. Now k runs
+ * over (tap, channel), both operands lie along it, and every 16 bytes of the gather come from one tap at one pixel:
  *   forward: y [o, position] = w [o, (tap, c)] x [position, (tap, c)]
  *   dx: the same product of dy, a stride's phase at a time (ssl__lane): no tap that a phase does not meet is multiplied
  *   dw [o, (tap, c)] = dy [position, o]^T x [position, (tap, c)], positions cut into slices that are added in order */
@@ -1839,10 +1842,10 @@ static __device__ int ssl__window_output(int i, int r, int stride, int dilation,
 extern "C++" {
 /* Positions (image, i, j) see the pixels i istep + d0 + t dstep of rows and columns through taps t. */
 typedef struct ssl__conv {
-    ssl__lane r, s;                    /* rows, columns */
+    ssl__lane r, s;                      /* rows, columns */
     ssl__divisor image, row, cell, line; /* positions of an image and of a row; padded channels of a tap; taps of a row */
     int groups, m, n, k, k_slice, slices, tiles_n;
-    int ca, cb, kw, turned;            /* channels of a group of the images that are read, and of the others; of the weights */
+    int ch, kw, area, turned;            /* channels of a group in the images that are gathered; the window's width and taps; dx: weights [ch, row] */
     const float *bias;
     float beta, *part, *y;
 } ssl__conv;
@@ -1864,9 +1867,9 @@ template <class E> static __global__ void ssl__k_conv_taps(ssl__conv t, int64_t 
 {
     SSL__EACH(e, n) {
         const int ch = (int)(e % t.cell.d), tap = (int)(e / t.cell.d % (t.k / t.cell.d)), row = (int)(e / t.k % t.m), group = (int)(e / t.k / t.m);
-        const int o = group * (t.turned ? t.ca : t.m) + (t.turned ? ch : row), c = t.turned ? row : ch, width = t.turned ? t.m : t.ca;
+        const int o = group * (t.turned ? t.ch : t.m) + (t.turned ? ch : row), c = t.turned ? row : ch, width = t.turned ? t.m : t.ch;
         const int at = (t.r.t0 + tap / t.line.d * t.r.tstep) * t.kw + t.s.t0 + tap % t.line.d * t.s.tstep;
-        ssl__keep(ch < t.ca ? w[((int64_t)o * width + c) * t.cb + at] : 0.0f, y + e);
+        ssl__keep(ch < t.ch ? w[((int64_t)o * width + c) * t.area + at] : 0.0f, y + e);
     }
 }
 
@@ -1933,7 +1936,7 @@ static __device__ __forceinline__ void ssl__conv_weight(const ssl__conv *t, int 
 {
     int c;
     const int tap = ssl__over(column, &t->cell, &c);
-    if (c < t->ca) t->y[((int64_t)row * t->ca + c) * t->cb + tap] += s;
+    if (c < t->ch) t->y[((int64_t)row * t->ch + c) * t->area + tap] += s;
 }
 template <int MODE, int M, int N> static __global__ void __launch_bounds__(SSL__THREADS, MODE == SSL__F32 ? 1 : 2) ssl__k_conv_w(ssl__conv t, const typename ssl__elem<MODE>::type *dy, const typename ssl__elem<MODE>::type *x)
 {
@@ -1978,7 +1981,7 @@ template <int MODE> static void ssl__conv_copy(ssl_ctx *c, int n, int groups, in
 static void ssl__conv_lanes(ssl__conv *t, const ssl__window *g, ssl__lane r, ssl__lane s, int cell)
 {
     t->r = r; t->s = s;
-    t->groups = g->groups; t->kw = g->kw; t->cb = g->kh * g->kw;
+    t->groups = g->groups; t->kw = g->kw; t->area = g->kh * g->kw;
     t->image = ssl__divisor_of(SSL__MAX(r.n * s.n, 1)); t->row = ssl__divisor_of(SSL__MAX(s.n, 1));
     t->cell = ssl__divisor_of(cell); t->line = ssl__divisor_of(SSL__MAX(s.taps, 1));
 }
@@ -1999,11 +2002,11 @@ template <int MODE> static void ssl__conv_images(ssl_ctx *c, const ssl__window *
     ssl__conv t;
     E *xs, *ws;
     memset(&t, 0, sizeof t);
-    t.m = back ? cig : cog; t.ca = back ? cog : cig; t.turned = back; t.bias = bias; t.beta = beta; t.y = y;
+    t.m = back ? cig : cog; t.ch = back ? cog : cig; t.turned = back; t.bias = bias; t.beta = beta; t.y = y;
     xs = (E *)ssl__cuda_work(c, sizeof(E) * (pixels + (size_t)g->groups * (size_t)t.m * (size_t)(g->kh * g->kw * cell)));
     if (!xs) return;
     ws = xs + pixels;
-    ssl__conv_copy<MODE>(c, g->n, g->groups, t.ca, plane, x, xs);
+    ssl__conv_copy<MODE>(c, g->n, g->groups, t.ch, plane, x, xs);
     for (int phase = 0; phase < rows * columns; phase++) {
         ssl__conv_lanes(&t, g, back ? ssl__lane_b(g->h, g->oh, g->kh, g->sh, g->ph, g->dh, phase / columns) : ssl__lane_f(g->h, g->oh, g->kh, g->sh, g->ph, g->dh),
                         back ? ssl__lane_b(g->w, g->ow, g->kw, g->sw, g->pw, g->dw, phase % columns) : ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw), cell);
@@ -2033,7 +2036,7 @@ template <int MODE> static void ssl__conv_weights(ssl_ctx *c, const ssl__window 
     int M, N;
     memset(&t, 0, sizeof t);
     ssl__conv_lanes(&t, g, ssl__lane_f(g->h, g->oh, g->kh, g->sh, g->ph, g->dh), ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw), cell);
-    t.m = cog; t.ca = cig; t.n = g->kh * g->kw * cell; t.k = t.k_slice = g->n * g->oh * g->ow; t.slices = 1; t.y = dw;
+    t.m = cog; t.ch = cig; t.n = g->kh * g->kw * cell; t.k = t.k_slice = g->n * g->oh * g->ow; t.slices = 1; t.y = dw;
     N = t.n > 64 ? 128 : 64;
     M = N > 64 && t.m > 64 ? 128 : 64;
     tiles = ssl__conv_tiles(&t, M, N) * t.groups;
