@@ -3587,7 +3587,7 @@ static void ssl__wino_channels(const ssl__corr *e, const ssl__patch *p, int widt
 {
     const int live = SSL__MAX(0, SSL__MIN(width, e->ic - c0));
     int n, i, j;
-    if (live < width || !c0) memset(m->plane, 0, sizeof(float) * (size_t)(width * p->plane)); /* the rim stays zero */
+    if (live < width) memset(m->plane, 0, sizeof(float) * (size_t)(width * p->plane));
     if (live) ssl__corr_pad(e, p, group, c0, c0 + live, m->plane);
     ssl__corr_prefetch(e, p, group, c0 + width, c0 + 2 * width);
     ssl__transpose(width, (int)p->plane, m->plane, m->turned);
@@ -3603,8 +3603,10 @@ static void ssl__wino_bw_block(const ssl__wino *z, int block, int group, int i0,
     const int width = z->t->width, nr = kind->nr, mr = kind->mr, nj = ssl__ceil_div(z->e.ic, nr), tiles = p.n * p.rows * z->e.s.n / 16;
     const int64_t v_place = ssl__wino_place(tiles, nr), a_place = ssl__wino_place(tiles, mr);
     int c, i, j, xi;
+    memset(m->plane, 0, sizeof(float) * (size_t)(width * p.plane)); /* the rim stays zero */
     for (c = 0; c < nj * nr; c += width)
         ssl__wino_channels(&z->e, &p, width, group, c, z->t->in, m, m->v + c / nr * SSL__WINO * v_place + c % nr, nr, v_place);
+    memset(m->plane, 0, sizeof(float) * (size_t)(width * pd.plane));
     for (i = i0; i < i1; i++)
         for (c = 0; c < mr; c += width)
             ssl__wino_channels(&z->d, &pd, width, group, i * mr + c, z->t->back, m, m->a + (i - i0) * SSL__WINO * a_place + c, mr, a_place);

@@ -610,7 +610,7 @@ static void attention_weights(const array *q, const array *k, const array *mask,
     R(unpatchify_segments, 0, "24x3x8 s6:3x6", ssl_unpatchify_segments(in[0], in[1], 2, 2, 2, 8, 12), unpatchify_segments(&in[0], &in[1], 2, 2, 2, 8, 12, y))
 
 #define CONVOLUTION(R)                                                                                         \
-    R(conv2d, 1e-5, "2x3x6x7 4x3x3x3 4 | 1x1x1x1 1x1x3x3 1 | 3x17x2x2 18x17x3x3 18 | 17x16x7x10 20x16x3x3 20 | 2x20x5x33 30x20x3x3 30 | 9x33x4x4 26x33x3x3 26 | 1x3x32x33 5x3x3x3 5", \
+    R(conv2d, 1e-5, "2x3x6x7 4x3x3x3 4 | 1x1x1x1 1x1x3x3 1 | 3x17x2x2 18x17x3x3 18 | 17x16x7x10 20x16x3x3 20 | 1x264x4x3 257x264x3x3 257 | 2x20x5x33 30x20x3x3 30 | 9x33x4x4 26x33x3x3 26 | 1x3x32x33 5x3x3x3 5", \
       ssl_conv2d(in[0], in[1], in[2], window(1, 1, 1, 1, 1, 1)), conv2d(&in[0], &in[1], &in[2], window(1, 1, 1, 1, 1, 1), y)) \
     R(conv2d_plain, 1e-5, "3x17x6x7 13x17x1x1 | 2x3x8x9 65x3x7x7 | 2x257x3x3 5x257x1x1 | 1x5x32x33 66x5x1x1", ssl_conv2d(in[0], in[1], NULL, NULL), conv2d(&in[0], &in[1], NULL, NULL, y)) \
     R(conv2d_stride, 1e-5, "2x5x9x8 17x5x3x3 17 | 17x9x2x2 13x9x3x3 13 | 1x5x2x1 13x5x3x3 13 | 3x16x7x7 12x16x1x1 12 | 5x3x17x16 24x3x7x7 24 | 2x3x1x1 4x3x3x3 4", \
