@@ -23,6 +23,6 @@ for method in apl mae simclr; do
     for precision in highest high bf16; do
         scores=$(for seed in ${*:-0 1 2}; do run "$method" "$precision" "$seed"; done)
         echo "$scores" | awk -v row="| $method | $precision |" '{ all = all " " $1; n++; sum += $1; squares += $1 * $1 }
-            END { m = sum / n; v = n > 1 ? (squares - n * m * m) / (n - 1) : 0; printf "%s%s | %.2f | %.2f |\n", row, all, m, v > 0 ? sqrt(v) : 0 }'
+            END { m = sum / n; v = n > 1 ? (squares - n * m * m) / (n - 1) : 0; printf "%s%s | %.2f | %.2f |\n", row, all, m, sqrt(v > 0 ? v : 0) }'
     done
 done
