@@ -37,7 +37,7 @@
  *     inside       >>kernels >>platform >>math >>simd >>gemm
  *
  * OPTIONS (all for the implementation file only, unless it says "everywhere")
- *     SSL_STATIC                   everywhere: every function static, for a private copy in one file
+ *     SSL_STATIC                   everywhere: every function static, for a private copy in one file; the smallest program
  *     SSL_STB_IMAGE "stb_image.h"  read image folders; the path of stb_image.h. A unit that has included it already needs nothing
  *     SSL_STB_IMAGE_WRITE "..."    write PNG pictures; the path of stb_image_write.h
  *     SSL_MALLOC(n), SSL_FREE(p)   both or neither; default malloc, free
@@ -62,6 +62,9 @@
  *                  to ssl_x_new; "" gives the bare names.
  *     Threads      one context may be used by one thread at a time; several contexts can live side by side.
  *     Determinism  same seed, same bits, for any number of threads on one machine type; every random draw is Philox 4x32-10.
+ *     Precision    of products, a property of the context. highest: float32 (3x3 convolutions by Winograd's F(4x4,3x3), relative
+ *                  error 1e-6). high: float32 as three bf16 products where the CPU has AMX (2e-5 of a product), TF32 on a GPU, else
+ *                  as highest. bf16: operands rounded to bf16. Sums, everything that is no product, weights and moments: float32.
  *     GPU          calls return before they have run: a step's kernels start together when it ends or when a value is read. A sequence
  *                  that comes again becomes a CUDA graph and is replayed with the numbers of its step; another shape makes another
  *                  graph. Reading (ssl_item, ssl_to_host) waits for all that was asked for before: log a loss by ssl_item_begin and,
@@ -2066,9 +2069,6 @@ typedef struct ssl__nest { int n, n_keep; int64_t dim[SSL_DIMS], st[4][SSL_DIMS]
     SSL__KERNEL(gather_f, (ssl_ctx *c, int B, int L, int K, int D, int shared, float beta, const float *x, const int32_t *index, float *y)) /* y = beta y + x[index] */ \
     SSL__KERNEL(gather_b, (ssl_ctx *c, int B, int L, int K, int D, int shared, const int32_t *index, const float *dy, float *dx)) /* dx[index] += dy */ \
     SSL__KERNEL(scatter_f, (ssl_ctx *c, int B, int L, int K, int D, const float *x, const int32_t *index, float *y)) /* y[index] = x */ \
-    SSL__KERNEL(scatter_base_b, (ssl_ctx *c, int B, int L, int K, int D, const int32_t *index, const float *dy, float *dbase)) /* dbase += dy but at index */ \
-    SSL__KERNEL(argsort, (ssl_ctx *c, int rows, int n, const float *x, int32_t *y))                            \
-    SSL__KERNEL(i32_to_f32, (ssl_ctx *c, int64_t n, const int32_t *x, float *y))                               \
     SSL__KERNEL(uniform, (ssl_ctx *c, int64_t n, uint64_t seed, uint64_t stream, float *y)) /* y[i] = draw i in [0,1) */ \
     /* y = beta y + x keep / (1 - p); element i is dropped where draw i / group of the stream is below p */    \
     SSL__KERNEL(dropout, (ssl_ctx *c, int64_t n, int64_t group, float p, uint64_t seed, uint64_t stream, float beta, const float *x, float *y))
@@ -2088,7 +2088,11 @@ typedef struct ssl__nest { int n, n_keep; int64_t dim[SSL_DIMS], st[4][SSL_DIMS]
     SSL__KERNEL(cross_entropy_f, (ssl_ctx *c, int rows, int cols, float smoothing, const float *x, const int32_t *target, \
                                   float *loss, float *lse))                                                    \
     SSL__KERNEL(cross_entropy_b, (ssl_ctx *c, int rows, int cols, float smoothing, const float *x, const int32_t *target, \
-                                  const float *lse, const float *dloss, float beta, float *dx))                \
+                                  const float *lse, const float *dloss, float beta, float *dx))
+#define SSL__KERNELS_SMALL                                                                                     \
+    SSL__KERNEL(scatter_base_b, (ssl_ctx *c, int B, int L, int K, int D, const int32_t *index, const float *dy, float *dbase)) /* dbase += dy but at index */ \
+    SSL__KERNEL(argsort, (ssl_ctx *c, int rows, int n, const float *x, int32_t *y))                            \
+    SSL__KERNEL(i32_to_f32, (ssl_ctx *c, int64_t n, const int32_t *x, float *y))                               \
     /* mean of ssl__huber(a - b, lim, h); da, db may be NULL */                                                \
     SSL__KERNEL(huber_f, (ssl_ctx *c, int64_t n, float lim, float h, const float *a, const float *b, float *loss)) \
     SSL__KERNEL(huber_b, (ssl_ctx *c, int64_t n, float lim, float h, const float *a, const float *b, const float *dloss, \
@@ -2173,7 +2177,7 @@ typedef struct ssl__update { /* one optimizer step over a stretch of the flat bu
 #define SSL__KERNELS                                                                                           \
     SSL__UNARY_HOT(SSL__UNARY_KERNELS) SSL__UNARY_GELU(SSL__UNARY_KERNELS) SSL__KERNELS_CORE SSL__KERNELS_BROADCAST SSL__KERNELS_NORM SSL__KERNELS_LOSS SSL__KERNELS_ATTENTION \
     SSL__KERNELS_CONV SSL__KERNELS_OPTIM
-#define SSL__KERNELS_PLAIN SSL__UNARY_PLAIN(SSL__UNARY_KERNELS) SSL__KERNELS_MASK /* small or rare: the portable pass serves every instruction set */
+#define SSL__KERNELS_PLAIN SSL__UNARY_PLAIN(SSL__UNARY_KERNELS) SSL__KERNELS_SMALL SSL__KERNELS_MASK /* small or rare: the portable pass serves every instruction set */
 #define SSL__KERNELS_ALL   SSL__KERNELS SSL__KERNELS_PLAIN SSL__KERNELS_ONCE
 
 #define SSL__KERNEL(name, args) void (*name) args;
@@ -5186,6 +5190,7 @@ static void SSL__K(gather_b)(ssl_ctx *c, int B, int L, int K, int D, int shared,
 static void SSL__K(scatter_f)(ssl_ctx *c, int B, int L, int K, int D, const float *x, const int32_t *index, float *y)
 { SSL__K(tok) e = { L, K, D, 0, 1, 0.0f, index, x, y }; ssl__parallel(c, B, SSL__K(scatter_chunk), &e); }
 
+#if SSL__PASS == 0 /* SSL__KERNELS_SMALL */
 static void SSL__K(scatter_base_chunk)(void *arg, int b, int thread)
 {
     const SSL__K(tok) *e = (const SSL__K(tok) *)arg;
@@ -5232,6 +5237,7 @@ static void SSL__K(i32_to_f32)(ssl_ctx *c, int64_t n, const int32_t *x, float *y
     (void)c;
     for (i = 0; i < n; i++) y[i] = (float)x[i];
 }
+#endif
 
 /* Draws 128 block .. 128 block + 127 of a stream: 32 counters side by side, as ssl__philox does one. */
 static void SSL__K(draw128)(uint64_t seed, uint64_t stream, uint64_t block, float *u)
@@ -5585,6 +5591,7 @@ static void SSL__K(cross_entropy_b)(ssl_ctx *c, int rows, int cols, float smooth
     ssl__parallel(c, SSL__K(row_chunks)(&e, rows), SSL__K(cross_entropy_b_chunk), &e);
 }
 
+#if SSL__PASS == 0
 /* ---- mse, l1, smooth l1: mean of ssl__huber(a - b) */
 typedef struct SSL__K(pair) { int64_t n; float lim, h, scale; const float *a, *b; float *da, *db, *part; } SSL__K(pair);
 static void SSL__K(huber_f_chunk)(void *arg, int chunk, int thread)
@@ -5629,6 +5636,7 @@ static void SSL__K(huber_b)(ssl_ctx *c, int64_t n, float lim, float h, const flo
     SSL__K(pair) e = { n, lim, h, dloss[0] / (float)n, a, b, da, db, NULL };
     ssl__parallel(c, (int)((n + SSL__GRAIN - 1) / SSL__GRAIN), SSL__K(huber_b_chunk), &e);
 }
+#endif
 
 /* ==== >>dropout ==== kernels ========================================================================= */
 typedef struct SSL__K(drop) { int64_t n, group; float p, beta; uint64_t seed, stream; const float *x; float *y; } SSL__K(drop);
@@ -15322,7 +15330,7 @@ static ssl_canvas *ssl__look_draw(const char *at, const ssl_look *look, const ss
     const int heads = look->attention ? look->attention->dim[1] : 0, shown = SSL__MIN(heads, 8), scale = SSL__MAX(96 / H, 1), side = scale * SSL__MAX(H, W), step = side + 8;
     float *score = token + (size_t)B * (size_t)L * (size_t)D, variance[3] = { 0.0f, 0.0f, 0.0f };
     ssl_canvas *p = ssl_canvas_new_at(at, images->ctx, 110 + B * step, 8 + (2 + shown) * step, 0xffffff);
-    char title[16];
+    char title[24];
     int b, i;
     if (!p || !ssl_pca(token, B * L, D, k, NULL, variance, score)) return p;
     ssl_canvas_text(p, 8, step / 2, 2, 0x202020, "images");
