@@ -88,7 +88,7 @@ emulated_device      = '$(EMULATED)/device'
 emulated_methods     = '$(EMULATED)/methods'
 test:
 	-@$(MAKE) -k --no-print-directory $(TESTS:%=$(B)/%) $(if $(TESTS),$(B)/conformance $(B)/pretrain $(B)/evaluate) $(EMULATE:%=$(B)/emu/%)
-	@STB_DIR='$(STB_DIR)' NVCC='$(NVCC)' sh tests/run.sh $(B)/log $(TESTS:%=$(B)/%) $(if $(TESTS),$(REPLAY:%='$(B)/conformance %')) \
+	@STB_DIR='$(STB_DIR)' NVCC='$(NVCC)' sh tests/run.sh $(B)/log $(TESTS:%=$(B)/%) $(if $(TESTS),$(foreach p,highest high bf16,$(REPLAY:%='$(B)/conformance % --precision $p'))) \
 	    $(foreach t,$(EMULATE),$(emulated_$t)) $(if $(MATRIX),'$(MATRIX)')
 
 # The emulation under the sanitizers: a wrong index, a missing barrier, a buffer read too early; and a step of every method. Minutes.

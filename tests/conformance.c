@@ -1,10 +1,10 @@
-/* conformance DIR [NAME...]: replay recorded cases through the public API.
+/* conformance DIR [--precision highest|high|bf16] [NAME...]: replay recorded cases through the public API.
  *
  * DIR holds NAME.safetensors files: inputs, parameters, settings, and the outputs and gradients that a public implementation
  * gave for them. One line each, "ok|FAIL|skip NAME worst-error tolerance", then the counts; NAME may contain * and ?.
  * Shapes and settings come from the file alone. A family of cases is one row of the table at the end and one function
  * run_*, which says how the case is written with ssl.h. Every output, gradient and "after" tensor of a file must have been
- * compared, or the case fails. */
+ * compared, or the case fails. Tolerances are those of the file; at `high` ten times as much, at `bf16` those below. */
 #ifndef _GNU_SOURCE
 #  define _GNU_SOURCE /* mkstemp */
 #endif
@@ -14,13 +14,16 @@
 #include <fnmatch.h>
 
 enum { MOST_LEAVES = 4096 };
+#define BF16_OUT  0.03 /* of the norm: operands of products are off by 2^-9 of themselves, of several products in sequence */
+#define BF16_GRAD 0.35 /* most below 0.02; the most, 0.32, where a ReLU behind a batch norm of few values falls on its other side */
+#define BF16_ZERO 3e-3
 typedef struct leaf { ssl_tensor *t; const char *name; } leaf; /* something that is differentiated, and its name in the file */
 typedef struct mark { int compared; int64_t n_seen; double error2; } mark; /* of a tensor that is compared step by step */
 typedef struct fixture {
     ssl_ctx *c;
     ssl_safetensors *f;
     const char *name;
-    double rtol_out, rtol_grad, loss_scale, grad_scale;
+    double rtol_out, rtol_grad, rtol_zero, loss_scale, grad_scale;
     leaf leaves[MOST_LEAVES];
     int n_leaves;
     mark *marks;              /* for each tensor of the file */
@@ -240,7 +243,7 @@ static void gradient_values(fixture *t, const ssl_file_tensor *want, const float
 {
     float *b = floats(want);
     const double size = norm(b, want->n), least = 1e-3 * t->grad_scale, scale = size > least ? size : least;
-    if (has_word(word(t, "zero_grads", ""), want->name)) judge(t, want, norm(got, want->n) / t->grad_scale, 1e-4);
+    if (has_word(word(t, "zero_grads", ""), want->name)) judge(t, want, norm(got, want->n) / t->grad_scale, t->rtol_zero);
     else judge(t, want, scale > 0.0 ? distance(got, b, want->n) / scale : norm(got, want->n), t->rtol_grad);
     free(b);
 }
@@ -1610,20 +1613,24 @@ static void report(const fixture *t)
     else printf("%s was not compared\n", left ? left : "anything");
 }
 static void quiet(ssl_status code, const char *message, void *user) { (void)code; (void)message; (void)user; }
-static void run(const char *path, const char *name)
+static void run(const char *path, const char *name, ssl_precision precision)
 {
     static fixture t;
     const struct family *family;
+    const double slack = precision == SSL_PRECISION_HIGH ? 10.0 : 1.0;
     ssl_desc d = SSL_ZERO;
     d.on_error = quiet;
+    d.precision = precision;
     memset(&t, 0, sizeof t);
     t.name = name;
     t.c = ssl_open(&d);
     t.f = ssl_safetensors_open(t.c, path);
     if (!t.f) { n_failed++; printf("FAIL %s: %s\n", name, ssl_error_message(t.c)); ssl_close(t.c); return; }
     t.name = word(&t, "fixture", name);
-    t.rtol_out = number(&t, "rtol_out", 1e-5);
-    t.rtol_grad = number(&t, "rtol_grad", 1e-4);
+    t.rtol_out = slack * number(&t, "rtol_out", 1e-5);
+    t.rtol_grad = slack * number(&t, "rtol_grad", 1e-4);
+    t.rtol_zero = slack * 1e-4;
+    if (precision == SSL_PRECISION_BF16) { t.rtol_out = BF16_OUT; t.rtol_grad = BF16_GRAD; t.rtol_zero = BF16_ZERO; }
     t.loss_scale = number(&t, "loss_scale", 0.0);
     t.grad_scale = number(&t, "grad_scale", 0.0);
     t.marks = (mark *)calloc((size_t)t.f->n_tensors + 1, sizeof *t.marks);
@@ -1640,19 +1647,28 @@ static void run(const char *path, const char *name)
 }
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
-static int wanted(const char *name, int argc, char **argv)
+static int wanted(const char *name, int first, int argc, char **argv)
 {
     int i;
-    for (i = 2; i < argc; i++) if (!fnmatch(argv[i], name, 0)) return 1;
-    return argc <= 2;
+    for (i = first; i < argc; i++) if (!fnmatch(argv[i], name, 0)) return 1;
+    return first >= argc;
+}
+static int precision_of(const char *word) /* 0: there is no such precision */
+{
+    static const char *const names[] = { "", "highest", "high", "bf16" };
+    int i;
+    for (i = SSL_PRECISION_HIGHEST; i <= SSL_PRECISION_BF16; i++) if (!strcmp(word, names[i])) return i;
+    return 0;
 }
 int main(int argc, char **argv)
 {
     char *names[4096], path[4096];
     const struct dirent *e;
     DIR *dir = argc > 1 ? opendir(argv[1]) : NULL;
+    const int told = argc > 3 && !strcmp(argv[2], "--precision"), precision = told ? precision_of(argv[3]) : SSL_PRECISION_HIGHEST;
     int n = 0, i;
-    if (!dir) { fprintf(stderr, argc > 1 ? "conformance: cannot open %s\n" : "usage: conformance DIR [NAME...]\n", argc > 1 ? argv[1] : ""); return 2; }
+    if (!precision) { fprintf(stderr, "conformance: --precision %s: it must be highest, high or bf16\n", argv[3]); return 2; }
+    if (!dir) { fprintf(stderr, argc > 1 ? "conformance: cannot open %s\n" : "usage: conformance DIR [--precision highest|high|bf16] [NAME...]\n", argc > 1 ? argv[1] : ""); return 2; }
     while ((e = readdir(dir)) != NULL && n < 4096) {
         const char *end = strstr(e->d_name, ".safetensors");
         if (!end || end[12]) continue;
@@ -1664,7 +1680,7 @@ int main(int argc, char **argv)
     qsort(names, (size_t)n, sizeof *names, by_name);
     for (i = 0; i < n; i++) {
         snprintf(path, sizeof path, "%s/%s.safetensors", argv[1], names[i]);
-        if (wanted(names[i], argc, argv)) run(path, names[i]);
+        if (wanted(names[i], told ? 4 : 2, argc, argv)) run(path, names[i], (ssl_precision)precision);
         free(names[i]);
     }
     if (n_passed + n_failed + n_skipped == 0) { n_failed++; printf("FAIL no case of that name in %s\n", argv[1]); }
