@@ -4457,7 +4457,8 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
                              float *c, int64_t ldc, int add)                                                   \
     {                                                                                                          \
         SSL__V s[12][4], bv[4];                                                                                \
-        const float *a0 = a, *a3 = a + 3 * ars, *a6 = a + 6 * ars, *a9 = a + 9 * ars; /* an address is base + ars or base + 2 ars */ \
+        /* Four bases: an address is base + ars or base + 2 ars. g++ 12 with -fsanitize=undefined takes the wrong one of (c ? a0 : a3)[i]. */ \
+        const float *a0 = a, *a3 = a + 3 * ars, *a6 = a + 6 * ars, *a9 = a + 9 * ars;                          \
         int p, r, v;                                                                                           \
         SSL__UNROLL for (r = 0; r < mr; r++)                                                                   \
             SSL__UNROLL for (v = 0; v < nv; v++) {                                                             \
@@ -4467,7 +4468,7 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
         for (p = 0; p < k; p++, a0 += acs, a3 += acs, a6 += acs, a9 += acs, b += ldb) {                        \
             SSL__UNROLL for (v = 0; v < nv; v++) bv[v] = SSL__VLOAD(b + v * SSL__W);                           \
             SSL__UNROLL for (r = 0; r < mr; r++) {                                                             \
-                const SSL__V av = SSL__VSET1((r < 3 ? a0 : r < 6 ? a3 : r < 9 ? a6 : a9)[r % 3 * ars]);        \
+                const SSL__V av = SSL__VSET1(r < 3 ? a0[r * ars] : r < 6 ? a3[(r - 3) * ars] : r < 9 ? a6[(r - 6) * ars] : a9[(r - 9) * ars]); \
                 SSL__UNROLL for (v = 0; v < nv; v++) s[r][v] = FMA(av, bv[v], s[r][v]);                        \
             }                                                                                                  \
         }                                                                                                      \
