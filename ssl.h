@@ -4452,7 +4452,7 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
 
 /* tile: c[mr, nv vectors] = or += a[mr,k] b[k, nv vectors]; a[r ars + p acs] is broadcast. mr and nv are constants where it
    is inlined. rows: c[m, nv vectors], in tiles of 8 rows, 9 where one is left over (a class token), of the widest of 6. */
-#define SSL__MM_DEFINE(FN, tile, rows, FMA)                                                                     \
+#define SSL__MM_TILE(FN, tile, FMA)                                                                             \
     FN SSL__INLINE void tile(const int mr, const int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, \
                              float *c, int64_t ldc, int add)                                                   \
     {                                                                                                          \
@@ -4478,7 +4478,8 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
                 if (add) s[r][v] = SSL__VADD(SSL__VLOAD(o), s[r][v]);                                          \
                 SSL__VSTORE(o, s[r][v]);                                                                       \
             }                                                                                                  \
-    }                                                                                                          \
+    }
+#define SSL__MM_ROWS(FN, tile, rows)                                                                            \
     FN void rows(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add) \
     {                                                                                                          \
         int mr;                                                                                                \
@@ -4504,7 +4505,8 @@ static int SSL__K(mm_height)(int m, int nv) /* rows of the next tile */
     if (SSL__MM_WIDE == 4 && m >= 8) return m == 9 ? 9 : 8;
     return m >= 4 ? 4 : m >= 2 ? 2 : 1;
 }
-SSL__MM_DEFINE(static, SSL__K(mm_tile), SSL__K(mm_rows), SSL__VFMA)
+SSL__MM_TILE(static, SSL__K(mm_tile), SSL__VFMA)
+SSL__MM_ROWS(static, SSL__K(mm_tile), SSL__K(mm_rows))
 
 /* The block of a product, panels of b outermost. The last panel may have columns that do not exist: its tiles are computed beside y. */
 typedef void SSL__K(mm_fn)(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add);
@@ -4667,7 +4669,8 @@ static const ssl__gemm_kind SSL__K(gemm_bf16) = { SSL__MR, SSL__NR, 1, 256, 4, S
    operand is a pair along k; all else is as for float32. Denormal operands and results count as zero. */
 #define SSL__BF16_FN __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16"))) static
 #define SSL__BF16_FMA(a, b, s) _mm512_dpbf16_ps(s, (__m512bh)(a), (__m512bh)(b))
-SSL__MM_DEFINE(SSL__BF16_FN, ssl__bf16_mm_tile, ssl__bf16_mm_rows, SSL__BF16_FMA)
+SSL__MM_TILE(SSL__BF16_FN, ssl__bf16_mm_tile, SSL__BF16_FMA)
+SSL__MM_ROWS(SSL__BF16_FN, ssl__bf16_mm_tile, ssl__bf16_mm_rows)
 SSL__BF16_FN void ssl__bf16_multiply(const ssl__gemm_kind *kind, const ssl__gemm_block *b)
 { (void)kind; SSL__K(gemm_multiply_by)(ssl__bf16_mm_rows, ssl__ceil_div(b->kc, 2), b); }
 SSL__BF16_FN void ssl__bf16_tile(int kc, const void *a, const void *b, float *y, int64_t ldy, int add)
@@ -6017,7 +6020,8 @@ static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const
 #undef SSL__LD
 #undef SSL__MM_NV
 #undef SSL__MM_NR
-#undef SSL__MM_DEFINE
+#undef SSL__MM_TILE
+#undef SSL__MM_ROWS
 #undef SSL__MM_WIDE
 #undef SSL__MM_SIX
 #undef SSL__MM_MANY
