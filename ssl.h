@@ -112,7 +112,7 @@ extern "C" {
 #define SSL_DIMS 6 /* the most axes a tensor can have */
 
 typedef enum ssl_status { SSL_OK = 0, SSL_E_ARG, SSL_E_SHAPE, SSL_E_MEMORY, SSL_E_IO, SSL_E_NAN, SSL_E_CUDA } ssl_status;
-typedef enum ssl_dtype { SSL_F32 = 0, SSL_I32, SSL_U8 } ssl_dtype;
+typedef enum ssl_dtype { SSL_F32 = 0, SSL_I32, SSL_U8, SSL_BF16 } ssl_dtype; /* BF16: results inside of a layer, on a GPU at precision bf16; no op returns one */
 typedef enum ssl_device { SSL_DEVICE_DEFAULT = 0, SSL_DEVICE_CPU, SSL_DEVICE_CUDA } ssl_device;
 typedef enum ssl_precision { SSL_PRECISION_DEFAULT = 0, SSL_PRECISION_HIGHEST, SSL_PRECISION_HIGH, SSL_PRECISION_BF16 } ssl_precision;
 typedef enum ssl_act { SSL_ACT_DEFAULT = 0, SSL_ACT_NONE, SSL_ACT_RELU, SSL_ACT_GELU, SSL_ACT_GELU_TANH } ssl_act;
@@ -128,7 +128,7 @@ struct ssl_tensor {
     const char *op, *at;             /* what made it, and the caller's file:line */
     ssl_dtype dtype;
     int ndim, dim[SSL_DIMS];
-    float *x;                        /* values, dtype SSL_F32   */
+    float *x;                        /* values, dtype SSL_F32 (SSL_BF16: of two bytes each, g too) */
     int32_t *i;                      /* values, dtype SSL_I32   */
     uint8_t *u;                      /* values, dtype SSL_U8    */
     float *g;                        /* gradient, or NULL while nothing has arrived */
@@ -2027,7 +2027,9 @@ typedef struct ssl__epilogue { /* v = sum + bias; pre = v; y = act(v) + residual
     ssl_act act;
     float *pre;                /* [m,n] (row length n) or NULL */
     const float *residual;     /* laid out as y, or NULL */
+    unsigned half;             /* which of a, b and y (with pre) are bf16 behind their pointers; only where ssl__inner allows it */
 } ssl__epilogue;
+enum { SSL__HALF_A = 1, SSL__HALF_B = 2, SSL__HALF_Y = 4 };
 
 #define SSL__KERNELS_CORE                                                                             \
     SSL__KERNEL(fill, (ssl_ctx *c, int64_t n, float v, float *y))                                              \
@@ -2104,6 +2106,7 @@ typedef struct ssl__attn { /* element (b, t, h, j) of q is q[(b Tq + t) sq + h d
     const float *q, *k, *v;
     ssl__mask kind;
     const void *mask;
+    int half_in, half_out; /* bf16 behind their pointers are q, k, v and their gradients; y and dy */
 } ssl__attn;
 #define SSL__KERNELS_ATTENTION                                                                                 \
     /* stat [B,H,2,Tq]: what the backend's attn_b wants to know about each query */                            \
@@ -2180,12 +2183,24 @@ typedef struct ssl__update { /* one optimizer step over a stretch of the flat bu
 #define SSL__KERNELS_PLAIN SSL__UNARY_PLAIN(SSL__UNARY_KERNELS) SSL__KERNELS_SMALL SSL__KERNELS_MASK /* small or rare: the portable pass serves every instruction set */
 #define SSL__KERNELS_ALL   SSL__KERNELS SSL__KERNELS_PLAIN SSL__KERNELS_ONCE
 
+/* The same on bf16 values, two to a float: of the backends that keep results inside of a layer so (ssl__inner), beside gemm and attn_*. */
+#define SSL__KERNELS_HALF                                                                                      \
+    SSL__KERNEL(half_layer_norm_f, (ssl_ctx *c, int rows, int cols, float eps, const float *x, const float *w, const float *b, \
+                                    float *half_y, float *stat))                                               \
+    SSL__KERNEL(half_layer_norm_b, (ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, \
+                                    const float *half_dy, float beta, float *dx, float *dw, float *db))        \
+    SSL__KERNEL(half_act_f, (ssl_ctx *c, int64_t n, ssl_act act, const float *half_x, float *half_y))          \
+    SSL__KERNEL(half_act_b, (ssl_ctx *c, int64_t n, ssl_act act, const float *half_x, const float *half_dy, float *half_dx)) /* writes */ \
+    SSL__KERNEL(half_colsum, (ssl_ctx *c, int rows, int cols, const float *half_x, float *y))
+
 #define SSL__KERNEL(name, args) void (*name) args;
 typedef struct ssl__kernels {
     const char *isa;
     SSL__KERNELS_ALL
 } ssl__kernels;
+typedef struct ssl__half_kernels { SSL__KERNELS_HALF } ssl__half_kernels;
 #undef SSL__KERNEL
+SSL_HD static SSL__INLINE float *ssl__element(const float *p, int half, int64_t i) { return (float *)((uintptr_t)p + (uintptr_t)(half ? 2 * i : 4 * i)); }
 
 /* What is random about one view of one image: drawn on the host, applied there or by a kernel. */
 #define SSL__RAND_MOST 16
@@ -2250,6 +2265,7 @@ struct ssl_ctx {
     ssl_tensor nil; /* what a failed op returns: never NULL */
     const char *at; /* the caller's line of the op at work: for errors found below the ops */
     const ssl__kernels *k;
+    const ssl__half_kernels *half; /* NULL: all values are float32 */
     const ssl__backend *dev;
     ssl_device device;
     ssl_precision precision;
@@ -6881,7 +6897,13 @@ SSL_API int64_t ssl_numel(const ssl_tensor *t)
     return n;
 }
 
-static size_t ssl__bytes(const ssl_tensor *t) { return (size_t)ssl_numel(t) * (t->dtype == SSL_U8 ? 1 : 4); }
+static size_t ssl__bytes(const ssl_tensor *t) { return (size_t)ssl_numel(t) * (t->dtype == SSL_U8 ? 1 : t->dtype == SSL_BF16 ? 2 : 4); }
+static int64_t ssl__floats(const ssl_tensor *t) { return (int64_t)(ssl__bytes(t) + 3) / 4; } /* floats that its values (and its gradient) take */
+
+/* The type of a result that no user sees, which one kernel writes and only products, attention and backward passes read: bf16 where
+   the backend can, which halves the bytes of most activations of a transformer. */
+static ssl_dtype ssl__inner(const ssl_ctx *c) { return c->half && c->precision == SSL_PRECISION_BF16 ? SSL_BF16 : SSL_F32; }
+static int ssl__is_half(const ssl_tensor *t) { return t->dtype == SSL_BF16; }
 
 #define SSL__NUMEL_LIMIT ((int64_t)1 << 40)
 /* A tensor of this step without values yet (reshape and detach share their input's). */
@@ -6910,11 +6932,11 @@ static ssl_tensor *ssl__node(ssl_ctx *c, const char *at, const char *op, ssl_dty
 
 static void ssl__point(ssl_tensor *t, void *p)
 {
-    t->x = t->dtype == SSL_F32 ? (float *)p : NULL;
+    t->x = t->dtype == SSL_F32 || t->dtype == SSL_BF16 ? (float *)p : NULL;
     t->i = t->dtype == SSL_I32 ? (int32_t *)p : NULL;
     t->u = t->dtype == SSL_U8 ? (uint8_t *)p : NULL;
 }
-static const void *ssl__data(const ssl_tensor *t) { return t->dtype == SSL_F32 ? (const void *)t->x : t->dtype == SSL_I32 ? (const void *)t->i : (const void *)t->u; }
+static const void *ssl__data(const ssl_tensor *t) { return t->dtype == SSL_I32 ? (const void *)t->i : t->dtype == SSL_U8 ? (const void *)t->u : (const void *)t->x; }
 
 /* ---- buffers of this step: gradients are handed back as soon as the node that owns them is done, values that are cheap to
    compute again after their last use in the forward pass; the next buffer of that size is one of them ---- */
@@ -6941,14 +6963,14 @@ static ssl_tensor *ssl__new(ssl_ctx *c, const char *at, const char *op, ssl_dtyp
     ssl_tensor *t = ssl__node(c, at, op, dtype, ndim, dim);
     void *p;
     if (c->status) return &c->nil;
-    p = dtype == SSL_F32 ? (void *)ssl__buffer(c, at, ssl_numel(t)) : ssl__arena_alloc(c, &c->data, at, ssl__bytes(t));
+    p = dtype == SSL_F32 || dtype == SSL_BF16 ? (void *)ssl__buffer(c, at, ssl__floats(t)) : ssl__arena_alloc(c, &c->data, at, ssl__bytes(t));
     if (!p) return &c->nil;
     ssl__point(t, p);
     return t;
 }
 static ssl_tensor *ssl__like(const char *at, const char *op, const ssl_tensor *x) { return ssl__new(x->ctx, at, op, SSL_F32, x->ndim, x->dim); }
 
-static const char *ssl__dtype_name(ssl_dtype t) { return t == SSL_F32 ? "F32" : t == SSL_I32 ? "I32" : "U8"; }
+static const char *ssl__dtype_name(ssl_dtype t) { return t == SSL_F32 ? "F32" : t == SSL_I32 ? "I32" : t == SSL_U8 ? "U8" : "BF16"; }
 /* 1 if t holds values of this type and no error happened so far; else 0 and an error. */
 static int ssl__need(const char *at, const char *op, const char *name, const ssl_tensor *t, ssl_dtype dtype)
 {
@@ -6997,7 +7019,7 @@ static ssl_tensor *ssl__record(ssl_tensor *y, ssl_op_fn back, ssl_tensor *a, ssl
 static void ssl__grad_drop(ssl_tensor *t)
 {
     if (!t->g || t->keep_grad) return;
-    ssl__hand_back(t->ctx, t->at, t->g, ssl_numel(t));
+    ssl__hand_back(t->ctx, t->at, t->g, ssl__floats(t));
     t->g = NULL;
 }
 /* The values of t, an inner result that no user sees, are not read again in the forward pass, and the backward pass can remake
@@ -7006,14 +7028,14 @@ static void ssl__shed(ssl_tensor *t, void (*remake)(ssl_tensor *t))
 {
     ssl_ctx *c = t->ctx;
     if (c->status || (!c->no_grad && (!remake || !t->needs_grad))) return; /* without a gradient of its own nothing would remake it for its reader's */
-    ssl__hand_back(c, t->at, t->x, ssl_numel(t));
+    ssl__hand_back(c, t->at, t->x, ssl__floats(t));
     t->x = NULL;
     t->remake = remake;
 }
 static void ssl__remake(ssl_tensor *t)
 {
     if (!t || t->x || !t->remake) return;
-    t->x = ssl__buffer(t->ctx, t->at, ssl_numel(t));
+    t->x = ssl__buffer(t->ctx, t->at, ssl__floats(t));
     if (t->x) t->remake(t);
 }
 /* The gradient to write into; *beta is 0 if nothing is there yet (the kernel must write), 1 if it must add.
@@ -7022,7 +7044,7 @@ static float *ssl__grad_beta(ssl_tensor *t, float *beta)
 {
     *beta = 1.0f;
     if (!t || !t->needs_grad) return NULL;
-    if (!t->g) { t->g = ssl__buffer(t->ctx, t->at, ssl_numel(t)); *beta = 0.0f; }
+    if (!t->g) { t->g = ssl__buffer(t->ctx, t->at, ssl__floats(t)); *beta = 0.0f; }
     return t->g;
 }
 SSL_API float *ssl_grad_of(ssl_tensor *t)
@@ -7086,7 +7108,7 @@ SSL_API void ssl_backward_at(const char *at, ssl_tensor *loss)
         if (c->status) return;
         if (t->g && t->back) t->back(t);
         ssl__grad_drop(t);
-        if (t->remake && t->x) { ssl__hand_back(c, t->at, t->x, ssl_numel(t)); t->x = NULL; }
+        if (t->remake && t->x) { ssl__hand_back(c, t->at, t->x, ssl__floats(t)); t->x = NULL; }
     }
     c->tape = NULL;
 }
@@ -7436,6 +7458,17 @@ SSL_API ssl_tensor *ssl_detach_at(const char *at, ssl_tensor *x)
 
 /* ---- linear: y = act(x w^T + b) + r.  dpre = dy act'(pre);  dx += dpre w;  dw += dpre^T x;  db += column sums ---- */
 typedef struct ssl__linear_aux { ssl_act act; float *pre; } ssl__linear_aux;
+static unsigned ssl__halves(const ssl_tensor *a, const ssl_tensor *b, const ssl_tensor *y) /* of an epilogue, by the types of the three */
+{ return (unsigned)(ssl__is_half(a) * SSL__HALF_A + ssl__is_half(b) * SSL__HALF_B + ssl__is_half(y) * SSL__HALF_Y); }
+/* y = beta y + op(a) op(b), rows without gaps: values or gradients, of the types of ta, tb and ty */
+static void ssl__linear_product(ssl_ctx *c, int trans_a, int trans_b, int m, int n, int k, const ssl_tensor *ta, const float *a, const ssl_tensor *tb, const float *b,
+                                float beta, const ssl_tensor *ty, float *y)
+{
+    ssl__epilogue ep = SSL_ZERO;
+    ep.act = SSL_ACT_NONE;
+    ep.half = ssl__halves(ta, tb, ty);
+    c->k->gemm(c, trans_a, trans_b, 1, m, n, k, a, trans_a ? m : k, 0, b, trans_b ? k : n, 0, beta, y, n, 0, ep.half ? &ep : NULL);
+}
 static void ssl__linear_back(ssl_tensor *y)
 {
     ssl_tensor *x = y->in[0], *w = y->in[1], *b = y->in[2], *r = y->in[3];
@@ -7444,16 +7477,20 @@ static void ssl__linear_back(ssl_tensor *y)
     const int n = ssl__last(y), m = ssl__rows(y), k = ssl__last(x);
     float *dpre = y->g, *g, *db, beta;
     if (aux->pre) { /* in place unless dy itself is still wanted */
-        if (y->keep_grad || r) dpre = ssl__buffer(c, y->at, (int64_t)m * n);
+        if (y->keep_grad || r) dpre = ssl__buffer(c, y->at, ssl__floats(y));
         if (!dpre) return;
-        if (aux->act == SSL_ACT_RELU) c->k->relu_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, 0.0f, dpre);
+        if (ssl__is_half(y)) c->half->half_act_b(c, (int64_t)m * n, aux->act, aux->pre, y->g, dpre);
+        else if (aux->act == SSL_ACT_RELU) c->k->relu_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, 0.0f, dpre);
         else if (aux->act == SSL_ACT_GELU) c->k->gelu_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, 0.0f, dpre);
         else c->k->gelu_tanh_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, 0.0f, dpre);
     }
-    if ((g = ssl__grad_beta(x, &beta)) != NULL) c->k->gemm(c, 0, 0, 1, m, k, n, dpre, n, 0, w->x, k, 0, beta, g, k, 0, NULL);
+    if ((g = ssl__grad_beta(x, &beta)) != NULL) ssl__linear_product(c, 0, 0, m, k, n, y, dpre, w, w->x, beta, x, g);
     db = ssl_grad_of(b);
-    if ((g = ssl__grad_beta(w, &beta)) != NULL) c->k->linear_bw(c, m, k, n, x->x, dpre, beta, g, db);
-    else if (db) c->k->colsum(c, m, n, dpre, db);
+    if ((g = ssl__grad_beta(w, &beta)) != NULL && !ssl__is_half(x) && !ssl__is_half(y)) c->k->linear_bw(c, m, k, n, x->x, dpre, beta, g, db);
+    else {
+        if (g) ssl__linear_product(c, 1, 0, n, k, m, y, dpre, x, x->x, beta, w, g);
+        if (db) (ssl__is_half(y) ? c->half->half_colsum : c->k->colsum)(c, m, n, dpre, db);
+    }
     if (dpre != y->g) { ssl_tensor t = *y; t.g = dpre; t.keep_grad = 0; ssl__grad_drop(&t); }
     ssl__grad_pass(y, r);
 }
@@ -7461,9 +7498,10 @@ static void ssl__linear_remake(ssl_tensor *y) /* from what the activation was ap
 {
     const ssl__linear_aux *aux = (ssl__linear_aux *)y->aux;
     const ssl_ctx *c = y->ctx;
-    (aux->act == SSL_ACT_RELU ? c->k->relu_f : aux->act == SSL_ACT_GELU ? c->k->gelu_f : c->k->gelu_tanh_f)(y->ctx, ssl_numel(y), 0.0f, aux->pre, y->x);
+    if (ssl__is_half(y)) c->half->half_act_f(y->ctx, ssl_numel(y), aux->act, aux->pre, y->x);
+    else (aux->act == SSL_ACT_RELU ? c->k->relu_f : aux->act == SSL_ACT_GELU ? c->k->gelu_f : c->k->gelu_tanh_f)(y->ctx, ssl_numel(y), 0.0f, aux->pre, y->x);
 }
-SSL_API ssl_tensor *ssl_linear_fused_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *b, ssl_act act, ssl_tensor *r)
+static ssl_tensor *ssl__linear(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *b, ssl_act act, ssl_tensor *r, ssl_dtype type) /* x, and y without r, may be inner */
 {
     ssl_ctx *c = x->ctx;
     ssl__linear_aux *aux;
@@ -7471,7 +7509,7 @@ SSL_API ssl_tensor *ssl_linear_fused_at(const char *at, ssl_tensor *x, ssl_tenso
     ssl_tensor *y, *in[4];
     int dim[SSL_DIMS], n, m, k;
     char s1[96], s2[96], s3[96];
-    if (!ssl__need(at, "ssl_linear", "x", x, SSL_F32) || !ssl__need(at, "ssl_linear", "w", w, SSL_F32) ||
+    if (!ssl__need(at, "ssl_linear", "x", x, ssl__is_half(x) ? SSL_BF16 : SSL_F32) || !ssl__need(at, "ssl_linear", "w", w, SSL_F32) ||
         (b && !ssl__need(at, "ssl_linear", "b", b, SSL_F32)) || (r && !ssl__need(at, "ssl_linear", "residual", r, SSL_F32))) return &c->nil;
     if (w->ndim != 2 || ssl__last(x) != w->dim[1])
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_linear: x%s w%s: the last axis of x must equal axis 1 of w [out,in]", ssl__shape(x, s1), ssl__shape(w, s2));
@@ -7481,23 +7519,26 @@ SSL_API ssl_tensor *ssl_linear_fused_at(const char *at, ssl_tensor *x, ssl_tenso
     dim[x->ndim - 1] = n = w->dim[0];
     m = ssl__rows(x);
     k = ssl__last(x);
-    y = ssl__new(c, at, "ssl_linear", SSL_F32, x->ndim, dim);
+    y = ssl__new(c, at, "ssl_linear", type, x->ndim, dim);
     if (!c->status && r && ssl_numel(r) != ssl_numel(y))
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_linear: x%s w%s residual%s: the residual must have the shape of the result", ssl__shape(x, s1), ssl__shape(w, s2), ssl__shape(r, s3));
     aux = (ssl__linear_aux *)ssl__aux(c, at, sizeof *aux);
     if (c->status) return &c->nil;
     aux->act = act == SSL_ACT_DEFAULT ? SSL_ACT_NONE : act;
-    if (aux->act != SSL_ACT_NONE && !c->no_grad) aux->pre = ssl__buffer(c, at, (int64_t)m * n);
+    if (aux->act != SSL_ACT_NONE && !c->no_grad) aux->pre = ssl__buffer(c, at, ssl__floats(y));
     if (c->status) return &c->nil;
     ep.bias = b ? b->x : NULL;
     ep.act = aux->act;
     ep.pre = aux->pre;
     ep.residual = r ? r->x : NULL;
+    ep.half = ssl__halves(x, w, y);
     c->k->gemm(c, 0, 1, 1, m, n, k, x->x, k, 0, w->x, k, 0, 0.0f, y->x, n, 0, &ep);
     y->aux = aux;
     in[0] = x; in[1] = w; in[2] = b; in[3] = r;
     return ssl__record_n(y, ssl__linear_back, 4, in);
 }
+SSL_API ssl_tensor *ssl_linear_fused_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *b, ssl_act act, ssl_tensor *r)
+{ return ssl__linear(at, x, w, b, act, r, SSL_F32); }
 SSL_API ssl_tensor *ssl_linear_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *b) { return ssl_linear_fused_at(at, x, w, b, SSL_ACT_NONE, NULL); }
 
 /* ---- matmul: y = op(a) op(b).  op(da) += dy op(b)^T,  op(db) += op(a)^T dy ---- */
@@ -7777,7 +7818,7 @@ SSL_API ssl_tensor *ssl_mean_axes_at(const char *at, ssl_tensor *x, unsigned axe
 /* ==== >>shape ==== views and rearrangements ========================================================== */
 static int ssl__axis(const ssl_tensor *x, int axis) { return axis < 0 ? axis + x->ndim : axis; } /* negative: from the last */
 static int ssl__need_words(const char *at, const char *op, const ssl_tensor *x) /* copies move 4-byte words */
-{ return !x->ctx->status && (x->dtype != SSL_U8 || ssl__need(at, op, "x", x, SSL_F32)); }
+{ return !x->ctx->status && (x->dtype == SSL_I32 || ssl__need(at, op, "x", x, SSL_F32)); }
 static float *ssl__words(const ssl_tensor *t) { return (float *)(uintptr_t)ssl__data(t); }
 /* Gradient of a copy that fills all of x: written if it is the first to arrive, added otherwise. */
 static void ssl__copy_grad(ssl_tensor *x, const ssl__nest *s, const float *dy)
@@ -8168,7 +8209,7 @@ SSL_API ssl_tensor *ssl_argsort_at(const char *at, ssl_tensor *x)
     ssl_ctx *c = x->ctx;
     ssl_tensor *y;
     float *key = x->x;
-    if (c->status || (x->dtype == SSL_U8 && !ssl__need(at, "ssl_argsort", "x", x, SSL_F32))) return &c->nil;
+    if (c->status || (x->dtype != SSL_I32 && !ssl__need(at, "ssl_argsort", "x", x, SSL_F32))) return &c->nil;
     y = ssl__new(c, at, "ssl_argsort", SSL_I32, x->ndim, x->dim);
     if (x->dtype == SSL_I32) key = (float *)ssl__temp(c, at, ssl__bytes(x));
     if (c->status) return &c->nil;
@@ -8193,13 +8234,13 @@ SSL_API ssl_tensor *ssl_random_uniform_at(const char *at, ssl_ctx *c, int ndim, 
 /* ==== >>norm ==== layer norm, softmax, l2 normalize ================================================== */
 typedef struct ssl__row_aux { float p; int log; float *stat; } ssl__row_aux;
 /* The result of an op over the rows of x, and its aux with n floats of statistics; the nil tensor after an error. */
-static ssl_tensor *ssl__row_op(const char *at, const char *op, ssl_tensor *x, size_t n)
+static ssl_tensor *ssl__row_op(const char *at, const char *op, ssl_tensor *x, size_t n, ssl_dtype type)
 {
     ssl_ctx *c = x->ctx;
     ssl_tensor *y;
     ssl__row_aux *aux;
     if (c->status || !ssl__need(at, op, "x", x, SSL_F32)) return &c->nil;
-    y = ssl__like(at, op, x);
+    y = ssl__new(c, at, op, type, x->ndim, x->dim);
     aux = (ssl__row_aux *)ssl__aux(c, at, sizeof *aux);
     if (!c->status && n) aux->stat = (float *)ssl__temp(c, at, sizeof(float) * n);
     if (c->status) return &c->nil;
@@ -8212,17 +8253,17 @@ static void ssl__layer_norm_back(ssl_tensor *y)
     ssl_tensor *x = y->in[0], *w = y->in[1];
     ssl__row_aux *aux = (ssl__row_aux *)y->aux;
     float beta, *dx = ssl__grad_beta(x, &beta), *dw = ssl_grad_of(w), *db = ssl_grad_of(y->in[2]);
-    y->ctx->k->layer_norm_b(y->ctx, ssl__rows(x), ssl__last(x), x->x, w ? w->x : NULL, aux->stat, y->g, beta, dx, dw, db);
+    (ssl__is_half(y) ? y->ctx->half->half_layer_norm_b : y->ctx->k->layer_norm_b)(y->ctx, ssl__rows(x), ssl__last(x), x->x, w ? w->x : NULL, aux->stat, y->g, beta, dx, dw, db);
 }
-static void ssl__layer_norm_remake(ssl_tensor *y)
+static void ssl__layer_norm_run(ssl_tensor *y, const ssl_tensor *x, const ssl_tensor *w, const ssl_tensor *b)
 {
-    const ssl_tensor *x = y->in[0], *w = y->in[1], *b = y->in[2];
     ssl__row_aux *aux = (ssl__row_aux *)y->aux;
-    y->ctx->k->layer_norm_f(y->ctx, ssl__rows(x), ssl__last(x), aux->p, x->x, w ? w->x : NULL, b ? b->x : NULL, y->x, aux->stat);
+    (ssl__is_half(y) ? y->ctx->half->half_layer_norm_f : y->ctx->k->layer_norm_f)(y->ctx, ssl__rows(x), ssl__last(x), aux->p, x->x, w ? w->x : NULL, b ? b->x : NULL, y->x, aux->stat);
 }
-SSL_API ssl_tensor *ssl_layer_norm_at(const char *at, ssl_tensor *x, ssl_tensor *weight, ssl_tensor *bias, float eps)
+static void ssl__layer_norm_remake(ssl_tensor *y) { ssl__layer_norm_run(y, y->in[0], y->in[1], y->in[2]); }
+static ssl_tensor *ssl__layer_norm(const char *at, ssl_tensor *x, ssl_tensor *weight, ssl_tensor *bias, float eps, ssl_dtype type)
 {
-    ssl_tensor *y = ssl__row_op(at, "ssl_layer_norm", x, 2 * (size_t)ssl__rows(x)), *in[3];
+    ssl_tensor *y = ssl__row_op(at, "ssl_layer_norm", x, 2 * (size_t)ssl__rows(x), type), *in[3];
     ssl_ctx *c = x->ctx;
     char s1[96], s2[96];
     int i;
@@ -8233,9 +8274,10 @@ SSL_API ssl_tensor *ssl_layer_norm_at(const char *at, ssl_tensor *x, ssl_tensor 
                              i == 1 ? "weight" : "bias", ssl__shape(in[i], s2), ssl__last(x));
     if (c->status) return &c->nil;
     ((ssl__row_aux *)y->aux)->p = eps;
-    c->k->layer_norm_f(c, ssl__rows(x), ssl__last(x), eps, x->x, weight ? weight->x : NULL, bias ? bias->x : NULL, y->x, ((ssl__row_aux *)y->aux)->stat);
+    ssl__layer_norm_run(y, x, weight, bias);
     return ssl__record_n(y, ssl__layer_norm_back, 3, in);
 }
+SSL_API ssl_tensor *ssl_layer_norm_at(const char *at, ssl_tensor *x, ssl_tensor *weight, ssl_tensor *bias, float eps) { return ssl__layer_norm(at, x, weight, bias, eps, SSL_F32); }
 
 static void ssl__softmax_back(ssl_tensor *y)
 {
@@ -8244,7 +8286,7 @@ static void ssl__softmax_back(ssl_tensor *y)
 }
 static ssl_tensor *ssl__softmax(const char *at, const char *op, ssl_tensor *x, int log)
 {
-    ssl_tensor *y = ssl__row_op(at, op, x, 0);
+    ssl_tensor *y = ssl__row_op(at, op, x, 0, SSL_F32);
     if (x->ctx->status) return y;
     ((ssl__row_aux *)y->aux)->log = log;
     x->ctx->k->softmax_f(x->ctx, ssl__rows(x), ssl__last(x), log, x->x, y->x);
@@ -8261,7 +8303,7 @@ static void ssl__l2_normalize_back(ssl_tensor *y)
 }
 SSL_API ssl_tensor *ssl_l2_normalize_at(const char *at, ssl_tensor *x, float eps)
 {
-    ssl_tensor *y = ssl__row_op(at, "ssl_l2_normalize", x, (size_t)ssl__rows(x));
+    ssl_tensor *y = ssl__row_op(at, "ssl_l2_normalize", x, (size_t)ssl__rows(x), SSL_F32);
     ssl__row_aux *aux = (ssl__row_aux *)y->aux;
     if (x->ctx->status) return y;
     aux->p = eps;
@@ -8411,7 +8453,7 @@ static void ssl__attention_back(ssl_tensor *y)
     for (i = 0; i < 3; i++) {
         g[i] = ssl__grad_beta(y->in[i], &beta[i]);
         if (i && y->in[i] == y->in[i - 1] && offset[i] != offset[i - 1]) beta[i] = beta[i - 1]; /* other columns of the same rows */
-        if (g[i]) g[i] += offset[i] * aux->a.H * aux->a.d;
+        if (g[i]) g[i] = ssl__element(g[i], aux->a.half_in, offset[i] * aux->a.H * aux->a.d);
     }
     y->ctx->k->attn_b(y->ctx, &aux->a, y->x, aux->stat, y->g, beta, g[0], g[1], g[2], ssl_grad_of(y->in[3]));
 }
@@ -8438,7 +8480,7 @@ static int ssl__attn_check(const char *at, ssl__attn_form form, ssl_tensor *cons
     char s1[96], s2[96], s3[96];
     int i, fit = in[1]->dim[1] == in[2]->dim[1] && width > 0;
     for (i = 0; i < 3; i++) {
-        if (!ssl__need(at, op, "input ", in[i], SSL_F32)) return 0;
+        if (!ssl__need(at, op, "input ", in[i], ssl__is_half(in[0]) ? SSL_BF16 : SSL_F32)) return 0;
         fit = fit && in[i]->ndim == 3 && in[i]->dim[0] == in[0]->dim[0] && in[i]->dim[2] == row[i] * width;
     }
     if (!fit) {
@@ -8454,12 +8496,15 @@ static int ssl__attn_check(const char *at, ssl__attn_form form, ssl_tensor *cons
     memset(a, 0, sizeof *a);
     a->B = in[0]->dim[0]; a->H = heads; a->Tq = in[0]->dim[1]; a->Tk = in[1]->dim[1]; a->d = width / heads;
     a->sq = row[0] * width; a->sk = row[1] * width; a->sv = row[2] * width;
-    a->q = in[0]->x + offset[0] * width; a->k = in[1]->x + offset[1] * width; a->v = in[2]->x + offset[2] * width;
+    a->half_in = ssl__is_half(in[0]);
+    a->q = ssl__element(in[0]->x, a->half_in, offset[0] * width);
+    a->k = ssl__element(in[1]->x, a->half_in, offset[1] * width);
+    a->v = ssl__element(in[2]->x, a->half_in, offset[2] * width);
     a->scale = scale != 0.0f ? scale : 1.0f / sqrtf((float)a->d);
     a->causal = causal != 0;
     return ssl__attn_mask(c, at, op, in[3], a);
 }
-static ssl_tensor *ssl__attention(const char *at, ssl__attn_form form, ssl_tensor *q, ssl_tensor *k, ssl_tensor *v, int heads, float scale, ssl_tensor *mask, int causal)
+static ssl_tensor *ssl__attention(const char *at, ssl__attn_form form, ssl_tensor *q, ssl_tensor *k, ssl_tensor *v, int heads, float scale, ssl_tensor *mask, int causal, ssl_dtype type)
 {
     ssl_ctx *c = q->ctx;
     ssl__attn_aux *aux = (ssl__attn_aux *)ssl__aux(c, at, sizeof *aux);
@@ -8469,7 +8514,8 @@ static ssl_tensor *ssl__attention(const char *at, ssl__attn_form form, ssl_tenso
     if (!aux || !ssl__attn_check(at, form, in, heads, scale, causal, &aux->a)) return &c->nil;
     dim[0] = aux->a.B; dim[1] = aux->a.Tq; dim[2] = heads * aux->a.d;
     if (form == SSL__ATTN_WEIGHTS) { dim[1] = heads; dim[2] = aux->a.Tq; dim[3] = aux->a.Tk; }
-    y = ssl__new(c, at, ssl__attn_forms[form].op, SSL_F32, form == SSL__ATTN_WEIGHTS ? 4 : 3, dim);
+    y = ssl__new(c, at, ssl__attn_forms[form].op, type, form == SSL__ATTN_WEIGHTS ? 4 : 3, dim);
+    aux->a.half_out = ssl__is_half(y);
     aux->form = form;
     aux->stat = (float *)ssl__temp(c, at, sizeof(float) * 2 * (size_t)aux->a.B * (size_t)heads * (size_t)aux->a.Tq);
     if (c->status) return &c->nil;
@@ -8479,13 +8525,13 @@ static ssl_tensor *ssl__attention(const char *at, ssl__attn_form form, ssl_tenso
     return ssl__record_n(y, ssl__attention_back, 4, in);
 }
 SSL_API ssl_tensor *ssl_attention_at(const char *at, ssl_tensor *q, ssl_tensor *k, ssl_tensor *v, int heads, float scale, ssl_tensor *mask, int causal)
-{ return ssl__attention(at, SSL__ATTN_PLAIN, q, k, v, heads, scale, mask, causal); }
+{ return ssl__attention(at, SSL__ATTN_PLAIN, q, k, v, heads, scale, mask, causal, SSL_F32); }
 SSL_API ssl_tensor *ssl_attention_packed_at(const char *at, ssl_tensor *qkv, int heads, float scale, ssl_tensor *mask, int causal)
-{ return ssl__attention(at, SSL__ATTN_PACKED, qkv, qkv, qkv, heads, scale, mask, causal); }
+{ return ssl__attention(at, SSL__ATTN_PACKED, qkv, qkv, qkv, heads, scale, mask, causal, SSL_F32); }
 SSL_API ssl_tensor *ssl_attention_kv_at(const char *at, ssl_tensor *q, ssl_tensor *kv, int heads, float scale, ssl_tensor *mask, int causal)
-{ return ssl__attention(at, SSL__ATTN_KV, q, kv, kv, heads, scale, mask, causal); }
+{ return ssl__attention(at, SSL__ATTN_KV, q, kv, kv, heads, scale, mask, causal, SSL_F32); }
 SSL_API ssl_tensor *ssl_attention_weights_at(const char *at, ssl_tensor *q, ssl_tensor *k, int heads, float scale, ssl_tensor *mask, int causal)
-{ return ssl__attention(at, SSL__ATTN_WEIGHTS, q, k, k, heads, scale, mask, causal); }
+{ return ssl__attention(at, SSL__ATTN_WEIGHTS, q, k, k, heads, scale, mask, causal, SSL_F32); }
 
 /* ==== >>conv ==== convolution, pooling, interpolation ================================================ */
 SSL_API int ssl_conv_desc_resolve(const ssl_conv_desc *in, ssl_conv_desc *out)
@@ -9055,6 +9101,7 @@ SSL_API ssl_norm_layer ssl_norm_new_at(const char *at, ssl_ctx *c, const char *p
     return n;
 }
 static ssl_tensor *ssl__lin(const char *at, ssl_tensor *x, const ssl_linear_layer *l) { return ssl_linear_at(at, x, l->weight, l->bias); }
+static ssl_tensor *ssl__lin_inner(const char *at, ssl_tensor *x, const ssl_linear_layer *l) { return ssl__linear(at, x, l->weight, l->bias, SSL_ACT_NONE, NULL, ssl__inner(x->ctx)); }
 static ssl_tensor *ssl__ln(const char *at, ssl_tensor *x, const ssl_norm_layer *n) { return ssl_layer_norm_at(at, x, n->weight, n->bias, n->eps); }
 
 /* A part or another shape of a parameter without a copy: values and gradient point into the flat buffer. */
@@ -9160,7 +9207,7 @@ static ssl_tensor *ssl__after(const char *at, const ssl_block *b, ssl_tensor *x,
     return b->d.style == SSL_BLOCK_APL ? ssl_dropout_at(at, x, b->d.dropout) : x;
 }
 static ssl_tensor *ssl__before(const char *at, const ssl_block *b, ssl_tensor *x, const ssl_norm_layer *n)
-{ return b->d.post_norm ? x : ssl__ln(at, x, n); }
+{ return b->d.post_norm ? x : ssl__layer_norm(at, x, n->weight, n->bias, n->eps, ssl__inner(x->ctx)); }
 static ssl_tensor *ssl__done(ssl_tensor *y, const ssl_block *b, ssl_tensor *h) /* y has been made from h, what ssl__before gave */
 {
     if (!b->d.post_norm) ssl__shed(h, ssl__layer_norm_remake);
@@ -9181,28 +9228,30 @@ static ssl_tensor *ssl__self_attention(const char *at, const ssl_block *b, ssl_t
     const float d = (float)b->d.dim;
     ssl_tensor *y;
     if (b->d.style != SSL_BLOCK_APL) {
-        ssl_tensor *qkv = ssl__lin(at, x, &b->qkv);
-        y = ssl_attention_packed_at(at, qkv, b->d.heads, 0.0f, mask, 0);
+        ssl_tensor *qkv = ssl__lin_inner(at, x, &b->qkv);
+        y = ssl__attention(at, SSL__ATTN_PACKED, qkv, qkv, qkv, b->d.heads, 0.0f, mask, 0, ssl__inner(x->ctx));
         ssl__shed(qkv, NULL);
         return y;
     }
-    y = ssl_attention_at(at, ssl__lin(at, x, &b->q), ssl__lin(at, x, &b->k), ssl__lin(at, x, &b->v), b->d.heads, 1.0f / sqrtf(d), mask, 0);
+    y = ssl__attention(at, SSL__ATTN_PLAIN, ssl__lin_inner(at, x, &b->q), ssl__lin_inner(at, x, &b->k), ssl__lin_inner(at, x, &b->v), b->d.heads, 1.0f / sqrtf(d), mask, 0, SSL_F32);
     return ssl_scale_at(at, y, 1.0f / sqrtf(sqrtf(d))); /* v / D^(1/4), taken out of the sum */
 }
 static ssl_tensor *ssl__cross_attention(const char *at, const ssl_block *b, const ssl_linear_layer *qkv, ssl_tensor *x, ssl_tensor *memory, ssl_tensor *mask)
 {
     const int d = b->d.dim; /* rows 0..D of the packed weight make q from x, the rest k and v from memory */
     ssl_tensor *w = qkv->weight, *bias = qkv->bias;
-    ssl_tensor *q = ssl_linear_at(at, x, ssl__view(at, w, 0, 2, d, d), ssl__view(at, bias, 0, 1, d, 0));
-    ssl_tensor *kv = ssl_linear_at(at, memory, ssl__view(at, w, (int64_t)d * d, 2, 2 * d, d), ssl__view(at, bias, d, 1, 2 * d, 0));
-    return ssl_attention_kv_at(at, q, kv, b->d.heads, 0.0f, mask, 0);
+    const ssl_dtype inner = ssl__inner(x->ctx);
+    ssl_tensor *q = ssl__linear(at, x, ssl__view(at, w, 0, 2, d, d), ssl__view(at, bias, 0, 1, d, 0), SSL_ACT_NONE, NULL, inner);
+    ssl_tensor *kv = ssl__linear(at, memory, ssl__view(at, w, (int64_t)d * d, 2, 2 * d, d), ssl__view(at, bias, d, 1, 2 * d, 0), SSL_ACT_NONE, NULL, inner);
+    return ssl__attention(at, SSL__ATTN_KV, q, kv, kv, b->d.heads, 0.0f, mask, 0, inner);
 }
 /* x + fc2(dropout(act(fc1(norm(x))))) */
 static ssl_tensor *ssl__mlp(const char *at, const ssl_block *b, ssl_tensor *x, const ssl_norm_layer *n)
 {
+    const float dropout = b->d.style == SSL_BLOCK_APL || !x->ctx->training ? 0.0f : b->d.dropout;
     ssl_tensor *before = ssl__before(at, b, x, n);
-    ssl_tensor *hidden = ssl__done(ssl_linear_fused_at(at, before, b->fc1.weight, b->fc1.bias, b->d.act, NULL), b, before);
-    ssl_tensor *kept = b->d.style == SSL_BLOCK_APL ? hidden : ssl_dropout_at(at, hidden, b->d.dropout);
+    ssl_tensor *hidden = ssl__done(ssl__linear(at, before, b->fc1.weight, b->fc1.bias, b->d.act, NULL, dropout == 0.0f ? ssl__inner(x->ctx) : SSL_F32), b, before);
+    ssl_tensor *kept = dropout == 0.0f ? hidden : ssl_dropout_at(at, hidden, dropout);
     x = ssl__branch(at, b, x, kept, &b->fc2);
     if (kept == hidden) ssl__shed(hidden, ssl__linear_remake);
     return x;

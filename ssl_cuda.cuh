@@ -10,7 +10,7 @@ extern "C++" {
 }
 #endif
 #define SSL__KERNEL(name, args) static void ssl__cuda_##name args;
-SSL__KERNELS_ALL
+SSL__KERNELS_ALL SSL__KERNELS_HALF
 #undef SSL__KERNEL
 
 /* ==== >>platform ==== memory, launches, errors =========================================================
@@ -78,6 +78,9 @@ typedef struct ssl__cuda { /* the state of a context's device, at ssl_ctx.gpu */
     ssl__judgement judgement[SSL__JUDGEMENTS];
     int64_t judged, settled, steps;    /* judgements asked for and heard; steps that ended */
     ssl__table tape, params;
+    float *narrow;                     /* the flat values as bf16 [n_narrow] */
+    int64_t n_narrow;
+    int narrowed;                      /* and as they are now */
     float *part;                       /* on the device, 4 for each parameter: sums of squares, and what LARS makes of them */
     int n_part;
     ssl__held held[SSL__HELD];
@@ -305,6 +308,8 @@ template <class... P> static void ssl__cuda_launch(ssl_ctx *c, const char *name,
 #define SSL__LAUNCH_SHARED(c, threads, bytes, name, kernel, grid, ...) ssl__cuda_launch(c, name, dim3(grid), threads, bytes, kernel, __VA_ARGS__) /* bytes of shared memory */
 
 /* ---- memory ---- */
+static void ssl__cuda_written(ssl_ctx *c, const void *p) /* whoever writes parameters says so */
+{ if ((const float *)p >= c->values && (const float *)p < c->values + c->cap_flat) ((ssl__cuda *)c->gpu)->narrowed = 0; }
 static int ssl__cuda_move(ssl_ctx *c, void *dst, const void *src, size_t bytes, cudaMemcpyKind kind)
 {
     ssl__copy_args a;
@@ -350,6 +355,7 @@ static unsigned char *ssl__cuda_staging(ssl_ctx *c, size_t n) /* n at most SSL__
 }
 static int ssl__cuda_mem_put(ssl_ctx *c, void *d, const void *s, size_t n)
 {
+    ssl__cuda_written(c, d);
     for (size_t done = 0, m; done < n; done += m) {
         unsigned char *p = ssl__cuda_staging(c, m = SSL__MIN(n - done, (size_t)SSL__STAGE));
         if (!p) return 0;
@@ -366,7 +372,7 @@ static int ssl__cuda_mem_get(ssl_ctx *c, void *d, const void *s, size_t n)
     ssl__cuda_settle(c, g->judged);
     return 1;
 }
-static int ssl__cuda_mem_copy(ssl_ctx *c, void *d, const void *s, size_t n) { return ssl__cuda_move(c, d, s, n, cudaMemcpyDeviceToDevice); }
+static int ssl__cuda_mem_copy(ssl_ctx *c, void *d, const void *s, size_t n) { ssl__cuda_written(c, d); return ssl__cuda_move(c, d, s, n, cudaMemcpyDeviceToDevice); }
 static int ssl__cuda_fetch(ssl_ctx *c, int slot, const float *src)
 {
     ssl__cuda *g = (ssl__cuda *)c->gpu;
@@ -450,7 +456,7 @@ SSL__UNARY(SSL__UNARY_CUDA)
 
 static __global__ void ssl__k_fill(int64_t n, float v, float *y) { SSL__EACH(i, n) y[i] = v; }
 static __global__ void ssl__k_axpy(int64_t n, float a, const float *x, float *y) { SSL__EACH(i, n) y[i] += a * x[i]; }
-static void ssl__cuda_fill(ssl_ctx *c, int64_t n, float v, float *y) { SSL__LAUNCH(c, ssl__k_fill, ssl__grid(n), n, v, y); }
+static void ssl__cuda_fill(ssl_ctx *c, int64_t n, float v, float *y) { ssl__cuda_written(c, y); SSL__LAUNCH(c, ssl__k_fill, ssl__grid(n), n, v, y); }
 static void ssl__cuda_axpy(ssl_ctx *c, int64_t n, float a, const float *x, float *y) { SSL__LAUNCH(c, ssl__k_axpy, ssl__grid(n), n, a, x, y); }
 
 /* ==== >>gemm ==== tiles in shared memory, multiplied on the float32 units or on the tensor cores ==========
@@ -459,7 +465,7 @@ static void ssl__cuda_axpy(ssl_ctx *c, int64_t n, float a, const float *x, float
  * Three ways to multiply, one for each precision:
  *   F32   highest: M N / T results a thread, 4 of k at a time through 16-byte reads
  *   TF32  high: mma.sync m16n8k8 on operands rounded to 10 bits of mantissa; needs sm_80
- *   BF16  bf16: mma.sync m16n8k16 on operands rounded while they are staged; needs sm_80
+ *   BF16  bf16: mma.sync m16n8k16 on operands that are bf16 in memory, or rounded while they are staged; needs sm_80
  * All of them add in float32 and in the order of k. wgmma and TMA (sm_90a) would replace ssl__product and ssl__slab. */
 extern "C++" {
 enum { SSL__F32, SSL__TF32, SSL__BF16 };
@@ -610,9 +616,27 @@ template <class G> static __device__ __forceinline__ void ssl__product(float *ac
     else ssl__product_bf16<G>(acc, a, lda, b, ldb, slab);
 }
 
-/* Where a tile comes from: rows of numbers, zeros outside of them. whole: 16 bytes at a time (of bf16 always). */
-template <class E> struct ssl__panel { typedef E elem; const E *p; int ld, rows, cols, whole; };
-static __device__ __forceinline__ void ssl__panel_whole(ssl__panel<float> *s) { s->whole = ((uintptr_t)s->p & 15) == 0 && s->ld % 4 == 0 && s->cols % 4 == 0; }
+/* Numbers in memory: float32, or where half is set bf16 behind the same pointer. */
+static __device__ __forceinline__ float ssl__number_at(const float *p, int half, int64_t i)
+{ return half ? ssl__bits((uint32_t)((const uint16_t *)(const void *)p)[i] << 16) : p[i]; }
+static __device__ __forceinline__ void ssl__number_put(float *p, int half, int64_t i, float v)
+{
+    if (half) ((uint16_t *)(void *)p)[i] = (uint16_t)ssl__to_bf16x2(v, 0.0f);
+    else p[i] = v;
+}
+
+/* Where a tile comes from: rows of numbers, zeros outside of them. whole: four numbers at a time (what is copied as bf16 always is, 16 bytes).
+   half: bf16 behind a pointer to float, on the way through registers. */
+template <class E> struct ssl__panel { typedef E elem; const E *p; int ld, rows, cols, whole, half; };
+static __device__ __forceinline__ ssl__panel<float> ssl__panel_of(const float *p, int ld, int rows, int cols, int half = 0)
+{
+    ssl__panel<float> s;
+    s.p = p; s.ld = ld; s.rows = rows; s.cols = cols; s.half = half;
+    s.whole = ((uintptr_t)p & (half ? 7 : 15)) == 0 && ld % 4 == 0 && cols % 4 == 0;
+    return s;
+}
+static __device__ __forceinline__ ssl__panel<uint16_t> ssl__panel_of(const uint16_t *p, int ld, int rows, int cols, int = 1)
+{ const ssl__panel<uint16_t> s = { p, ld, rows, cols, 1, 1 }; return s; }
 template <int WHOLE> static __device__ __forceinline__ float4 ssl__take4(const ssl__panel<float> *s, int r, int c)
 {
     const float *p = s->p + (int64_t)r * s->ld + c;
@@ -625,6 +649,23 @@ template <int WHOLE> static __device__ __forceinline__ float4 ssl__take4(const s
     if (n > 3) v.w = p[3];
     return v;
 }
+template <int WHOLE> static __device__ __forceinline__ float4 ssl__take4_half(const ssl__panel<float> *s, int r, int c) /* as they are, in x and y */
+{
+    const uint16_t *p = (const uint16_t *)(const void *)s->p + (int64_t)r * s->ld + c;
+    const int n = r < s->rows ? s->cols - c : 0;
+    uint2 h = { 0, 0 };
+    float4 v = { 0.0f, 0.0f, 0.0f, 0.0f };
+    if (WHOLE) { if (n > 0) h = *(const uint2 *)(const void *)p; }
+    else {
+        if (n > 0) h.x = p[0];
+        if (n > 1) h.x |= (uint32_t)p[1] << 16;
+        if (n > 2) h.y = p[2];
+        if (n > 3) h.y |= (uint32_t)p[3] << 16;
+    }
+    v.x = ssl__bits(h.x);
+    v.y = ssl__bits(h.y);
+    return v;
+}
 template <class E> static __device__ __forceinline__ void ssl__copy16(const ssl__panel<E> *s, int e, int r, int c, E *to)
 {
     const int n = r < s->rows ? s->cols - c : 0;
@@ -633,11 +674,11 @@ template <class E> static __device__ __forceinline__ void ssl__copy16(const ssl_
     if (sizeof(E) < sizeof(float) || s->whole) ssl__cp_async16(to, p, n > 0 ? 16 : 0);
     else SSL__REPEAT for (int q = 0; q < 4; q++) ssl__cp_async4(to + q, q < n ? p + q : s->p, q < n ? 4 : 0);
 }
-static __device__ __forceinline__ void ssl__put4(float4 v, uint16_t *to) /* rounded to bf16 */
+static __device__ __forceinline__ void ssl__put4(float4 v, int half, uint16_t *to) /* rounded to bf16, or as they were */
 {
     uint2 h;
-    h.x = ssl__to_bf16x2(v.x, v.y);
-    h.y = ssl__to_bf16x2(v.z, v.w);
+    h.x = half ? ssl__word(v.x) : ssl__to_bf16x2(v.x, v.y);
+    h.y = half ? ssl__word(v.y) : ssl__to_bf16x2(v.z, v.w);
     *(uint2 *)to = h;
 }
 static __device__ __forceinline__ void ssl__keep(float v, float *to) { *to = v; }
@@ -652,23 +693,25 @@ template <int T, int R, int C, int LD, class S> static __device__ __forceinline_
         ssl__copy16(s, e, r0 + r, c0 + c, to + r * LD + c);
     }
 }
-template <int T, int R, int C, int WHOLE> static __device__ __forceinline__ void ssl__slab_take(const ssl__panel<float> *s, int r0, int c0, float4 *v)
+template <int T, int R, int C, int WHOLE, int HALF> static __device__ __forceinline__ void ssl__slab_take(const ssl__panel<float> *s, int r0, int c0, float4 *v)
 {
     SSL__REPEAT for (int e = 0; e < R * C / 4 / T; e++) {
-        const int at = e * T + (int)threadIdx.x;
-        v[e] = ssl__take4<WHOLE>(s, r0 + at / (C / 4), c0 + at % (C / 4) * 4);
+        const int at = e * T + (int)threadIdx.x, r = r0 + at / (C / 4), c = c0 + at % (C / 4) * 4;
+        v[e] = HALF ? ssl__take4_half<WHOLE>(s, r, c) : ssl__take4<WHOLE>(s, r, c);
     }
 }
 template <int T, int R, int C> static __device__ __forceinline__ void ssl__slab_take(const ssl__panel<float> *s, int r0, int c0, float4 *v)
 {
-    if (s->whole) ssl__slab_take<T, R, C, 1>(s, r0, c0, v);
-    else ssl__slab_take<T, R, C, 0>(s, r0, c0, v);
+    if (s->half && s->whole) ssl__slab_take<T, R, C, 1, 1>(s, r0, c0, v);
+    else if (s->half) ssl__slab_take<T, R, C, 0, 1>(s, r0, c0, v);
+    else if (s->whole) ssl__slab_take<T, R, C, 1, 0>(s, r0, c0, v);
+    else ssl__slab_take<T, R, C, 0, 0>(s, r0, c0, v);
 }
-template <int T, int R, int C, int LD> static __device__ __forceinline__ void ssl__slab_put(const float4 *v, uint16_t *to)
+template <int T, int R, int C, int LD> static __device__ __forceinline__ void ssl__slab_put(const float4 *v, int half, uint16_t *to)
 {
     SSL__REPEAT for (int e = 0; e < R * C / 4 / T; e++) {
         const int at = e * T + (int)threadIdx.x;
-        ssl__put4(v[e], to + at / (C / 4) * LD + at % (C / 4) * 4);
+        ssl__put4(v[e], half, to + at / (C / 4) * LD + at % (C / 4) * 4);
     }
 }
 
@@ -689,11 +732,11 @@ static __device__ __forceinline__ void ssl__accumulate(float *acc, const A *a, c
             if (more) ssl__slab_take<G::T, AR, AC>(a, G::AK ? i0 : k, G::AK ? k : i0, v);
             if (s >= 0) ssl__product<G>(acc, now, G::LDA, now + G::A_ELEMS, G::LDB, HALF);
             if (more) {
-                ssl__slab_put<G::T, AR, AC, G::LDA>(v, then);
+                ssl__slab_put<G::T, AR, AC, G::LDA>(v, a->half, then);
                 ssl__slab_take<G::T, BR, BC>(b, G::BK ? j0 : k, G::BK ? k : j0, v);
             }
             if (s >= 0) ssl__product<G>(acc, now + (G::AK ? HALF : HALF * G::LDA), G::LDA, now + G::A_ELEMS + (G::BK ? HALF : HALF * G::LDB), G::LDB, HALF);
-            if (more) ssl__slab_put<G::T, BR, BC, G::LDB>(v, then + G::A_ELEMS);
+            if (more) ssl__slab_put<G::T, BR, BC, G::LDB>(v, b->half, then + G::A_ELEMS);
             __syncthreads();
         }
     } else {
@@ -741,32 +784,38 @@ typedef struct ssl__tile {
     float beta, *part;
     ssl__epilogue ep;
 } ssl__tile;
-static __device__ __forceinline__ float ssl__gemm_value(const ssl__tile *t, int64_t batch, int i, int j, float s, const float *y)
+static __device__ __forceinline__ void ssl__gemm_finish(const ssl__tile *t, int64_t batch, int i, int j, float s, float *y)
 {
     const int64_t o = batch * t->sy + (int64_t)i * t->ldy + j;
-    if (t->beta != 0.0f) s += t->beta * y[o];
+    const int half = (t->ep.half & SSL__HALF_Y) != 0;
+    if (t->beta != 0.0f) s += t->beta * ssl__number_at(y, half, o);
     if (t->ep.bias) s += t->ep.bias[j];
-    if (t->ep.pre) t->ep.pre[(batch * t->m + i) * t->n + j] = s;
+    if (t->ep.pre) ssl__number_put(t->ep.pre, half, (batch * t->m + i) * t->n + j, s);
     s = ssl__act(t->ep.act, s);
-    return t->ep.residual ? s + t->ep.residual[o] : s;
+    ssl__number_put(y, half, o, t->ep.residual ? s + t->ep.residual[o] : s);
 }
-template <int MODE, int SIDE, int AK, int BK> static __global__ void __launch_bounds__(SSL__THREADS, MODE == SSL__F32 ? 1 : 2) ssl__k_gemm(ssl__tile t, const float *a, const float *b, float *y)
+template <int MODE, int SIDE, int AK_, int BK_, class E> struct ssl__gemm_shape : ssl__block<MODE, SSL__THREADS, 2, SIDE, SIDE, MODE == SSL__BF16 ? 32 : 16, AK_, BK_> {
+    typedef ssl__block<MODE, SSL__THREADS, 2, SIDE, SIDE, MODE == SSL__BF16 ? 32 : 16, AK_, BK_> base;
+    static const int SHARED = sizeof(E) == sizeof(typename base::elem) ? base::STAGED : base::BYTES;
+};
+/* E uint16_t: both operands are bf16, in rows of whole 16 bytes. Else each of them is what t.ep.half says. */
+template <int MODE, int SIDE, int AK, int BK, class E> static __global__ void __launch_bounds__(SSL__THREADS, MODE == SSL__F32 ? 1 : 2) ssl__k_gemm(ssl__tile t, const float *a, const float *b, float *y)
 {
-    typedef ssl__block<MODE, SSL__THREADS, 2, SIDE, SIDE, MODE == SSL__BF16 ? 32 : 16, AK, BK> G;
+    typedef ssl__gemm_shape<MODE, SIDE, AK, BK, E> G;
     SSL__DYNAMIC(shared);
     const int i0 = (int)blockIdx.x / t.tiles_n * SIDE, j0 = (int)blockIdx.x % t.tiles_n * SIDE;
     const int batch = (int)blockIdx.y / t.slices, slice = (int)blockIdx.y % t.slices, k0 = slice * t.k_slice, k1 = SSL__MIN(t.k, k0 + t.k_slice);
     float acc[G::RESULTS] = { 0.0f };
-    ssl__panel<float> sa, sb;
-    sa.p = a + batch * t.sa; sa.ld = t.lda; sa.rows = AK ? t.m : k1; sa.cols = AK ? k1 : t.m; ssl__panel_whole(&sa);
-    sb.p = b + batch * t.sb; sb.ld = t.ldb; sb.rows = BK ? t.n : k1; sb.cols = BK ? k1 : t.n; ssl__panel_whole(&sb);
+    const int half_a = (t.ep.half & SSL__HALF_A) != 0, half_b = (t.ep.half & SSL__HALF_B) != 0;
+    const ssl__panel<E> sa = ssl__panel_of((const E *)(const void *)ssl__element(a, half_a, batch * t.sa), t.lda, AK ? t.m : k1, AK ? k1 : t.m, half_a);
+    const ssl__panel<E> sb = ssl__panel_of((const E *)(const void *)ssl__element(b, half_b, batch * t.sb), t.ldb, BK ? t.n : k1, BK ? k1 : t.n, half_b);
     ssl__accumulate<G>(acc, &sa, &sb, i0, j0, k0, k1, shared);
-    ssl__each_result<G, G::BYTES>(acc, shared, [&](int i, int j, float s) {
+    ssl__each_result<G, G::SHARED>(acc, shared, [&](int i, int j, float s) {
         i += i0;
         j += j0;
         if (i >= t.m || j >= t.n) return;
         if (t.part) t.part[(((int64_t)slice * t.batch + batch) * t.m + i) * t.n + j] = s;
-        else y[batch * t.sy + (int64_t)i * t.ldy + j] = ssl__gemm_value(&t, batch, i, j, s, y);
+        else ssl__gemm_finish(&t, batch, i, j, s, y);
     });
 }
 static __global__ void ssl__k_gemm_total(ssl__tile t, float *y)
@@ -777,23 +826,21 @@ static __global__ void ssl__k_gemm_total(ssl__tile t, float *y)
         const int i = (int)(e / t.n % t.m), j = (int)(e % t.n);
         float s = t.part[e];
         for (int q = 1; q < t.slices; q++) s += t.part[q * n + e];
-        y[batch * t.sy + (int64_t)i * t.ldy + j] = ssl__gemm_value(&t, batch, i, j, s, y);
+        ssl__gemm_finish(&t, batch, i, j, s, y);
     }
 }
 typedef void (*ssl__gemm_fn)(ssl__tile, const float *, const float *, float *);
 typedef struct ssl__gemm_kernel { ssl__gemm_fn run; int bytes; } ssl__gemm_kernel;
-template <int MODE, int SIDE, int AK, int BK> static ssl__gemm_kernel ssl__gemm_of()
+template <int MODE, int SIDE, int AK, int BK, class E> static ssl__gemm_kernel ssl__gemm_of()
 {
     ssl__gemm_kernel k;
-    k.run = ssl__k_gemm<MODE, SIDE, AK, BK>;
-    k.bytes = ssl__block<MODE, SSL__THREADS, 2, SIDE, SIDE, MODE == SSL__BF16 ? 32 : 16, AK, BK>::BYTES;
+    k.run = ssl__k_gemm<MODE, SIDE, AK, BK, E>;
+    k.bytes = ssl__gemm_shape<MODE, SIDE, AK, BK, E>::SHARED;
     return k;
 }
-template <int MODE> static ssl__gemm_kernel ssl__gemm_choose(int side, int ta, int tb)
-{
-    if (side == 128) return ta ? tb ? ssl__gemm_of<MODE, 128, 0, 1>() : ssl__gemm_of<MODE, 128, 0, 0>() : tb ? ssl__gemm_of<MODE, 128, 1, 1>() : ssl__gemm_of<MODE, 128, 1, 0>();
-    return ta ? tb ? ssl__gemm_of<MODE, 64, 0, 1>() : ssl__gemm_of<MODE, 64, 0, 0>() : tb ? ssl__gemm_of<MODE, 64, 1, 1>() : ssl__gemm_of<MODE, 64, 1, 0>();
-}
+template <int MODE, int SIDE, class E> static ssl__gemm_kernel ssl__gemm_choose(int ta, int tb)
+{ return ta ? tb ? ssl__gemm_of<MODE, SIDE, 0, 1, E>() : ssl__gemm_of<MODE, SIDE, 0, 0, E>() : tb ? ssl__gemm_of<MODE, SIDE, 1, 1, E>() : ssl__gemm_of<MODE, SIDE, 1, 0, E>(); }
+template <int MODE, class E> static ssl__gemm_kernel ssl__gemm_choose(int side, int ta, int tb) { return side == 128 ? ssl__gemm_choose<MODE, 128, E>(ta, tb) : ssl__gemm_choose<MODE, 64, E>(ta, tb); }
 } /* extern "C++" */
 
 static int ssl__cuda_mode(const ssl_ctx *c) /* which units multiply */
@@ -804,9 +851,9 @@ static int ssl__cuda_mode(const ssl_ctx *c) /* which units multiply */
 #ifdef SSL_CUBLASLT /* ---- products by cuBLASLt, to compare with; the epilogue stays ours. Link with -lcublasLt ---- */
 typedef struct ssl__lt { cublasLtHandle_t handle; void *work; size_t bytes; } ssl__lt;
 typedef struct ssl__lt_args { ssl__tile t; int ta, tb; cublasComputeType_t compute; const float *a, *b; float *y; } ssl__lt_args; /* y [batch][m][n], strides of t */
-static cublasStatus_t ssl__lt_layout(cublasLtMatrixLayout_t *l, int trans, int rows, int cols, int ld, int batch, int64_t stride)
+static cublasStatus_t ssl__lt_layout(cublasLtMatrixLayout_t *l, cudaDataType_t type, int trans, int rows, int cols, int ld, int batch, int64_t stride)
 {
-    cublasStatus_t s = cublasLtMatrixLayoutCreate(l, CUDA_R_32F, (uint64_t)(trans ? cols : rows), (uint64_t)(trans ? rows : cols), ld);
+    cublasStatus_t s = cublasLtMatrixLayoutCreate(l, type, (uint64_t)(trans ? cols : rows), (uint64_t)(trans ? rows : cols), ld);
     if (s == CUBLAS_STATUS_SUCCESS) s = cublasLtMatrixLayoutSetAttribute(*l, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &batch, sizeof batch);
     if (s == CUBLAS_STATUS_SUCCESS) s = cublasLtMatrixLayoutSetAttribute(*l, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride, sizeof stride);
     return s;
@@ -817,15 +864,16 @@ static cublasStatus_t ssl__lt_product(ssl__cuda *g, const ssl__lt_args *p, cubla
     const cublasOperation_t ta = p->tb ? CUBLAS_OP_T : CUBLAS_OP_N, tb = p->ta ? CUBLAS_OP_T : CUBLAS_OP_N;
     const ssl__tile *t = &p->t;
     const float one = 1.0f, beta = t->beta;
+    const cudaDataType_t type = t->ep.half & SSL__HALF_A ? CUDA_R_16BF : CUDA_R_32F; /* of both operands */
     cublasLtMatmulHeuristicResult_t found;
     cublasStatus_t s;
     int n = 0;
     cublasLtMatmulDescSetAttribute(op, CUBLASLT_MATMUL_DESC_TRANSA, &ta, sizeof ta);
     cublasLtMatmulDescSetAttribute(op, CUBLASLT_MATMUL_DESC_TRANSB, &tb, sizeof tb);
     cublasLtMatmulPreferenceSetAttribute(want, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &g->lt->bytes, sizeof g->lt->bytes);
-    if ((s = ssl__lt_layout(&l[0], p->tb, t->n, t->k, t->ldb, t->batch, t->sb)) != CUBLAS_STATUS_SUCCESS) return s;
-    if ((s = ssl__lt_layout(&l[1], p->ta, t->k, t->m, t->lda, t->batch, t->sa)) != CUBLAS_STATUS_SUCCESS) return s;
-    if ((s = ssl__lt_layout(&l[2], 0, t->n, t->m, t->ldy, t->batch, t->sy)) != CUBLAS_STATUS_SUCCESS) return s;
+    if ((s = ssl__lt_layout(&l[0], type, p->tb, t->n, t->k, t->ldb, t->batch, t->sb)) != CUBLAS_STATUS_SUCCESS) return s;
+    if ((s = ssl__lt_layout(&l[1], type, p->ta, t->k, t->m, t->lda, t->batch, t->sa)) != CUBLAS_STATUS_SUCCESS) return s;
+    if ((s = ssl__lt_layout(&l[2], CUDA_R_32F, 0, t->n, t->m, t->ldy, t->batch, t->sy)) != CUBLAS_STATUS_SUCCESS) return s;
     s = cublasLtMatmulAlgoGetHeuristic(g->lt->handle, op, l[0], l[1], l[2], l[2], want, 1, &found, &n);
     if (s != CUBLAS_STATUS_SUCCESS || !n) return CUBLAS_STATUS_NOT_SUPPORTED;
     return cublasLtMatmul(g->lt->handle, op, &one, p->b, l[0], p->a, l[1], &beta, p->y, l[2], p->y, l[2], &found.algo, g->lt->work, g->lt->bytes, g->stream);
@@ -867,7 +915,7 @@ static void ssl__lt_gemm(ssl_ctx *c, int ta, int tb, ssl__tile t, const float *a
     ssl__task *task;
     memset(&p, 0, sizeof p);
     p.t = t; p.ta = ta; p.tb = tb; p.a = a; p.b = b; p.y = y;
-    p.compute = c->precision == SSL_PRECISION_BF16 ? CUBLAS_COMPUTE_32F_FAST_16BF : c->precision == SSL_PRECISION_HIGH ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    p.compute = t.ep.half & SSL__HALF_A ? CUBLAS_COMPUTE_32F : c->precision == SSL_PRECISION_BF16 ? CUBLAS_COMPUTE_32F_FAST_16BF : c->precision == SSL_PRECISION_HIGH ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     if (ep) { /* the product apart, then as if it were the only slice of one */
         t.part = p.y = (float *)ssl__cuda_work(c, sizeof(float) * (size_t)t.batch * (size_t)t.m * (size_t)t.n);
         p.t.beta = 0.0f;
@@ -881,26 +929,51 @@ static void ssl__lt_gemm(ssl_ctx *c, int ta, int tb, ssl__tile t, const float *a
     if (ep) SSL__LAUNCH(c, ssl__k_gemm_total, ssl__grid((int64_t)t.batch * t.m * t.n), t, y);
 }
 #endif
+/* ---- the parameters as bf16: made where a product of bf16 values asks for one of them after they changed. 6 B a parameter. ---- */
+static __global__ void ssl__k_narrow(int64_t pairs, const float *x, uint32_t *y) { SSL__EACH(i, pairs) y[i] = ssl__to_bf16x2(x[2 * i], x[2 * i + 1]); }
+static const float *ssl__cuda_narrow(ssl_ctx *c, const float *w) /* bf16 behind the pointer; NULL: no parameter, or no memory */
+{
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    if (!c->values || w < c->values || w >= c->values + c->n_flat) return NULL;
+    if (g->n_narrow < c->cap_flat) {
+        if (g->narrow) c->dev->release(c, g->narrow);
+        g->narrow = (float *)ssl__device_alloc(c, c->at, sizeof(uint16_t) * (size_t)c->cap_flat);
+        g->n_narrow = g->narrow ? c->cap_flat : 0;
+        g->narrowed = 0;
+    }
+    if (!g->narrow) return NULL;
+    if (!g->narrowed) SSL__LAUNCH(c, ssl__k_narrow, ssl__grid(c->n_flat / 2), c->n_flat / 2, c->values, (uint32_t *)(void *)g->narrow);
+    g->narrowed = 1;
+    return ssl__element(g->narrow, 1, w - c->values);
+}
+/* Both bf16, in rows of whole 16 bytes? */
+static int ssl__gemm_narrow(const ssl__tile *t, int batch, int ta, int tb, const float *a, const float *b)
+{
+    const int64_t steps = t->lda | t->ldb | (ta ? t->m : t->k) | (tb ? t->k : t->n) | (batch > 1 ? t->sa | t->sb : 0);
+    return (t->ep.half & 3) == (SSL__HALF_A | SSL__HALF_B) && ((uintptr_t)a & 15) == 0 && ((uintptr_t)b & 15) == 0 && steps % 8 == 0;
+}
 static int64_t ssl__gemm_tiles(int m, int n, int side) { return (int64_t)((m + side - 1) / side) * ((n + side - 1) / side); }
 static void ssl__cuda_gemm(ssl_ctx *c, int ta, int tb, int batch, int m, int n, int k, const float *a, int lda, int64_t sa,
                            const float *b, int ldb, int64_t sb, float beta, float *y, int ldy, int64_t sy, const ssl__epilogue *ep)
 {
     const int mode = ssl__cuda_mode(c), units = ((ssl__cuda *)c->gpu)->units, side = ssl__gemm_tiles(m, n, 128) * batch >= units ? 128 : 64;
     const int64_t tiles = ssl__gemm_tiles(m, n, side);
-    const ssl__gemm_kernel kernel = mode == SSL__BF16 ? ssl__gemm_choose<SSL__BF16>(side, ta, tb) :
-                                    mode == SSL__TF32 ? ssl__gemm_choose<SSL__TF32>(side, ta, tb) : ssl__gemm_choose<SSL__F32>(side, ta, tb);
+    const float *weights;
+    ssl__gemm_kernel kernel;
     ssl__tile t;
     int i;
     memset(&t, 0, sizeof t);
     t.m = m; t.n = n; t.k = t.k_slice = k; t.beta = beta; t.slices = 1; t.tiles_n = (n + side - 1) / side;
     t.lda = lda; t.ldb = ldb; t.ldy = ldy; t.sa = sa; t.sb = sb; t.sy = sy;
     if (ep) t.ep = *ep;
+    if (t.ep.half & SSL__HALF_A && !(t.ep.half & SSL__HALF_B) && (weights = ssl__cuda_narrow(c, b)) != NULL) { b = weights; t.ep.half |= SSL__HALF_B; }
 #ifdef SSL_CUBLASLT
     t.batch = batch;
-    (void)kernel; (void)i;
-    ssl__lt_gemm(c, ta, tb, t, a, b, y, ep);
-    return;
+    if (!(t.ep.half & 3) || ssl__gemm_narrow(&t, batch, ta, tb, a, b)) { ssl__lt_gemm(c, ta, tb, t, a, b, y, ep); return; }
 #endif
+    if (ssl__gemm_narrow(&t, batch, ta, tb, a, b)) kernel = ssl__gemm_choose<SSL__BF16, uint16_t>(side, ta, tb);
+    else if (mode == SSL__BF16) kernel = ssl__gemm_choose<SSL__BF16, float>(side, ta, tb);
+    else kernel = mode == SSL__TF32 ? ssl__gemm_choose<SSL__TF32, float>(side, ta, tb) : ssl__gemm_choose<SSL__F32, float>(side, ta, tb);
     if (2 * tiles * batch <= units && k >= 512) { /* slices of 256 or more, whole slabs */
         t.k_slice = (k / SSL__MIN((int)(units / (tiles * batch)), k / 256) + 31) / 32 * 32;
         t.slices = (k + t.k_slice - 1) / t.k_slice;
@@ -911,12 +984,29 @@ static void ssl__cuda_gemm(ssl_ctx *c, int ta, int tb, int batch, int m, int n, 
     for (i = 0; i < batch; i += 65535) { /* the most blocks of the second axis; slices are few there */
         const dim3 grid((unsigned)tiles, (unsigned)(SSL__MIN(batch - i, 65535) * t.slices));
         ssl__tile part = t;
-        if (part.ep.pre) part.ep.pre += (int64_t)i * m * n;
+        if (part.ep.pre) part.ep.pre = ssl__element(part.ep.pre, t.ep.half & SSL__HALF_Y, (int64_t)i * m * n);
         if (part.ep.residual) part.ep.residual += i * sy;
-        SSL__LAUNCH_SHARED(c, SSL__THREADS, kernel.bytes, "ssl__k_gemm", kernel.run, grid, part, a + i * sa, b + i * sb, y + i * sy);
+        SSL__LAUNCH_SHARED(c, SSL__THREADS, kernel.bytes, "ssl__k_gemm", kernel.run, grid, part, ssl__element(a, t.ep.half & SSL__HALF_A, i * sa),
+                           ssl__element(b, t.ep.half & SSL__HALF_B, i * sb), ssl__element(y, t.ep.half & SSL__HALF_Y, i * sy));
     }
     if (t.part) SSL__LAUNCH(c, ssl__k_gemm_total, ssl__grid((int64_t)batch * m * n), t, y);
 }
+
+/* ---- activations of bf16 values, two at a time: 4 B a value forward, 6 backward ---- */
+static __device__ float ssl__act_slope(ssl_act act, float x)
+{ return act == SSL_ACT_GELU ? ssl__dgelu(x) : act == SSL_ACT_GELU_TANH ? ssl__dgelu_tanh(x) : act == SSL_ACT_RELU ? (x > 0.0f ? 1.0f : 0.0f) : 1.0f; }
+static __global__ void ssl__k_half_act(int64_t pairs, ssl_act act, const uint32_t *xs, const uint32_t *dys, uint32_t *y) /* dys NULL: act(x), else dy act'(x) */
+{
+    SSL__EACH(i, pairs) {
+        const uint32_t x = xs[i], dy = dys ? dys[i] : 0;
+        const float low = ssl__bits(x << 16), high = ssl__bits(x & 0xffff0000u);
+        y[i] = dys ? ssl__to_bf16x2(ssl__bits(dy << 16) * ssl__act_slope(act, low), ssl__bits(dy & 0xffff0000u) * ssl__act_slope(act, high)) :
+                     ssl__to_bf16x2(ssl__act(act, low), ssl__act(act, high));
+    }
+}
+static void ssl__cuda_half_act_b(ssl_ctx *c, int64_t n, ssl_act act, const float *x, const float *dy, float *dx)
+{ SSL__LAUNCH(c, ssl__k_half_act, ssl__grid((n + 1) / 2), (n + 1) / 2, act, (const uint32_t *)(const void *)x, (const uint32_t *)(const void *)dy, (uint32_t *)(void *)dx); }
+static void ssl__cuda_half_act_f(ssl_ctx *c, int64_t n, ssl_act act, const float *x, float *y) { ssl__cuda_half_act_b(c, n, act, x, NULL, y); }
 
 /* ==== >>reduce ==== each block sums a share, then one block adds the shares in order ===================== */
 #define SSL__SHARES 1024
@@ -947,12 +1037,12 @@ static void ssl__cuda_sum(ssl_ctx *c, int64_t n, float scale, const float *x, fl
 
 /* y[j] += sum of column j: 32 columns a block, 8 threads to each, so that neighbours read neighbours. Shares of `per` rows go to part [share][cols],
    which the same kernel adds up; columns from `first` on belong to y1. */
-static __global__ void ssl__k_colsum(int rows, int per, int cols, const float *x, float *part, int first, float *y, float *y1)
+static __global__ void ssl__k_colsum(int rows, int per, int cols, int half, const float *x, float *part, int first, float *y, float *y1)
 {
     __shared__ float sum[SSL__WARPS][33];
     const int j = (int)blockIdx.x * 32 + SSL__LANE, w = (int)threadIdx.x / 32, i0 = (int)blockIdx.y * per, i1 = SSL__MIN(rows, i0 + per);
     float s = 0.0f;
-    for (int i = i0 + w; i < i1 && j < cols; i += SSL__WARPS) s += x[(int64_t)i * cols + j];
+    for (int i = i0 + w; i < i1 && j < cols; i += SSL__WARPS) s += ssl__number_at(x, half, (int64_t)i * cols + j);
     sum[w][SSL__LANE] = s;
     __syncthreads();
     if (w || j >= cols) return;
@@ -961,15 +1051,17 @@ static __global__ void ssl__k_colsum(int rows, int per, int cols, const float *x
     else if (j >= first) { if (y1) y1[j - first] += s; }
     else if (y) y[j] += s;
 }
-static void ssl__cuda_colsum(ssl_ctx *c, int rows, int cols, const float *x, float *y) /* 4 B a value */
+static void ssl__column_sums(ssl_ctx *c, int rows, int cols, int half, const float *x, float *y) /* 4 B a value, 2 of a half */
 {
     const int across = (cols + 31) / 32, shares = SSL__MIN(8 * ((ssl__cuda *)c->gpu)->units / across, rows / 64), per = shares > 1 ? (rows + shares - 1) / shares : rows;
     const int parts = shares > 1 ? (rows + per - 1) / per : 1;
     float *part = parts > 1 ? (float *)ssl__cuda_work(c, sizeof(float) * (size_t)parts * (size_t)cols) : NULL;
     if (parts > 1 && !part) return;
-    SSL__LAUNCH(c, ssl__k_colsum, dim3((unsigned)across, (unsigned)parts), rows, per, cols, x, part, cols, y, NULL);
-    if (part) SSL__LAUNCH(c, ssl__k_colsum, (unsigned)across, parts, parts, cols, part, NULL, cols, y, NULL);
+    SSL__LAUNCH(c, ssl__k_colsum, dim3((unsigned)across, (unsigned)parts), rows, per, cols, half, x, part, cols, y, NULL);
+    if (part) SSL__LAUNCH(c, ssl__k_colsum, (unsigned)across, parts, parts, cols, 0, part, NULL, cols, y, NULL);
 }
+static void ssl__cuda_colsum(ssl_ctx *c, int rows, int cols, const float *x, float *y) { ssl__column_sums(c, rows, cols, 0, x, y); }
+static void ssl__cuda_half_colsum(ssl_ctx *c, int rows, int cols, const float *x, float *y) { ssl__column_sums(c, rows, cols, 1, x, y); }
 static void ssl__cuda_linear_bw(ssl_ctx *c, int rows, int in, int out, const float *x, const float *dy, float beta, float *dw, float *db)
 {
     ssl__cuda_gemm(c, 1, 0, 1, out, in, rows, dy, out, 0, x, in, 0, beta, dw, in, 0, NULL);
@@ -1203,9 +1295,10 @@ template <int G> static __device__ __forceinline__ float ssl__group_max(float v)
 #define SSL__EACH_OWN(q, j)    SSL__REPEAT for (int q = 0, j = (int)threadIdx.x % G; N ? q < N : j < cols; q++, j += G) if (N == 0 || j < cols) /* values of a row */
 template <int G, int N> struct ssl__row {
     const float *p;
+    int half;
     float v[N ? N : 1];
-    __device__ __forceinline__ ssl__row(const float *row, int cols) : p(row) { if (N) { SSL__EACH_OWN(q, j) v[N ? q : 0] = p[j]; } }
-    __device__ __forceinline__ float at(int q, int j) const { return N ? v[N ? q : 0] : p[j]; }
+    __device__ __forceinline__ ssl__row(const float *row, int cols, int half_ = 0) : p(row), half(half_) { if (N) { SSL__EACH_OWN(q, j) v[N ? q : 0] = ssl__number_at(p, half, j); } }
+    __device__ __forceinline__ float at(int q, int j) const { return N ? v[N ? q : 0] : ssl__number_at(p, half, j); }
 };
 static unsigned ssl__grid_rows(int rows, int group) { return ssl__grid((int64_t)rows * group); }
 #define SSL__ROWS(c, kernel, rows, cols, ...) /* the kernel for rows of this length */                           \
@@ -1216,7 +1309,7 @@ static unsigned ssl__grid_rows(int rows, int group) { return ssl__grid((int64_t)
         else SSL__LAUNCH(c, (kernel<SSL__THREADS, 0>), ssl__grid_rows(rows, SSL__THREADS), rows, cols, __VA_ARGS__); \
     } while (0)
 
-template <int G, int N> static __global__ void ssl__k_layer_norm_f(int rows, int cols, float eps, const float *xs, const float *w, const float *b, float *ys, float *stat)
+template <int G, int N> static __global__ void ssl__k_layer_norm_f(int rows, int cols, float eps, const float *xs, const float *w, const float *b, int half, float *ys, float *stat)
 {
     SSL__EACH_ROW(i, rows) {
         const ssl__row<G, N> x(xs + i * cols, cols);
@@ -1226,7 +1319,7 @@ template <int G, int N> static __global__ void ssl__k_layer_norm_f(int rows, int
         s = 0.0f;
         SSL__EACH_OWN(q, j) s += (x.at(q, j) - mean) * (x.at(q, j) - mean);
         r = 1.0f / sqrtf(ssl__group_sum<G>(s) / (float)cols + eps);
-        SSL__EACH_OWN(q, j) ys[i * cols + j] = (x.at(q, j) - mean) * r * (w ? w[j] : 1.0f) + (b ? b[j] : 0.0f);
+        SSL__EACH_OWN(q, j) ssl__number_put(ys, half, i * cols + j, (x.at(q, j) - mean) * r * (w ? w[j] : 1.0f) + (b ? b[j] : 0.0f));
         if (threadIdx.x % G == 0) { stat[2 * i] = mean; stat[2 * i + 1] = r; }
     }
 }
@@ -1246,12 +1339,12 @@ template <int G, int N> static __device__ __forceinline__ void ssl__layer_norm_s
         if (j < cols && threadIdx.x < G) part[j] = s;
     }
 }
-template <int G, int N> static __global__ void ssl__k_layer_norm_b(int rows, int cols, const float *xs, const float *w, const float *stat, const float *dys, float beta, float *dx, float *part)
+template <int G, int N> static __global__ void ssl__k_layer_norm_b(int rows, int cols, const float *xs, const float *w, const float *stat, int half, const float *dys, float beta, float *dx, float *part)
 {
     float gw[N ? N : 1] = { 0.0f }, gb[N ? N : 1] = { 0.0f };
     float *const pw = part ? part + (int64_t)blockIdx.x * 2 * cols : NULL, *const pb = part ? pw + cols : NULL;
     SSL__EACH_ROW(i, rows) {
-        const ssl__row<G, N> x(xs + i * cols, cols), dy(dys + i * cols, cols);
+        const ssl__row<G, N> x(xs + i * cols, cols), dy(ssl__element(dys, half, i * cols), cols, half);
         const float mean = stat[2 * i], r = stat[2 * i + 1];
         float s = 0.0f, sx = 0.0f;
         SSL__EACH_OWN(q, j) {
@@ -1274,14 +1367,14 @@ template <int G, int N> static __global__ void ssl__k_layer_norm_b(int rows, int
         ssl__layer_norm_share<G, N>(cols, gb, pb);
     }
 }
-template <int G, int N> static void ssl__layer_norm_back(ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, const float *dy,
+template <int G, int N> static void ssl__layer_norm_back(ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, int half, const float *dy,
                                                          float beta, float *dx, float *dw, float *db)
 {
     const int blocks = (int)SSL__MIN(ssl__grid_rows(rows, G), 4u * (unsigned)((ssl__cuda *)c->gpu)->units);
     float *part = dw || db ? (float *)ssl__cuda_work(c, sizeof(float) * 2 * (size_t)blocks * (size_t)cols) : NULL;
     if ((dw || db) && !part) return;
-    SSL__LAUNCH(c, (ssl__k_layer_norm_b<G, N>), (unsigned)blocks, rows, cols, x, w, stat, dy, beta, dx, part);
-    if (part) SSL__LAUNCH(c, ssl__k_colsum, (unsigned)(2 * cols + 31) / 32, blocks, blocks, 2 * cols, part, NULL, cols, dw, db);
+    SSL__LAUNCH(c, (ssl__k_layer_norm_b<G, N>), (unsigned)blocks, rows, cols, x, w, stat, half, dy, beta, dx, part);
+    if (part) SSL__LAUNCH(c, ssl__k_colsum, (unsigned)(2 * cols + 31) / 32, blocks, blocks, 2 * cols, 0, part, NULL, cols, dw, db);
 }
 
 template <int G, int N> static __device__ __forceinline__ float ssl__row_lse(const ssl__row<G, N> *x, int cols) /* ln sum exp x */
@@ -1339,15 +1432,23 @@ template <int G, int N> static __global__ void ssl__k_l2norm_b(int rows, int col
 }
 } /* extern "C++" */
 static void ssl__cuda_layer_norm_f(ssl_ctx *c, int rows, int cols, float eps, const float *x, const float *w, const float *b, float *y, float *stat)
-{ SSL__ROWS(c, ssl__k_layer_norm_f, rows, cols, eps, x, w, b, y, stat); }
+{ SSL__ROWS(c, ssl__k_layer_norm_f, rows, cols, eps, x, w, b, 0, y, stat); }
+static void ssl__cuda_half_layer_norm_f(ssl_ctx *c, int rows, int cols, float eps, const float *x, const float *w, const float *b, float *y, float *stat)
+{ SSL__ROWS(c, ssl__k_layer_norm_f, rows, cols, eps, x, w, b, 1, y, stat); }
+static void ssl__layer_norm_gradients(ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, int half, const float *dy,
+                                      float beta, float *dx, float *dw, float *db)
+{
+    if (cols <= 256) ssl__layer_norm_back<32, 8>(c, rows, cols, x, w, stat, half, dy, beta, dx, dw, db);
+    else if (cols <= 512) ssl__layer_norm_back<32, 16>(c, rows, cols, x, w, stat, half, dy, beta, dx, dw, db);
+    else if (cols <= 2048) ssl__layer_norm_back<SSL__THREADS, 8>(c, rows, cols, x, w, stat, half, dy, beta, dx, dw, db);
+    else ssl__layer_norm_back<SSL__THREADS, 0>(c, rows, cols, x, w, stat, half, dy, beta, dx, dw, db);
+}
 static void ssl__cuda_layer_norm_b(ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, const float *dy,
                                    float beta, float *dx, float *dw, float *db)
-{
-    if (cols <= 256) ssl__layer_norm_back<32, 8>(c, rows, cols, x, w, stat, dy, beta, dx, dw, db);
-    else if (cols <= 512) ssl__layer_norm_back<32, 16>(c, rows, cols, x, w, stat, dy, beta, dx, dw, db);
-    else if (cols <= 2048) ssl__layer_norm_back<SSL__THREADS, 8>(c, rows, cols, x, w, stat, dy, beta, dx, dw, db);
-    else ssl__layer_norm_back<SSL__THREADS, 0>(c, rows, cols, x, w, stat, dy, beta, dx, dw, db);
-}
+{ ssl__layer_norm_gradients(c, rows, cols, x, w, stat, 0, dy, beta, dx, dw, db); }
+static void ssl__cuda_half_layer_norm_b(ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, const float *dy,
+                                        float beta, float *dx, float *dw, float *db)
+{ ssl__layer_norm_gradients(c, rows, cols, x, w, stat, 1, dy, beta, dx, dw, db); }
 static void ssl__cuda_softmax_f(ssl_ctx *c, int rows, int cols, int log, const float *x, float *y) { SSL__ROWS(c, ssl__k_softmax_f, rows, cols, log, x, y); }
 static void ssl__cuda_softmax_b(ssl_ctx *c, int rows, int cols, int log, const float *y, const float *dy, float beta, float *dx)
 { SSL__ROWS(c, ssl__k_softmax_b, rows, cols, log, y, dy, beta, dx); }
@@ -1475,7 +1576,7 @@ template <class F, int R> static __device__ __forceinline__ void ssl__head_load(
         if constexpr (F::MODE == SSL__BF16) {
             float4 v[ROWS * C / 4 / T];
             ssl__slab_take<T, ROWS, C>(s, r0 + r, 0, v);
-            ssl__slab_put<T, ROWS, C, F::LD>(v, to + r * F::LD);
+            ssl__slab_put<T, ROWS, C, F::LD>(v, s->half, to + r * F::LD);
         } else ssl__slab_copy<T, ROWS, C, F::LD>(s, r0 + r, 0, to + r * F::LD);
     }
 }
@@ -1490,16 +1591,12 @@ template <class F> struct ssl__fetch {
     }
     __device__ __forceinline__ void finish(const ssl__panel<float> *s, int r0, typename F::elem *to)
     {
-        if constexpr (HELD) ssl__slab_put<F::T, F::N, F::D, F::LD>(v, to);
+        if constexpr (HELD) ssl__slab_put<F::T, F::N, F::D, F::LD>(v, s->half, to);
         else if constexpr (F::MODE == SSL__BF16) ssl__head_load<F, F::N>(s, r0, to);
     }
 };
-static __device__ __forceinline__ ssl__panel<float> ssl__head_of(const float *p, int b, int T, int stride, int h, int d)
-{
-    ssl__panel<float> s;
-    s.p = p + (int64_t)b * T * stride + h * d; s.ld = stride; s.rows = T; s.cols = d; ssl__panel_whole(&s);
-    return s;
-}
+static __device__ __forceinline__ ssl__panel<float> ssl__head_of(const float *p, int half, int b, int T, int stride, int h, int d)
+{ return ssl__panel_of(ssl__element(p, half, (int64_t)b * T * stride + h * d), stride, T, d, half); }
 /* o += s z: s [M, N] as the product before left it in registers, z [N, D]. Of TF32's eight of k, numbers 2 t and 2 t + 1 take the places t and t + 4
    in both operands; float32 goes through shared memory, where a row of p is written and read by one warp. */
 template <class F> static __device__ __forceinline__ void ssl__product_own(float *o, const float *s, const typename F::elem *z, typename F::elem *p)
@@ -1557,7 +1654,7 @@ template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<M
     typename F::elem *const q = (typename F::elem *)shared, *const k = q + F::M * F::LD, *const v = k + F::N * F::LD, *const p = v + F::N * F::LD;
     const int bh = (int)blockIdx.x / tiles, i0 = (int)blockIdx.x % tiles * F::M, b = bh / a.H, h = bh % a.H;
     const int open = a.causal ? SSL__MIN(a.Tk, i0 + F::M) : a.Tk, width = (a.d + 15) / 16 * 16;
-    const ssl__panel<float> pq = ssl__head_of(a.q, b, a.Tq, a.sq, h, a.d), pk = ssl__head_of(a.k, b, a.Tk, a.sk, h, a.d), pv = ssl__head_of(a.v, b, a.Tk, a.sv, h, a.d);
+    const ssl__panel<float> pq = ssl__head_of(a.q, a.half_in, b, a.Tq, a.sq, h, a.d), pk = ssl__head_of(a.k, a.half_in, b, a.Tk, a.sk, h, a.d), pv = ssl__head_of(a.v, a.half_in, b, a.Tk, a.sv, h, a.d);
     float o[O::RESULTS] = { 0.0f }, top[F::ROWS], sum[F::ROWS] = { 0.0f };
     ssl__fetch<F> next_k, next_v;
     SSL__REPEAT for (int r = 0; r < F::ROWS; r++) top[r] = -INFINITY;
@@ -1606,7 +1703,7 @@ template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<M
         int i, j;
         ssl__spot<O>(e, &i, &j);
         i += i0;
-        if (i < a.Tq && j < a.d) y[((int64_t)b * a.Tq + i) * a.H * a.d + h * a.d + j] = sum[r] > 0.0f ? o[e] / sum[r] : 0.0f;
+        if (i < a.Tq && j < a.d) ssl__number_put(y, a.half_out, ((int64_t)b * a.Tq + i) * a.H * a.d + h * a.d + j, sum[r] > 0.0f ? o[e] / sum[r] : 0.0f);
         if (i < a.Tq && j == 0) lse[(int64_t)bh * a.Tq + i] = sum[r] > 0.0f ? top[r] + logf(sum[r]) : 0.0f;
     }
 }
@@ -1625,8 +1722,8 @@ static __global__ void __launch_bounds__(ssl__flash<MODE, D, 1>::T, 2) ssl__k_fl
                      *const p = z2 + F::N * F::LD;
     const ssl__attn &a = g.a;
     const int bh = (int)blockIdx.x / tiles, i0 = (int)blockIdx.x % tiles * F::M, b = bh / a.H, h = bh % a.H, own = KEYS ? a.Tk : a.Tq, others = KEYS ? a.Tq : a.Tk;
-    const ssl__panel<float> q = ssl__head_of(a.q, b, a.Tq, a.sq, h, a.d), dy = ssl__head_of(g.dy, b, a.Tq, a.H * a.d, h, a.d);
-    const ssl__panel<float> k = ssl__head_of(a.k, b, a.Tk, a.sk, h, a.d), v = ssl__head_of(a.v, b, a.Tk, a.sv, h, a.d);
+    const ssl__panel<float> q = ssl__head_of(a.q, a.half_in, b, a.Tq, a.sq, h, a.d), dy = ssl__head_of(g.dy, a.half_out, b, a.Tq, a.H * a.d, h, a.d);
+    const ssl__panel<float> k = ssl__head_of(a.k, a.half_in, b, a.Tk, a.sk, h, a.d), v = ssl__head_of(a.v, a.half_in, b, a.Tk, a.sv, h, a.d);
     const int first = KEYS && a.causal ? i0 / F::N * F::N : 0, end = KEYS || !a.causal ? others : SSL__MIN(a.Tk, i0 + F::M), width = (a.d + 15) / 16 * 16;
     const float *const lse = g.lse + (int64_t)bh * a.Tq, *const delta = g.delta + (int64_t)bh * a.Tq;
     float o1[FIRST ? O::RESULTS : 1] = { 0.0f }, o2[SECOND ? O::RESULTS : 1] = { 0.0f };
@@ -1659,8 +1756,8 @@ static __global__ void __launch_bounds__(ssl__flash<MODE, D, 1>::T, 2) ssl__k_fl
         ssl__spot<O>(e, &i, &j);
         if (i0 + i >= own || j >= a.d) continue;
         const int64_t at = ((int64_t)b * own + i0 + i) * (KEYS ? a.sk : a.sq) + h * a.d + j, at2 = ((int64_t)b * own + i0 + i) * a.sv + h * a.d + j;
-        if (FIRST && d1) d1[at] = (beta1 != 0.0f ? d1[at] : 0.0f) + a.scale * o1[FIRST ? e : 0];
-        if (SECOND && d2) d2[at2] = (beta2 != 0.0f ? d2[at2] : 0.0f) + o2[SECOND ? e : 0];
+        if (FIRST && d1) ssl__number_put(d1, a.half_in, at, (beta1 != 0.0f ? ssl__number_at(d1, a.half_in, at) : 0.0f) + a.scale * o1[FIRST ? e : 0]);
+        if (SECOND && d2) ssl__number_put(d2, a.half_in, at2, (beta2 != 0.0f ? ssl__number_at(d2, a.half_in, at2) : 0.0f) + o2[SECOND ? e : 0]);
     }
 }
 template <int MODE, int D> static void ssl__flash_forward(ssl_ctx *c, const ssl__attn *a, float *y, float *lse)
@@ -1686,15 +1783,17 @@ template <int MODE, int D> static void ssl__flash_backward(ssl_ctx *c, const ssl
 } /* extern "C++" */
 
 /* A warp for each row or score: what is rare. */
-static __device__ float ssl__attn_dot(int d, const float *a, const float *b)
+static __device__ float ssl__attn_dot(int d, const ssl__panel<float> &x, int i, const ssl__panel<float> &y, int j) /* row i of a head, row j of another */
 {
     float s = 0.0f;
-    for (int j = SSL__LANE; j < d; j += 32) s += a[j] * b[j];
+    for (int e = SSL__LANE; e < d; e += 32) s += ssl__number_at(x.p, x.half, (int64_t)i * x.ld + e) * ssl__number_at(y.p, y.half, (int64_t)j * y.ld + e);
     return ssl__warp_sum(s);
 }
-static __device__ const float *ssl__attn_row(const float *p, int b, int T, int t, int stride, int h, int d) { return p + ((int64_t)b * T + t) * stride + h * d; }
 static __device__ float ssl__attn_score(const ssl__attn *a, int b, int h, int i, int j)
-{ return ssl__flash_score(a, b, i, j, ssl__attn_dot(a->d, ssl__attn_row(a->q, b, a->Tq, i, a->sq, h, a->d), ssl__attn_row(a->k, b, a->Tk, j, a->sk, h, a->d))); }
+{
+    const ssl__panel<float> q = ssl__head_of(a->q, a->half_in, b, a->Tq, a->sq, h, a->d), k = ssl__head_of(a->k, a->half_in, b, a->Tk, a->sk, h, a->d);
+    return ssl__flash_score(a, b, i, j, ssl__attn_dot(a->d, q, i, k, j));
+}
 static __global__ void ssl__k_attn_p(ssl__attn a, float *p)
 {
     SSL__EACH_WARP(w, (int64_t)a.B * a.H * a.Tq) {
@@ -1716,7 +1815,7 @@ static __global__ void ssl__k_attn_delta(ssl__attn_grad g, const float *y)
     const ssl__attn *a = &g.a;
     SSL__EACH_WARP(w, (int64_t)a->B * a->H * a->Tq) {
         const int i = (int)(w % a->Tq), h = (int)(w / a->Tq % a->H), b = (int)(w / a->Tq / a->H), sy = a->H * a->d;
-        const float delta = ssl__attn_dot(a->d, ssl__attn_row(g.dy, b, a->Tq, i, sy, h, a->d), ssl__attn_row(y, b, a->Tq, i, sy, h, a->d));
+        const float delta = ssl__attn_dot(a->d, ssl__head_of(g.dy, a->half_out, b, a->Tq, sy, h, a->d), i, ssl__head_of(y, a->half_out, b, a->Tq, sy, h, a->d), i);
         if (SSL__LANE == 0) g.delta[w] = delta;
     }
 }
@@ -1729,7 +1828,7 @@ static __global__ void ssl__k_attn_dmask(ssl__attn_grad g, float *dmask)
         for (int bh = 0; bh < a->B * a->H; bh++) {
             const int b = bh / a->H, h = bh % a->H;
             const float p = ssl__exp(ssl__attn_score(a, b, h, i, j) - g.lse[(int64_t)bh * a->Tq + i]);
-            const float dp = ssl__attn_dot(a->d, ssl__attn_row(g.dy, b, a->Tq, i, a->H * a->d, h, a->d), ssl__attn_row(a->v, b, a->Tk, j, a->sv, h, a->d));
+            const float dp = ssl__attn_dot(a->d, ssl__head_of(g.dy, a->half_out, b, a->Tq, a->H * a->d, h, a->d), i, ssl__head_of(a->v, a->half_in, b, a->Tk, a->sv, h, a->d), j);
             sum += p * (dp - g.delta[(int64_t)bh * a->Tq + i]);
         }
         if (SSL__LANE == 0) dmask[w] += sum;
@@ -2353,7 +2452,7 @@ static __global__ void ssl__k_judge_loss(const float *loss, int n, const ssl__st
     if (v->halt || ssl__k_finite(loss[0])) return;
     for (int s = 0; s <= n; s++) {
         double bad = s == n; /* no op made it: the loss is to blame */
-        for (int64_t i = threadIdx.x; s < n && i < tape[s].n; i += blockDim.x) if (!ssl__k_finite(tape[s].x[i])) bad = 1.0;
+        for (int64_t i = threadIdx.x; s < n && i < tape[s].n; i += blockDim.x) if (!ssl__k_finite(ssl__number_at(tape[s].x, (int)tape[s].id, i))) bad = 1.0;
         if (ssl__block_sum(bad) > 0.0) { ssl__k_halt(v, 1, s < n ? s : n - 1); return; }
     }
 }
@@ -2425,8 +2524,8 @@ static void ssl__cuda_judge(ssl_ctx *c, const char *at, const ssl_tensor *loss)
     if (!j || !now || !ssl__grow(c, at, (void **)&j->tape, &j->cap, n, sizeof *j->tape)) return;
     for (t = c->tape, i = n - 1; t; t = t->prev, i--) {
         now[i].x = t->x;
-        now[i].n = t->dtype == SSL_F32 && t->x ? ssl_numel(t) : 0;
-        now[i].id = 0;
+        now[i].n = t->x ? ssl_numel(t) : 0;
+        now[i].id = t->dtype == SSL_BF16;
         j->tape[i].op = t->op;
         j->tape[i].at = t->at;
         j->tape[i].ndim = t->ndim;
@@ -2542,7 +2641,7 @@ static __global__ void ssl__k_rescale(int64_t n, float s, float *y) { SSL__EACH(
 static void ssl__cuda_rescale(ssl_ctx *c, int64_t n, float s, float *y) { SSL__LAUNCH(c, ssl__k_rescale, ssl__grid(n), n, s, y); }
 static __global__ void ssl__k_ema(int64_t n, float a, const ssl__verdict *v, const float *x, float *y) { SSL__EACH(i, n) if (!v->halt) y[i] = a * y[i] + (1.0f - a) * x[i]; }
 static void ssl__cuda_ema(ssl_ctx *c, int64_t n, float a, const float *x, float *y)
-{ SSL__LAUNCH(c, ssl__k_ema, ssl__grid(n), n, a, ((ssl__cuda *)c->gpu)->verdict, x, y); }
+{ ssl__cuda_written(c, y); SSL__LAUNCH(c, ssl__k_ema, ssl__grid(n), n, a, ((ssl__cuda *)c->gpu)->verdict, x, y); }
 static __global__ void ssl__k_adam(int64_t n, ssl__update u, float *w, float *g, float *m, float *v)
 {
     const float scale = u.scale * (u.factor ? u.factor[0] : 1.0f);
@@ -2555,7 +2654,7 @@ static __global__ void ssl__k_adam(int64_t n, ssl__update u, float *w, float *g,
         g[i] = 0.0f;
     }
 }
-static void ssl__cuda_adam(ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m, float *v) { SSL__LAUNCH(c, ssl__k_adam, ssl__grid(n), n, *u, w, g, m, v); }
+static void ssl__cuda_adam(ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m, float *v) { ssl__cuda_written(c, w); SSL__LAUNCH(c, ssl__k_adam, ssl__grid(n), n, *u, w, g, m, v); }
 static __global__ void ssl__k_sgd(int64_t n, ssl__update u, float *w, float *g, float *m)
 {
     const float scale = u.scale * (u.factor ? u.factor[0] : 1.0f);
@@ -2567,7 +2666,7 @@ static __global__ void ssl__k_sgd(int64_t n, ssl__update u, float *w, float *g, 
         g[i] = 0.0f;
     }
 }
-static void ssl__cuda_sgd(ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m) { SSL__LAUNCH(c, ssl__k_sgd, ssl__grid(n), n, *u, w, g, m); }
+static void ssl__cuda_sgd(ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m) { ssl__cuda_written(c, w); SSL__LAUNCH(c, ssl__k_sgd, ssl__grid(n), n, *u, w, g, m); }
 
 /* ==== >>augment ==== a block makes a view; the random choices come from the host ========================
  * The steps of ssl_augment in its order, on a [c,H,W] in device memory and, where a step reads its neighbours, a second one. */
@@ -2819,6 +2918,7 @@ static void ssl__cuda_let_go(ssl_ctx *c, const uint8_t *images)
 /* ==== >>context ========================================================================================== */
 #define SSL__KERNEL(name, args) ssl__cuda_##name,
 static const ssl__kernels ssl__cuda_kernels = { "cuda", SSL__KERNELS_ALL };
+static const ssl__half_kernels ssl__cuda_half_kernels = { SSL__KERNELS_HALF };
 #undef SSL__KERNEL
 static const ssl__backend ssl__cuda_backend = { ssl__cuda_mem_alloc, ssl__cuda_mem_release, ssl__cuda_mem_put, ssl__cuda_mem_get, ssl__cuda_mem_copy,
                                                 ssl__cuda_mem_available, ssl__cuda_error, ssl__cuda_fetch, ssl__cuda_fetched, ssl__cuda_judge,
@@ -2868,6 +2968,7 @@ static void ssl__cuda_open(ssl_ctx *c, const char *at)
     if (cudaGetDevice(&n) == cudaSuccess) cudaDeviceGetAttribute(&g->units, cudaDevAttrMultiProcessorCount, n);
     if ((e = ssl__cuda_resources(g)) != cudaSuccess) { ssl__fail(c, SSL_E_CUDA, at, "ssl_open: the GPU cannot be used: %s", cudaGetErrorString(e)); return; }
     c->k = &ssl__cuda_kernels;
+    c->half = g->tensor ? &ssl__cuda_half_kernels : NULL;
     c->dev = &ssl__cuda_backend;
 }
 static void ssl__cuda_close(ssl_ctx *c)
@@ -2889,6 +2990,7 @@ static void ssl__cuda_close(ssl_ctx *c)
     cudaFree(g->work);
     cudaFree(g->verdict);
     cudaFree(g->part);
+    cudaFree(g->narrow);
     cudaFree(g->tape.device);
     cudaFree(g->params.device);
     cudaFreeHost(g->stage);

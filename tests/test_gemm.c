@@ -145,6 +145,7 @@ static void run(ssl_ctx *c, const product *q, const operands *o, float *buf, flo
     ep.act = q->act;
     ep.pre = q->pre ? lent[3] : NULL;
     ep.residual = q->residual ? lent[5] : NULL;
+    ep.half = 0;
     c->k->gemm(c, q->ta, q->tb, q->batch, q->m, q->n, q->k, lent[0], o->lda, o->sa, lent[1], o->ldb, o->sb, q->beta ? 1.0f : 0.0f, lent[2] + GUARD,
                o->ldy, o->sy, ep.bias || ep.pre || ep.residual || q->act ? &ep : NULL);
     c->dev->get(c, buf, lent[2], sizeof(float) * (size_t)ny);
