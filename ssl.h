@@ -2147,7 +2147,8 @@ typedef struct ssl__bn { int n, ch, stages, relu; int64_t hw; double count; floa
     SSL__KERNEL(interpolate_b, (ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx)) \
     SSL__KERNEL(batch_norm_running, (ssl_ctx *c, int ch, float momentum, float unbias, const float *mean, const float *var, float *rm, float *rv))
 
-typedef struct ssl__update { /* one optimizer step over a stretch of the flat buffers, whose lengths are multiples of 16 */
+typedef struct ssl__update { /* one optimizer step of a stretch of the flat buffers */
+    int64_t begin, n;   /* multiples of 16 */
     float rate;         /* learning rate; Adam: over 1 - beta1^t */
     float scale, l2;    /* gradient = scale g + l2 w */
     float shrink;       /* w *= shrink, decoupled decay */
@@ -2175,8 +2176,9 @@ typedef struct ssl__update { /* one optimizer step over a stretch of the flat bu
     SSL__KERNEL(sumsq, (ssl_ctx *c, int64_t n, const float *x, float *y)) /* y[0] = sum x^2 */                 \
     SSL__KERNEL(rescale, (ssl_ctx *c, int64_t n, float s, float *y)) /* y *= s */                              \
     SSL__KERNEL(ema, (ssl_ctx *c, int64_t n, float a, const float *x, float *y)) /* y = a y + (1 - a) x */     \
-    SSL__KERNEL(adam, (ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m, float *v)) /* g = 0 */ \
-    SSL__KERNEL(sgd, (ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m)) /* g = 0 */
+    /* n stretches in ascending order, of w, their gradients and moments; g = 0 */                            \
+    SSL__KERNEL(adam, (ssl_ctx *c, int n, const ssl__update *u, float *w, float *g, float *m, float *v))       \
+    SSL__KERNEL(sgd, (ssl_ctx *c, int n, const ssl__update *u, float *w, float *g, float *m))
 #define SSL__KERNELS                                                                                           \
     SSL__UNARY_HOT(SSL__UNARY_KERNELS) SSL__UNARY_GELU(SSL__UNARY_KERNELS) SSL__KERNELS_CORE SSL__KERNELS_BROADCAST SSL__KERNELS_NORM SSL__KERNELS_LOSS SSL__KERNELS_ATTENTION \
     SSL__KERNELS_CONV SSL__KERNELS_OPTIM
@@ -6621,11 +6623,14 @@ static void SSL__K(adam_chunk)(void *arg, int chunk, int thread)
         SSL__VSTORE(e->v + i, v);
     }
 }
-static void SSL__K(adam)(ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m, float *v)
+static void SSL__K(update)(ssl_ctx *c, void (*chunk)(void *arg, int chunk, int thread), int n, const ssl__update *u, float *w, float *g, float *m, float *v)
 {
-    SSL__K(opt) e = { u, n, w, g, m, v };
-    ssl__parallel(c, (int)((n + SSL__GRAIN - 1) / SSL__GRAIN), SSL__K(adam_chunk), &e);
+    for (; n-- > 0; u++) {
+        SSL__K(opt) e = { u, u->n, w + u->begin, g + u->begin, m + u->begin, v ? v + u->begin : NULL };
+        ssl__parallel(c, (int)((u->n + SSL__GRAIN - 1) / SSL__GRAIN), chunk, &e);
+    }
 }
+static void SSL__K(adam)(ssl_ctx *c, int n, const ssl__update *u, float *w, float *g, float *m, float *v) { SSL__K(update)(c, SSL__K(adam_chunk), n, u, w, g, m, v); }
 static void SSL__K(sgd_chunk)(void *arg, int chunk, int thread)
 {
     const SSL__K(opt) *e = (const SSL__K(opt) *)arg;
@@ -6642,11 +6647,7 @@ static void SSL__K(sgd_chunk)(void *arg, int chunk, int thread)
         SSL__VSTORE(e->m + i, m);
     }
 }
-static void SSL__K(sgd)(ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m)
-{
-    SSL__K(opt) e = { u, n, w, g, m, NULL };
-    ssl__parallel(c, (int)((n + SSL__GRAIN - 1) / SSL__GRAIN), SSL__K(sgd_chunk), &e);
-}
+static void SSL__K(sgd)(ssl_ctx *c, int n, const ssl__update *u, float *w, float *g, float *m) { SSL__K(update)(c, SSL__K(sgd_chunk), n, u, w, g, m, NULL); }
 #undef SSL__VSQRT
 
 #define SSL__KERNEL(name, args) SSL__K(name),
@@ -11838,6 +11839,8 @@ static ssl__update ssl__update_of(ssl_ctx *c, const char *at, int i, const ssl_o
     const double t = (double)(c->opt_step + 1), beta1 = ssl__decimal(d->beta1), beta2 = ssl__decimal(d->beta2);
     const int adam = d->kind == SSL_OPTIM_ADAMW || d->kind == SSL_OPTIM_ADAM;
     ssl__update u;
+    u.begin = p->offset;
+    u.n = 0;
     u.rate = lr * p->lr_scale;
     u.scale = clip;
     u.l2 = ssl__decay(p, d);
@@ -11859,7 +11862,7 @@ static ssl__update ssl__update_of(ssl_ctx *c, const char *at, int i, const ssl_o
     return u;
 }
 
-/* Parameters i and i+1 can be one call: same rate and decay, and no norms of their own. */
+/* Parameters i and i+1 can be one stretch: same rate and decay, and no norms of their own. */
 static int ssl__same_update(const ssl__param *p, const ssl__param *q, const ssl_optim_desc *d)
 { return d->kind != SSL_OPTIM_LARS && p->frozen == q->frozen && p->lr_scale == q->lr_scale && ssl__decay(p, d) == ssl__decay(q, d); }
 
@@ -11868,7 +11871,8 @@ SSL_API void ssl_optim_step_at(const char *at, ssl_ctx *c, const ssl_optim_desc 
     ssl_optim_desc d;
     const float *factor = NULL; /* a GPU keeps the norm to itself: nobody waits for it */
     float clip = 1.0f;
-    int i, j;
+    ssl__update *u;
+    int i, j, n = 0;
     if (c->status) return;
     if (!ssl_optim_desc_resolve(desc, &d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the ssl_optim_desc is not initialized: write `ssl_optim_desc d = SSL_ZERO;`"); return; }
     if (!(lr >= 0.0f && lr < 1e30f)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the learning rate is %g: it must be finite and not negative", (double)lr); return; }
@@ -11876,16 +11880,16 @@ SSL_API void ssl_optim_step_at(const char *at, ssl_ctx *c, const ssl_optim_desc 
     ssl__moments_ready(c);
     if (c->dev->clip) factor = c->dev->clip(c, at, d.clip_norm);
     else clip = ssl__clip_scale(ssl__grad_norm(c, at, "ssl_optim_step"), d.clip_norm);
+    u = (ssl__update *)ssl__aux(c, at, sizeof *u * (size_t)SSL__MAX(c->n_params, 1));
     for (i = 0; i < c->n_params && !c->status; i = j) {
         const ssl__param *p = c->param[i];
-        int64_t n = 0;
-        for (j = i; j < c->n_params && (j == i || ssl__same_update(p, c->param[j], &d)); j++) n += ssl__padded(c->param[j]);
-        if (!p->frozen) {
-            const ssl__update u = ssl__update_of(c, at, i, &d, lr, clip, factor);
-            if (d.kind == SSL_OPTIM_ADAMW || d.kind == SSL_OPTIM_ADAM) c->k->adam(c, n, &u, p->t.x, p->t.g, c->moment1 + p->offset, c->moment2 + p->offset);
-            else c->k->sgd(c, n, &u, p->t.x, p->t.g, c->moment1 + p->offset);
-        }
+        if (!p->frozen) u[n] = ssl__update_of(c, at, i, &d, lr, clip, factor);
+        for (j = i; j < c->n_params && (j == i || ssl__same_update(p, c->param[j], &d)); j++) if (!p->frozen) u[n].n += ssl__padded(c->param[j]);
+        n += !p->frozen;
     }
+    if (c->status) return;
+    if (d.kind == SSL_OPTIM_ADAMW || d.kind == SSL_OPTIM_ADAM) c->k->adam(c, n, u, c->values, c->grads, c->moment1, c->moment2);
+    else c->k->sgd(c, n, u, c->values, c->grads, c->moment1);
     if (!c->status) c->opt_step++;
 }
 SSL_API void ssl_adamw_step_at(const char *at, ssl_ctx *c, float lr) { ssl_optim_step_at(at, c, NULL, lr); }

@@ -81,6 +81,8 @@ typedef struct ssl__cuda { /* the state of a context's device, at ssl_ctx.gpu */
     float *narrow;                     /* the flat values as bf16 [n_narrow] */
     int64_t n_narrow;
     int narrowed;                      /* and as they are now */
+    ssl__update *updates;              /* on the device [n_updates], of one optimizer step */
+    int n_updates;
     float *part;                       /* on the device, 4 for each parameter: sums of squares, and what LARS makes of them */
     int n_part;
     ssl__held held[SSL__HELD];
@@ -674,11 +676,17 @@ template <class E> static __device__ __forceinline__ void ssl__copy16(const ssl_
     if (sizeof(E) < sizeof(float) || s->whole) ssl__cp_async16(to, p, n > 0 ? 16 : 0);
     else SSL__REPEAT for (int q = 0; q < 4; q++) ssl__cp_async4(to + q, q < n ? p + q : s->p, q < n ? 4 : 0);
 }
-static __device__ __forceinline__ void ssl__put4(float4 v, int half, uint16_t *to) /* rounded to bf16, or as they were */
+static __device__ __forceinline__ uint2 ssl__four_halves(float4 v)
 {
     uint2 h;
-    h.x = half ? ssl__word(v.x) : ssl__to_bf16x2(v.x, v.y);
-    h.y = half ? ssl__word(v.y) : ssl__to_bf16x2(v.z, v.w);
+    h.x = ssl__to_bf16x2(v.x, v.y);
+    h.y = ssl__to_bf16x2(v.z, v.w);
+    return h;
+}
+static __device__ __forceinline__ void ssl__put4(float4 v, int half, uint16_t *to) /* rounded to bf16, or as they were */
+{
+    uint2 h = { ssl__word(v.x), ssl__word(v.y) };
+    if (!half) h = ssl__four_halves(v);
     *(uint2 *)to = h;
 }
 static __device__ __forceinline__ void ssl__keep(float v, float *to) { *to = v; }
@@ -696,7 +704,8 @@ template <int T, int R, int C, int LD, class S> static __device__ __forceinline_
 template <int T, int R, int C, int WHOLE, int HALF> static __device__ __forceinline__ void ssl__slab_take(const ssl__panel<float> *s, int r0, int c0, float4 *v)
 {
     SSL__REPEAT for (int e = 0; e < R * C / 4 / T; e++) {
-        const int at = e * T + (int)threadIdx.x, r = r0 + at / (C / 4), c = c0 + at % (C / 4) * 4;
+        const unsigned at = (unsigned)e * T + threadIdx.x;
+        const int r = r0 + (int)(at / (C / 4)), c = c0 + (int)(at % (C / 4)) * 4;
         v[e] = HALF ? ssl__take4_half<WHOLE>(s, r, c) : ssl__take4<WHOLE>(s, r, c);
     }
 }
@@ -710,7 +719,7 @@ template <int T, int R, int C> static __device__ __forceinline__ void ssl__slab_
 template <int T, int R, int C, int LD> static __device__ __forceinline__ void ssl__slab_put(const float4 *v, int half, uint16_t *to)
 {
     SSL__REPEAT for (int e = 0; e < R * C / 4 / T; e++) {
-        const int at = e * T + (int)threadIdx.x;
+        const unsigned at = (unsigned)e * T + threadIdx.x; /* unsigned here and above: signed divisions cost the registers that sm_80 would spill */
         ssl__put4(v[e], half, to + at / (C / 4) * LD + at % (C / 4) * 4);
     }
 }
@@ -2639,34 +2648,109 @@ static void ssl__cuda_step_end(ssl_ctx *c) /* the device is at most two steps be
 static void ssl__cuda_sumsq(ssl_ctx *c, int64_t n, const float *x, float *y) { ssl__cuda_total(c, SSL__TERM_SQUARE, n, 0.0f, 0.0f, 1.0, x, NULL, y); }
 static __global__ void ssl__k_rescale(int64_t n, float s, float *y) { SSL__EACH(i, n) y[i] *= s; }
 static void ssl__cuda_rescale(ssl_ctx *c, int64_t n, float s, float *y) { SSL__LAUNCH(c, ssl__k_rescale, ssl__grid(n), n, s, y); }
+/* One launch for all stretches, 28 B a value (SGD 20): four values a thread, which looks up the stretch they belong to. What follows an
+   update at once joins it, as the values are at hand: averages of parameters (ssl_ema_update, 8 B a value instead of 12) and their copy
+   in bf16 where there is one (2 B instead of 6). */
+enum { SSL__FOLLOWERS = 4 };
+typedef struct ssl__follower { int64_t begin, n, to; float a; } ssl__follower; /* y[to..] = a y + (1 - a) of what begins at begin */
+typedef struct ssl__updates {
+    int64_t n;
+    const ssl__update *u;
+    float *w, *g, *m, *v;   /* v NULL: SGD */
+    uint2 *narrow;          /* the copy, 4 values each, or NULL */
+    int n_updates, n_followers;
+    ssl__follower follower[SSL__FOLLOWERS];
+} ssl__updates;
+static __device__ const ssl__update *ssl__update_at(const ssl__updates *s, int64_t i) /* NULL: frozen */
+{
+    int first = 0, last = s->n_updates - 1;
+    while (first < last) {
+        const int middle = (first + last + 1) / 2;
+        if (s->u[middle].begin <= i) first = middle;
+        else last = middle - 1;
+    }
+    return i >= s->u[first].begin && i < s->u[first].begin + s->u[first].n ? s->u + first : NULL;
+}
+static __device__ __forceinline__ void ssl__update_one(const ssl__update *u, float scale, float g, float *w, float *m, float *v)
+{
+    const float d = scale * g + u->l2 * *w;
+    *m = u->beta1 * *m + (v ? u->rest1 : 1.0f) * d;
+    if (!v) { *w -= u->rate * (u->nesterov ? u->beta1 * *m + d : *m); return; }
+    *v = u->beta2 * *v + u->rest2 * (d * d);
+    *w = u->shrink * *w - u->rate * *m / (sqrtf(*v) * u->debias2 + u->eps);
+}
+static __device__ __forceinline__ void ssl__load_four(const float *x, int64_t four, float v[4])
+{ const float4 f = ((const float4 *)(const void *)x)[four]; v[0] = f.x; v[1] = f.y; v[2] = f.z; v[3] = f.w; }
+static __device__ __forceinline__ float4 ssl__store_four(float *x, int64_t four, const float v[4])
+{ const float4 f = { v[0], v[1], v[2], v[3] }; return ((float4 *)(void *)x)[four] = f; }
+static __device__ __forceinline__ void ssl__update_keep(const ssl__updates *s, int64_t four, const float w[4])
+{
+    const float4 f = ssl__store_four(s->w, four, w);
+    if (s->narrow) s->narrow[four] = ssl__four_halves(f);
+}
+static __global__ void ssl__k_update(ssl__updates s)
+{
+    SSL__EACH(k, s.n / 4) {
+        const ssl__update *const u = ssl__update_at(&s, 4 * k);
+        const float scale = u ? u->scale * (u->factor ? u->factor[0] : 1.0f) : NAN;
+        if (!ssl__k_finite(scale)) continue; /* frozen, or halted */
+        float w[4], g[4], m[4], v[4];
+        ssl__load_four(s.w, k, w);
+        ssl__load_four(s.g, k, g);
+        ssl__load_four(s.m, k, m);
+        if (s.v) ssl__load_four(s.v, k, v);
+        SSL__REPEAT for (int q = 0; q < 4; q++) { ssl__update_one(u, scale, g[q], &w[q], &m[q], s.v ? &v[q] : NULL); g[q] = 0.0f; }
+        ssl__update_keep(&s, k, w);
+        ssl__store_four(s.g, k, g);
+        ssl__store_four(s.m, k, m);
+        if (s.v) ssl__store_four(s.v, k, v);
+        for (int f = 0; f < s.n_followers; f++) {
+            const ssl__follower *const t = &s.follower[f];
+            const int64_t to = (4 * k - t->begin + t->to) / 4;
+            if (4 * k < t->begin || 4 * k >= t->begin + t->n) continue;
+            ssl__load_four(s.w, to, g);
+            SSL__REPEAT for (int q = 0; q < 4; q++) g[q] = t->a * g[q] + (1.0f - t->a) * w[q];
+            ssl__update_keep(&s, to, g);
+        }
+    }
+}
+static void ssl__cuda_update(ssl_ctx *c, int n, const ssl__update *u, float *w, float *g, float *m, float *v)
+{
+    ssl__cuda *gpu = (ssl__cuda *)c->gpu;
+    ssl__updates s;
+    if (n == 0) return;
+    memset(&s, 0, sizeof s);
+    if (gpu->n_updates < n) {
+        if (gpu->updates) c->dev->release(c, gpu->updates);
+        gpu->updates = (ssl__update *)ssl__device_alloc(c, c->at, sizeof *u * (size_t)n);
+        gpu->n_updates = gpu->updates ? n : 0;
+    }
+    if (!gpu->updates || !ssl__put(c, gpu->updates, u, sizeof *u * (size_t)n)) return;
+    s.n = u[n - 1].begin + u[n - 1].n; s.u = gpu->updates; s.w = w; s.g = g; s.m = m; s.v = v; s.n_updates = n;
+    if (w == c->values && gpu->narrowed) s.narrow = (uint2 *)(void *)gpu->narrow;
+    SSL__LAUNCH(c, ssl__k_update, ssl__grid(s.n / 4), s);
+}
+static void ssl__cuda_adam(ssl_ctx *c, int n, const ssl__update *u, float *w, float *g, float *m, float *v) { ssl__cuda_update(c, n, u, w, g, m, v); }
+static void ssl__cuda_sgd(ssl_ctx *c, int n, const ssl__update *u, float *w, float *g, float *m) { ssl__cuda_update(c, n, u, w, g, m, NULL); }
+
 static __global__ void ssl__k_ema(int64_t n, float a, const ssl__verdict *v, const float *x, float *y) { SSL__EACH(i, n) if (!v->halt) y[i] = a * y[i] + (1.0f - a) * x[i]; }
-static void ssl__cuda_ema(ssl_ctx *c, int64_t n, float a, const float *x, float *y)
-{ ssl__cuda_written(c, y); SSL__LAUNCH(c, ssl__k_ema, ssl__grid(n), n, a, ((ssl__cuda *)c->gpu)->verdict, x, y); }
-static __global__ void ssl__k_adam(int64_t n, ssl__update u, float *w, float *g, float *m, float *v)
+static int ssl__cuda_follow(ssl_ctx *c, int64_t n, float a, const float *x, const float *y) /* with the update that was asked for last; 0: not possible */
 {
-    const float scale = u.scale * (u.factor ? u.factor[0] : 1.0f);
-    SSL__EACH(i, n) {
-        const float d = scale * g[i] + u.l2 * w[i];
-        if (!ssl__k_finite(scale)) return; /* halted */
-        m[i] = u.beta1 * m[i] + u.rest1 * d;
-        v[i] = u.beta2 * v[i] + u.rest2 * (d * d);
-        w[i] = u.shrink * w[i] - u.rate * m[i] / (sqrtf(v[i]) * u.debias2 + u.eps);
-        g[i] = 0.0f;
-    }
+    ssl__tasks *l = &((ssl__cuda *)c->gpu)->now;
+    const ssl__task *last = l->n ? &l->task[l->n - 1] : NULL;
+    ssl__updates *s = last && last->kernel == (const void *)ssl__k_update ? (ssl__updates *)(void *)(l->bytes + last->args + last->place[0]) : NULL;
+    ssl__follower *f;
+    if (!s || s->n_followers == SSL__FOLLOWERS || x < s->w || x >= s->w + s->n || y < c->values || y >= c->values + c->n_flat) return 0;
+    f = &s->follower[s->n_followers++];
+    f->begin = x - s->w; f->n = n; f->to = y - s->w; f->a = a;
+    return 1;
 }
-static void ssl__cuda_adam(ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m, float *v) { ssl__cuda_written(c, w); SSL__LAUNCH(c, ssl__k_adam, ssl__grid(n), n, *u, w, g, m, v); }
-static __global__ void ssl__k_sgd(int64_t n, ssl__update u, float *w, float *g, float *m)
+static void ssl__cuda_ema(ssl_ctx *c, int64_t n, float a, const float *x, float *y) /* x: trained parameters, or none */
 {
-    const float scale = u.scale * (u.factor ? u.factor[0] : 1.0f);
-    SSL__EACH(i, n) {
-        const float d = scale * g[i] + u.l2 * w[i];
-        if (!ssl__k_finite(scale)) return; /* halted */
-        m[i] = u.beta1 * m[i] + d;
-        w[i] -= u.rate * (u.nesterov ? u.beta1 * m[i] + d : m[i]);
-        g[i] = 0.0f;
-    }
+    if (ssl__cuda_follow(c, n, a, x, y)) return;
+    ssl__cuda_written(c, y);
+    SSL__LAUNCH(c, ssl__k_ema, ssl__grid(n), n, a, ((ssl__cuda *)c->gpu)->verdict, x, y);
 }
-static void ssl__cuda_sgd(ssl_ctx *c, int64_t n, const ssl__update *u, float *w, float *g, float *m) { ssl__cuda_written(c, w); SSL__LAUNCH(c, ssl__k_sgd, ssl__grid(n), n, *u, w, g, m); }
 
 /* ==== >>augment ==== a block makes a view; the random choices come from the host ========================
  * The steps of ssl_augment in its order, on a [c,H,W] in device memory and, where a step reads its neighbours, a second one. */
@@ -2991,6 +3075,7 @@ static void ssl__cuda_close(ssl_ctx *c)
     cudaFree(g->verdict);
     cudaFree(g->part);
     cudaFree(g->narrow);
+    cudaFree(g->updates);
     cudaFree(g->tape.device);
     cudaFree(g->params.device);
     cudaFreeHost(g->stage);

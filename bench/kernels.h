@@ -23,9 +23,10 @@ K_RUN(softmax_b)    { c->k->softmax_b(c, k->n[0], k->n[1], 0, b[0], b[1], 0.0f, 
 K_RUN(adam)
 {
     ssl__update u = SSL_ZERO;
+    u.n = (int64_t)k->n[0] * k->n[1];
     u.rate = 1e-6f; u.scale = 1.0f; u.shrink = 1.0f; u.beta1 = 0.9f; u.beta2 = 0.999f;
     u.rest1 = 0.1f; u.rest2 = 0.001f; u.eps = 1e-8f; u.debias2 = 1.0f;
-    c->k->adam(c, (int64_t)k->n[0] * k->n[1], &u, b[0], b[1], b[2], b[4]);
+    c->k->adam(c, 1, &u, b[0], b[1], b[2], b[4]);
 }
 
 static ssl__attn attention_of(const kernel_case *k, float *const *b) /* n: B H Tq Tk d, packed q k v */

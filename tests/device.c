@@ -11,15 +11,24 @@
 
 static char said[1024]; /* the last message */
 static void hear(ssl_status code, const char *message, void *user) { (void)code; (void)user; snprintf(said, sizeof said, "%s", message); }
-static ssl_ctx *open_on(ssl_device device)
+static ssl_ctx *open_at(ssl_device device, ssl_precision precision)
 {
     ssl_desc d = SSL_ZERO;
     d.device = device;
+    d.precision = precision;
     d.on_error = hear;
     d.threads = 1;
     d.seed = 5;
     said[0] = 0;
     return ssl_open(&d);
+}
+static ssl_ctx *open_on(ssl_device device) { return open_at(device, SSL_PRECISION_DEFAULT); }
+static double apart(const float *a, const float *b, int64_t n) /* |a - b| / |b| */
+{
+    double d = 0.0, s = 0.0;
+    int64_t i;
+    for (i = 0; i < n; i++) { d += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]); s += (double)b[i] * (double)b[i]; }
+    return sqrt(d / s);
 }
 static int near_to(const float *a, const float *b, int64_t n, double tolerance) /* of the largest magnitude of b */
 {
@@ -39,6 +48,7 @@ static float pixel(int step, int i) { return sinf(0.37f * (float)i + 1.7f * (flo
 enum { STEPS = 14, BATCH = 4, SIDE = 16, PIXELS = BATCH * 3 * SIDE * SIDE, MOST_PARAMS = 60000 };
 typedef struct course { /* what one does */
     ssl_device device;
+    ssl_precision precision;
     ssl_optim_desc optim;
     int odd;     /* every fifth batch is smaller */
     int reads;   /* the loss is waited for in every third step */
@@ -83,7 +93,7 @@ static int64_t train_step(ssl_ctx *c, const ssl_mae *m, const course *p, int s) 
 }
 static void train(const course *p, result *r)
 {
-    ssl_ctx *c = open_on(p->device);
+    ssl_ctx *c = open_at(p->device, p->precision);
     const ssl_mae *m = small_mae(c);
     int64_t ticket[STEPS];
     int s;
@@ -159,6 +169,146 @@ static void test_steady(void) /* after three steps: no memory is asked for, and 
     CHECK(emu_n_allocs == 0 && emu_n_launches == 0 && emu_n_waits == 0 && emu_n_graphs >= 5);
 #endif
     CHECK(ssl_close(c) == SSL_OK);
+}
+
+/* ---- precision bf16: results inside of a layer are bf16 in memory ---- */
+enum { MOST_VALUES = 1 << 16 };
+static float value(int i) { return 0.7f * sinf(0.61f * (float)i) + 0.3f * cosf(0.017f * (float)(i % 911)); }
+static float rounded(float x) { uint32_t u; memcpy(&u, &x, 4); u = (u + 0x7fffu + (u >> 16 & 1u)) & 0xffff0000u; memcpy(&x, &u, 4); return x; }
+/* n values on the device, as bf16 where half is set; the host has them in either case as floats that bf16 can hold */
+static float *lend(ssl_ctx *c, int half, int64_t n, const float *x)
+{
+    static uint16_t h[MOST_VALUES];
+    float *p = (float *)c->dev->alloc(c, sizeof(float) * (size_t)n);
+    int64_t i;
+    for (i = 0; i < n && half; i++) { uint32_t u; memcpy(&u, &x[i], 4); h[i] = (uint16_t)(u >> 16); }
+    c->dev->put(c, p, half ? (const void *)h : (const void *)x, (half ? 2 : 4) * (size_t)n);
+    return p;
+}
+static void take_back(ssl_ctx *c, int half, int64_t n, float *p, float *x)
+{
+    static uint16_t h[MOST_VALUES];
+    int64_t i;
+    c->dev->get(c, half ? (void *)h : (void *)x, p, (half ? 2 : 4) * (size_t)n);
+    for (i = 0; i < n && half; i++) { const uint32_t u = (uint32_t)h[i] << 16; memcpy(&x[i], &u, 4); }
+    c->dev->release(c, p);
+}
+typedef struct shape { int batch, m, n, k; } shape;
+/* y = act(beta y + op(a) op(b) + bias) + residual with operands of either type, whose values bf16 can hold: the CPU's sums */
+static void product(ssl_device device, const shape *s, int ta, int tb, unsigned half, int more, float *y, float *pre)
+{
+    static float a[MOST_VALUES], b[MOST_VALUES];
+    ssl_ctx *c = open_at(device, device == SSL_DEVICE_CUDA ? SSL_PRECISION_BF16 : SSL_PRECISION_HIGHEST);
+    const int64_t na = (int64_t)s->batch * s->m * s->k, nb = (int64_t)s->batch * s->k * s->n, ny = (int64_t)s->batch * s->m * s->n;
+    const int h = device == SSL_DEVICE_CUDA && half & SSL__HALF_Y;
+    ssl__epilogue ep = SSL_ZERO;
+    float *p[6];
+    int i;
+    for (i = 0; i < MOST_VALUES; i++) { a[i] = rounded(value(i)); b[i] = rounded(value(3 * i + 1)); y[i] = rounded(value(7 * i)); }
+    p[0] = lend(c, device == SSL_DEVICE_CUDA && half & SSL__HALF_A, na, a);
+    p[1] = lend(c, device == SSL_DEVICE_CUDA && half & SSL__HALF_B, nb, b);
+    p[2] = lend(c, h, ny, y);
+    p[3] = lend(c, h, ny, y);
+    p[4] = lend(c, 0, s->n, a);
+    p[5] = lend(c, 0, ny, b);
+    ep.act = SSL_ACT_NONE;
+    if (more) { ep.bias = p[4]; ep.act = SSL_ACT_GELU; ep.pre = p[3]; ep.residual = p[5]; }
+    if (device == SSL_DEVICE_CUDA) ep.half = half;
+    c->k->gemm(c, ta, tb, s->batch, s->m, s->n, s->k, p[0], ta ? s->m : s->k, (int64_t)s->m * s->k, p[1], tb ? s->k : s->n, (int64_t)s->k * s->n, more ? 1.0f : 0.0f,
+               p[2], s->n, (int64_t)s->m * s->n, &ep);
+    for (i = 0; i < 2; i++) c->dev->release(c, p[i]);
+    take_back(c, h, ny, p[2], y);
+    take_back(c, h, ny, p[3], pre);
+    for (i = 4; i < 6; i++) c->dev->release(c, p[i]);
+    CHECK(ssl_close(c) == SSL_OK);
+}
+static void test_half_products(void)
+{
+    static const shape shapes[] = { { 1, 72, 136, 64 }, { 1, 33, 41, 27 }, { 1, 392, 136, 24 }, { 3, 9, 15, 70 }, { 1, 24, 16, 1056 }, { 1, 7, 9, 1100 } };
+    static float y[2][MOST_VALUES], pre[2][MOST_VALUES];
+    size_t i;
+    int way;
+    unsigned half;
+    for (i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (half = 1; half < 8; half++)
+            for (way = 0; way < 4; way++) {
+                const shape *s = &shapes[i];
+                const int64_t n = (int64_t)s->batch * s->m * s->n;
+                const double tolerance = half & SSL__HALF_Y ? 4.1e-3 : 1e-5; /* half of bf16's last place */
+                const int more = (way + (int)half) % 2;
+                product(SSL_DEVICE_CPU, s, way & 1, way >> 1, half, more, y[0], pre[0]);
+                product(SSL_DEVICE_CUDA, s, way & 1, way >> 1, half, more, y[1], pre[1]);
+                if (!CHECK(near_to(y[1], y[0], n, tolerance) && near_to(pre[1], pre[0], n, tolerance)))
+                    printf("     %d x [%d,%d] x [%d,%d], halves %u, transposed %d\n", s->batch, s->m, s->k, s->k, s->n, half, way);
+            }
+}
+/* What a block gives and how its inputs and parameters move it, one after the other in y; returns how many values. */
+typedef struct block_case { ssl_block_style style; int dim, heads, tokens, hidden, post_norm, cross, mask; float dropout; ssl_act act; } block_case;
+enum { BLOCK_IMAGES = 3, BLOCK_MEMORY = 5 };
+static ssl_tensor *block_mask(ssl_ctx *c, const block_case *p)
+{
+    uint8_t blocked[BLOCK_IMAGES * 80 * 80];
+    const int T = p->tokens;
+    int i;
+    for (i = 0; i < BLOCK_IMAGES * T * T; i++) blocked[i] = (uint8_t)(i % T > i / T % T && i % (i / T / T + 2) == 0);
+    return !p->mask ? NULL : p->mask == 1 ? ssl_input_u8(c, blocked, 2, T, T) : ssl_input_u8(c, blocked, 3, BLOCK_IMAGES, T, T);
+}
+static int64_t run_block(ssl_device device, ssl_precision precision, const block_case *p, float *y, size_t *bytes)
+{
+    static float in[MOST_VALUES];
+    ssl_ctx *c = open_at(device, precision);
+    ssl_block_desc d = SSL_ZERO;
+    ssl_block b;
+    ssl_tensor *x, *memory, *out;
+    int64_t n = 0;
+    int i;
+    for (i = 0; i < MOST_VALUES; i++) in[i] = value(i);
+    d.style = p->style; d.dim = p->dim; d.heads = p->heads; d.hidden = p->hidden; d.post_norm = p->post_norm; d.cross = p->cross; d.dropout = p->dropout; d.act = p->act;
+    b = ssl_block_new(c, "b", &d);
+    x = ssl_requires_grad(ssl_input(c, in, 3, BLOCK_IMAGES, p->tokens, p->dim));
+    memory = ssl_requires_grad(ssl_input(c, in + 77, 3, BLOCK_IMAGES, BLOCK_MEMORY, p->dim));
+    out = p->cross ? ssl_block_decode(&b, x, memory, block_mask(c, p), NULL) : ssl_block_forward(&b, x, block_mask(c, p));
+    ssl_backward(ssl_sum(ssl_mul(out, ssl_input(c, in + 1000, 3, BLOCK_IMAGES, p->tokens, p->dim))));
+    if (ssl_to_host(out, y)) n = ssl_numel(out);
+    if (ssl_grad_to_host(x, y + n)) n += ssl_numel(x);
+    if (p->cross && ssl_grad_to_host(memory, y + n)) n += ssl_numel(memory);
+    for (i = 0; i < ssl_param_count(c); i++)
+        if (ssl_grad_to_host(ssl_param_at_index(c, i, NULL), y + n)) n += ssl_numel(ssl_param_at_index(c, i, NULL));
+    *bytes = ssl_memory_stats(c).step_peak;
+    CHECK(ssl_close(c) == SSL_OK);
+    return n;
+}
+static void test_half_blocks(void) /* a block at bf16 beside the CPU's in float32: values and every gradient */
+{
+    static const block_case cases[] = {
+        { SSL_BLOCK_TIMM, 64, 2, 17, 128, 0, 0, 0, 0.0f, SSL_ACT_GELU },  { SSL_BLOCK_TIMM, 27, 3, 9, 41, 0, 0, 0, 0.0f, SSL_ACT_GELU_TANH },
+        { SSL_BLOCK_TIMM, 40, 1, 70, 48, 0, 0, 1, 0.0f, SSL_ACT_RELU },   { SSL_BLOCK_TORCH, 48, 2, 11, 64, 1, 1, 2, 0.0f, SSL_ACT_RELU },
+        { SSL_BLOCK_TORCH, 33, 1, 7, 50, 0, 1, 0, 0.25f, SSL_ACT_GELU },  { SSL_BLOCK_APL, 54, 2, 16, 70, 1, 0, 0, 0.0f, SSL_ACT_GELU },
+        { SSL_BLOCK_APL, 32, 4, 6, 32, 0, 0, 0, 0.1f, SSL_ACT_RELU },     { SSL_BLOCK_TIMM, 288, 2, 5, 96, 0, 0, 2, 0.0f, SSL_ACT_GELU }
+    };
+    static float y[2][1 << 19];
+    size_t i, bytes[3];
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int64_t n = run_block(SSL_DEVICE_CPU, SSL_PRECISION_HIGHEST, &cases[i], y[0], &bytes[0]);
+        CHECK(n > 0 && run_block(SSL_DEVICE_CUDA, SSL_PRECISION_BF16, &cases[i], y[1], &bytes[1]) == n);
+        if (!CHECK(apart(y[1], y[0], n) < 0.02)) printf("     case %d is off by %g\n", (int)i, apart(y[1], y[0], n));
+        CHECK(run_block(SSL_DEVICE_CUDA, SSL_PRECISION_HIGHEST, &cases[i], y[1], &bytes[2]) == n);
+        CHECK(apart(y[1], y[0], n) < 1e-4);
+        CHECK(bytes[1] < bytes[2]);
+    }
+}
+static void test_half_training(void) /* a run at bf16 ends near the CPU's in float32, with the same bits as graphs and without */
+{
+    course p = plain(SSL_DEVICE_CPU);
+    train(&p, &cpu);
+    p.device = SSL_DEVICE_CUDA;
+    p.precision = SSL_PRECISION_BF16;
+    train(&p, &gpu);
+    CHECK(near_to(gpu.loss, cpu.loss, STEPS, 1e-2));
+    setenv("SSL_CUDA_GRAPH", "0", 1);
+    train(&p, &again);
+    unsetenv("SSL_CUDA_GRAPH");
+    CHECK(same(&gpu, &again));
 }
 
 /* ---- what is random: masks, permutations, dropout, bit for bit those of the CPU ---- */
@@ -416,6 +566,9 @@ int main(int argc, char **argv)
     TEST(training);
     TEST(graphs);
     TEST(steady);
+    TEST(half_products);
+    TEST(half_blocks);
+    TEST(half_training);
     TEST(draws);
     TEST(presets);
     TEST(choices);
