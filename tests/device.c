@@ -171,6 +171,57 @@ static void test_steady(void) /* after three steps: no memory is asked for, and 
     CHECK(ssl_close(c) == SSL_OK);
 }
 
+/* ---- averages: updated in the launch of the parameters that they follow, in bf16 copies too ---- */
+enum { FOLLOWED = 4 };
+/* All parameters and losses after some steps in which a target follows the network that is trained towards it; returns how many values.
+   apart: the host reads something between the two updates, which so cannot be one launch. */
+static int64_t follow(ssl_device device, ssl_precision precision, ssl_optim_kind kind, int apart, result *r)
+{
+    ssl_ctx *c = open_at(device, precision);
+    ssl_block_desc d = SSL_ZERO;
+    ssl_optim_desc o = SSL_ZERO;
+    ssl_block net, target;
+    float in[4 * 6 * 32];
+    int i, s;
+    for (i = 0; i < 4 * 6 * 32; i++) in[i] = pixel(i % 7, i);
+    d.dim = 32; d.heads = 2; d.hidden = 48;
+    o.kind = kind;
+    net = ssl_block_new(c, "net", &d);
+    target = ssl_block_new(c, "target", &d);
+    ssl_param_group(c, "target*", 1.0f, 1.0f, 1);
+    ssl_ema_copy(c, "target", "net");
+    memset(r, 0, sizeof *r);
+    for (s = 0; s < FOLLOWED; s++) {
+        ssl_tensor *x = ssl_input(c, in, 3, 4, 6, 32), *y = ssl_block_forward(&target, x, NULL);
+        ssl_tensor *z = ssl_block_forward(&net, x, NULL), *loss = ssl_add(ssl_mean(ssl_mul(z, x)), ssl_scale(ssl_mse(z, y), 10.0f));
+        int tasks = 0;
+        ssl_backward(loss);
+        r->loss[s] = ssl_item(loss);
+        ssl_optim_step(c, &o, kind == SSL_OPTIM_SGD ? 0.02f : 1e-3f);
+        if (apart) ssl_item(loss);
+        if (device == SSL_DEVICE_CUDA) tasks = ((const ssl__cuda *)c->gpu)->now.n;
+        ssl_ema_update(c, "target", "net", 0.7f);
+        if (device == SSL_DEVICE_CUDA) CHECK(((const ssl__cuda *)c->gpu)->now.n == tasks + apart);
+        ssl_step_end(c);
+    }
+    copy_params(c, r);
+    CHECK(ssl_close(c) == SSL_OK);
+    return r->n;
+}
+static void test_averages(void)
+{
+    static const ssl_optim_kind kind[] = { SSL_OPTIM_ADAMW, SSL_OPTIM_SGD };
+    int k;
+    for (k = 0; k < 2; k++) {
+        const int64_t n = follow(SSL_DEVICE_CPU, SSL_PRECISION_HIGHEST, kind[k], 0, &cpu);
+        CHECK(n > 0 && follow(SSL_DEVICE_CUDA, SSL_PRECISION_HIGHEST, kind[k], 0, &gpu) == n);
+        CHECK(apart(gpu.w, cpu.w, n) < 2e-4 && near_to(gpu.loss, cpu.loss, FOLLOWED, 1e-4));
+        CHECK(follow(SSL_DEVICE_CUDA, SSL_PRECISION_BF16, kind[k], 0, &gpu) == n);
+        CHECK(apart(gpu.w, cpu.w, n) < 5e-3 && near_to(gpu.loss, cpu.loss, FOLLOWED, 1e-2));
+        CHECK(follow(SSL_DEVICE_CUDA, SSL_PRECISION_BF16, kind[k], 1, &again) == n && same(&gpu, &again));
+    }
+}
+
 /* ---- precision bf16: results inside of a layer are bf16 in memory ---- */
 enum { MOST_VALUES = 1 << 16 };
 static float value(int i) { return 0.7f * sinf(0.61f * (float)i) + 0.3f * cosf(0.017f * (float)(i % 911)); }
@@ -566,6 +617,7 @@ int main(int argc, char **argv)
     TEST(training);
     TEST(graphs);
     TEST(steady);
+    TEST(averages);
     TEST(half_products);
     TEST(half_blocks);
     TEST(half_training);
