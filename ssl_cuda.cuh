@@ -1652,9 +1652,39 @@ static __device__ __forceinline__ float ssl__flash_score(const ssl__attn *a, int
     return a->scale * dot;
 }
 
+/* ---- boolean masks, 32 queries x 16 keys at a time: 1 something is open there, 2 something is blocked. Tiles that are blocked as a whole are
+   not loaded, those that are open do without the mask. Read once for all heads. ---- */
+enum { SSL__PATCH_Q = 32, SSL__PATCH_K = 16, SSL__OPEN = 1, SSL__BLOCKED = 2 };
+typedef struct ssl__patches { const uint8_t *p; int down, across; } ssl__patches; /* p [masks][down][across], or NULL: nothing is known */
+static __global__ void ssl__k_attn_patches(ssl__attn a, ssl__patches s, int64_t n, uint8_t *y)
+{
+    SSL__EACH_WARP(w, n) {
+        const int j0 = (int)(w % s.across) * SSL__PATCH_K, i = (int)(w / s.across % s.down) * SSL__PATCH_Q + SSL__LANE, j1 = SSL__MIN(a.Tk, j0 + SSL__PATCH_K);
+        const uint8_t *row = (const uint8_t *)a.mask + ((int64_t)(w / s.across / s.down) * a.Tq + i) * a.Tk;
+        unsigned found = 0;
+        for (int j = j0; j < j1 && i < a.Tq; j++) found |= row[j] ? SSL__BLOCKED : SSL__OPEN;
+        const unsigned open = __ballot_sync(0xffffffffu, found & SSL__OPEN), blocked = __ballot_sync(0xffffffffu, found & SSL__BLOCKED);
+        if (SSL__LANE == 0) y[w] = (uint8_t)((open ? SSL__OPEN : 0) | (blocked ? SSL__BLOCKED : 0));
+    }
+}
+static __device__ __forceinline__ int ssl__patch_found(const ssl__attn *a, const ssl__patches *s, int b, int i0, int m, int j0, int n) /* of m queries x n keys; 0: not known */
+{
+    const int i1 = (SSL__MIN(i0 + m, a->Tq) - 1) / SSL__PATCH_Q, j1 = (SSL__MIN(j0 + n, a->Tk) - 1) / SSL__PATCH_K;
+    int found = 0;
+    for (int i = i0 / SSL__PATCH_Q; i <= i1 && s->p; i++)
+        for (int j = j0 / SSL__PATCH_K; j <= j1; j++) found |= s->p[((int64_t)(a->kind == SSL__MASK_BATCH ? b : 0) * s->down + i) * s->across + j];
+    return found;
+}
+
 /* Online softmax (Milakov and Gimelshein 2018): o = sum of exp(s - top) v, rescaled whenever top grows. v arrives behind the product with k, the
    next k behind the one with v. */
-template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<MODE, D, 0>::T, MODE == SSL__F32 || D > 64 ? 2 : 3) ssl__k_flash_f(ssl__attn a, int tiles, float *y, float *lse)
+/* The first tile of keys after the one at j0 that queries from i0 on see, and what was found of it; `open` or more where there is none. */
+template <class F> static __device__ __forceinline__ int ssl__flash_next(const ssl__attn *a, const ssl__patches *s, int b, int i0, int j0, int open, int *found)
+{
+    do j0 += F::N; while (j0 < open && (*found = ssl__patch_found(a, s, b, i0, F::M, j0, F::N)) == SSL__BLOCKED);
+    return j0;
+}
+template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<MODE, D, 0>::T, MODE == SSL__F32 || D > 64 ? 2 : 3) ssl__k_flash_f(ssl__attn a, ssl__patches patches, int tiles, float *y, float *lse)
 {
     typedef ssl__flash<MODE, D, 0> F;
     typedef typename F::S S;
@@ -1668,9 +1698,12 @@ template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<M
     ssl__fetch<F> next_k, next_v;
     SSL__REPEAT for (int r = 0; r < F::ROWS; r++) top[r] = -INFINITY;
     ssl__head_load<F, F::M>(&pq, i0, q);
-    next_k.start(&pk, 0, k);
-    SSL__ROLLED for (int j0 = 0; j0 < open; j0 += F::N) {
+    int found = 0, j0 = -F::N, next = ssl__flash_next<F>(&a, &patches, b, i0, j0, open, &found);
+    if (next < open) next_k.start(&pk, next, k);
+    SSL__ROLLED while (next < open) {
+        const int unmasked = a.kind == SSL__MASK_NONE || found == SSL__OPEN;
         float s[S::RESULTS] = { 0.0f }, most[F::ROWS], more[F::ROWS] = { 0.0f };
+        j0 = next;
         next_k.finish(&pk, j0, k);
         ssl__cp_async_commit();
         ssl__cp_async_wait<0>();
@@ -1678,7 +1711,7 @@ template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<M
         next_v.start(&pv, j0, v);
         ssl__product<S>(s, q, F::LD, k, F::LD, width);
         SSL__REPEAT for (int r = 0; r < F::ROWS; r++) most[r] = top[r];
-        const int plain = a.kind == SSL__MASK_NONE && j0 + F::N <= a.Tk && (!a.causal || j0 + F::N <= i0 + 1);
+        const int plain = unmasked && j0 + F::N <= a.Tk && (!a.causal || j0 + F::N <= i0 + 1);
         if (plain) SSL__REPEAT for (int e = 0; e < S::RESULTS; e++) s[e] *= a.scale;
         else SSL__REPEAT for (int e = 0; e < S::RESULTS; e++) {
             int i, j;
@@ -1704,7 +1737,8 @@ template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<M
         ssl__cp_async_commit();
         ssl__cp_async_wait<0>();
         __syncthreads(); /* v is there; k was used by all */
-        if (j0 + F::N < open) next_k.start(&pk, j0 + F::N, k);
+        next = ssl__flash_next<F>(&a, &patches, b, i0, j0, open, &found);
+        if (next < open) next_k.start(&pk, next, k);
         ssl__product_own<F>(o, s, v, p);
     }
     SSL__REPEAT for (int e = 0; e < O::RESULTS; e++) {
@@ -1718,7 +1752,7 @@ template <int MODE, int D> static __global__ void __launch_bounds__(ssl__flash<M
 }
 
 /* p = exp(s - lse), ds = p (dy v^T - delta), delta = dy y^T of the query. */
-typedef struct ssl__attn_grad { ssl__attn a; const float *lse, *dy; float *delta; } ssl__attn_grad;
+typedef struct ssl__attn_grad { ssl__attn a; ssl__patches patches; const float *lse, *dy; float *delta; } ssl__attn_grad;
 /* Queries: dq = beta dq + scale ds k. Keys: dk = beta dk + scale ds^T q and (or) dv = beta dv + p^T dy. dq or dk goes to d1, dv to d2. */
 template <int MODE, int D, int KEYS, int FIRST, int SECOND>
 static __global__ void __launch_bounds__(ssl__flash<MODE, D, 1>::T, 2) ssl__k_flash_b(ssl__attn_grad g, int tiles, float beta1, float *d1, float beta2, float *d2)
@@ -1739,6 +1773,8 @@ static __global__ void __launch_bounds__(ssl__flash<MODE, D, 1>::T, 2) ssl__k_fl
     ssl__head_load<F, F::M>(KEYS ? &k : &q, i0, x1);
     ssl__head_load<F, F::M>(KEYS ? &v : &dy, i0, x2);
     SSL__ROLLED for (int j0 = first; j0 < end; j0 += F::N) {
+        const int found = KEYS ? ssl__patch_found(&a, &g.patches, b, j0, F::N, i0, F::M) : ssl__patch_found(&a, &g.patches, b, i0, F::M, j0, F::N);
+        if (found == SSL__BLOCKED) continue;
         float s[S::RESULTS] = { 0.0f }, dp[S::RESULTS] = { 0.0f };
         __syncthreads(); /* the tiles before were used by all */
         ssl__head_load<F, F::N>(KEYS ? &q : &k, j0, z1);
@@ -1748,7 +1784,7 @@ static __global__ void __launch_bounds__(ssl__flash<MODE, D, 1>::T, 2) ssl__k_fl
         __syncthreads();
         ssl__product<S>(s, x1, F::LD, z1, F::LD, width);
         if (FIRST) ssl__product<S>(dp, x2, F::LD, z2, F::LD, width);
-        const int plain = a.kind == SSL__MASK_NONE && j0 + F::N <= others && i0 + F::M <= own && (!a.causal || (KEYS ? i0 + F::M <= j0 + 1 : j0 + F::N <= i0 + 1));
+        const int plain = (a.kind == SSL__MASK_NONE || found == SSL__OPEN) && j0 + F::N <= others && i0 + F::M <= own && (!a.causal || (KEYS ? i0 + F::M <= j0 + 1 : j0 + F::N <= i0 + 1));
         SSL__REPEAT for (int e = 0; e < S::RESULTS; e++) {
             int i, j, query;
             ssl__spot<S>(e, &i, &j);
@@ -1769,11 +1805,11 @@ static __global__ void __launch_bounds__(ssl__flash<MODE, D, 1>::T, 2) ssl__k_fl
         if (SECOND && d2) ssl__number_put(d2, a.half_in, at2, (beta2 != 0.0f ? ssl__number_at(d2, a.half_in, at2) : 0.0f) + o2[SECOND ? e : 0]);
     }
 }
-template <int MODE, int D> static void ssl__flash_forward(ssl_ctx *c, const ssl__attn *a, float *y, float *lse)
+template <int MODE, int D> static void ssl__flash_forward(ssl_ctx *c, const ssl__attn *a, const ssl__patches *patches, float *y, float *lse)
 {
     typedef ssl__flash<MODE, D, 0> F;
     const int tiles = (a->Tq + F::M - 1) / F::M;
-    SSL__LAUNCH_SHARED(c, F::T, F::BYTES, "ssl__k_flash_f", (ssl__k_flash_f<MODE, D>), (unsigned)(a->B * a->H * tiles), *a, tiles, y, lse);
+    SSL__LAUNCH_SHARED(c, F::T, F::BYTES, "ssl__k_flash_f", (ssl__k_flash_f<MODE, D>), (unsigned)(a->B * a->H * tiles), *a, *patches, tiles, y, lse);
 }
 template <int MODE, int D> static void ssl__flash_backward(ssl_ctx *c, const ssl__attn_grad *g, const float beta[3], float *dq, float *dk, float *dv)
 {
@@ -1860,11 +1896,29 @@ static __global__ void ssl__k_attn_dmask(ssl__attn_grad g, float *dmask)
         else if ((d) <= 128) call<SSL__F32, 128>(__VA_ARGS__);                                                 \
         else call<SSL__F32, 256>(__VA_ARGS__);                                                                 \
     } while (0)
+/* Work memory of `bytes`, and behind it the patches of a boolean mask that has more keys than a tile; NULL after an error. */
+static void *ssl__attn_work(ssl_ctx *c, const ssl__attn *a, size_t bytes, ssl__patches *s)
+{
+    const int known = (a->kind == SSL__MASK_SHARED || a->kind == SSL__MASK_BATCH) && a->Tk > 2 * SSL__PATCH_K;
+    int64_t n;
+    uint8_t *work;
+    s->p = NULL;
+    s->down = (a->Tq + SSL__PATCH_Q - 1) / SSL__PATCH_Q;
+    s->across = (a->Tk + SSL__PATCH_K - 1) / SSL__PATCH_K;
+    n = known ? (int64_t)(a->kind == SSL__MASK_BATCH ? a->B : 1) * s->down * s->across : 0;
+    work = bytes || n ? (uint8_t *)ssl__cuda_work(c, bytes + (size_t)n) : NULL;
+    if (!work || !n) return work;
+    SSL__LAUNCH(c, ssl__k_attn_patches, ssl__grid_warps(n), *a, *s, n, work + bytes);
+    s->p = work + bytes;
+    return work;
+}
 static void ssl__cuda_attn_f(ssl_ctx *c, const ssl__attn *a, float *y, float *lse)
 {
     const int mode = ssl__cuda_mode(c);
+    ssl__patches patches;
     if (a->d > 256) { ssl__fail(c, SSL_E_ARG, c->at, "ssl_attention: heads of %d elements: at most 256 on CUDA", a->d); return; }
-    SSL__FLASH(mode, a->d, ssl__flash_forward, c, a, y, lse);
+    ssl__attn_work(c, a, 0, &patches);
+    SSL__FLASH(mode, a->d, ssl__flash_forward, c, a, &patches, y, lse);
 }
 static void ssl__cuda_attn_b(ssl_ctx *c, const ssl__attn *a, const float *y, const float *lse, const float *dy, const float beta[3],
                              float *dq, float *dk, float *dv, float *dmask)
@@ -1872,7 +1926,7 @@ static void ssl__cuda_attn_b(ssl_ctx *c, const ssl__attn *a, const float *y, con
     const int mode = ssl__cuda_mode(c);
     ssl__attn_grad g;
     g.a = *a; g.lse = lse; g.dy = dy;
-    g.delta = (float *)ssl__cuda_work(c, sizeof(float) * (size_t)a->B * (size_t)a->H * (size_t)a->Tq);
+    g.delta = (float *)ssl__attn_work(c, a, sizeof(float) * (size_t)a->B * (size_t)a->H * (size_t)a->Tq, &g.patches);
     if (!g.delta) return;
     SSL__LAUNCH(c, ssl__k_attn_delta, ssl__grid_warps((int64_t)a->B * a->H * a->Tq), g, y);
     SSL__FLASH(mode, a->d, ssl__flash_backward, c, &g, beta, dq, dk, dv);

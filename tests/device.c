@@ -222,6 +222,52 @@ static void test_averages(void)
     }
 }
 
+/* ---- boolean masks: tiles that are blocked as a whole are skipped, with the bits of the same mask as numbers to add ---- */
+enum { SEEN_B = 2, SEEN_T = 150 };
+/* y and the gradients of packed q, k, v; how: 0 boolean, 1 boolean for each sample, 2 additive. unread: keys that nobody sees are no numbers. */
+static int64_t seen(ssl_precision precision, int D, int heads, int how, int unread, float *y)
+{
+    static float in[SEEN_B * SEEN_T * 3 * 96], add[SEEN_T * SEEN_T];
+    static uint8_t blocked[SEEN_B * SEEN_T * SEEN_T];
+    ssl_ctx *c = open_at(SSL_DEVICE_CUDA, precision);
+    ssl_tensor *x, *mask, *out;
+    int64_t n = 0;
+    int i;
+    for (i = 0; i < SEEN_B * SEEN_T * 3 * D; i++) in[i] = unread && i / (3 * D) % SEEN_T >= 128 ? NAN : pixel(3, i);
+    for (i = 0; i < SEEN_B * SEEN_T * SEEN_T; i++) { /* block-causal: segments of 1, 2, 3, ... tokens; the last keys see and are seen by none */
+        const int q = i / SEEN_T % SEEN_T, k = i % SEEN_T;
+        blocked[i] = (uint8_t)(sqrt(8.0 * k + 1.0) - sqrt(8.0 * q + 1.0) > 2.0 || k >= 128 || q >= 128);
+        if (i < SEEN_T * SEEN_T) add[i] = blocked[i] ? -INFINITY : 0.0f;
+    }
+    x = ssl_requires_grad(ssl_input(c, in, 3, SEEN_B, SEEN_T, 3 * D));
+    mask = how == 2 ? ssl_input(c, add, 2, SEEN_T, SEEN_T) : how ? ssl_input_u8(c, blocked, 3, SEEN_B, SEEN_T, SEEN_T) : ssl_input_u8(c, blocked, 2, SEEN_T, SEEN_T);
+    out = ssl_attention_packed(x, heads, 0.0f, mask, 0);
+    if (ssl_to_host(out, y)) n = ssl_numel(out);
+    ssl_backward(ssl_mean(ssl_square(ssl_slice(out, 1, 0, 128))));
+    if (ssl_grad_to_host(x, y + n)) n += ssl_numel(x);
+    CHECK(ssl_close(c) == SSL_OK);
+    return n;
+}
+static void test_seen(void)
+{
+    static float y[2][SEEN_B * SEEN_T * 4 * 96];
+    int p, wide, how, i;
+    for (p = SSL_PRECISION_HIGHEST; p <= SSL_PRECISION_BF16; p++)
+        for (wide = 0; wide < 2; wide++) {
+            const int D = wide ? 96 : 12;
+            const int64_t n = seen((ssl_precision)p, D, wide ? 1 : 2, 2, 0, y[0]);
+            for (how = 0; how < 2; how++) {
+                CHECK(n > 0 && seen((ssl_precision)p, D, wide ? 1 : 2, how, 0, y[1]) == n && !memcmp(y[0], y[1], sizeof(float) * (size_t)n));
+                CHECK(seen((ssl_precision)p, D, wide ? 1 : 2, how, 1, y[1]) == n);
+                for (i = 0; i < n; i++) { /* what is not read cannot spoil anything */
+                    const int64_t token = i < SEEN_B * SEEN_T * D ? i / D : (i - SEEN_B * SEEN_T * D) / (3 * D);
+                    if (token % SEEN_T < 128 && !(y[1][i] == y[0][i])) break;
+                }
+                CHECK(i == n);
+            }
+        }
+}
+
 /* ---- precision bf16: results inside of a layer are bf16 in memory ---- */
 enum { MOST_VALUES = 1 << 16 };
 static float value(int i) { return 0.7f * sinf(0.61f * (float)i) + 0.3f * cosf(0.017f * (float)(i % 911)); }
@@ -618,6 +664,7 @@ int main(int argc, char **argv)
     TEST(graphs);
     TEST(steady);
     TEST(averages);
+    TEST(seen);
     TEST(half_products);
     TEST(half_blocks);
     TEST(half_training);

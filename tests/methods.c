@@ -25,7 +25,7 @@ static int begin(run *r, const method *m, ssl_loader **loader)
     ssl_augment_desc views[SSL_VIEWS];
     if (!settings_init(&s, m->name, NULL)) return 0;
     t = settings_table(&s);
-    table_set_all(&t, "device=cuda data=synthetic:40 threads=1 batch=2 epochs=1");
+    table_set_all(&t, "device=cuda precision=bf16 data=synthetic:40 threads=1 batch=2 epochs=1");
     set_if_there(&t, "dim", "32");
     set_if_there(&t, "depth", "1");
     run_open(r, &s, 0);
