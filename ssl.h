@@ -2238,7 +2238,12 @@ typedef struct ssl__backend { /* memory of a device; all return 0 or NULL on fai
     void (*settle)(ssl_ctx *c); /* wait for everything, report what went wrong */
     const uint8_t *(*hold)(ssl_ctx *c, const char *at, const uint8_t *images, size_t bytes); /* a copy on the device, NULL if it does not fit ... */
     void (*let_go)(ssl_ctx *c, const uint8_t *images);                                       /* ... until as often let go as held */
-    /* view [n,c,H,W] = images index[i] of the set (on the device) as plan[i] says; both arrays are the host's */
+    /* Host memory that the device reads by itself: a put that takes no time here, from what must not change until sent(its ticket) returns. */
+    void *(*pin)(ssl_ctx *c, const char *at, size_t bytes);
+    void (*unpin)(ssl_ctx *c, void *p);
+    int64_t (*send)(ssl_ctx *c, void *dst, const void *pinned, size_t bytes);
+    void (*sent)(ssl_ctx *c, int64_t ticket);
+    /* view [n,c,H,W] = images index[i] (NULL: i) of the set (on the device) as plan[i] says; both arrays are the host's */
     void (*augment)(ssl_ctx *c, const char *at, const ssl_augment_desc *d, const uint8_t *images, const int *shape, int n, const int32_t *index, const ssl__view_plan *plan, ssl_tensor *view);
 } ssl__backend;
 
@@ -2576,7 +2581,7 @@ static void ssl__cpu_release(ssl_ctx *c, void *p)
 static int ssl__cpu_copy(ssl_ctx *c, void *d, const void *s, size_t n) { (void)c; memcpy(d, s, n); return 1; }
 static const char *ssl__cpu_error(ssl_ctx *c) { (void)c; return "memcpy"; }
 static const ssl__backend ssl__cpu_backend = { ssl__cpu_alloc, ssl__cpu_release, ssl__cpu_copy, ssl__cpu_copy, ssl__cpu_copy, NULL, ssl__cpu_error,
-                                               NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL };
+                                               NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL };
 
 /* ==== >>rng ==== Philox 4x32-10: ten rounds of two 32x32 -> 64 bit products and xors ==================== */
 SSL_HD static SSL__INLINE void ssl__philox(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4])
@@ -13828,7 +13833,9 @@ SSL_API void ssl_augment(const ssl_augment_desc *d, const ssl_image *x, uint64_t
 
 typedef struct ssl__ring { /* one batch being made or waiting */
     float *view[SSL_VIEWS];         /* pixels, or where a GPU makes them: */
-    ssl__view_plan *plan[SSL_VIEWS]; /* how */
+    ssl__view_plan *plan[SSL_VIEWS]; /* how ... */
+    uint8_t *images;                /* ... from what, in pinned memory, if the GPU does not have the set */
+    int64_t ticket;                 /* of sending them */
     int32_t *label, *index;
     ssl_view_box *box;     /* [n_views,batch]          */
     int n, epoch, todo;    /* todo: images not yet done */
@@ -13840,7 +13847,7 @@ struct ssl_loader {
     ssl_loader_desc d;                  /* resolved */
     ssl_augment_desc augment[SSL_VIEWS];
     ssl_tensor view[SSL_VIEWS], labels, *views[SSL_VIEWS];
-    const uint8_t *resident;            /* the images on the GPU, or NULL: views are made by the threads */
+    const uint8_t *resident;            /* the images on the GPU, or NULL: it has too little memory, and every batch is sent there */
     ssl__ring *ring;                    /* [prefetch] batch number b lies in ring[b % prefetch] */
     float **tmp;                        /* [threads + 1] scratch of each thread, the last for the caller */
     int32_t *order;                     /* [n] the images in the order of epoch `order_epoch` */
@@ -13869,6 +13876,9 @@ static void ssl__wait(ssl_loader *l)   { (void)l; }
 #endif
 
 /* ---- making batches; called with the lock held unless it says otherwise ---- */
+static int ssl__loader_plans(const ssl_loader *l) { return l->c->dev->augment != NULL; } /* a GPU makes the views */
+static int ssl__loader_sends(const ssl_loader *l) { return ssl__loader_plans(l) && !l->resident; }
+static size_t ssl__loader_image(const ssl_loader *l) { return (size_t)l->data->c * (size_t)l->data->h * (size_t)l->data->w; } /* bytes */
 static void ssl__loader_order(ssl_loader *l, int epoch) /* Fisher-Yates from the order of the set */
 {
     ssl_rng r = ssl_rng_make(l->d.seed, SSL__STREAM_SHUFFLE + (uint64_t)epoch);
@@ -13923,11 +13933,12 @@ static void ssl__loader_make(ssl_loader *l, ssl__ring *s, int first, int count, 
     int i, v;
     for (i = first; i < first + count; i++) {
         const ssl_image x = ssl_dataset_image(l->data, s->index[i]);
+        if (s->images) memcpy(s->images + (size_t)i * ssl__loader_image(l), l->data->images + (size_t)s->index[i] * ssl__loader_image(l), ssl__loader_image(l));
         for (v = 0; v < l->d.n_views; v++) {
             const ssl_tensor *t = &l->view[v];
             const size_t one = (size_t)t->dim[1] * (size_t)t->dim[2] * (size_t)t->dim[3];
             ssl_view_box *box = &s->box[(size_t)v * (size_t)s->n + (size_t)i];
-            if (l->resident) {
+            if (ssl__loader_plans(l)) {
                 s->plan[v][i] = ssl__augment_plan(&l->augment[v], x.h, x.w, l->d.seed, s->epoch, s->index[i], v);
                 *box = s->plan[v][i].box;
             } else {
@@ -13966,9 +13977,17 @@ static void *ssl__loader_main(void *arg)
 #endif
 
 /* ---- handing out ---- */
-static void ssl__loader_show(ssl_loader *l, ssl__ring *s) /* point the batch's tensors at s; on a GPU, upload it */
+static const uint8_t *ssl__loader_send(ssl_loader *l, ssl__ring *s) /* the batch's images on the GPU, for this step */
+{
+    const size_t bytes = (size_t)s->n * ssl__loader_image(l);
+    uint8_t *p = (uint8_t *)ssl__temp(l->c, l->view[0].at, bytes);
+    if (p) s->ticket = l->c->dev->send(l->c, p, s->images, bytes);
+    return p;
+}
+static void ssl__loader_show(ssl_loader *l, ssl__ring *s) /* point the batch's tensors at s; on a GPU, have them made */
 {
     ssl_ctx *c = l->c;
+    const uint8_t *images = ssl__loader_sends(l) ? ssl__loader_send(l, s) : l->resident;
     int v, shape[3];
     shape[0] = l->data->c; shape[1] = l->data->h; shape[2] = l->data->w;
     l->labels.dim[0] = s->n;
@@ -13977,18 +13996,23 @@ static void ssl__loader_show(ssl_loader *l, ssl__ring *s) /* point the batch's t
     for (v = 0; v < l->d.n_views; v++) {
         l->view[v].dim[0] = s->n;
         if (c->device == SSL_DEVICE_CPU) l->view[v].x = s->view[v];
-        else if (l->resident) c->dev->augment(c, l->view[v].at, &l->augment[v], l->resident, shape, s->n, s->index, s->plan[v], &l->view[v]);
-        else ssl__put(c, l->view[v].x, s->view[v], ssl__bytes(&l->view[v]));
+        else c->dev->augment(c, l->view[v].at, &l->augment[v], images, shape, s->n, l->resident ? s->index : NULL, s->plan[v], &l->view[v]);
     }
 }
+
+#define SSL__SENDING 2 /* batches that may be on their way to a GPU, which is at most two steps behind */
+static void ssl__loader_sent(ssl_loader *l, ssl__ring *s) { if (s->ticket) l->c->dev->sent(l->c, s->ticket); s->ticket = 0; }
 
 SSL_API int ssl_loader_next(ssl_loader *l, ssl_batch *b)
 {
     ssl__ring *s;
+    int keep;
     memset(b, 0, sizeof *b);
     if (!l || !ssl_ok(l->c) || l->next >= l->total) return 0;
+    keep = ssl__loader_sends(l) ? SSL__SENDING : 0;
+    if (l->next - keep > l->freed) ssl__loader_sent(l, &l->ring[(l->next - keep - 1) % l->d.prefetch]);
     ssl__lock(l);
-    l->freed = l->next; /* the batch handed out before this one may be overwritten */
+    l->freed = SSL__MAX(l->next - keep, l->freed); /* the batch handed out before this one may be overwritten, or those that a GPU has by now */
     ssl__wake(l);
     s = &l->ring[l->next % l->d.prefetch];
     while (l->planned == l->next || s->todo) { /* help with this batch rather than wait */
@@ -14015,7 +14039,9 @@ SSL_API int ssl_loader_steps(const ssl_loader *l) { return l ? l->steps : 0; }
 SSL_API void ssl_loader_seek(ssl_loader *l, int epoch, int step)
 {
     int64_t to;
+    int i;
     if (!l || !l->total || epoch < 0 || step < 0) return;
+    for (i = 0; i < l->d.prefetch; i++) ssl__loader_sent(l, &l->ring[i]);
     to = (int64_t)epoch * l->steps + step;
     ssl__lock(l);
     l->pause = 1;
@@ -14096,8 +14122,9 @@ static int ssl__loader_buffers(ssl_loader *l, const char *at)
         s->index = (int32_t *)ssl__alloc(l->c, at, sizeof(int32_t) * batch);
         s->box = (ssl_view_box *)ssl__alloc(l->c, at, sizeof *s->box * batch * (size_t)l->d.n_views);
         for (v = 0; v < l->d.n_views; v++)
-            if (l->resident) s->plan[v] = (ssl__view_plan *)ssl__alloc(l->c, at, sizeof **s->plan * batch);
+            if (ssl__loader_plans(l)) s->plan[v] = (ssl__view_plan *)ssl__alloc(l->c, at, sizeof **s->plan * batch);
             else s->view[v] = (float *)ssl__alloc(l->c, at, ssl__bytes(&l->view[v]));
+        if (ssl__loader_sends(l)) s->images = (uint8_t *)l->c->dev->pin(l->c, at, batch * ssl__loader_image(l));
     }
     return !l->c->status;
 }
@@ -14131,6 +14158,7 @@ static void ssl__loader_free(void *p)
 #endif
     for (i = 0; l->ring && i < l->d.prefetch; i++) {
         for (v = 0; v < l->d.n_views; v++) { ssl__release(l->ring[i].view[v]); ssl__release(l->ring[i].plan[v]); }
+        if (l->ring[i].images) l->c->dev->unpin(l->c, l->ring[i].images);
         ssl__release(l->ring[i].label);
         ssl__release(l->ring[i].index);
         ssl__release(l->ring[i].box);
@@ -14159,7 +14187,8 @@ static void ssl__loader_build(ssl_loader *l, const char *at, const ssl_loader_de
     l->labels.ndim = 1;
     l->labels.dim[0] = l->d.batch;
     if (l->c->device != SSL_DEVICE_CPU) l->labels.i = (int32_t *)ssl__device_alloc(l->c, at, ssl__bytes(&l->labels));
-    if (!l->c->status && l->c->dev->hold) l->resident = l->c->dev->hold(l->c, at, l->data->images, (size_t)l->data->n * (size_t)l->data->c * (size_t)l->data->h * (size_t)l->data->w);
+    if (!l->c->status && l->c->dev->hold) l->resident = l->c->dev->hold(l->c, at, l->data->images, (size_t)l->data->n * ssl__loader_image(l));
+    if (ssl__loader_sends(l)) l->d.prefetch += SSL__SENDING;
     if (l->c->status || !ssl__loader_buffers(l, at)) return;
     l->d.augment = NULL; /* the caller's: copied above */
     l->order_epoch = -1;

@@ -3000,7 +3000,7 @@ static __global__ void ssl__k_augment(ssl_augment_desc d, const uint8_t *images,
     ssl__picture p = all;
     p.x += (int64_t)blockIdx.x * n;
     if (p.other) p.other += (int64_t)blockIdx.x * n;
-    ssl__view_crop(&d, &plan->box, images + (int64_t)index[blockIdx.x] * p.c * h * w, h, w, &p);
+    ssl__view_crop(&d, &plan->box, images + (index ? (int64_t)index[blockIdx.x] : (int64_t)blockIdx.x) * p.c * h * w, h, w, &p);
     for (int k = 0; k < plan->n_rand; k++) { __syncthreads(); ssl__view_rand(&p, &plan->rand[k], fill); }
     if (plan->jitter) ssl__view_jitter(&p, plan);
     __syncthreads();
@@ -3014,18 +3014,18 @@ static float ssl__rand_fill(const ssl_augment_desc *d, int channel);
 static void ssl__cuda_augment(ssl_ctx *c, const char *at, const ssl_augment_desc *d, const uint8_t *images, const int *shape, int n, const int32_t *index,
                               const ssl__view_plan *plan, ssl_tensor *view)
 {
-    const size_t plan_bytes = offsetof(ssl__view_plan, rand) + sizeof plan->rand[0] * (size_t)d->rand_ops, index_bytes = (sizeof *index * (size_t)n + 15) & ~(size_t)15;
+    const size_t plan_bytes = offsetof(ssl__view_plan, rand) + sizeof plan->rand[0] * (size_t)d->rand_ops, index_bytes = index ? (sizeof *index * (size_t)n + 15) & ~(size_t)15 : 0;
     const size_t bytes = index_bytes + plan_bytes * (size_t)n;
     char *host = (char *)ssl__arena_alloc(c, &c->host, at, bytes), *device = (char *)ssl__arena_alloc(c, &c->data, at, bytes);
     ssl__picture p = { shape[0], view->dim[2], view->dim[3], view->x, NULL };
     if (d->blur_p > 0.0f || d->rand_ops) p.other = (float *)ssl__cuda_work(c, sizeof(float) * (size_t)ssl_numel(view));
     if (c->status || !host || !device) return;
     memset(host, 0, index_bytes);
-    memcpy(host, index, sizeof *index * (size_t)n);
+    if (index) memcpy(host, index, sizeof *index * (size_t)n);
     for (int i = 0; i < n; i++) memcpy(host + index_bytes + plan_bytes * (size_t)i, &plan[i], plan_bytes);
     c->at = at;
     if (!ssl__put(c, device, host, bytes)) return;
-    SSL__LAUNCH(c, ssl__k_augment, (unsigned)n, *d, images, shape[1], shape[2], (const int32_t *)device, device + index_bytes, (int)plan_bytes, p,
+    SSL__LAUNCH(c, ssl__k_augment, (unsigned)n, *d, images, shape[1], shape[2], index ? (const int32_t *)device : NULL, device + index_bytes, (int)plan_bytes, p,
                 ssl__rand_fill(d, 0), ssl__rand_fill(d, 1), ssl__rand_fill(d, 2));
 }
 
@@ -3053,6 +3053,28 @@ static void ssl__cuda_let_go(ssl_ctx *c, const uint8_t *images)
         if (h->users && h->device == images && --h->users == 0) c->dev->release(c, h->device);
 }
 
+/* What does not fit is sent batch by batch, 8 bits a channel, from pinned memory that the loader's threads fill ahead. */
+static void *ssl__cuda_pin(ssl_ctx *c, const char *at, size_t bytes)
+{
+    void *p = NULL;
+    c->n_allocs++;
+    if (cudaMallocHost(&p, bytes) == cudaSuccess) return p;
+    cudaGetLastError();
+    ssl__fail(c, SSL_E_MEMORY, at, "out of memory: %zu bytes of pinned memory asked for; use a smaller batch", bytes);
+    return NULL;
+}
+static void ssl__cuda_unpin(ssl_ctx *c, void *p)
+{
+    ssl__cuda_finish(c); /* a copy may still read it */
+    cudaFreeHost(p);
+}
+static int64_t ssl__cuda_send(ssl_ctx *c, void *dst, const void *pinned, size_t bytes)
+{
+    ssl__cuda_move(c, dst, pinned, bytes, cudaMemcpyHostToDevice);
+    return ssl__cuda_pending((ssl__cuda *)c->gpu);
+}
+static void ssl__cuda_sent(ssl_ctx *c, int64_t ticket) { ssl__moved(c, ssl__cuda_wait(c, ticket)); }
+
 /* ==== >>context ========================================================================================== */
 #define SSL__KERNEL(name, args) ssl__cuda_##name,
 static const ssl__kernels ssl__cuda_kernels = { "cuda", SSL__KERNELS_ALL };
@@ -3061,7 +3083,7 @@ static const ssl__half_kernels ssl__cuda_half_kernels = { SSL__KERNELS_HALF };
 static const ssl__backend ssl__cuda_backend = { ssl__cuda_mem_alloc, ssl__cuda_mem_release, ssl__cuda_mem_put, ssl__cuda_mem_get, ssl__cuda_mem_copy,
                                                 ssl__cuda_mem_available, ssl__cuda_error, ssl__cuda_fetch, ssl__cuda_fetched, ssl__cuda_judge,
                                                 ssl__cuda_clip, ssl__cuda_trust, ssl__cuda_step_end, ssl__cuda_settle_all, ssl__cuda_hold, ssl__cuda_let_go,
-                                                ssl__cuda_augment };
+                                                ssl__cuda_pin, ssl__cuda_unpin, ssl__cuda_send, ssl__cuda_sent, ssl__cuda_augment };
 
 static int ssl__cuda_usable(ssl_ctx *c, const char *at, cudaFuncAttributes *image) /* 0 after an error that says why not */
 {

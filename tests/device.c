@@ -522,16 +522,47 @@ static void test_residence(void) /* one copy for all loaders, given back; none w
     for (i = 0; i < 2; i++) ssl_loader_close(l[i]);
     for (i = 0; i < SSL__HELD; i++) CHECK(g->held[i].users == 0);
     CHECK(ssl_close(c) == SSL_OK);
-#ifdef SSL__EMULATED
-    emu_free_bytes = 100000;
-#endif
     ssl_augment_preset("simclr", &a[0]);
     a[1] = a[0];
-    CHECK(views_agree(a, 0, 1));
+    for (i = 0; i < 6; i += 5) { /* the sixth batch is the last of an epoch */
+        CHECK(show(SSL_DEVICE_CUDA, a, i, &shown[0]));
 #ifdef SSL__EMULATED
-    emu_free_bytes = (size_t)1 << 30;
+        emu_free_bytes = 100000;
 #endif
+        CHECK(show(SSL_DEVICE_CUDA, a, i, &shown[1]) && !memcmp(&shown[0], &shown[1], sizeof shown[0]));
+#ifdef SSL__EMULATED
+        emu_free_bytes = (size_t)1 << 30;
+#endif
+    }
 }
+#ifdef SSL__EMULATED
+static void test_sending(void) /* batches of a set that does not fit, in order, after a seek, without the host ever waiting for one */
+{
+    ssl_ctx *c = open_on(SSL_DEVICE_CUDA);
+    ssl_dataset *data = ssl_dataset_open(c, "synthetic:60");
+    ssl_loader_desc d = SSL_ZERO;
+    ssl_loader *l;
+    ssl_batch b;
+    float y[2][3 * 32 * 32];
+    int i, k;
+    d.batch = 5; d.epochs = 2; d.prefetch = 2; d.threads = 1;
+    emu_free_bytes = 100000;
+    l = ssl_loader_open(data, &d);
+    emu_free_bytes = (size_t)1 << 30;
+    CHECK(!l->resident);
+    for (k = 0; k < 2; k++) {
+        ssl_loader_seek(l, 0, 3 * k);
+        for (i = 3 * k; ssl_loader_next(l, &b); i++) {
+            if (i == 8) emu_n_waits = 0;
+            ssl_step_end(c);
+            if (i == 7) CHECK(ssl_numel(b.images) == 5 * 3 * 32 * 32 && ssl__get(c, y[k], b.images->x, sizeof y[k]));
+        }
+        CHECK(i == 24 && emu_n_waits == 0);
+    }
+    CHECK(!memcmp(y[0], y[1], sizeof y[0]));
+    CHECK(ssl_close(c) == SSL_OK);
+}
+#endif
 
 /* ---- errors ---- */
 static void test_not_a_number(void) /* told late, with step, op and line; what was learned before is kept */
@@ -672,5 +703,8 @@ int main(int argc, char **argv)
     TEST(presets);
     TEST(choices);
     TEST(residence);
+#ifdef SSL__EMULATED
+    TEST(sending);
+#endif
     return check_done();
 }
