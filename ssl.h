@@ -2029,7 +2029,7 @@ typedef struct ssl__epilogue { /* v = sum + bias; pre = v; y = act(v) + residual
     const float *residual;     /* laid out as y, or NULL */
     unsigned half;             /* which of a, b and y (with pre) are bf16 behind their pointers; only where ssl__inner allows it */
 } ssl__epilogue;
-enum { SSL__HALF_A = 1, SSL__HALF_B = 2, SSL__HALF_Y = 4 };
+enum { SSL__HALF_A = 1, SSL__HALF_B = 2, SSL__HALF_Y = 4, SSL__HALF_X = SSL__HALF_A };
 
 #define SSL__KERNELS_CORE                                                                             \
     SSL__KERNEL(fill, (ssl_ctx *c, int64_t n, float v, float *y))                                              \
@@ -2118,11 +2118,12 @@ typedef struct ssl__attn { /* element (b, t, h, j) of q is q[(b Tq + t) sq + h d
                          float *dq, float *dk, float *dv, float *dmask))
 typedef struct ssl__window { /* a kh x kw window sliding over x [n,ci,h,w], giving y [n,co,oh,ow]; strides s, padding p, dilation d */
     int n, ci, h, w, co, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups;
+    unsigned half; /* SSL__HALF_X: x and dx are bf16, SSL__HALF_Y: y and dy */
 } ssl__window;
 typedef struct ssl__resize { int planes, h, w, oh, ow, mode, top, left; float value; } ssl__resize; /* [planes,h,w] -> [planes,oh,ow] */
 /* Batch norm works in stages, so that ranks can add their statistics between them. */
 enum { SSL__BN_STATS = 1, SSL__BN_APPLY = 2 };
-typedef struct ssl__bn { int n, ch, stages, relu; int64_t hw; double count; float eps; } ssl__bn; /* count: values per channel, of all ranks */
+typedef struct ssl__bn { int n, ch, stages, relu; int64_t hw; double count; float eps; unsigned half; } ssl__bn; /* count: values per channel, of all ranks; half: as of a window */
 #define SSL__KERNELS_CONV                                                                                      \
     SSL__KERNEL(conv_f, (ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)) \
     SSL__KERNEL(conv_bx, (ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)) \
@@ -8557,11 +8558,11 @@ SSL_API int ssl_conv_desc_resolve(const ssl_conv_desc *in, ssl_conv_desc *out)
 }
 
 /* Check and fill everything of a window but the channels: 0 after an error. */
-static int ssl__window_make(const char *at, const char *op, ssl_tensor *x, int kh, int kw, const ssl_conv_desc *d, ssl__window *g)
+static int ssl__window_make(const char *at, const char *op, ssl_tensor *x, ssl_dtype type, int kh, int kw, const ssl_conv_desc *d, ssl__window *g)
 {
     ssl_ctx *c = x->ctx;
     char s[96];
-    if (!ssl__need(at, op, "x", x, SSL_F32)) return 0;
+    if (!ssl__need(at, op, "x", x, type)) return 0;
     memset(g, 0, sizeof *g);
     if (x->ndim != 4) { ssl__fail(c, SSL_E_SHAPE, at, "%s: x%s must be [N,C,H,W]", op, ssl__shape(x, s)); return 0; }
     if (kh < 1 || kw < 1 || d->stride < 1 || d->stride_w < 1 || d->dilation < 1 || d->dilation_w < 1 || d->padding < 0 || d->padding_w < 0) {
@@ -8620,7 +8621,7 @@ static void ssl__conv2d_back(ssl_tensor *y)
     if ((d = ssl_grad_of(y->in[1])) != NULL) c->k->conv_bw(c, g, y->in[0]->x, y->g, d);
     if ((d = ssl_grad_of(y->in[2])) != NULL) c->k->chansum(c, g->n, g->co, (int64_t)g->oh * g->ow, y->g, d);
 }
-SSL_API ssl_tensor *ssl_conv2d_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc)
+static ssl_tensor *ssl__conv2d(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc, ssl_dtype type) /* x, and y without a bias, may be inner */
 {
     ssl_ctx *c = x->ctx;
     ssl_conv_desc d;
@@ -8628,7 +8629,7 @@ SSL_API ssl_tensor *ssl_conv2d_at(const char *at, ssl_tensor *x, ssl_tensor *w, 
     ssl_tensor *y, *in[3];
     int dim[4];
     char s1[96], s2[96], s3[96];
-    if (c->status || !ssl__need(at, "ssl_conv2d", "x", x, SSL_F32) || !ssl__need(at, "ssl_conv2d", "w", w, SSL_F32)) return &c->nil;
+    if (c->status || !ssl__need(at, "ssl_conv2d", "x", x, ssl__is_half(x) ? SSL_BF16 : SSL_F32) || !ssl__need(at, "ssl_conv2d", "w", w, SSL_F32)) return &c->nil;
     if (bias && !ssl__need(at, "ssl_conv2d", "bias", bias, SSL_F32)) return &c->nil;
     if (!ssl_conv_desc_resolve(desc, &d)) return ssl__fail(c, SSL_E_ARG, at, "ssl_conv2d: the ssl_conv_desc is not initialized: write `ssl_conv_desc d = SSL_ZERO;`");
     if (x->ndim != 4 || w->ndim != 4 || d.groups < 1 || x->dim[1] != w->dim[1] * d.groups || w->dim[0] % d.groups)
@@ -8640,18 +8641,20 @@ SSL_API ssl_tensor *ssl_conv2d_at(const char *at, ssl_tensor *x, ssl_tensor *w, 
         x = ssl_pad2d_at(at, x, d.padding, d.padding, d.padding_w, d.padding_w, d.pad_mode, d.pad_value);
         d.padding = d.padding_w = 0;
     }
-    if (!ssl__window_make(at, "ssl_conv2d", x, w->dim[2], w->dim[3], &d, g)) return &c->nil;
+    if (!ssl__window_make(at, "ssl_conv2d", x, x->dtype, w->dim[2], w->dim[3], &d, g)) return &c->nil;
     dim[0] = g->n;
     dim[1] = g->co = w->dim[0];
     dim[2] = g->oh;
     dim[3] = g->ow;
-    y = ssl__new(c, at, "ssl_conv2d", SSL_F32, 4, dim);
+    y = ssl__new(c, at, "ssl_conv2d", type, 4, dim);
     if (c->status) return &c->nil;
     y->aux = g;
+    g->half = ssl__halves(x, w, y);
     c->k->conv_f(c, g, x->x, w->x, bias ? bias->x : NULL, y->x);
     in[0] = x; in[1] = w; in[2] = bias;
     return ssl__record_n(y, ssl__conv2d_back, 3, in);
 }
+SSL_API ssl_tensor *ssl_conv2d_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc) { return ssl__conv2d(at, x, w, bias, desc, SSL_F32); }
 
 /* ---- unfold: the columns of F.unfold ---- */
 static void ssl__unfold_back(ssl_tensor *y) { y->ctx->k->unfold_b(y->ctx, (const ssl__window *)y->aux, y->g, ssl_grad_of(y->in[0])); }
@@ -8665,7 +8668,7 @@ SSL_API ssl_tensor *ssl_unfold_at(const char *at, ssl_tensor *x, int kh, int kw,
     if (c->status) return &c->nil;
     if (!ssl_conv_desc_resolve(desc, &d)) return ssl__fail(c, SSL_E_ARG, at, "ssl_unfold: the ssl_conv_desc is not initialized: write `ssl_conv_desc d = SSL_ZERO;`");
     if (d.pad_mode != SSL_PAD_ZERO || d.groups != 1) return ssl__fail(c, SSL_E_ARG, at, "ssl_unfold: only zero padding and one group; use ssl_pad2d before");
-    if (!ssl__window_make(at, "ssl_unfold", x, kh, kw, &d, g)) return &c->nil;
+    if (!ssl__window_make(at, "ssl_unfold", x, SSL_F32, kh, kw, &d, g)) return &c->nil;
     dim[0] = g->n;
     dim[1] = g->ci * kh * kw;
     dim[2] = g->oh * g->ow;
@@ -8697,7 +8700,7 @@ static ssl_tensor *ssl__pool(const char *at, const char *op, ssl_tensor *x, int 
     d.stride = stride ? stride : kh;
     d.stride_w = stride ? stride : kw;
     d.padding = d.padding_w = padding;
-    if (c->status || !ssl__window_make(at, op, x, kh, kw, &d, &a->g)) return &c->nil;
+    if (c->status || !ssl__window_make(at, op, x, SSL_F32, kh, kw, &d, &a->g)) return &c->nil;
     if (2 * padding > SSL__MIN(kh, kw)) return ssl__fail(c, SSL_E_ARG, at, "%s: padding %d is more than half of the kernel %d", op, padding, SSL__MIN(kh, kw));
     dim[0] = a->g.n; dim[1] = a->g.ci; dim[2] = a->g.oh; dim[3] = a->g.ow;
     y = ssl__new(c, at, op, SSL_F32, 4, dim);
@@ -8787,7 +8790,7 @@ static ssl_tensor *ssl__norm_channels(const char *at, const char *op, ssl_tensor
                                       const ssl__bn *b, float *mean, float *var)
 {
     ssl_ctx *c = x->ctx;
-    ssl_tensor *y = ssl__like(at, op, x), *in[4];
+    ssl_tensor *y = ssl__new(c, at, op, b->half & SSL__HALF_Y ? SSL_BF16 : SSL_F32, x->ndim, x->dim), *in[4];
     ssl__bn_aux *a = (ssl__bn_aux *)ssl__aux(c, at, sizeof *a);
     if (c->status) return &c->nil;
     a->b = *b;
@@ -8807,7 +8810,7 @@ static int ssl__norm_check(const char *at, const char *op, ssl_tensor *x, int n,
 {
     char s1[96], s2[96];
     int i;
-    if (!ssl__need(at, op, "x", x, SSL_F32)) return 0;
+    if (!ssl__need(at, op, "x", x, ssl__is_half(x) ? SSL_BF16 : SSL_F32)) return 0;
     if (x->ndim != 2 && x->ndim != 4) { ssl__fail(x->ctx, SSL_E_SHAPE, at, "%s: x%s must be [N,C] or [N,C,H,W]", op, ssl__shape(x, s1)); return 0; }
     for (i = 0; i < n; i++) if (v[i] && !ssl__need(at, op, "the vector ", v[i], SSL_F32)) return 0;
     for (i = 0; i < n; i++)
@@ -8819,7 +8822,7 @@ static int ssl__norm_check(const char *at, const char *op, ssl_tensor *x, int n,
 }
 
 static ssl_tensor *ssl__batch_norm(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *rm, ssl_tensor *rv,
-                                   float momentum, float eps, int relu, ssl_tensor *res)
+                                   float momentum, float eps, int relu, ssl_tensor *res, ssl_dtype type) /* x, and y without res, may be inner */
 {
     ssl_ctx *c = x->ctx;
     ssl_tensor *v[4], *y;
@@ -8832,6 +8835,7 @@ static ssl_tensor *ssl__batch_norm(const char *at, ssl_tensor *x, ssl_tensor *w,
     if (res && ssl_numel(res) != ssl_numel(x)) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_batch_norm: x%s residual%s: shapes must be equal", ssl__shape(x, s1), ssl__shape(res, s2));
     memset(&b, 0, sizeof b);
     b.n = x->dim[0]; b.ch = x->dim[1]; b.hw = ssl_numel(x) / ((int64_t)b.n * b.ch); b.relu = relu; b.eps = eps;
+    b.half = (unsigned)(ssl__is_half(x) * SSL__HALF_X + (type == SSL_BF16) * SSL__HALF_Y);
     if (rm && !c->training) return ssl__norm_channels(at, "ssl_batch_norm", x, w, bias, res, &b, rm->x, rv->x);
     b.count = (double)b.n * (double)b.hw;
     if (b.count < 2.0) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_batch_norm: x%s has one value per channel, which has no variance: use a batch of at least 2 in training", ssl__shape(x, s1));
@@ -8843,9 +8847,9 @@ static ssl_tensor *ssl__batch_norm(const char *at, ssl_tensor *x, ssl_tensor *w,
     return y;
 }
 SSL_API ssl_tensor *ssl_batch_norm_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *rm, ssl_tensor *rv, float momentum, float eps)
-{ return ssl__batch_norm(at, x, w, bias, rm, rv, momentum, eps, 0, NULL); }
+{ return ssl__batch_norm(at, x, w, bias, rm, rv, momentum, eps, 0, NULL, SSL_F32); }
 SSL_API ssl_tensor *ssl_batch_norm_relu_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *rm, ssl_tensor *rv, float momentum, float eps, ssl_tensor *res)
-{ return ssl__batch_norm(at, x, w, bias, rm, rv, momentum, eps, 1, res); }
+{ return ssl__batch_norm(at, x, w, bias, rm, rv, momentum, eps, 1, res, SSL_F32); }
 
 /* The groups as the channels of one image [1, N groups, C/groups H W], then weight and bias per channel. */
 SSL_API ssl_tensor *ssl_group_norm_at(const char *at, ssl_tensor *x, int groups, ssl_tensor *w, ssl_tensor *bias, float eps)
@@ -9488,7 +9492,7 @@ SSL_API ssl_batch_norm_layer ssl_batch_norm_new_at(const char *at, ssl_ctx *c, c
     return l;
 }
 SSL_API ssl_tensor *ssl_batch_norm_forward_at(const char *at, const ssl_batch_norm_layer *l, ssl_tensor *x, int relu, ssl_tensor *residual)
-{ return ssl__batch_norm(at, x, l->weight, l->bias, l->running_mean, l->running_var, l->momentum, l->eps, relu, relu ? residual : NULL); }
+{ return ssl__batch_norm(at, x, l->weight, l->bias, l->running_mean, l->running_var, l->momentum, l->eps, relu, relu ? residual : NULL, SSL_F32); }
 
 SSL_API int ssl_resnet_desc_resolve(const ssl_resnet_desc *in, ssl_resnet_desc *out)
 {
@@ -9609,14 +9613,14 @@ static ssl_tensor *ssl__tap(ssl__taps *t, const char *block, const char *name, s
 
 /* relu(bn(conv(x)) + residual), one op for all but the convolution unless someone asks for what lies between. */
 static ssl_tensor *ssl__resnet_conv_bn(const char *at, ssl__taps *t, const char *block, const char *conv_name, const char *bn_name, ssl_tensor *x,
-                                       const ssl_conv_layer *conv, const ssl_batch_norm_layer *bn, int relu, ssl_tensor *residual)
+                                       const ssl_conv_layer *conv, const ssl_batch_norm_layer *bn, int relu, ssl_tensor *residual, ssl_dtype type)
 {
-    const int fused = relu && !ssl__tap_find(t, block, bn_name);
-    x = ssl__tap(t, block, conv_name, ssl_conv_forward_at(at, conv, x));
+    const int fused = relu && !ssl__tap_find(t, block, bn_name), inner = bn->running_mean && !ssl__tap_find(t, block, conv_name);
+    x = ssl__tap(t, block, conv_name, ssl__conv2d(at, x, conv->weight, conv->bias, &conv->d, inner ? ssl__inner(x->ctx) : SSL_F32));
     if (!bn->running_mean) x = ssl__tap(t, block, bn_name, ssl_layer_norm_chw_at(at, x, bn->weight, bn->bias, 1e-5f));
     else {
-        ssl_tensor *y = ssl_batch_norm_forward_at(at, bn, x, fused, residual);
-        if (!ssl__tap_find(t, block, conv_name)) ssl__shed(x, NULL);
+        ssl_tensor *y = ssl__batch_norm(at, x, bn->weight, bn->bias, bn->running_mean, bn->running_var, bn->momentum, bn->eps, fused, fused ? residual : NULL, fused ? type : SSL_F32);
+        if (inner) ssl__shed(x, NULL);
         x = y;
         if (fused) return x;
         ssl__tap(t, block, bn_name, x);
@@ -9628,11 +9632,12 @@ static ssl_tensor *ssl__resnet_block_forward(const char *at, ssl__taps *t, const
 {
     ssl_tensor *shortcut = x, *y;
     int i;
-    if (b->down.weight) shortcut = ssl__tap(t, b->name, "downsample", ssl__resnet_conv_bn(at, t, b->name, "downsample.0", "downsample.1", x, &b->down, &b->down_bn, 0, NULL));
+    if (b->down.weight) shortcut = ssl__tap(t, b->name, "downsample", ssl__resnet_conv_bn(at, t, b->name, "downsample.0", "downsample.1", x, &b->down, &b->down_bn, 0, NULL, SSL_F32));
     for (i = 0; i < b->convs; i++) {
+        const int last = i == b->convs - 1;
         char conv[8] = "conv1", bn[4] = "bn1";
         conv[4] = bn[2] = (char)('1' + i);
-        y = ssl__resnet_conv_bn(at, t, b->name, conv, bn, x, &b->conv[i], &b->bn[i], 1, i == b->convs - 1 ? shortcut : NULL);
+        y = ssl__resnet_conv_bn(at, t, b->name, conv, bn, x, &b->conv[i], &b->bn[i], 1, last ? shortcut : NULL, last ? SSL_F32 : ssl__inner(x->ctx));
         if (i && x->back == ssl__batch_norm_back) ssl__shed(x, ssl__batch_norm_remake); /* cannot be tapped: relu is in it */
         x = y;
     }
@@ -9647,7 +9652,7 @@ static ssl_tensor *ssl__resnet_run(const char *at, const ssl_resnet *net, ssl_te
     if (x->ndim != 4 || x->dim[1] != net->d.channels) return ssl__fail(net->ctx, SSL_E_SHAPE, at, "ssl_resnet_forward: images%s: [N,%d,H,W] is needed", ssl__shape(x, s), net->d.channels);
     if (net->d.cpc && (x->dim[2] != net->d.cpc || x->dim[3] != net->d.cpc))
         return ssl__fail(net->ctx, SSL_E_SHAPE, at, "ssl_resnet_forward: images%s: the layer norms of this network (cpc %d) need images of %d x %d", ssl__shape(x, s), net->d.cpc, net->d.cpc, net->d.cpc);
-    x = ssl__tap(t, "", "relu", ssl__resnet_conv_bn(at, t, "", "conv1", "bn1", x, &net->conv1, &net->bn1, 1, NULL));
+    x = ssl__tap(t, "", "relu", ssl__resnet_conv_bn(at, t, "", "conv1", "bn1", x, &net->conv1, &net->bn1, 1, NULL, SSL_F32));
     x = ssl__tap(t, "", "maxpool", net->d.cifar_stem ? x : ssl_max_pool2d_at(at, x, 3, 2, 1));
     for (i = 0; i < 4; i++) {
         for (j = 0; j < net->stage[i]; j++, b++) {

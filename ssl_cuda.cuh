@@ -2008,11 +2008,12 @@ typedef struct ssl__conv {
     ssl__divisor image, row, cell, line; /* positions of an image and of a row; padded channels of a tap; taps of a row */
     int groups, m, n, k, k_slice, slices, tiles_n;
     int ch, kw, area, turned;            /* channels of a group in the images that are gathered; the window's width and taps; dx: weights [ch, row] */
+    int half;                            /* y is bf16 */
     const float *bias;
     float beta, *part, *y;
 } ssl__conv;
 
-template <class E> static __global__ void ssl__k_channels_last(int pixels, int groups, int ch, int padded, ssl__divisor plane, const float *x, E *y)
+template <class E> static __global__ void ssl__k_channels_last(int pixels, int groups, int ch, int padded, ssl__divisor plane, int half, const float *x, E *y)
 { /* 32 pixels x 32 channels: read along pixels, written along channels */
     __shared__ float tile[32][33];
     const int across = (padded + 31) / 32, group = (int)blockIdx.y / across, c0 = (int)blockIdx.y % across * 32, warp = (int)threadIdx.x / 32;
@@ -2020,7 +2021,7 @@ template <class E> static __global__ void ssl__k_channels_last(int pixels, int g
     int in, n;
     n = ssl__over(p0 + SSL__LANE, &plane, &in);
     for (int c = warp; c < 32; c += SSL__WARPS)
-        tile[c][SSL__LANE] = c0 + c < ch && p0 + SSL__LANE < pixels ? x[((int64_t)(n * groups + group) * ch + c0 + c) * plane.d + in] : 0.0f;
+        tile[c][SSL__LANE] = c0 + c < ch && p0 + SSL__LANE < pixels ? ssl__number_at(x, half, ((int64_t)(n * groups + group) * ch + c0 + c) * plane.d + in) : 0.0f;
     __syncthreads();
     for (int p = warp; p < 32 && p0 + p < pixels; p += SSL__WARPS)
         if (c0 + SSL__LANE < padded) ssl__keep(tile[SSL__LANE][p], y + ((int64_t)(p0 + p) * groups + group) * padded + c0 + SSL__LANE);
@@ -2086,12 +2087,12 @@ template <int MODE, int M, int N> static __global__ void __launch_bounds__(SSL__
     int i, j;
     const int q = j0 + ssl__own_column<G>(), n = ssl__over(q, &t.image, &i);
     i = ssl__over(i, &t.row, &j);
-    float *const y = t.y + ((int64_t)n * t.groups + group) * t.m * plane + (t.r.o0 + i * t.r.ostep) * t.s.out + t.s.o0 + j * t.s.ostep;
+    float *const y = ssl__element(t.y, t.half, ((int64_t)n * t.groups + group) * t.m * plane + (t.r.o0 + i * t.r.ostep) * t.s.out + t.s.o0 + j * t.s.ostep);
     ssl__each_result<G, G::STAGED>(acc, shared, [&](int o, int, float s) {
         o += i0;
         if (o >= t.m || q >= t.n) return;
         if (t.bias) s += t.bias[group * t.m + o];
-        y[(int64_t)o * plane] = t.beta != 0.0f ? y[(int64_t)o * plane] + s : s;
+        ssl__number_put(y, t.half, (int64_t)o * plane, t.beta != 0.0f ? ssl__number_at(y, t.half, (int64_t)o * plane) + s : s);
     });
 }
 static __device__ __forceinline__ void ssl__conv_weight(const ssl__conv *t, int row, int column, float s) /* row of all groups */
@@ -2134,11 +2135,11 @@ static __global__ void ssl__k_conv_total(ssl__conv t)
 template <int MODE> static int ssl__conv_padded(int channels) /* to 16 bytes */
 { const int in = 16 / (int)sizeof(typename ssl__elem<MODE>::type); return (channels + in - 1) / in * in; }
 /* Images [n, groups, ch, plane] with their channels last, in memory that the caller has. */
-template <int MODE> static void ssl__conv_copy(ssl_ctx *c, int n, int groups, int ch, int plane, const float *x, typename ssl__elem<MODE>::type *y)
+template <int MODE> static void ssl__conv_copy(ssl_ctx *c, int n, int groups, int ch, int plane, unsigned half, const float *x, typename ssl__elem<MODE>::type *y)
 {
     const int padded = ssl__conv_padded<MODE>(ch), pixels = n * plane;
     SSL__LAUNCH(c, (ssl__k_channels_last<typename ssl__elem<MODE>::type>), dim3((unsigned)(pixels + 31) / 32, (unsigned)(groups * ((padded + 31) / 32))),
-                pixels, groups, ch, padded, ssl__divisor_of(plane), x, y);
+                pixels, groups, ch, padded, ssl__divisor_of(plane), half != 0, x, y);
 }
 static void ssl__conv_lanes(ssl__conv *t, const ssl__window *g, ssl__lane r, ssl__lane s, int cell)
 {
@@ -2164,11 +2165,11 @@ template <int MODE> static void ssl__conv_images(ssl_ctx *c, const ssl__window *
     ssl__conv t;
     E *xs, *ws;
     memset(&t, 0, sizeof t);
-    t.m = back ? cig : cog; t.ch = back ? cog : cig; t.turned = back; t.bias = bias; t.beta = beta; t.y = y;
+    t.m = back ? cig : cog; t.ch = back ? cog : cig; t.turned = back; t.bias = bias; t.beta = beta; t.y = y; t.half = (g->half & (back ? SSL__HALF_X : SSL__HALF_Y)) != 0;
     xs = (E *)ssl__cuda_work(c, sizeof(E) * (pixels + (size_t)g->groups * (size_t)t.m * (size_t)(g->kh * g->kw * cell)));
     if (!xs) return;
     ws = xs + pixels;
-    ssl__conv_copy<MODE>(c, g->n, g->groups, t.ch, plane, x, xs);
+    ssl__conv_copy<MODE>(c, g->n, g->groups, t.ch, plane, g->half & (back ? SSL__HALF_Y : SSL__HALF_X), x, xs);
     for (int phase = 0; phase < rows * columns; phase++) {
         ssl__conv_lanes(&t, g, back ? ssl__lane_b(g->h, g->oh, g->kh, g->sh, g->ph, g->dh, phase / columns) : ssl__lane_f(g->h, g->oh, g->kh, g->sh, g->ph, g->dh),
                         back ? ssl__lane_b(g->w, g->ow, g->kw, g->sw, g->pw, g->dw, phase % columns) : ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw), cell);
@@ -2211,8 +2212,8 @@ template <int MODE> static void ssl__conv_weights(ssl_ctx *c, const ssl__window 
     xs = (E *)(t.part + ((int64_t)t.slices * t.groups * t.m * t.n + 3) / 4 * 4);
     ys = xs + pixels;
     if (t.slices == 1) t.part = NULL;
-    ssl__conv_copy<MODE>(c, g->n, g->groups, cig, g->h * g->w, x, xs);
-    ssl__conv_copy<MODE>(c, g->n, g->groups, cog, g->oh * g->ow, dy, ys);
+    ssl__conv_copy<MODE>(c, g->n, g->groups, cig, g->h * g->w, g->half & SSL__HALF_X, x, xs);
+    ssl__conv_copy<MODE>(c, g->n, g->groups, cog, g->oh * g->ow, g->half & SSL__HALF_Y, dy, ys);
     if (M == 128) ssl__conv_launch_w<MODE, 128, 128>(c, &t, ys, xs);
     else if (N == 128) ssl__conv_launch_w<MODE, 64, 128>(c, &t, ys, xs);
     else ssl__conv_launch_w<MODE, 64, 64>(c, &t, ys, xs);
@@ -2357,7 +2358,7 @@ static void ssl__cuda_interpolate_b(ssl_ctx *c, const ssl__resize *r, const floa
 /* ==== >>batchnorm ==== several blocks for each channel ====================================================
  * Sums (4 B a value, 8 to 16 backward), a warp a channel that adds the blocks' sums in order, then the values (8 B, 12 with a residual or backward).
  * A block has LANES channels: one, its threads along the pixels, or 32 where planes are too short for that. */
-typedef struct ssl__channels { ssl__bn b; ssl__divisor plane; int shares, per; const float *x, *y, *w, *bias, *res, *mean, *var; float beta; double *part; } ssl__channels;
+typedef struct ssl__channels { ssl__bn b; ssl__divisor plane; int shares, per, half_x, half_y; const float *x, *y, *w, *bias, *res, *mean, *var; float beta; double *part; } ssl__channels;
 static __device__ __forceinline__ float ssl__bn_rstd(const ssl__channels *t, int c) { return t->mean ? 1.0f / sqrtf(t->var[c] + t->b.eps) : 1.0f; }
 extern "C++" {
 template <int LANES> static __device__ __forceinline__ int ssl__own_channel() { return (int)blockIdx.x * LANES + (int)threadIdx.x % LANES; }
@@ -2378,17 +2379,18 @@ template <int LANES, int WHAT> static __global__ void ssl__k_channel_sums(ssl__c
 {
     __shared__ double sum[2][SSL__THREADS];
     const int c = ssl__own_channel<LANES>(), own = (int)threadIdx.x;
-    const float zero = c >= t.b.ch ? 0.0f : WHAT == SSL__SUM_MOMENTS ? t.x[(int64_t)c * t.plane.d] : WHAT == SSL__SUM_GRADIENTS && t.mean ? t.mean[c] : 0.0f;
+    const float zero = c >= t.b.ch ? 0.0f : WHAT == SSL__SUM_MOMENTS ? ssl__number_at(t.x, t.half_x, (int64_t)c * t.plane.d) : WHAT == SSL__SUM_GRADIENTS && t.mean ? t.mean[c] : 0.0f;
     double s = 0.0, q = 0.0;
     ssl__each_pixel<LANES>(&t, [&](int64_t e) {
         if (WHAT == SSL__SUM_MOMENTS) {
-            const double d = (double)t.x[e] - (double)zero;
+            const double d = (double)ssl__number_at(t.x, t.half_x, e) - (double)zero;
             s += d;
             q += d * d;
         } else {
-            if (WHAT == SSL__SUM_GRADIENTS && t.b.relu && !(t.y[e] > 0.0f)) dy[e] = 0.0f;
-            s += (double)dy[e];
-            if (WHAT == SSL__SUM_GRADIENTS) q += (double)((t.x[e] - zero) * dy[e]);
+            if (WHAT == SSL__SUM_GRADIENTS && t.b.relu && !(ssl__number_at(t.y, t.half_y, e) > 0.0f)) ssl__number_put(dy, t.half_y, e, 0.0f);
+            const float d = ssl__number_at(dy, t.half_y, e);
+            s += (double)d;
+            if (WHAT == SSL__SUM_GRADIENTS) q += (double)((ssl__number_at(t.x, t.half_x, e) - zero) * d);
         }
     });
     sum[0][own] = s;
@@ -2414,7 +2416,7 @@ template <int WHAT> static __global__ void ssl__k_channel_totals(ssl__channels t
         if (WHAT == SSL__SUM_MOMENTS) {
             s /= n;
             q = q / n - s * s;
-            o1[c] = (float)((double)t.x[c * t.plane.d] + s);
+            o1[c] = (float)((double)ssl__number_at(t.x, t.half_x, c * t.plane.d) + s);
             o2[c] = (float)(q > 0.0 ? q : 0.0);
         } else {
             if (WHAT == SSL__SUM_GRADIENTS) { q *= (double)ssl__bn_rstd(&t, (int)c); o1[c] = (float)s; o2[c] = (float)q; }
@@ -2429,8 +2431,8 @@ template <int LANES> static __global__ void ssl__k_batch_norm_f(ssl__channels t,
     if (c >= t.b.ch) return;
     const float m = t.mean ? t.mean[c] : 0.0f, scale = ssl__bn_rstd(&t, c) * (t.w ? t.w[c] : 1.0f), shift = t.bias ? t.bias[c] : 0.0f;
     ssl__each_pixel<LANES>(&t, [&](int64_t e) {
-        const float v = (t.x[e] - m) * scale + shift + (t.res ? t.res[e] : 0.0f);
-        y[e] = t.b.relu && v < 0.0f ? 0.0f : v;
+        const float v = (ssl__number_at(t.x, t.half_x, e) - m) * scale + shift + (t.res ? t.res[e] : 0.0f);
+        ssl__number_put(y, t.half_y, e, t.b.relu && v < 0.0f ? 0.0f : v);
     });
 }
 template <int LANES> static __global__ void ssl__k_batch_norm_b(ssl__channels t, const float *dy, const float *s1, const float *s2, float *dx)
@@ -2440,8 +2442,8 @@ template <int LANES> static __global__ void ssl__k_batch_norm_b(ssl__channels t,
     const float m = t.mean ? t.mean[c] : 0.0f, rstd = ssl__bn_rstd(&t, c), scale = rstd * (t.w ? t.w[c] : 1.0f);
     const float inv = t.b.count > 0.0 ? (float)(1.0 / t.b.count) : 0.0f, a = s1[c] * inv, b = s2[c] * rstd * inv;
     ssl__each_pixel<LANES>(&t, [&](int64_t e) {
-        const float v = scale * (dy[e] - a - (t.x[e] - m) * b);
-        dx[e] = t.beta != 0.0f ? dx[e] + v : v;
+        const float v = scale * (ssl__number_at(dy, t.half_y, e) - a - (ssl__number_at(t.x, t.half_x, e) - m) * b);
+        ssl__number_put(dx, t.half_x, e, t.beta != 0.0f ? ssl__number_at(dx, t.half_x, e) + v : v);
     });
 }
 } /* extern "C++" */
@@ -2451,6 +2453,8 @@ static dim3 ssl__channel_grid(ssl_ctx *c, ssl__channels *t, const ssl__bn *b)
     const int lanes = b->hw < 8 ? 32 : 1, blocks = (b->ch + lanes - 1) / lanes, n = (int)(b->n * b->hw), most = n / (2048 / lanes);
     memset(t, 0, sizeof *t);
     t->b = *b;
+    t->half_x = (b->half & SSL__HALF_X) != 0;
+    t->half_y = (b->half & SSL__HALF_Y) != 0;
     t->plane = ssl__divisor_of((int)b->hw);
     t->shares = SSL__MAX(SSL__MIN(8 * ((ssl__cuda *)c->gpu)->units / blocks, most), 1);
     t->per = (n + t->shares - 1) / t->shares;

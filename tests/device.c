@@ -394,6 +394,46 @@ static void test_half_blocks(void) /* a block at bf16 beside the CPU's in float3
         CHECK(bytes[1] < bytes[2]);
     }
 }
+/* What a block of a ResNet gives, and how its input and parameters move it */
+static int64_t run_resnet(ssl_device device, ssl_precision precision, int depth, int block, float *y, size_t *bytes)
+{
+    static float in[MOST_VALUES];
+    ssl_ctx *c = open_at(device, precision);
+    ssl_resnet_desc d = SSL_ZERO;
+    ssl_tensor *x, *out;
+    const ssl_resnet *net;
+    int64_t n = 0;
+    int i;
+    for (i = 0; i < MOST_VALUES; i++) in[i] = value(i);
+    d.depth = depth; d.width = 9; d.cifar_stem = 1;
+    for (i = 0; i < 4; i++) d.stage[i] = 1;
+    net = ssl_resnet_new(c, "net", &d);
+    x = ssl_requires_grad(ssl_input(c, in, 4, 6, net->block[block].conv[0].weight->dim[1], 11, 11));
+    out = ssl_resnet_block_forward(&net->block[block], x);
+    ssl_backward(ssl_sum(ssl_mul(out, ssl_input(c, in + 500, 4, out->dim[0], out->dim[1], out->dim[2], out->dim[3]))));
+    if (ssl_to_host(out, y)) n = ssl_numel(out);
+    if (ssl_grad_to_host(x, y + n)) n += ssl_numel(x);
+    for (i = 0; i < ssl_param_count(c); i++)
+        if (ssl_grad_to_host(ssl_param_at_index(c, i, NULL), y + n)) n += ssl_numel(ssl_param_at_index(c, i, NULL));
+    *bytes = ssl_memory_stats(c).step_peak;
+    CHECK(ssl_close(c) == SSL_OK);
+    return n;
+}
+static void test_half_resnets(void)
+{
+    static float y[2][1 << 20];
+    int k;
+    size_t bytes[3];
+    for (k = 0; k < 4; k++) { /* basic and bottleneck, at stride 1 and 2 */
+        const int depth = k % 2 ? 50 : 18, block = k / 2;
+        const int64_t n = run_resnet(SSL_DEVICE_CPU, SSL_PRECISION_HIGHEST, depth, block, y[0], &bytes[0]);
+        CHECK(n > 0 && run_resnet(SSL_DEVICE_CUDA, SSL_PRECISION_BF16, depth, block, y[1], &bytes[1]) == n);
+        if (!CHECK(apart(y[1], y[0], n) < 0.08)) printf("     depth %d is off by %g\n", depth, apart(y[1], y[0], n));
+        CHECK(run_resnet(SSL_DEVICE_CUDA, SSL_PRECISION_HIGHEST, depth, block, y[1], &bytes[2]) == n);
+        CHECK(apart(y[1], y[0], n) < 1e-4);
+        CHECK(bytes[1] < bytes[2]);
+    }
+}
 static void test_half_training(void) /* a run at bf16 ends near the CPU's in float32, with the same bits as graphs and without */
 {
     course p = plain(SSL_DEVICE_CPU);
@@ -698,6 +738,7 @@ int main(int argc, char **argv)
     TEST(seen);
     TEST(half_products);
     TEST(half_blocks);
+    TEST(half_resnets);
     TEST(half_training);
     TEST(draws);
     TEST(presets);
