@@ -2,11 +2,10 @@
  *
  *     nvcc -O3 -arch=native -I. bench/gemm_cuda.cu [-DWITH_CUBLASLT -lcublasLt] -o build/cuda/gemm_cuda && build/cuda/gemm_cuda
  *
- * Both read the same operands; cuBLASLt gets them in its own type at bf16, where ours are float32 in memory. A row is validated
- * (the two results against each other) and then timed: median of 20, after warm-up. */
+ * Both read the same operands, which are bf16 in memory at bf16, and write float32. A row is validated (the two results against each
+ * other) and then timed: median of 20, after warm-up. */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
-#include <cuda_bf16.h>
 #ifdef WITH_CUBLASLT
 #  include <cublasLt.h>
 #endif
@@ -45,8 +44,6 @@ template <class F> static double median_ms(cudaStream_t stream, F run)
 }
 
 #ifdef WITH_CUBLASLT
-static __global__ void to_bf16(size_t n, const float *x, __nv_bfloat16 *y)
-{ for (size_t i = blockIdx.x * (size_t)blockDim.x + threadIdx.x; i < n; i += (size_t)gridDim.x * blockDim.x) y[i] = __float2bfloat16(x[i]); }
 typedef struct peer { cublasLtHandle_t lt; cublasLtMatmulDesc_t op; cublasLtMatrixLayout_t a, b, y; cublasLtMatmulHeuristicResult_t found; void *work; size_t bytes; } peer;
 /* Row-major y = op(a) op(b) is column-major y^T = op(b)^T op(a)^T. */
 static int peer_open(peer *p, const shape *s, ssl_precision precision)
@@ -98,44 +95,49 @@ static double largest_difference(const float *y, const float *z, size_t n) /* ov
     return most / size;
 }
 
+static float *operand(ssl_ctx *c, size_t n, int half, uint64_t stream) /* random, as bf16 behind the pointer where half is set */
+{
+    float *x = (float *)c->dev->alloc(c, n * 4), *y = half ? (float *)c->dev->alloc(c, n * 2) : x;
+    if (!x || !y) return NULL;
+    c->k->uniform(c, (int64_t)n, 1, stream, x);
+    if (!half) return x;
+    SSL__LAUNCH(c, ssl__k_narrow, ssl__grid((int64_t)n / 2), (int64_t)n / 2, x, (uint32_t *)y);
+    c->dev->release(c, x);
+    return y;
+}
 static int measure(const shape *s, ssl_precision precision)
 {
     static const char *const names[] = { "", "highest", "high", "bf16" };
     const size_t na = (size_t)s->m * (size_t)s->k, nb = (size_t)s->n * (size_t)s->k, ny = (size_t)s->m * (size_t)s->n;
     const double flop = 2.0 * s->m * s->n * (double)s->k;
+    const int half = precision == SSL_PRECISION_BF16;
     float *a, *b, *y, *z;
     double ours, theirs = 0.0, wrong = 0.0;
     ssl_desc d = SSL_ZERO;
+    ssl__epilogue ep = SSL_ZERO;
     ssl_ctx *c;
     d.device = SSL_DEVICE_CUDA;
     d.precision = precision;
     c = ssl_open(&d);
-    a = (float *)c->dev->alloc(c, na * 4); b = (float *)c->dev->alloc(c, nb * 4); y = (float *)c->dev->alloc(c, ny * 4); z = (float *)c->dev->alloc(c, ny * 4);
-    if (!ssl_ok(c) || !a || !b || !y || !z) return 1;
-    c->k->uniform(c, (int64_t)na, 1, 1, a);
-    c->k->uniform(c, (int64_t)nb, 1, 2, b);
+    if (!ssl_ok(c)) return 1;
+    a = operand(c, na, half, 1); b = operand(c, nb, half, 2); y = (float *)c->dev->alloc(c, ny * 4); z = (float *)c->dev->alloc(c, ny * 4);
+    if (!a || !b || !y || !z) return 1;
+    ep.act = SSL_ACT_NONE;
+    ep.half = half ? SSL__HALF_A | SSL__HALF_B : 0;
     const int lda = s->ta ? s->m : s->k, ldb = s->tb ? s->k : s->n;
     ssl__cuda_finish(c);
     ours = median_ms(((ssl__cuda *)c->gpu)->stream, [&]() {
-        c->k->gemm(c, s->ta, s->tb, 1, s->m, s->n, s->k, a, lda, 0, b, ldb, 0, 0.0f, y, s->n, 0, NULL);
+        c->k->gemm(c, s->ta, s->tb, 1, s->m, s->n, s->k, a, lda, 0, b, ldb, 0, 0.0f, y, s->n, 0, half ? &ep : NULL);
         ssl__cuda_flush(c);
     });
 #ifdef WITH_CUBLASLT
     {
         peer p;
-        void *pa = a, *pb = b;
-        if (precision == SSL_PRECISION_BF16) {
-            cudaMalloc(&pa, na * 2);
-            cudaMalloc(&pb, nb * 2);
-            to_bf16<<<1024, 256>>>(na, a, (__nv_bfloat16 *)pa);
-            to_bf16<<<1024, 256>>>(nb, b, (__nv_bfloat16 *)pb);
-        }
         if (peer_open(&p, s, precision)) {
-            theirs = median_ms(0, [&]() { peer_run(&p, pa, pb, z); });
+            theirs = median_ms(0, [&]() { peer_run(&p, a, b, z); });
             wrong = largest_difference(y, z, ny);
         }
         peer_close(&p);
-        if (pa != a) { cudaFree(pa); cudaFree(pb); }
     }
 #endif
     printf("%-32s %-8s %6d %6d %6d %9.1f %9.1f %8.2f  %s\n", s->name, names[precision], s->m, s->n, s->k, flop / ours * 1e-9, theirs > 0.0 ? flop / theirs * 1e-9 : 0.0,

@@ -90,10 +90,10 @@ for i in "${!workloads[@]}"; do
 done
 workload_table | tee "$out/workloads.txt"
 stage "gemm-$lt-cublasLt" 60 build/cuda/gemm_cuda
-[ ! -d "$fixtures" ] || stage conformance 60 build/cuda/conformance "$fixtures"
+[ ! -d "$fixtures" ] || for precision in highest bf16; do stage "conformance-$precision" 60 build/cuda/conformance "$fixtures" --precision "$precision"; done
 stage graph-off-W1 20 env SSL_CUDA_GRAPH=0 build/cuda/bench train W1 --device cuda --precision bf16 --batch 4096 --seconds 2
 if command -v compute-sanitizer >/dev/null; then
-    for what in 'memcheck test_ops linear' 'racecheck test_ops attention' 'memcheck test_ops attention' 'racecheck test_ops linear' 'memcheck device presets'; do
+    for what in 'memcheck test_ops linear' 'racecheck test_ops attention' 'memcheck test_ops attention' 'racecheck test_ops linear' 'memcheck device presets' 'racecheck device half_blocks'; do
         read -r tool program filter <<<"$what"
         stage "$tool-$program-$filter" 40 compute-sanitizer --error-exitcode 1 --tool "$tool" "build/cuda/$program" "$filter"
     done
