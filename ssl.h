@@ -2193,8 +2193,8 @@ typedef struct ssl__update { /* one optimizer step of a stretch of the flat buff
     SSL__KERNEL(half_layer_norm_b, (ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, \
                                     const float *half_dy, float beta, float *dx, float *dw, float *db))        \
     SSL__KERNEL(half_act_f, (ssl_ctx *c, int64_t n, ssl_act act, const float *half_x, float *half_y))          \
-    SSL__KERNEL(half_act_b, (ssl_ctx *c, int64_t n, ssl_act act, const float *half_x, const float *half_dy, float *half_dx)) /* writes */ \
-    SSL__KERNEL(half_colsum, (ssl_ctx *c, int rows, int cols, const float *half_x, float *y))
+    /* dpre = dy act'(pre) (pre NULL: dy), which may lie at dy; db += its column sums; dpre, db may be NULL. half: dy and pre are bf16 */ \
+    SSL__KERNEL(half_linear_b, (ssl_ctx *c, int rows, int cols, int half, ssl_act act, const float *dy, const float *pre, float *half_dpre, float *db))
 
 #define SSL__KERNEL(name, args) void (*name) args;
 typedef struct ssl__kernels {
@@ -7476,6 +7476,22 @@ static void ssl__linear_product(ssl_ctx *c, int trans_a, int trans_b, int m, int
     ep.half = ssl__halves(ta, tb, ty);
     c->k->gemm(c, trans_a, trans_b, 1, m, n, k, a, trans_a ? m : k, 0, b, trans_b ? k : n, 0, beta, y, n, 0, ep.half ? &ep : NULL);
 }
+static void ssl__linear_back_half(ssl_tensor *y) /* where x or y is bf16, so is dpre, which one pass makes and sums up */
+{
+    ssl_tensor *x = y->in[0], *w = y->in[1], d = *y;
+    ssl_ctx *c = y->ctx;
+    const ssl__linear_aux *aux = (ssl__linear_aux *)y->aux;
+    const int n = ssl__last(y), m = ssl__rows(y), k = ssl__last(x), half = ssl__is_half(y);
+    float *db = ssl_grad_of(y->in[2]), *g, beta;
+    d.dtype = SSL_BF16;
+    d.keep_grad = 0;
+    if (!half) d.g = ssl__buffer(c, y->at, ssl__floats(&d));
+    if (!d.g) return;
+    if (db || aux->pre || !half) c->half->half_linear_b(c, m, n, half, aux->act, y->g, aux->pre, aux->pre || !half ? d.g : NULL, db);
+    if ((g = ssl__grad_beta(x, &beta)) != NULL) ssl__linear_product(c, 0, 0, m, k, n, &d, d.g, w, w->x, beta, x, g);
+    if ((g = ssl__grad_beta(w, &beta)) != NULL) ssl__linear_product(c, 1, 0, n, k, m, &d, d.g, x, x->x, beta, w, g);
+    if (!half) ssl__grad_drop(&d);
+}
 static void ssl__linear_back(ssl_tensor *y)
 {
     ssl_tensor *x = y->in[0], *w = y->in[1], *b = y->in[2], *r = y->in[3];
@@ -7483,21 +7499,18 @@ static void ssl__linear_back(ssl_tensor *y)
     ssl__linear_aux *aux = (ssl__linear_aux *)y->aux;
     const int n = ssl__last(y), m = ssl__rows(y), k = ssl__last(x);
     float *dpre = y->g, *g, *db, beta;
+    if (ssl__is_half(x) || ssl__is_half(y)) { ssl__linear_back_half(y); ssl__grad_pass(y, r); return; }
     if (aux->pre) { /* in place unless dy itself is still wanted */
-        if (y->keep_grad || r) dpre = ssl__buffer(c, y->at, ssl__floats(y));
+        if (y->keep_grad || r) dpre = ssl__buffer(c, y->at, (int64_t)m * n);
         if (!dpre) return;
-        if (ssl__is_half(y)) c->half->half_act_b(c, (int64_t)m * n, aux->act, aux->pre, y->g, dpre);
-        else if (aux->act == SSL_ACT_RELU) c->k->relu_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, 0.0f, dpre);
+        if (aux->act == SSL_ACT_RELU) c->k->relu_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, 0.0f, dpre);
         else if (aux->act == SSL_ACT_GELU) c->k->gelu_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, 0.0f, dpre);
         else c->k->gelu_tanh_b(c, (int64_t)m * n, 0.0f, aux->pre, aux->pre, y->g, 0.0f, dpre);
     }
-    if ((g = ssl__grad_beta(x, &beta)) != NULL) ssl__linear_product(c, 0, 0, m, k, n, y, dpre, w, w->x, beta, x, g);
+    if ((g = ssl__grad_beta(x, &beta)) != NULL) c->k->gemm(c, 0, 0, 1, m, k, n, dpre, n, 0, w->x, k, 0, beta, g, k, 0, NULL);
     db = ssl_grad_of(b);
-    if ((g = ssl__grad_beta(w, &beta)) != NULL && !ssl__is_half(x) && !ssl__is_half(y)) c->k->linear_bw(c, m, k, n, x->x, dpre, beta, g, db);
-    else {
-        if (g) ssl__linear_product(c, 1, 0, n, k, m, y, dpre, x, x->x, beta, w, g);
-        if (db) (ssl__is_half(y) ? c->half->half_colsum : c->k->colsum)(c, m, n, dpre, db);
-    }
+    if ((g = ssl__grad_beta(w, &beta)) != NULL) c->k->linear_bw(c, m, k, n, x->x, dpre, beta, g, db);
+    else if (db) c->k->colsum(c, m, n, dpre, db);
     if (dpre != y->g) { ssl_tensor t = *y; t.g = dpre; t.keep_grad = 0; ssl__grad_drop(&t); }
     ssl__grad_pass(y, r);
 }

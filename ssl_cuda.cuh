@@ -1001,21 +1001,11 @@ static void ssl__cuda_gemm(ssl_ctx *c, int ta, int tb, int batch, int m, int n, 
     if (t.part) SSL__LAUNCH(c, ssl__k_gemm_total, ssl__grid((int64_t)batch * m * n), t, y);
 }
 
-/* ---- activations of bf16 values, two at a time: 4 B a value forward, 6 backward ---- */
-static __device__ float ssl__act_slope(ssl_act act, float x)
-{ return act == SSL_ACT_GELU ? ssl__dgelu(x) : act == SSL_ACT_GELU_TANH ? ssl__dgelu_tanh(x) : act == SSL_ACT_RELU ? (x > 0.0f ? 1.0f : 0.0f) : 1.0f; }
-static __global__ void ssl__k_half_act(int64_t pairs, ssl_act act, const uint32_t *xs, const uint32_t *dys, uint32_t *y) /* dys NULL: act(x), else dy act'(x) */
-{
-    SSL__EACH(i, pairs) {
-        const uint32_t x = xs[i], dy = dys ? dys[i] : 0;
-        const float low = ssl__bits(x << 16), high = ssl__bits(x & 0xffff0000u);
-        y[i] = dys ? ssl__to_bf16x2(ssl__bits(dy << 16) * ssl__act_slope(act, low), ssl__bits(dy & 0xffff0000u) * ssl__act_slope(act, high)) :
-                     ssl__to_bf16x2(ssl__act(act, low), ssl__act(act, high));
-    }
-}
-static void ssl__cuda_half_act_b(ssl_ctx *c, int64_t n, ssl_act act, const float *x, const float *dy, float *dx)
-{ SSL__LAUNCH(c, ssl__k_half_act, ssl__grid((n + 1) / 2), (n + 1) / 2, act, (const uint32_t *)(const void *)x, (const uint32_t *)(const void *)dy, (uint32_t *)(void *)dx); }
-static void ssl__cuda_half_act_f(ssl_ctx *c, int64_t n, ssl_act act, const float *x, float *y) { ssl__cuda_half_act_b(c, n, act, x, NULL, y); }
+/* ---- activations of bf16 values, two at a time: 4 B a value ---- */
+static __global__ void ssl__k_half_act(int64_t pairs, ssl_act act, const uint32_t *xs, uint32_t *y)
+{ SSL__EACH(i, pairs) y[i] = ssl__to_bf16x2(ssl__act(act, ssl__bits(xs[i] << 16)), ssl__act(act, ssl__bits(xs[i] & 0xffff0000u))); }
+static void ssl__cuda_half_act_f(ssl_ctx *c, int64_t n, ssl_act act, const float *x, float *y)
+{ SSL__LAUNCH(c, ssl__k_half_act, ssl__grid((n + 1) / 2), (n + 1) / 2, act, (const uint32_t *)(const void *)x, (uint32_t *)(void *)y); }
 
 /* ==== >>reduce ==== each block sums a share, then one block adds the shares in order ===================== */
 #define SSL__SHARES 1024
@@ -1046,12 +1036,12 @@ static void ssl__cuda_sum(ssl_ctx *c, int64_t n, float scale, const float *x, fl
 
 /* y[j] += sum of column j: 32 columns a block, 8 threads to each, so that neighbours read neighbours. Shares of `per` rows go to part [share][cols],
    which the same kernel adds up; columns from `first` on belong to y1. */
-static __global__ void ssl__k_colsum(int rows, int per, int cols, int half, const float *x, float *part, int first, float *y, float *y1)
+static __global__ void ssl__k_colsum(int rows, int per, int cols, const float *x, float *part, int first, float *y, float *y1)
 {
     __shared__ float sum[SSL__WARPS][33];
     const int j = (int)blockIdx.x * 32 + SSL__LANE, w = (int)threadIdx.x / 32, i0 = (int)blockIdx.y * per, i1 = SSL__MIN(rows, i0 + per);
     float s = 0.0f;
-    for (int i = i0 + w; i < i1 && j < cols; i += SSL__WARPS) s += ssl__number_at(x, half, (int64_t)i * cols + j);
+    for (int i = i0 + w; i < i1 && j < cols; i += SSL__WARPS) s += x[(int64_t)i * cols + j];
     sum[w][SSL__LANE] = s;
     __syncthreads();
     if (w || j >= cols) return;
@@ -1060,17 +1050,74 @@ static __global__ void ssl__k_colsum(int rows, int per, int cols, int half, cons
     else if (j >= first) { if (y1) y1[j - first] += s; }
     else if (y) y[j] += s;
 }
-static void ssl__column_sums(ssl_ctx *c, int rows, int cols, int half, const float *x, float *y) /* 4 B a value, 2 of a half */
+/* Blocks `across` the columns and how many rows each has, at least 64: 8 blocks for every multiprocessor where there are so many. */
+static int ssl__column_parts(ssl_ctx *c, int rows, int across, int *per)
 {
-    const int across = (cols + 31) / 32, shares = SSL__MIN(8 * ((ssl__cuda *)c->gpu)->units / across, rows / 64), per = shares > 1 ? (rows + shares - 1) / shares : rows;
-    const int parts = shares > 1 ? (rows + per - 1) / per : 1;
+    const int shares = SSL__MIN(8 * ((ssl__cuda *)c->gpu)->units / across, rows / 64);
+    *per = shares > 1 ? (rows + shares - 1) / shares : rows;
+    return shares > 1 ? (rows + *per - 1) / *per : 1;
+}
+static void ssl__cuda_colsum(ssl_ctx *c, int rows, int cols, const float *x, float *y) /* 4 B a value */
+{
+    int per;
+    const int across = (cols + 31) / 32, parts = ssl__column_parts(c, rows, across, &per);
     float *part = parts > 1 ? (float *)ssl__cuda_work(c, sizeof(float) * (size_t)parts * (size_t)cols) : NULL;
     if (parts > 1 && !part) return;
-    SSL__LAUNCH(c, ssl__k_colsum, dim3((unsigned)across, (unsigned)parts), rows, per, cols, half, x, part, cols, y, NULL);
-    if (part) SSL__LAUNCH(c, ssl__k_colsum, (unsigned)across, parts, parts, cols, 0, part, NULL, cols, y, NULL);
+    SSL__LAUNCH(c, ssl__k_colsum, dim3((unsigned)across, (unsigned)parts), rows, per, cols, x, part, cols, y, NULL);
+    if (part) SSL__LAUNCH(c, ssl__k_colsum, (unsigned)across, parts, parts, cols, part, NULL, cols, y, NULL);
 }
-static void ssl__cuda_colsum(ssl_ctx *c, int rows, int cols, const float *x, float *y) { ssl__column_sums(c, rows, cols, 0, x, y); }
-static void ssl__cuda_half_colsum(ssl_ctx *c, int rows, int cols, const float *x, float *y) { ssl__column_sums(c, rows, cols, 1, x, y); }
+
+/* ---- dpre and its column sums: as ssl__k_colsum, PER columns a thread. 6 B a value of float32 or of an activation, 2 for sums alone ---- */
+static __device__ float ssl__act_slope(ssl_act act, float x)
+{ return act == SSL_ACT_GELU ? ssl__dgelu(x) : act == SSL_ACT_GELU_TANH ? ssl__dgelu_tanh(x) : act == SSL_ACT_RELU ? (x > 0.0f ? 1.0f : 0.0f) : 1.0f; }
+extern "C++" {
+template <int PER> static __device__ __forceinline__ void ssl__load_columns(const float *p, int half, int64_t at, float v[PER])
+{
+    if constexpr (PER == 1) v[0] = ssl__number_at(p, half, at);
+    else if (half) {
+        const uint32_t h = ((const uint32_t *)(const void *)p)[at / 2];
+        v[0] = ssl__bits(h << 16); v[1] = ssl__bits(h & 0xffff0000u);
+    } else {
+        const float2 f = ((const float2 *)(const void *)p)[at / 2];
+        v[0] = f.x; v[1] = f.y;
+    }
+}
+template <int PER> static __global__ void ssl__k_half_linear_b(int rows, int per, int cols, int half, ssl_act act, const float *dy, const float *pre, float *dpre, float *part, float *db)
+{
+    __shared__ float sum[PER][SSL__WARPS][33];
+    const int j = ((int)blockIdx.x * 32 + SSL__LANE) * PER, w = (int)threadIdx.x / 32, i0 = (int)blockIdx.y * per, i1 = SSL__MIN(rows, i0 + per);
+    float s[PER] = { 0.0f };
+    for (int i = i0 + w; i < i1 && j < cols; i += SSL__WARPS) {
+        const int64_t at = (int64_t)i * cols + j;
+        float d[PER], p[PER];
+        ssl__load_columns<PER>(dy, half, at, d);
+        if (pre) ssl__load_columns<PER>(pre, half, at, p);
+        for (int q = 0; q < PER && pre; q++) d[q] *= ssl__act_slope(act, p[q]);
+        for (int q = 0; q < PER; q++) s[q] += d[q];
+        if (dpre && PER == 1) ssl__number_put(dpre, 1, at, d[0]);
+        else if (dpre) ((uint32_t *)(void *)dpre)[at / 2] = ssl__to_bf16x2(d[0], d[PER - 1]);
+    }
+    for (int q = 0; q < PER; q++) sum[q][w][SSL__LANE] = s[q];
+    __syncthreads();
+    if (w || j >= cols) return;
+    for (int q = 0; q < PER; q++) {
+        for (int v = 1; v < SSL__WARPS; v++) s[q] += sum[q][v][SSL__LANE];
+        if (part) part[(int64_t)blockIdx.y * cols + j + q] = s[q];
+        else if (db) db[j + q] += s[q];
+    }
+}
+} /* extern "C++" */
+static void ssl__cuda_half_linear_b(ssl_ctx *c, int rows, int cols, int half, ssl_act act, const float *dy, const float *pre, float *dpre, float *db)
+{
+    int per;
+    const int pairs = cols % 2 == 0, across = (cols + (pairs ? 63 : 31)) / (pairs ? 64 : 32), parts = ssl__column_parts(c, rows, across, &per);
+    const dim3 grid((unsigned)across, (unsigned)parts);
+    float *part = db && parts > 1 ? (float *)ssl__cuda_work(c, sizeof(float) * (size_t)parts * (size_t)cols) : NULL;
+    if (db && parts > 1 && !part) return;
+    if (pairs) SSL__LAUNCH(c, ssl__k_half_linear_b<2>, grid, rows, per, cols, half, act, dy, pre, dpre, part, db);
+    else SSL__LAUNCH(c, ssl__k_half_linear_b<1>, grid, rows, per, cols, half, act, dy, pre, dpre, part, db);
+    if (part) SSL__LAUNCH(c, ssl__k_colsum, (unsigned)((cols + 31) / 32), parts, parts, cols, part, NULL, cols, db, NULL);
+}
 static void ssl__cuda_linear_bw(ssl_ctx *c, int rows, int in, int out, const float *x, const float *dy, float beta, float *dw, float *db)
 {
     ssl__cuda_gemm(c, 1, 0, 1, out, in, rows, dy, out, 0, x, in, 0, beta, dw, in, 0, NULL);
@@ -1383,7 +1430,7 @@ template <int G, int N> static void ssl__layer_norm_back(ssl_ctx *c, int rows, i
     float *part = dw || db ? (float *)ssl__cuda_work(c, sizeof(float) * 2 * (size_t)blocks * (size_t)cols) : NULL;
     if ((dw || db) && !part) return;
     SSL__LAUNCH(c, (ssl__k_layer_norm_b<G, N>), (unsigned)blocks, rows, cols, x, w, stat, half, dy, beta, dx, part);
-    if (part) SSL__LAUNCH(c, ssl__k_colsum, (unsigned)(2 * cols + 31) / 32, blocks, blocks, 2 * cols, 0, part, NULL, cols, dw, db);
+    if (part) SSL__LAUNCH(c, ssl__k_colsum, (unsigned)(2 * cols + 31) / 32, blocks, blocks, 2 * cols, part, NULL, cols, dw, db);
 }
 
 template <int G, int N> static __device__ __forceinline__ float ssl__row_lse(const ssl__row<G, N> *x, int cols) /* ln sum exp x */
