@@ -65,6 +65,7 @@
  *     Precision    of products, a property of the context. highest: float32 (3x3 convolutions by Winograd's F(4x4,3x3), relative
  *                  error 1e-6). high: float32 as three bf16 products where the CPU has AMX (2e-5 of a product), TF32 on a GPU, else
  *                  as highest. bf16: operands rounded to bf16. Sums, everything that is no product, weights and moments: float32.
+ *                  A GPU keeps at bf16 what lies inside of transformer and residual blocks, and its gradients, in bf16 too.
  *     GPU          calls return before they have run: a step's kernels start together when it ends or when a value is read. A sequence
  *                  that comes again becomes a CUDA graph and is replayed with the numbers of its step; another shape makes another
  *                  graph. Reading (ssl_item, ssl_to_host) waits for all that was asked for before: log a loss by ssl_item_begin and,
@@ -10621,7 +10622,7 @@ SSL_API ssl_mp3 *ssl_mp3_new_at(const char *at, ssl_ctx *c, const char *prefix, 
 /* A block in which all tokens x [B,L,D] ask, and only those of ids I32 [B,K] answer. */
 static ssl_tensor *ssl__block_ask(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *ids)
 {
-    ssl_tensor *n = ssl__before(at, b, x, &b->norm1);
+    ssl_tensor *n = b->d.post_norm ? x : ssl__ln(at, x, &b->norm1); /* read by the gathering, too: not as ssl__before makes it */
     x = ssl__branch(at, b, x, ssl__cross_attention(at, b, &b->qkv, n, ssl_gather_tokens_at(at, n, ids), NULL), &b->proj);
     return ssl__mlp(at, b, x, &b->norm2);
 }
