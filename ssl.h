@@ -6988,6 +6988,8 @@ static int ssl__need(const char *at, const char *op, const char *name, const ssl
     ssl__fail(t->ctx, SSL_E_ARG, at, "%s: %s%s holds %s values: %s is needed", op, name, ssl__shape(t, s), ssl__dtype_name(t->dtype), ssl__dtype_name(dtype));
     return 0;
 }
+static int ssl__need_real(const char *at, const char *op, const char *name, const ssl_tensor *t) /* float32, or inside of a layer bf16 */
+{ return ssl__need(at, op, name, t, ssl__is_half(t) ? SSL_BF16 : SSL_F32); }
 
 /* Step memory for an op's own use: on the device, or zeroed on the host (aux structs, lists). NULL after an error. */
 static SSL__UNUSED void *ssl__temp(ssl_ctx *c, const char *at, size_t bytes) { return c->status ? NULL : ssl__arena_alloc(c, &c->data, at, bytes); }
@@ -7530,7 +7532,7 @@ static ssl_tensor *ssl__linear(const char *at, ssl_tensor *x, ssl_tensor *w, ssl
     ssl_tensor *y, *in[4];
     int dim[SSL_DIMS], n, m, k;
     char s1[96], s2[96], s3[96];
-    if (!ssl__need(at, "ssl_linear", "x", x, ssl__is_half(x) ? SSL_BF16 : SSL_F32) || !ssl__need(at, "ssl_linear", "w", w, SSL_F32) ||
+    if (!ssl__need_real(at, "ssl_linear", "x", x) || !ssl__need(at, "ssl_linear", "w", w, SSL_F32) ||
         (b && !ssl__need(at, "ssl_linear", "b", b, SSL_F32)) || (r && !ssl__need(at, "ssl_linear", "residual", r, SSL_F32))) return &c->nil;
     if (w->ndim != 2 || ssl__last(x) != w->dim[1])
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_linear: x%s w%s: the last axis of x must equal axis 1 of w [out,in]", ssl__shape(x, s1), ssl__shape(w, s2));
@@ -8643,7 +8645,7 @@ static ssl_tensor *ssl__conv2d(const char *at, ssl_tensor *x, ssl_tensor *w, ssl
     ssl_tensor *y, *in[3];
     int dim[4];
     char s1[96], s2[96], s3[96];
-    if (c->status || !ssl__need(at, "ssl_conv2d", "x", x, ssl__is_half(x) ? SSL_BF16 : SSL_F32) || !ssl__need(at, "ssl_conv2d", "w", w, SSL_F32)) return &c->nil;
+    if (c->status || !ssl__need_real(at, "ssl_conv2d", "x", x) || !ssl__need(at, "ssl_conv2d", "w", w, SSL_F32)) return &c->nil;
     if (bias && !ssl__need(at, "ssl_conv2d", "bias", bias, SSL_F32)) return &c->nil;
     if (!ssl_conv_desc_resolve(desc, &d)) return ssl__fail(c, SSL_E_ARG, at, "ssl_conv2d: the ssl_conv_desc is not initialized: write `ssl_conv_desc d = SSL_ZERO;`");
     if (x->ndim != 4 || w->ndim != 4 || d.groups < 1 || x->dim[1] != w->dim[1] * d.groups || w->dim[0] % d.groups)
@@ -8824,7 +8826,7 @@ static int ssl__norm_check(const char *at, const char *op, ssl_tensor *x, int n,
 {
     char s1[96], s2[96];
     int i;
-    if (!ssl__need(at, op, "x", x, ssl__is_half(x) ? SSL_BF16 : SSL_F32)) return 0;
+    if (!ssl__need_real(at, op, "x", x)) return 0;
     if (x->ndim != 2 && x->ndim != 4) { ssl__fail(x->ctx, SSL_E_SHAPE, at, "%s: x%s must be [N,C] or [N,C,H,W]", op, ssl__shape(x, s1)); return 0; }
     for (i = 0; i < n; i++) if (v[i] && !ssl__need(at, op, "the vector ", v[i], SSL_F32)) return 0;
     for (i = 0; i < n; i++)
