@@ -2195,6 +2195,7 @@ typedef struct ssl__update { /* one optimizer step of a stretch of the flat buff
                                     const float *half_dy, float beta, float *dx, float *dw, float *db))        \
     SSL__KERNEL(half_act_f, (ssl_ctx *c, int64_t n, ssl_act act, const float *half_x, float *half_y))          \
     /* dpre = dy act'(pre) (pre NULL: dy), which may lie at dy; db += its column sums; dpre, db may be NULL. half: dy and pre are bf16 */ \
+    SSL__KERNEL(half_conv_b, (ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *dy, float beta, float *dx, float *dw)) /* conv_bx and conv_bw, each may be NULL */ \
     SSL__KERNEL(half_linear_b, (ssl_ctx *c, int rows, int cols, int half, ssl_act act, const float *dy, const float *pre, float *half_dpre, float *db))
 
 #define SSL__KERNEL(name, args) void (*name) args;
@@ -8633,8 +8634,13 @@ static void ssl__conv2d_back(ssl_tensor *y)
     const ssl__window *g = (const ssl__window *)y->aux;
     ssl_ctx *c = y->ctx;
     float *d, beta;
-    if ((d = ssl__grad_beta(y->in[0], &beta)) != NULL) c->k->conv_bx(c, g, y->in[1]->x, y->g, beta, d);
-    if ((d = ssl_grad_of(y->in[1])) != NULL) c->k->conv_bw(c, g, y->in[0]->x, y->g, d);
+    if (g->half) {
+        d = ssl__grad_beta(y->in[0], &beta);
+        c->half->half_conv_b(c, g, y->in[0]->x, y->in[1]->x, y->g, beta, d, ssl_grad_of(y->in[1]));
+    } else {
+        if ((d = ssl__grad_beta(y->in[0], &beta)) != NULL) c->k->conv_bx(c, g, y->in[1]->x, y->g, beta, d);
+        if ((d = ssl_grad_of(y->in[1])) != NULL) c->k->conv_bw(c, g, y->in[0]->x, y->g, d);
+    }
     if ((d = ssl_grad_of(y->in[2])) != NULL) c->k->chansum(c, g->n, g->co, (int64_t)g->oh * g->ow, y->g, d);
 }
 static ssl_tensor *ssl__conv2d(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc, ssl_dtype type) /* x, and y without a bias, may be inner */

@@ -2202,21 +2202,20 @@ template <int MODE, int M, int N> static void ssl__conv_launch(ssl_ctx *c, ssl__
     const dim3 grid((unsigned)ssl__conv_tiles(t, M, N), (unsigned)t->groups);
     SSL__LAUNCH_SHARED(c, SSL__THREADS, (ssl__conv_block<MODE, M, N, 1>::STAGED), "ssl__k_conv", (ssl__k_conv<MODE, M, N>), grid, *t, w, x);
 }
-/* y = beta y + bias + w x, or with back dx = beta dx + w^T dy */
-template <int MODE> static void ssl__conv_images(ssl_ctx *c, const ssl__window *g, int back, const float *x, const float *w, const float *bias, float beta, float *y)
+template <int MODE> static size_t ssl__conv_pixels(const ssl__window *g, int outputs) /* elements of a copy of the images, or of the outputs */
+{ return (size_t)g->n * (size_t)(outputs ? g->oh * g->ow : g->h * g->w) * (size_t)g->groups * (size_t)ssl__conv_padded<MODE>((outputs ? g->co : g->ci) / g->groups); }
+template <int MODE> static size_t ssl__conv_taps(const ssl__window *g, int back) /* elements of a copy of the weights */
+{ return (size_t)g->kh * (size_t)g->kw * (size_t)(back ? g->ci : g->co) * (size_t)ssl__conv_padded<MODE>((back ? g->co : g->ci) / g->groups); }
+/* y = beta y + bias + w x, or with back dx = beta dx + w^T dy. xs: a copy of x (dy), ws: room for one of w */
+template <int MODE> static void ssl__conv_images(ssl_ctx *c, const ssl__window *g, int back, const typename ssl__elem<MODE>::type *xs, typename ssl__elem<MODE>::type *ws,
+                                                 const float *w, const float *bias, float beta, float *y)
 {
     typedef typename ssl__elem<MODE>::type E;
     const int cig = g->ci / g->groups, cog = g->co / g->groups, units = ((ssl__cuda *)c->gpu)->units, rows = back ? g->sh : 1, columns = back ? g->sw : 1;
-    const int plane = back ? g->oh * g->ow : g->h * g->w, cell = ssl__conv_padded<MODE>(back ? cog : cig);
-    const size_t pixels = (size_t)g->n * (size_t)plane * (size_t)g->groups * (size_t)cell;
+    const int cell = ssl__conv_padded<MODE>(back ? cog : cig);
     ssl__conv t;
-    E *xs, *ws;
     memset(&t, 0, sizeof t);
     t.m = back ? cig : cog; t.ch = back ? cog : cig; t.turned = back; t.bias = bias; t.beta = beta; t.y = y; t.half = (g->half & (back ? SSL__HALF_X : SSL__HALF_Y)) != 0;
-    xs = (E *)ssl__cuda_work(c, sizeof(E) * (pixels + (size_t)g->groups * (size_t)t.m * (size_t)(g->kh * g->kw * cell)));
-    if (!xs) return;
-    ws = xs + pixels;
-    ssl__conv_copy<MODE>(c, g->n, g->groups, t.ch, plane, g->half & (back ? SSL__HALF_Y : SSL__HALF_X), x, xs);
     for (int phase = 0; phase < rows * columns; phase++) {
         ssl__conv_lanes(&t, g, back ? ssl__lane_b(g->h, g->oh, g->kh, g->sh, g->ph, g->dh, phase / columns) : ssl__lane_f(g->h, g->oh, g->kh, g->sh, g->ph, g->dh),
                         back ? ssl__lane_b(g->w, g->ow, g->kw, g->sw, g->pw, g->dw, phase % columns) : ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw), cell);
@@ -2234,33 +2233,48 @@ template <int MODE, int M, int N> static void ssl__conv_launch_w(ssl_ctx *c, ssl
     const dim3 grid((unsigned)ssl__conv_tiles(t, M, N), (unsigned)(t->groups * t->slices));
     SSL__LAUNCH_SHARED(c, SSL__THREADS, (ssl__conv_block<MODE, M, N, 0>::STAGED), "ssl__k_conv_w", (ssl__k_conv_w<MODE, M, N>), grid, *t, dy, x);
 }
-template <int MODE> static void ssl__conv_weights(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw)
+/* dw += dy^T x; part: room for the slices, ys: a copy of dy, xs: one of x */
+template <int MODE> static ssl__conv ssl__conv_weights_of(ssl_ctx *c, const ssl__window *g, float *dw, int *M, int *N)
 {
-    typedef typename ssl__elem<MODE>::type E;
-    const int cig = g->ci / g->groups, cog = g->co / g->groups, units = ((ssl__cuda *)c->gpu)->units, cell = ssl__conv_padded<MODE>(cig);
-    const size_t pixels = (size_t)g->n * (size_t)(g->h * g->w) * (size_t)g->groups * (size_t)cell;
-    const size_t outputs = (size_t)g->n * (size_t)(g->oh * g->ow) * (size_t)g->groups * (size_t)ssl__conv_padded<MODE>(cog);
+    const int cell = ssl__conv_padded<MODE>(g->ci / g->groups), units = ((ssl__cuda *)c->gpu)->units;
     ssl__conv t;
-    E *xs, *ys;
     int64_t tiles;
-    int M, N;
     memset(&t, 0, sizeof t);
     ssl__conv_lanes(&t, g, ssl__lane_f(g->h, g->oh, g->kh, g->sh, g->ph, g->dh), ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw), cell);
-    t.m = cog; t.ch = cig; t.n = g->kh * g->kw * cell; t.k = t.k_slice = g->n * g->oh * g->ow; t.slices = 1; t.y = dw;
-    N = t.n > 64 ? 128 : 64;
-    M = N > 64 && t.m > 64 ? 128 : 64;
-    tiles = ssl__conv_tiles(&t, M, N) * t.groups;
+    t.m = g->co / g->groups; t.ch = g->ci / g->groups; t.n = g->kh * g->kw * cell; t.k = t.k_slice = g->n * g->oh * g->ow; t.slices = 1; t.y = dw;
+    *N = t.n > 64 ? 128 : 64;
+    *M = *N > 64 && t.m > 64 ? 128 : 64;
+    tiles = ssl__conv_tiles(&t, *M, *N) * t.groups;
     if (tiles <= units && t.k >= 512) { /* few weights, many positions: 2 blocks and more for every multiprocessor */
         t.k_slice = (t.k / SSL__MIN((int)(2 * units / tiles), t.k / 256) + 31) / 32 * 32;
         t.slices = (t.k + t.k_slice - 1) / t.k_slice;
     }
-    t.part = (float *)ssl__cuda_work(c, sizeof(float) * (size_t)(t.slices * t.groups * t.m) * (size_t)t.n + sizeof(E) * (pixels + outputs) + 16);
-    if (!t.part) return;
-    xs = (E *)(t.part + ((int64_t)t.slices * t.groups * t.m * t.n + 3) / 4 * 4);
-    ys = xs + pixels;
-    if (t.slices == 1) t.part = NULL;
-    ssl__conv_copy<MODE>(c, g->n, g->groups, cig, g->h * g->w, g->half & SSL__HALF_X, x, xs);
-    ssl__conv_copy<MODE>(c, g->n, g->groups, cog, g->oh * g->ow, g->half & SSL__HALF_Y, dy, ys);
+    return t;
+}
+template <int MODE> static void ssl__conv_forward(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
+{
+    typedef typename ssl__elem<MODE>::type E;
+    E *xs = (E *)ssl__cuda_work(c, sizeof(E) * (ssl__conv_pixels<MODE>(g, 0) + ssl__conv_taps<MODE>(g, 0)));
+    if (!xs) return;
+    ssl__conv_copy<MODE>(c, g->n, g->groups, g->ci / g->groups, g->h * g->w, g->half & SSL__HALF_X, x, xs);
+    ssl__conv_images<MODE>(c, g, 0, xs, xs + ssl__conv_pixels<MODE>(g, 0), w, bias, 0.0f, y);
+}
+/* Both gradients from one copy of dy; dx and dw may be NULL. */
+template <int MODE> static void ssl__conv_back(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *dy, float beta, float *dx, float *dw)
+{
+    typedef typename ssl__elem<MODE>::type E;
+    int M, N;
+    ssl__conv t = ssl__conv_weights_of<MODE>(c, g, dw, &M, &N);
+    const size_t part = sizeof(float) * (((size_t)(t.slices * t.groups * t.m) * (size_t)t.n + 3) / 4 * 4), copy = sizeof(E) * ssl__conv_pixels<MODE>(g, 1);
+    const size_t for_dx = dx ? sizeof(E) * ssl__conv_taps<MODE>(g, 1) : 0, for_dw = dw ? part + sizeof(E) * ssl__conv_pixels<MODE>(g, 0) : 0;
+    char *work = (char *)ssl__cuda_work(c, copy + SSL__MAX(for_dx, for_dw));
+    E *const ys = (E *)(void *)work, *const xs = (E *)(void *)(work + copy + part);
+    if (!work) return;
+    ssl__conv_copy<MODE>(c, g->n, g->groups, g->co / g->groups, g->oh * g->ow, g->half & SSL__HALF_Y, dy, ys);
+    if (dx) ssl__conv_images<MODE>(c, g, 1, ys, (E *)(void *)(work + copy), w, NULL, beta, dx);
+    if (!dw) return;
+    t.part = t.slices > 1 ? (float *)(void *)(work + copy) : NULL;
+    ssl__conv_copy<MODE>(c, g->n, g->groups, g->ci / g->groups, g->h * g->w, g->half & SSL__HALF_X, x, xs);
     if (M == 128) ssl__conv_launch_w<MODE, 128, 128>(c, &t, ys, xs);
     else if (N == 128) ssl__conv_launch_w<MODE, 64, 128>(c, &t, ys, xs);
     else ssl__conv_launch_w<MODE, 64, 64>(c, &t, ys, xs);
@@ -2274,9 +2288,11 @@ template <int MODE> static void ssl__conv_weights(ssl_ctx *c, const ssl__window 
         else if (mode == SSL__TF32) call<SSL__TF32>(c, __VA_ARGS__);                                           \
         else call<SSL__F32>(c, __VA_ARGS__);                                                                   \
     } while (0)
-static void ssl__cuda_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y) { SSL__CONV(c, ssl__conv_images, g, 0, x, w, bias, 0.0f, y); }
-static void ssl__cuda_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx) { SSL__CONV(c, ssl__conv_images, g, 1, dy, w, NULL, beta, dx); }
-static void ssl__cuda_conv_bw(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw) { SSL__CONV(c, ssl__conv_weights, g, x, dy, dw); }
+static void ssl__cuda_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y) { SSL__CONV(c, ssl__conv_forward, g, x, w, bias, y); }
+static void ssl__cuda_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx) { SSL__CONV(c, ssl__conv_back, g, NULL, w, dy, beta, dx, NULL); }
+static void ssl__cuda_conv_bw(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw) { SSL__CONV(c, ssl__conv_back, g, x, NULL, dy, 0.0f, NULL, dw); }
+static void ssl__cuda_half_conv_b(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *dy, float beta, float *dx, float *dw)
+{ SSL__CONV(c, ssl__conv_back, g, x, w, dy, beta, dx, dw); }
 
 static __global__ void ssl__k_unfold_f(ssl__window g, const float *x, float *y)
 {
@@ -3017,9 +3033,9 @@ static __device__ void ssl__view_rand(const ssl__picture *p, const ssl__rand_cho
     else switch (q->op) {
     case SSL__RAND_AUTOCONTRAST: case SSL__RAND_EQUALIZE: ssl__view_histogram(p, q->op == SSL__RAND_EQUALIZE); break;
     case SSL__RAND_INVERT: ssl__view_solarize(p, -1.0f); break;
-    case SSL__RAND_POSTERIZE: SSL__EACH_PIXEL(e, n) p->x[e] = ssl__rand_level(ssl__view_level(p->x[e]), 0, 4 - (int)(4.0f * L)); break;
+    case SSL__RAND_POSTERIZE: SSL__EACH_PIXEL(e, n) { p->x[e] = ssl__rand_level(ssl__view_level(p->x[e]), 0, 4 - (int)(4.0f * L)); } break;
     case SSL__RAND_SOLARIZE: ssl__view_solarize(p, ssl__rand_threshold(L)); break;
-    case SSL__RAND_SOLARIZE_ADD: SSL__EACH_PIXEL(e, n) p->x[e] = ssl__rand_level(ssl__view_level(p->x[e]), (int)(110.0f * L), 8); break;
+    case SSL__RAND_SOLARIZE_ADD: SSL__EACH_PIXEL(e, n) { p->x[e] = ssl__rand_level(ssl__view_level(p->x[e]), (int)(110.0f * L), 8); } break;
     case SSL__RAND_COLOR: ssl__view_saturation(p, factor); break;
     case SSL__RAND_CONTRAST: ssl__view_contrast(p, factor); break;
     case SSL__RAND_BRIGHTNESS: ssl__view_affine(p, factor, 0.0f); break;
