@@ -155,7 +155,7 @@ static void job_close(job *j)
 
 /* ---- what a step computes: multiply-adds of products, attention and convolutions, each counted as two operations. Attention
    is counted without masks: 2 products forward, 4 backward (recomputed scores are not useful work). ---- */
-static struct { const ssl__kernels *k; double flops; } counted;
+static struct { const ssl__kernels *k; const ssl__half_kernels *half; double flops; } counted;
 
 static void count_gemm(ssl_ctx *c, int ta, int tb, int batch, int m, int n, int k, const float *a, int lda, int64_t sa, const float *b, int ldb,
                        int64_t sb, float beta, float *y, int ldy, int64_t sy, const ssl__epilogue *ep)
@@ -196,12 +196,19 @@ static void count_conv_bw(ssl_ctx *c, const ssl__window *g, const float *x, cons
     counted.flops += window_product(g);
     counted.k->conv_bw(c, g, x, dy, dw);
 }
+static void count_half_conv_b(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *dy, float beta, float *dx, float *dw)
+{
+    counted.flops += ((dx != NULL) + (dw != NULL)) * window_product(g);
+    counted.half->half_conv_b(c, g, x, w, dy, beta, dx, dw);
+}
 
-/* One step, counted. The table of kernels is replaced for that step alone. */
+/* One step, counted. The tables of kernels are replaced for that step alone. */
 static double job_flops(job *j)
 {
     ssl__kernels k = *j->c->k;
+    ssl__half_kernels half;
     counted.k = j->c->k;
+    counted.half = j->c->half;
     counted.flops = 0;
     k.gemm = count_gemm;
     k.linear_bw = count_linear_bw;
@@ -210,9 +217,15 @@ static double job_flops(job *j)
     k.conv_f = count_conv_f;
     k.conv_bx = count_conv_bx;
     k.conv_bw = count_conv_bw;
+    if (counted.half) {
+        half = *counted.half;
+        half.half_conv_b = count_half_conv_b;
+        j->c->half = &half;
+    }
     j->c->k = &k;
     job_step(j);
     j->c->k = counted.k;
+    j->c->half = counted.half;
     return counted.flops;
 }
 
