@@ -2518,7 +2518,7 @@ static void ssl__cuda_settle(ssl_ctx *c, int64_t before)
         ssl__cuda_tell(c, j, v);
         g->settled = g->judged;
         c->opt_step = j->opt_step; /* whoever clears the error goes on from there */
-        if (c->n_flat) c->k->fill(c, c->n_flat, 0.0f, c->grads);
+        if (c->state[0]) c->k->fill(c, c->n_state, 0.0f, c->state[0]);
         ssl__put(c, g->verdict, &fresh, sizeof fresh);
         return;
     }
@@ -2779,7 +2779,7 @@ static void ssl__cuda_augment(ssl_ctx *c, const char *at, const ssl_augment_desc
 {
     const size_t plan_bytes = offsetof(ssl__view_plan, rand) + sizeof plan->rand[0] * (size_t)d->rand_ops, index_bytes = (sizeof *index * (size_t)n + 15) & ~(size_t)15;
     const size_t bytes = index_bytes + plan_bytes * (size_t)n;
-    char *host = (char *)ssl__arena_alloc(c, &c->host, at, bytes), *device = (char *)ssl__arena_alloc(c, &c->data, at, bytes);
+    char *host = (char *)ssl__arena_alloc(c, &c->host, at, bytes), *device = (char *)ssl__step_alloc(c, at, bytes);
     ssl__picture p = { shape[0], view->dim[2], view->dim[3], view->x, NULL };
     if (d->blur_p > 0.0f || d->rand_ops) p.other = (float *)ssl__cuda_work(c, sizeof(float) * (size_t)ssl_numel(view));
     if (c->status || !host || !device) return;
