@@ -2516,6 +2516,8 @@ static void *ssl__arena_alloc(ssl_ctx *c, ssl__arena *a, const char *at, size_t 
     return ssl__guard(p, n);
 }
 
+static void *ssl__step_alloc(ssl_ctx *c, const char *at, size_t bytes) { return ssl__arena_alloc(c, bytes < (size_t)64 << 10 ? &c->small : &c->data, at, bytes); }
+
 static void ssl__arena_free(ssl_ctx *c, ssl__arena *a)
 {
     ssl__chunk *k = a->first, *next;
@@ -6927,7 +6929,6 @@ static const void *ssl__data(const ssl_tensor *t) { return t->dtype == SSL_F32 ?
 
 /* ---- buffers of this step: gradients are handed back as soon as the node that owns them is done, inner values after their last
    use; the next buffer is cut from the smallest stretch that holds it, but crumbs are not cut from large ones ---- */
-static void *ssl__step_alloc(ssl_ctx *c, const char *at, size_t bytes) { return ssl__arena_alloc(c, bytes < (size_t)64 << 10 ? &c->small : &c->data, at, bytes); }
 static float *ssl__buffer(ssl_ctx *c, const char *at, int64_t n)
 {
     const size_t bytes = SSL__PAD(sizeof(float) * (size_t)n);
