@@ -134,10 +134,12 @@ struct ssl_tensor {
     uint8_t *u;                      /* values, dtype SSL_U8    */
     float *g;                        /* gradient, or NULL while nothing has arrived */
     int needs_grad, keep_grad;       /* keep_grad: g survives ssl_backward (parameters, ssl_requires_grad) */
+    ssl_tensor *param;               /* the parameter whose values these are, or some of them; NULL for all else */
     int n_in;
     ssl_tensor **in;                 /* inputs of the op that made it */
     void (*back)(ssl_tensor *y);     /* adds to the gradients of in[], reading y->g */
     void (*remake)(ssl_tensor *y);   /* fills x again, which was handed back in the forward pass; NULL: x stays */
+    int inner;                       /* x is handed back when the backward pass has gone by */
     void *aux;                       /* what back needs beside in[] */
     ssl_tensor *prev;                /* tape: the node recorded before this one */
 };
@@ -161,7 +163,7 @@ typedef struct ssl_desc {
 typedef struct ssl_memory {
     uint64_t n_allocs;            /* allocations since ssl_open; constant in a steady training loop */
     size_t step_bytes, step_peak; /* step arena: in use now, and the most since ssl_open */
-    size_t param_bytes;           /* values, gradients and both moments */
+    size_t param_bytes;           /* values; gradients and moments of what is trained */
 } ssl_memory;
 
 /* Open a context; desc may be NULL. Never returns NULL: if memory runs out the returned context carries the error. */
@@ -221,7 +223,7 @@ SSL_API ssl_tensor *ssl_custom_op_at(const char *at, ssl_ctx *ctx, const char *n
 SSL_API float *ssl_grad_of(ssl_tensor *t); /* gradient to accumulate into (zeroed on first use), NULL if t needs none */
 
 /* ==== >>param ======================================================================================== */
-/* Parameters live in one flat buffer: values, gradients, first and second moments, in creation order. */
+/* Parameters live in flat buffers, in creation order: values, and once they are trained gradients and moments. */
 typedef enum ssl_init_kind {
     SSL_INIT_ZEROS = 0, SSL_INIT_CONSTANT, SSL_INIT_NORMAL, SSL_INIT_TRUNC_NORMAL, SSL_INIT_UNIFORM,
     SSL_INIT_XAVIER_UNIFORM, SSL_INIT_KAIMING_NORMAL_FAN_OUT, SSL_INIT_TORCH
@@ -2150,7 +2152,7 @@ typedef struct ssl__bn { int n, ch, stages, relu; int64_t hw; double count; floa
     SSL__KERNEL(batch_norm_running, (ssl_ctx *c, int ch, float momentum, float unbias, const float *mean, const float *var, float *rm, float *rv))
 
 typedef struct ssl__update { /* one optimizer step of a stretch of the flat buffers */
-    int64_t begin, n;   /* multiples of 16 */
+    int64_t begin, slot, n; /* where its values begin, where its gradients and moments do, how many; multiples of 16 */
     float rate;         /* learning rate; Adam: over 1 - beta1^t */
     float scale, l2;    /* gradient = scale g + l2 w */
     float shrink;       /* w *= shrink, decoupled decay */
@@ -2178,7 +2180,7 @@ typedef struct ssl__update { /* one optimizer step of a stretch of the flat buff
     SSL__KERNEL(sumsq, (ssl_ctx *c, int64_t n, const float *x, float *y)) /* y[0] = sum x^2 */                 \
     SSL__KERNEL(rescale, (ssl_ctx *c, int64_t n, float s, float *y)) /* y *= s */                              \
     SSL__KERNEL(ema, (ssl_ctx *c, int64_t n, float a, const float *x, float *y)) /* y = a y + (1 - a) x */     \
-    /* n stretches in ascending order, of w, their gradients and moments; g = 0 */                            \
+    /* n stretches of w in ascending order; g = 0 */                                                          \
     SSL__KERNEL(adam, (ssl_ctx *c, int n, const ssl__update *u, float *w, float *g, float *m, float *v))       \
     SSL__KERNEL(sgd, (ssl_ctx *c, int n, const ssl__update *u, float *w, float *g, float *m))
 #define SSL__KERNELS                                                                                           \
@@ -2254,13 +2256,13 @@ typedef struct ssl__backend { /* memory of a device; all return 0 or NULL on fai
 typedef struct ssl__chunk { struct ssl__chunk *next; char *p; size_t size, used; } ssl__chunk;
 typedef struct ssl__arena { ssl__chunk *first, *now; size_t used, peak, size; int on_device; } ssl__arena;
 #define SSL__READINGS 64
-typedef struct ssl__free { float *p; int64_t n; } ssl__free; /* a gradient buffer that can be used again this step */
+typedef struct ssl__spare { char *p; size_t bytes; } ssl__spare;
 typedef struct ssl__slot { void *raw, *p; size_t size, missing; } ssl__slot; /* missing: bytes that could not be had */
 typedef struct ssl__owned { struct ssl__owned *next; void *p; void (*close)(void *p); } ssl__owned; /* closed by ssl_close */
 typedef struct ssl__param {
     ssl_tensor t;
     char *name;
-    int64_t offset;
+    int64_t offset, slot; /* where its values are; where its gradient and moments are, -1 if it was never trained */
     float lr_scale, decay_scale;
     int frozen, known; /* known: known_value is its only value, so that nobody has to ask a GPU */
     float known_value;
@@ -2282,14 +2284,14 @@ struct ssl_ctx {
     int n_threads, training, no_grad;
     int amx, bf16; /* tiles of bf16 may be used, vectors of bf16 pairs */
     uint64_t seed, rng_position, n_allocs;
-    ssl__arena host, data; /* tensor structs and lists; tensor values */
-    ssl__free *spare; /* buffers of this step that nobody needs any more */
+    ssl__arena host, data, small; /* tensor structs and lists; tensor values; those of few bytes, so that they do not lie between large ones */
+    ssl__spare *spare; /* memory of this step that nobody needs any more; no two of them touch */
     int n_spare, cap_spare;
     ssl_tensor *tape;
     ssl__param **param;
     int n_params, cap_params;
-    float *values, *grads, *moment1, *moment2; /* flat, length n_flat, capacity cap_flat */
-    int64_t n_flat, cap_flat, n_moments, opt_step; /* n_moments: of them in use, 0 before the first optimizer step */
+    float *values, *state[3]; /* flat: all parameters; gradients, first and second moments of those that are trained, NULL until needed */
+    int64_t n_flat, cap_flat, n_state, opt_step;
     ssl__owned *owned;  /* data sets, loaders: newest first */
     ssl__slot *scratch; /* n_threads private slots, then two shared ones */
     float reading[SSL__READINGS]; /* of ssl_item_begin, in turns */
@@ -2483,7 +2485,7 @@ static void *ssl__device_alloc(ssl_ctx *c, const char *at, size_t bytes)
 }
 
 #define SSL__PAD(n) (((n) + 63) & ~(size_t)63)
-#if defined(SSL_GUARD) && !defined(__CUDACC__) /* for tests: 64 known bytes before and after every buffer, which itself starts as NaN */
+#if defined(SSL_GUARD) && !defined(__CUDACC__) /* for tests: 64 known bytes before and after every buffer, which starts and ends as NaN */
 #  define SSL__GUARDED(n) (SSL__PAD(n) + 128)
 static char *ssl__guard(char *p, size_t bytes)
 {
@@ -2492,9 +2494,11 @@ static char *ssl__guard(char *p, size_t bytes)
     memset(p + 64, 0xFF, bytes);
     return p + 64;
 }
+static int ssl__guard_gone(char *p, size_t bytes) { memset(p, 0xFF, bytes); return 1; } /* not used again: whoever reads it reads NaN */
 #else
 #  define SSL__GUARDED(n)  SSL__PAD(n)
 #  define ssl__guard(p, n) (p)
+#  define ssl__guard_gone(p, n) 0
 #endif
 static int ssl__moved(ssl_ctx *c, int ok)
 {
@@ -2517,7 +2521,7 @@ static int ssl__arena_next(ssl_ctx *c, ssl__arena *a, const char *at, size_t byt
     }
     k = (ssl__chunk *)ssl__alloc(c, at, sizeof *k);
     if (!k) return 0;
-    k->p = (char *)(a->on_device ? ssl__device_alloc(c, at, size) : ssl__alloc(c, at, size));
+    k->p = (char *)(a->on_device ? ssl__device_alloc(c, at, size + 64) : ssl__alloc(c, at, size)); /* + 64: stretches of two chunks never touch */
     if (!k->p) { ssl__release(k); return 0; }
     k->size = size;
     a->size += size;
@@ -2537,6 +2541,8 @@ static void *ssl__arena_alloc(ssl_ctx *c, ssl__arena *a, const char *at, size_t 
     if (a->used > a->peak) a->peak = a->used;
     return ssl__guard(p, n);
 }
+
+static void *ssl__step_alloc(ssl_ctx *c, const char *at, size_t bytes) { return ssl__arena_alloc(c, bytes < (size_t)64 << 10 ? &c->small : &c->data, at, bytes); }
 
 static void ssl__arena_free(ssl_ctx *c, ssl__arena *a)
 {
@@ -6634,7 +6640,7 @@ static void SSL__K(adam_chunk)(void *arg, int chunk, int thread)
 static void SSL__K(update)(ssl_ctx *c, void (*chunk)(void *arg, int chunk, int thread), int n, const ssl__update *u, float *w, float *g, float *m, float *v)
 {
     for (; n-- > 0; u++) {
-        SSL__K(opt) e = { u, u->n, w + u->begin, g + u->begin, m + u->begin, v ? v + u->begin : NULL };
+        SSL__K(opt) e = { u, u->n, w + u->begin, g + u->slot, m + u->slot, v ? v + u->slot : NULL };
         ssl__parallel(c, (int)((u->n + SSL__GRAIN - 1) / SSL__GRAIN), chunk, &e);
     }
 }
@@ -6793,7 +6799,7 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     c->k = ssl__cpu_kernels();
     c->bf16 = ssl__bf16_open(c->k);
     c->amx = ssl__amx_open(c->k);
-    c->data.on_device = 1;
+    c->data.on_device = c->small.on_device = 1;
     if (!initialized) ssl__fail(c, SSL_E_ARG, at, "ssl_open: the ssl_desc is not initialized: write `ssl_desc d = SSL_ZERO;`");
 #ifdef SSL__CUDA
     if (c->device == SSL_DEVICE_CUDA && initialized) ssl__cuda_open(c, at);
@@ -6822,7 +6828,9 @@ SSL_API int ssl_close(ssl_ctx *c)
     for (i = 0; i < c->n_notes; i++) { ssl__release((void *)(uintptr_t)c->notes[i].key); ssl__release((void *)(uintptr_t)c->notes[i].value); }
     ssl__release(c->notes);
     if (c->values) c->dev->release(c, c->values);
+    for (i = 0; i < 3; i++) if (c->state[i]) c->dev->release(c, c->state[i]);
     ssl__arena_free(c, &c->data);
+    ssl__arena_free(c, &c->small);
     ssl__arena_free(c, &c->host);
     ssl__release(c->spare);
 #ifdef SSL__CUDA
@@ -6863,6 +6871,7 @@ SSL_API void ssl_step_end(ssl_ctx *c)
     if (ssl__dead(c)) return;
     if (c->dev->step_end) c->dev->step_end(c);
     ssl__arena_reset(c, &c->data);
+    ssl__arena_reset(c, &c->small);
     ssl__arena_reset(c, &c->host);
     ssl__scratch_level(c);
     c->n_spare = 0;
@@ -6872,10 +6881,12 @@ SSL_API void ssl_step_end(ssl_ctx *c)
 SSL_API ssl_memory ssl_memory_stats(const ssl_ctx *c)
 {
     ssl_memory m;
+    int i;
     m.n_allocs = c->n_allocs;
-    m.step_bytes = c->data.used;
-    m.step_peak = c->data.peak;
-    m.param_bytes = (size_t)c->cap_flat * 4 * sizeof(float);
+    m.step_bytes = c->data.used + c->small.used;
+    m.step_peak = c->data.peak + c->small.peak;
+    m.param_bytes = sizeof(float) * (size_t)c->cap_flat;
+    for (i = 0; i < 3; i++) if (c->state[i]) m.param_bytes += sizeof(float) * (size_t)c->n_state;
     return m;
 }
 
@@ -6947,24 +6958,38 @@ static void ssl__point(ssl_tensor *t, void *p)
 }
 static const void *ssl__data(const ssl_tensor *t) { return t->dtype == SSL_I32 ? (const void *)t->i : t->dtype == SSL_U8 ? (const void *)t->u : (const void *)t->x; }
 
-/* ---- buffers of this step: gradients are handed back as soon as the node that owns them is done, values that are cheap to
-   compute again after their last use in the forward pass; the next buffer of that size is one of them ---- */
+/* ---- buffers of this step: gradients are handed back as soon as the node that owns them is done, inner values after their last
+   use; the next buffer is cut from the smallest stretch that holds it, but crumbs are not cut from large ones ---- */
 static float *ssl__buffer(ssl_ctx *c, const char *at, int64_t n)
 {
+    const size_t bytes = SSL__PAD(sizeof(float) * (size_t)n);
+    ssl__spare *best = NULL;
+    float *p;
     int i;
-    for (i = c->n_spare - 1; i >= 0; i--)
-        if (c->spare[i].n == n) {
-            float *p = c->spare[i].p;
-            c->spare[i] = c->spare[--c->n_spare];
-            return p;
-        }
-    return (float *)ssl__arena_alloc(c, &c->data, at, sizeof(float) * (size_t)n);
+    for (i = 0; i < c->n_spare; i++)
+        if (c->spare[i].bytes >= bytes && c->spare[i].bytes / 64 <= bytes && (!best || c->spare[i].bytes < best->bytes)) best = &c->spare[i];
+    if (!best) return (float *)ssl__step_alloc(c, at, sizeof(float) * (size_t)n);
+    p = (float *)(void *)best->p;
+    best->p += bytes;
+    best->bytes -= bytes;
+    if (!best->bytes) *best = c->spare[--c->n_spare];
+    return p;
 }
 static void ssl__hand_back(ssl_ctx *c, const char *at, float *p, int64_t n)
 {
-    if (!ssl__grow(c, at, (void **)&c->spare, &c->cap_spare, c->n_spare + 1, sizeof *c->spare)) return;
-    c->spare[c->n_spare].p = p;
-    c->spare[c->n_spare++].n = n;
+    ssl__spare s;
+    int i = 0;
+    s.p = (char *)p;
+    s.bytes = SSL__PAD(sizeof(float) * (size_t)n);
+    if (ssl__guard_gone(s.p, sizeof(float) * (size_t)n)) return;
+    while (i < c->n_spare) { /* join the neighbours */
+        const ssl__spare o = c->spare[i];
+        if (o.p + o.bytes == s.p) s.p = o.p;
+        else if (s.p + s.bytes != o.p) { i++; continue; }
+        s.bytes += o.bytes;
+        c->spare[i] = c->spare[--c->n_spare];
+    }
+    if (ssl__grow(c, at, (void **)&c->spare, &c->cap_spare, c->n_spare + 1, sizeof *c->spare)) c->spare[c->n_spare++] = s;
 }
 /* A tensor of this step with (uninitialized) values: what ops write into. */
 static ssl_tensor *ssl__new(ssl_ctx *c, const char *at, const char *op, ssl_dtype dtype, int ndim, const int *dim)
@@ -6972,7 +6997,7 @@ static ssl_tensor *ssl__new(ssl_ctx *c, const char *at, const char *op, ssl_dtyp
     ssl_tensor *t = ssl__node(c, at, op, dtype, ndim, dim);
     void *p;
     if (c->status) return &c->nil;
-    p = dtype == SSL_F32 || dtype == SSL_BF16 ? (void *)ssl__buffer(c, at, ssl__floats(t)) : ssl__arena_alloc(c, &c->data, at, ssl__bytes(t));
+    p = dtype == SSL_F32 || dtype == SSL_BF16 ? (void *)ssl__buffer(c, at, ssl__floats(t)) : ssl__step_alloc(c, at, ssl__bytes(t));
     if (!p) return &c->nil;
     ssl__point(t, p);
     return t;
@@ -6993,7 +7018,7 @@ static int ssl__need_real(const char *at, const char *op, const char *name, cons
 { return ssl__need(at, op, name, t, ssl__is_half(t) ? SSL_BF16 : SSL_F32); }
 
 /* Step memory for an op's own use: on the device, or zeroed on the host (aux structs, lists). NULL after an error. */
-static SSL__UNUSED void *ssl__temp(ssl_ctx *c, const char *at, size_t bytes) { return c->status ? NULL : ssl__arena_alloc(c, &c->data, at, bytes); }
+static SSL__UNUSED void *ssl__temp(ssl_ctx *c, const char *at, size_t bytes) { return c->status ? NULL : ssl__step_alloc(c, at, bytes); }
 static void *ssl__aux(ssl_ctx *c, const char *at, size_t bytes)
 {
     void *p = c->status ? NULL : ssl__arena_alloc(c, &c->host, at, bytes);
@@ -7033,29 +7058,41 @@ static void ssl__grad_drop(ssl_tensor *t)
     ssl__hand_back(t->ctx, t->at, t->g, ssl__floats(t));
     t->g = NULL;
 }
-/* The values of t, an inner result that no user sees, are not read again in the forward pass, and the backward pass can remake
-   them (NULL: it cannot, so they go only where there will be none). */
+static void ssl__values_drop(ssl_tensor *t)
+{
+    if (!t->x) return;
+    ssl__hand_back(t->ctx, t->at, t->x, ssl__floats(t));
+    t->x = NULL;
+}
+/* The values of t, an inner result that no user sees and that owns them, are not read again in the forward pass. They go now if
+   the backward pass can remake them or there will be none, else when it has passed. */
 static void ssl__shed(ssl_tensor *t, void (*remake)(ssl_tensor *t))
 {
     ssl_ctx *c = t->ctx;
-    if (c->status || (!c->no_grad && (!remake || !t->needs_grad))) return; /* without a gradient of its own nothing would remake it for its reader's */
-    ssl__hand_back(c, t->at, t->x, ssl__floats(t));
-    t->x = NULL;
+    if (c->status || (!c->no_grad && !t->needs_grad)) return; /* not on the tape, whose walk would remake and drop them */
+    t->inner = 1;
     t->remake = remake;
+    if (c->no_grad || remake) ssl__values_drop(t);
 }
-static void ssl__remake(ssl_tensor *t)
+/* The backward pass does not read them either: dropout and sums do not look at their inputs. */
+static void ssl__spend(ssl_tensor *t) { if (!t->ctx->status) ssl__values_drop(t); }
+static void ssl__remake(ssl_tensor *t) /* and first what it is made from */
 {
+    int i;
     if (!t || t->x || !t->remake) return;
-    t->x = ssl__buffer(t->ctx, t->at, ssl__floats(t));
+    for (i = 0; i < t->n_in; i++) ssl__remake(t->in[i]);
+    t->x = t->ctx->status ? NULL : ssl__buffer(t->ctx, t->at, ssl__floats(t));
     if (t->x) t->remake(t);
 }
+static int ssl__state_ready(ssl_ctx *c, const char *at, int parts);
 /* The gradient to write into; *beta is 0 if nothing is there yet (the kernel must write), 1 if it must add.
    NULL when t needs none. */
 static float *ssl__grad_beta(ssl_tensor *t, float *beta)
 {
     *beta = 1.0f;
     if (!t || !t->needs_grad) return NULL;
-    if (!t->g) { t->g = ssl__buffer(t->ctx, t->at, ssl__floats(t)); *beta = 0.0f; }
+    if (!t->g && t->param) t->g = ssl__state_ready(t->ctx, t->at, 1) ? t->param->g + (t->x - t->param->x) : NULL;
+    else if (!t->g) { t->g = ssl__buffer(t->ctx, t->at, ssl__floats(t)); *beta = 0.0f; }
     return t->g;
 }
 SSL_API float *ssl_grad_of(ssl_tensor *t)
@@ -7109,6 +7146,7 @@ SSL_API void ssl_backward_at(const char *at, ssl_tensor *loss)
         ssl__fail(c, SSL_E_ARG, at, "ssl_backward: the loss (from %s at %s) depends on no parameter, or the tape was already used up: call it once per forward pass", loss->op, ssl__where(loss->at));
         return;
     }
+    if (!ssl__state_ready(c, at, 1)) return;
     if (c->dev->judge) c->dev->judge(c, at, loss);
     else if (ssl__has_nan(loss)) { ssl__blame_nan(at, loss); return; }
     c->k->fill(c, 1, 1.0f, ssl_grad_of(loss));
@@ -7119,7 +7157,7 @@ SSL_API void ssl_backward_at(const char *at, ssl_tensor *loss)
         if (c->status) return;
         if (t->g && t->back) t->back(t);
         ssl__grad_drop(t);
-        if (t->remake && t->x) { ssl__hand_back(c, t->at, t->x, ssl__floats(t)); t->x = NULL; }
+        if (t->inner) ssl__values_drop(t);
     }
     c->tape = NULL;
 }
@@ -7242,39 +7280,63 @@ static void ssl__fill_init(ssl_ctx *c, ssl_init init, const ssl_tensor *t, float
     }
 }
 
-/* The moments of all parameters, zero where they are new: memory that only who trains touches. */
-static void ssl__moments_ready(ssl_ctx *c)
+static int64_t ssl__padded(const ssl__param *p) { return (ssl_numel(&p->t) + 15) & ~(int64_t)15; } /* 64-byte steps; what lies between is zero */
+
+/* Gradients (parts 1), first (2) and second moments (3) for every parameter that is trained, zero where they are new; what was
+   trained once keeps its own. 0 after an error, and then nothing has changed. */
+static int ssl__state_ready(ssl_ctx *c, const char *at, int parts)
 {
-    if (c->status || c->n_moments == c->n_flat) return;
-    c->k->fill(c, c->n_flat - c->n_moments, 0.0f, c->moment1 + c->n_moments);
-    c->k->fill(c, c->n_flat - c->n_moments, 0.0f, c->moment2 + c->n_moments);
-    c->n_moments = c->n_flat;
+    float *fresh[3] = { NULL, NULL, NULL };
+    int64_t n = 0, slot = 0;
+    int i, k, more = 0;
+    for (i = 0; i < c->n_params; i++) {
+        const ssl__param *p = c->param[i];
+        if (p->slot < 0 && p->frozen) continue;
+        more |= p->slot < 0;
+        n += ssl__padded(p);
+    }
+    if (c->status || !n || (!more && c->state[parts - 1])) return !c->status;
+    for (k = 0; k < 3; k++) {
+        if (c->state[k] ? !more : k >= parts) continue;
+        if (!(fresh[k] = (float *)ssl__device_alloc(c, at, sizeof(float) * (size_t)n))) break;
+        c->k->fill(c, n, 0.0f, fresh[k]);
+    }
+    if (c->status) {
+        for (k = 0; k < 3; k++) if (fresh[k]) c->dev->release(c, fresh[k]);
+        return 0;
+    }
+    for (i = 0; i < c->n_params; i++) {
+        ssl__param *p = c->param[i];
+        if (p->slot < 0 && p->frozen) continue;
+        for (k = 0; k < 3; k++) if (fresh[k] && c->state[k] && p->slot >= 0) ssl__move(c, fresh[k] + slot, c->state[k] + p->slot, sizeof(float) * (size_t)ssl__padded(p));
+        p->slot = slot;
+        slot += ssl__padded(p);
+    }
+    for (k = 0; k < 3; k++) {
+        if (!fresh[k]) continue;
+        if (c->state[k]) c->dev->release(c, c->state[k]);
+        c->state[k] = fresh[k];
+    }
+    c->n_state = n;
+    for (i = 0; i < c->n_params; i++) if (c->param[i]->slot >= 0) c->param[i]->t.g = c->state[0] + c->param[i]->slot;
+    return 1;
 }
 
-/* Room for n more values: one new buffer of four times the capacity, old contents copied, every tensor pointed anew. */
+/* Room for n more values: a new buffer, old values copied, every tensor pointed anew. */
 static int ssl__param_reserve(ssl_ctx *c, const char *at, int64_t n)
 {
     int64_t cap = SSL__MAX(c->n_flat + n, c->cap_flat * 2);
     float *p;
-    int i, part;
+    int i;
     if (c->n_flat + n <= c->cap_flat) return 1;
     if (cap < 1 << 14) cap = 1 << 14;
-    p = (float *)ssl__device_alloc(c, at, sizeof(float) * 4 * (size_t)cap);
+    p = (float *)ssl__device_alloc(c, at, sizeof(float) * (size_t)cap);
     if (!p) return 0;
-    for (part = 0; part < 4; part++) {
-        const int64_t used = part < 2 ? c->n_flat : c->n_moments;
-        if (used) ssl__move(c, p + part * cap, c->values + part * c->cap_flat, sizeof(float) * (size_t)used);
-    }
+    if (c->n_flat) ssl__move(c, p, c->values, sizeof(float) * (size_t)c->n_flat);
     if (c->values) c->dev->release(c, c->values);
     c->values = p;
-    c->grads = p + cap;
-    c->moment1 = p + 2 * cap;
-    c->moment2 = p + 3 * cap;
     c->cap_flat = cap;
-    for (i = 0; i < c->n_params; i++) {
-        c->param[i]->t.x = c->values + c->param[i]->offset;
-        c->param[i]->t.g = c->grads + c->param[i]->offset;
-    }
+    for (i = 0; i < c->n_params; i++) c->param[i]->t.x = c->values + c->param[i]->offset;
     return 1;
 }
 
@@ -7293,7 +7355,9 @@ static ssl__param *ssl__param_new(ssl_ctx *c, const char *at, const char *name, 
     p->t.ndim = ndim;
     memcpy(p->t.dim, dim, sizeof *dim * (size_t)ndim);
     p->t.needs_grad = p->t.keep_grad = 1;
+    p->t.param = &p->t;
     p->offset = c->n_flat;
+    p->slot = -1;
     return p;
 }
 
@@ -7322,17 +7386,15 @@ static ssl_tensor *ssl__param_make(const char *at, ssl_ctx *c, ssl_init init, co
     if (c->tape) return ssl__fail(c, SSL_E_ARG, at, "ssl_param: \"%s\" is made after the step's first op: make all parameters before, or call ssl_step_end first", name);
     if (!(p = ssl__param_new(c, at, name, ndim, dim))) return &c->nil;
     n = ssl_numel(&p->t);
-    host = ssl__param_reserve(c, at, (n + 15) & ~(int64_t)15) ? (float *)ssl__alloc(c, at, sizeof(float) * (size_t)n) : NULL;
+    host = ssl__param_reserve(c, at, ssl__padded(p)) ? (float *)ssl__alloc(c, at, sizeof(float) * (size_t)n) : NULL;
     if (!host) { ssl__release(p->name); ssl__release(p); return &c->nil; }
     p->t.x = c->values + p->offset;
-    p->t.g = c->grads + p->offset;
-    c->k->fill(c, (n + 15) & ~(int64_t)15, 0.0f, c->values + c->n_flat); /* 64-byte steps; what lies between them is zero */
-    c->k->fill(c, (n + 15) & ~(int64_t)15, 0.0f, c->grads + c->n_flat);
+    c->k->fill(c, ssl__padded(p), 0.0f, p->t.x);
     ssl__fill_init(c, init, &p->t, host);
     ssl__put(c, p->t.x, host, sizeof(float) * (size_t)n);
     ssl__release(host);
     c->param[c->n_params++] = p;
-    c->n_flat += (n + 15) & ~(int64_t)15;
+    c->n_flat += ssl__padded(p);
     return &p->t;
 }
 
@@ -7380,7 +7442,7 @@ SSL_API int ssl_param_group(ssl_ctx *c, const char *pattern, float lr_scale, flo
     }
     return n;
 }
-SSL_API void ssl_zero_grad(ssl_ctx *c) { if (!c->status && c->n_flat) c->k->fill(c, c->n_flat, 0.0f, c->grads); }
+SSL_API void ssl_zero_grad(ssl_ctx *c) { if (!c->status && c->state[0]) c->k->fill(c, c->n_state, 0.0f, c->state[0]); }
 
 /* ==== >>op ==== every block: shape rule, forward, record; above it the backward ========================= */
 static int ssl__last(const ssl_tensor *t) { return t->ndim ? t->dim[t->ndim - 1] : 0; }
@@ -7495,6 +7557,7 @@ static void ssl__linear_back_half(ssl_tensor *y) /* where x or y is bf16, so is 
     if ((g = ssl__grad_beta(x, &beta)) != NULL) ssl__linear_product(c, 0, 0, m, k, n, &d, d.g, w, w->x, beta, x, g);
     if ((g = ssl__grad_beta(w, &beta)) != NULL) ssl__linear_product(c, 1, 0, n, k, m, &d, d.g, x, x->x, beta, w, g);
     if (!half) ssl__grad_drop(&d);
+    if (aux->pre) ssl__hand_back(c, y->at, aux->pre, ssl__floats(y));
 }
 static void ssl__linear_back(ssl_tensor *y)
 {
@@ -7515,7 +7578,8 @@ static void ssl__linear_back(ssl_tensor *y)
     db = ssl_grad_of(b);
     if ((g = ssl__grad_beta(w, &beta)) != NULL) c->k->linear_bw(c, m, k, n, x->x, dpre, beta, g, db);
     else if (db) c->k->colsum(c, m, n, dpre, db);
-    if (dpre != y->g) { ssl_tensor t = *y; t.g = dpre; t.keep_grad = 0; ssl__grad_drop(&t); }
+    if (dpre != y->g) ssl__hand_back(c, y->at, dpre, (int64_t)m * n);
+    if (aux->pre) ssl__hand_back(c, y->at, aux->pre, (int64_t)m * n);
     ssl__grad_pass(y, r);
 }
 static void ssl__linear_remake(ssl_tensor *y) /* from what the activation was applied to */
@@ -7736,7 +7800,7 @@ static void ssl__binary_grad(ssl_tensor *y, int k, ssl__binary_b kernel) /* the 
     memcpy(s.st[3], s.st[0], sizeof s.st[0]);
     memcpy(s.st[0], s.st[k + 1], sizeof s.st[0]);
     s = ssl__nest_sums(s);
-    kernel(y->ctx, &s, beta, a->x, b->x, y->g, d);
+    kernel(y->ctx, &s, beta, a->x ? a->x : y->g, b->x ? b->x : y->g, y->g, d); /* a sum needs no values, which may be gone */
 }
 static ssl_tensor *ssl__binary(const char *at, const char *op, const char *sign, ssl_tensor *a, ssl_tensor *b, ssl__binary_f f, ssl_op_fn back)
 {
@@ -9145,7 +9209,7 @@ static ssl_tensor *ssl__view(const char *at, ssl_tensor *p, int64_t offset, int 
     v = ssl__node(p->ctx, at, p->op, SSL_F32, ndim, dim);
     if (p->ctx->status) return v;
     v->x = p->x + offset;
-    v->g = p->g + offset;
+    v->param = p;
     v->needs_grad = p->needs_grad;
     v->keep_grad = 1;
     return v;
@@ -9223,20 +9287,30 @@ static ssl_block *ssl__blocks_new(const char *at, ssl_ctx *c, const char *prefix
     return block;
 }
 
+static ssl_tensor *ssl__dropped(const char *at, ssl_tensor *x, float p, ssl_tensor *(*drop)(const char *at, ssl_tensor *x, float p)) /* x is inner */
+{
+    ssl_tensor *y = drop(at, x, p);
+    if (y != x) ssl__spend(x);
+    return y;
+}
 /* x + drop_path(dropout(h w^T + b)); without dropping the sum is the product's epilogue */
 static ssl_tensor *ssl__branch(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *h, const ssl_linear_layer *l)
 {
     const int apl = b->d.style == SSL_BLOCK_APL; /* the original drops after the norm instead */
+    ssl_tensor *y;
     if (!x->ctx->training || ((b->d.dropout == 0.0f || apl) && b->d.drop_path == 0.0f))
         return ssl_linear_fused_at(at, h, l->weight, l->bias, SSL_ACT_NONE, x);
-    h = ssl_dropout_at(at, ssl__lin(at, h, l), apl ? 0.0f : b->d.dropout);
-    return ssl_add_at(at, x, ssl_drop_path_at(at, h, b->d.drop_path));
+    h = ssl__dropped(at, ssl__lin(at, h, l), apl ? 0.0f : b->d.dropout, ssl_dropout_at);
+    h = ssl__dropped(at, h, b->d.drop_path, ssl_drop_path_at);
+    y = ssl_add_at(at, x, h);
+    ssl__spend(h);
+    return y;
 }
 static ssl_tensor *ssl__after(const char *at, const ssl_block *b, ssl_tensor *x, const ssl_norm_layer *n) /* what follows a post-norm branch */
 {
     if (!b->d.post_norm) return x;
     x = ssl__ln(at, x, n);
-    return b->d.style == SSL_BLOCK_APL ? ssl_dropout_at(at, x, b->d.dropout) : x;
+    return b->d.style == SSL_BLOCK_APL ? ssl__dropped(at, x, b->d.dropout, ssl_dropout_at) : x;
 }
 static ssl_tensor *ssl__before(const char *at, const ssl_block *b, ssl_tensor *x, const ssl_norm_layer *n)
 { return b->d.post_norm ? x : ssl__layer_norm(at, x, n->weight, n->bias, n->eps, ssl__inner(x->ctx)); }
@@ -9283,9 +9357,9 @@ static ssl_tensor *ssl__mlp(const char *at, const ssl_block *b, ssl_tensor *x, c
     const float dropout = b->d.style == SSL_BLOCK_APL || !x->ctx->training ? 0.0f : b->d.dropout;
     ssl_tensor *before = ssl__before(at, b, x, n);
     ssl_tensor *hidden = ssl__done(ssl__linear(at, before, b->fc1.weight, b->fc1.bias, b->d.act, NULL, dropout == 0.0f ? ssl__inner(x->ctx) : SSL_F32), b, before);
-    ssl_tensor *kept = dropout == 0.0f ? hidden : ssl_dropout_at(at, hidden, dropout);
+    ssl_tensor *kept = dropout == 0.0f ? hidden : ssl__dropped(at, hidden, dropout, ssl_dropout_at);
     x = ssl__branch(at, b, x, kept, &b->fc2);
-    if (kept == hidden) ssl__shed(hidden, ssl__linear_remake);
+    ssl__shed(kept, kept == hidden ? ssl__linear_remake : NULL);
     return x;
 }
 static ssl_tensor *ssl__attend(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *mask) /* x + proj(attention(norm(x))) */
@@ -9623,6 +9697,13 @@ static int ssl__tap_find(const ssl__taps *t, const char *block, const char *name
     for (i = 0; i < t->n; i++) if (!strcmp(t->name[i], buf)) return 1;
     return 0;
 }
+/* x, which owns its values, is not read again in the forward pass, unless by who asked for it */
+static void ssl__resnet_shed(const ssl__taps *t, ssl_tensor *x)
+{
+    int i;
+    for (i = 0; i < t->n; i++) if (t->out[i] == x) return;
+    ssl__shed(x, x->back == ssl__batch_norm_back ? ssl__batch_norm_remake : NULL);
+}
 static ssl_tensor *ssl__tap(ssl__taps *t, const char *block, const char *name, ssl_tensor *y)
 {
     char buf[64];
@@ -9638,21 +9719,19 @@ static ssl_tensor *ssl__resnet_conv_bn(const char *at, ssl__taps *t, const char 
                                        const ssl_conv_layer *conv, const ssl_batch_norm_layer *bn, int relu, ssl_tensor *residual, ssl_dtype type)
 {
     const int fused = relu && !ssl__tap_find(t, block, bn_name), inner = bn->running_mean && !ssl__tap_find(t, block, conv_name);
+    ssl_tensor *y;
     x = ssl__tap(t, block, conv_name, ssl__conv2d(at, x, conv->weight, conv->bias, &conv->d, inner ? ssl__inner(x->ctx) : SSL_F32));
-    if (!bn->running_mean) x = ssl__tap(t, block, bn_name, ssl_layer_norm_chw_at(at, x, bn->weight, bn->bias, 1e-5f));
-    else {
-        ssl_tensor *y = ssl__batch_norm(at, x, bn->weight, bn->bias, bn->running_mean, bn->running_var, bn->momentum, bn->eps, fused, fused ? residual : NULL, fused ? type : SSL_F32);
-        if (inner) ssl__shed(x, NULL);
-        x = y;
-        if (fused) return x;
-        ssl__tap(t, block, bn_name, x);
-    }
-    if (residual) x = ssl_add_at(at, x, residual);
-    return relu ? ssl_relu_at(at, x) : x;
+    if (!bn->running_mean) y = ssl_layer_norm_chw_at(at, x, bn->weight, bn->bias, 1e-5f);
+    else y = ssl__batch_norm(at, x, bn->weight, bn->bias, bn->running_mean, bn->running_var, bn->momentum, bn->eps, fused, fused ? residual : NULL, fused ? type : SSL_F32);
+    ssl__resnet_shed(t, x);
+    if (bn->running_mean && fused) return y;
+    y = ssl__tap(t, block, bn_name, y);
+    if (residual) y = ssl_add_at(at, y, residual);
+    return relu ? ssl_relu_at(at, y) : y;
 }
 static ssl_tensor *ssl__resnet_block_forward(const char *at, ssl__taps *t, const ssl_resnet_block *b, ssl_tensor *x)
 {
-    ssl_tensor *shortcut = x, *y;
+    ssl_tensor *shortcut = x, *y; /* the block's own values go as soon as may be, those of its input are the caller's */
     int i;
     if (b->down.weight) shortcut = ssl__tap(t, b->name, "downsample", ssl__resnet_conv_bn(at, t, b->name, "downsample.0", "downsample.1", x, &b->down, &b->down_bn, 0, NULL, SSL_F32));
     for (i = 0; i < b->convs; i++) {
@@ -9660,14 +9739,16 @@ static ssl_tensor *ssl__resnet_block_forward(const char *at, ssl__taps *t, const
         char conv[8] = "conv1", bn[4] = "bn1";
         conv[4] = bn[2] = (char)('1' + i);
         y = ssl__resnet_conv_bn(at, t, b->name, conv, bn, x, &b->conv[i], &b->bn[i], 1, last ? shortcut : NULL, last ? SSL_F32 : ssl__inner(x->ctx));
-        if (i && x->back == ssl__batch_norm_back) ssl__shed(x, ssl__batch_norm_remake); /* cannot be tapped: relu is in it */
+        if (i) ssl__resnet_shed(t, x);
         x = y;
     }
+    if (b->down_bn.running_mean) ssl__resnet_shed(t, shortcut);
     return ssl__tap(t, b->name, "", x);
 }
 static ssl_tensor *ssl__resnet_run(const char *at, const ssl_resnet *net, ssl_tensor *x, ssl__taps *t) /* until every tap has its output */
 {
     const ssl_resnet_block *b = net->block;
+    ssl_tensor *y;
     char stage[8] = "layer1", s[96];
     int i, j;
     if (net->ctx->status) return &net->ctx->nil;
@@ -9675,11 +9756,15 @@ static ssl_tensor *ssl__resnet_run(const char *at, const ssl_resnet *net, ssl_te
     if (net->d.cpc && (x->dim[2] != net->d.cpc || x->dim[3] != net->d.cpc))
         return ssl__fail(net->ctx, SSL_E_SHAPE, at, "ssl_resnet_forward: images%s: the layer norms of this network (cpc %d) need images of %d x %d", ssl__shape(x, s), net->d.cpc, net->d.cpc, net->d.cpc);
     x = ssl__tap(t, "", "relu", ssl__resnet_conv_bn(at, t, "", "conv1", "bn1", x, &net->conv1, &net->bn1, 1, NULL, SSL_F32));
-    x = ssl__tap(t, "", "maxpool", net->d.cifar_stem ? x : ssl_max_pool2d_at(at, x, 3, 2, 1));
+    y = ssl__tap(t, "", "maxpool", net->d.cifar_stem ? x : ssl_max_pool2d_at(at, x, 3, 2, 1));
+    if (y != x) ssl__resnet_shed(t, x);
+    x = y;
     for (i = 0; i < 4; i++) {
         for (j = 0; j < net->stage[i]; j++, b++) {
             if (t->n && !t->left) return x;
-            x = ssl__resnet_block_forward(at, t, b, x);
+            y = ssl__resnet_block_forward(at, t, b, x);
+            ssl__resnet_shed(t, x);
+            x = y;
         }
         stage[5] = (char)('1' + i);
         ssl__tap(t, "", stage, x);
@@ -11412,7 +11497,7 @@ SSL_API ssl_tensor *ssl_pixpro_loss_at(const char *at, const ssl_pixpro *m, ssl_
     n = m->d.official ? images1->dim[0] : 1;
     if (!t->boxes) t->boxes = ssl__pixpro_boxes(at, m, n, images1->dim[2], images1->dim[3]);
     for (i = 0; i < 2 && !c->status; i++) t->view[i] = ssl__pixpro_view(at, m, i ? images2 : images1, t->boxes + i * n);
-    for (k = 0; k < 2; k++) { /* the online network, then the target */
+    for (k = 1; k >= 0; k--) { /* the target, then the online network, into the memory that the target's inner values leave */
         if (k) ssl_no_grad(c, 1);
         for (i = 0; i < 2 && !c->status; i++) {
             ssl__pixpro_net(at, m, k, t->view[i], out);
@@ -11774,14 +11859,14 @@ SSL_API ssl_tensor *ssl_siamese_loss_at(const char *at, const ssl_siamese *m, in
     int v;
     memset(t, 0, sizeof *t);
     if (c->status || !ssl__siamese_views(at, m, n_views, views)) return &c->nil;
+    ssl_no_grad(c, 1); /* the target first: what follows goes into the memory that its inner values leave */
+    for (v = 0; v < 2 && m->target.backbone; v++) t->target[v] = ssl__siamese_project(at, m, &m->target, ssl_backbone_forward_at(at, m->target.backbone, views[v]));
+    ssl_no_grad(c, 0);
     for (v = 0; v < n_views; v++) { /* view by view, as in the papers: batch norms see one kind of view at a time */
         t->feature[v] = ssl_backbone_forward_at(at, m->online.backbone, views[v]);
         t->projection[v] = ssl__siamese_project(at, m, &m->online, t->feature[v]);
         if (m->predictor.d.layers) t->prediction[v] = ssl_mlp_forward_at(at, &m->predictor, t->projection[v]);
     }
-    ssl_no_grad(c, 1);
-    for (v = 0; v < 2 && m->target.backbone; v++) t->target[v] = ssl__siamese_project(at, m, &m->target, ssl_backbone_forward_at(at, m->target.backbone, views[v]));
-    ssl_no_grad(c, 0);
     return c->status ? &c->nil : ssl__siamese_kind(m->d.kind)->loss(at, m, n_views, t);
 }
 SSL_API ssl_tensor *ssl_siamese_features_at(const char *at, const ssl_siamese *m, ssl_tensor *images)
@@ -11805,7 +11890,6 @@ SSL_API int ssl_optim_desc_resolve(const ssl_optim_desc *in, ssl_optim_desc *out
     return 1;
 }
 
-static int64_t ssl__padded(const ssl__param *p) { return (ssl_numel(&p->t) + 15) & ~(int64_t)15; } /* its length in the flat buffers */
 
 /* sum of squares of n device values, on the host */
 static float ssl__sumsq(ssl_ctx *c, const char *at, int64_t n, const float *x)
@@ -11842,9 +11926,10 @@ SSL_API float ssl_clip_grad_norm_at(const char *at, ssl_ctx *c, float max_norm)
 {
     float norm, scale;
     if (c->status) return 0.0f;
+    if (!ssl__state_ready(c, at, 1)) return 0.0f;
     norm = ssl__grad_norm(c, at, "ssl_clip_grad_norm");
     scale = ssl__clip_scale(norm, max_norm);
-    if (!c->status && scale < 1.0f) c->k->rescale(c, c->n_flat, scale, c->grads);
+    if (!c->status && scale < 1.0f) c->k->rescale(c, c->n_state, scale, c->state[0]);
     return norm;
 }
 
@@ -11872,6 +11957,7 @@ static ssl__update ssl__update_of(ssl_ctx *c, const char *at, int i, const ssl_o
     const int adam = d->kind == SSL_OPTIM_ADAMW || d->kind == SSL_OPTIM_ADAM;
     ssl__update u;
     u.begin = p->offset;
+    u.slot = p->slot;
     u.n = 0;
     u.rate = lr * p->lr_scale;
     u.scale = clip;
@@ -11909,7 +11995,7 @@ SSL_API void ssl_optim_step_at(const char *at, ssl_ctx *c, const ssl_optim_desc 
     if (!ssl_optim_desc_resolve(desc, &d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the ssl_optim_desc is not initialized: write `ssl_optim_desc d = SSL_ZERO;`"); return; }
     if (!(lr >= 0.0f && lr < 1e30f)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the learning rate is %g: it must be finite and not negative", (double)lr); return; }
     if (d.dampening != 0.0f && (d.nesterov || d.kind != SSL_OPTIM_SGD)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: dampening %g: only SGD without nesterov has it", (double)d.dampening); return; }
-    ssl__moments_ready(c);
+    if (!ssl__state_ready(c, at, d.kind == SSL_OPTIM_ADAMW || d.kind == SSL_OPTIM_ADAM ? 3 : 2)) return;
     if (c->dev->clip) factor = c->dev->clip(c, at, d.clip_norm);
     else clip = ssl__clip_scale(ssl__grad_norm(c, at, "ssl_optim_step"), d.clip_norm);
     u = (ssl__update *)ssl__aux(c, at, sizeof *u * (size_t)SSL__MAX(c->n_params, 1));
@@ -11920,8 +12006,8 @@ SSL_API void ssl_optim_step_at(const char *at, ssl_ctx *c, const ssl_optim_desc 
         n += !p->frozen;
     }
     if (c->status) return;
-    if (d.kind == SSL_OPTIM_ADAMW || d.kind == SSL_OPTIM_ADAM) c->k->adam(c, n, u, c->values, c->grads, c->moment1, c->moment2);
-    else c->k->sgd(c, n, u, c->values, c->grads, c->moment1);
+    if (d.kind == SSL_OPTIM_ADAMW || d.kind == SSL_OPTIM_ADAM) c->k->adam(c, n, u, c->values, c->state[0], c->state[1], c->state[2]);
+    else c->k->sgd(c, n, u, c->values, c->state[0], c->state[1]);
     if (!c->status) c->opt_step++;
 }
 SSL_API void ssl_adamw_step_at(const char *at, ssl_ctx *c, float lr) { ssl_optim_step_at(at, c, NULL, lr); }
@@ -16142,12 +16228,11 @@ SSL_API int ssl_save_at(const char *at, ssl_ctx *c, const char *path)
     int i, k, n = 0;
     if (c->dev->settle && !c->status) c->dev->settle(c);
     if (c->status) return 0;
-    ssl__moments_ready(c);
     for (i = 0; i < c->n_params; i++) {
         const ssl__param *p = c->param[i];
         ssl__describe(&t[n++], p->name, &p->t, p->t.x);
-        for (k = 0; k < 2 && c->opt_step && !p->frozen; k++)
-            ssl__describe(&t[n++], ssl__glue(c, at, ssl__moment_prefix[k], p->name), &p->t, (k ? c->moment2 : c->moment1) + p->offset);
+        for (k = 0; k < 2 && c->opt_step && !p->frozen && p->slot >= 0 && c->state[k + 1]; k++)
+            ssl__describe(&t[n++], ssl__glue(c, at, ssl__moment_prefix[k], p->name), &p->t, c->state[k + 1] + p->slot);
     }
     note[0].key = "ssl.opt_step";
     note[1].key = "ssl.rng_position";
@@ -16199,7 +16284,7 @@ typedef struct ssl__load {
     ssl_safetensors *f;
     const ssl_file_tensor **from[3]; /* for each parameter: values, moments; NULL: leave it */
     ssl__names missing, extra, shape;
-    int n;
+    int n, moments;
 } ssl__load;
 
 static void ssl__load_match(ssl__load *l, int i, int k, const char *name)
@@ -16212,8 +16297,14 @@ static void ssl__load_match(ssl__load *l, int i, int k, const char *name)
     else if (!ssl__dtype_size(t->dtype)) ssl__names_add(&l->shape, "%s has the unknown type %s", name, t->dtype, "");
     else l->from[k][i] = t;
 }
+static int ssl__load_moments(const ssl_safetensors *f) /* SGD and LARS have one, Adam two */
+{
+    int i;
+    for (i = 0; i < f->n_tensors; i++) if (ssl__under(f->tensor[i].name, ssl__moment_prefix[1])) return 2;
+    return 1;
+}
 /* Find the file's tensor for every parameter and note what differs; nothing is changed yet. */
-static void ssl__load_plan(ssl__load *l, const ssl_load_desc *d, int with_moments)
+static void ssl__load_plan(ssl__load *l, const ssl_load_desc *d)
 {
     ssl_ctx *c = l->c;
     int i, k;
@@ -16223,7 +16314,7 @@ static void ssl__load_plan(ssl__load *l, const ssl_load_desc *d, int with_moment
         if (!name) continue;
         ssl__load_match(l, i, 0, name);
         if (l->from[0][i]) l->n++;
-        for (k = 0; k < 2 && with_moments && !p->frozen; k++) ssl__load_match(l, i, k + 1, ssl__glue(c, l->at, ssl__moment_prefix[k], name));
+        for (k = 0; k < l->moments && !p->frozen; k++) ssl__load_match(l, i, k + 1, ssl__glue(c, l->at, ssl__moment_prefix[k], name));
     }
     for (i = 0; i < l->f->n_tensors && !d->partial && !c->status; i++) {
         const char *name = l->f->tensor[i].name, *here = ssl__renamed(c, l->at, name, l->file_prefix, l->only);
@@ -16251,17 +16342,17 @@ static int ssl__load_fits(ssl__load *l, const ssl_load_desc *d)
 static void ssl__load_fill(ssl__load *l)
 {
     ssl_ctx *c = l->c;
-    float *host, *const flat[3] = { c->values, c->moment1, c->moment2 };
     int64_t most = 1;
+    float *host;
     int i, k;
-    ssl__moments_ready(c);
+    if (l->moments && !ssl__state_ready(c, l->at, 1 + l->moments)) return;
     for (i = 0; i < c->n_params; i++) most = SSL__MAX(most, ssl_numel(&c->param[i]->t));
     if ((host = (float *)ssl__alloc(c, l->at, sizeof(float) * (size_t)most)) == NULL) return;
     for (k = 0; k < 3; k++)
         for (i = 0; i < c->n_params; i++)
             if (l->from[k][i]) {
                 ssl_file_tensor_to_f32(l->from[k][i], host);
-                ssl__put(c, flat[k] + c->param[i]->offset, host, sizeof(float) * (size_t)l->from[k][i]->n);
+                ssl__put(c, k ? c->state[k] + c->param[i]->slot : c->param[i]->t.x, host, sizeof(float) * (size_t)l->from[k][i]->n);
                 c->param[i]->known = 0;
             }
     ssl__release(host);
@@ -16300,7 +16391,8 @@ SSL_API int ssl_load_at(const char *at, ssl_ctx *c, const char *path, const ssl_
     all = !d.weights_only && !d.only;
     for (k = 0; k < 3; k++) l.from[k] = (const ssl_file_tensor **)ssl__aux(c, at, sizeof **l.from * (size_t)(c->n_params + 1));
     if ((l.f = ssl_safetensors_open_at(at, c, path)) == NULL) return 0;
-    ssl__load_plan(&l, &d, all && ssl__note_u64(l.f, "ssl.opt_step") > 0);
+    if (all && ssl__note_u64(l.f, "ssl.opt_step") > 0) l.moments = ssl__load_moments(l.f);
+    ssl__load_plan(&l, &d);
     if (ssl__load_fits(&l, &d)) {
         ssl__load_fill(&l);
         if (all) ssl__load_state(&l);

@@ -2747,7 +2747,7 @@ static void ssl__cuda_settle(ssl_ctx *c, int64_t before)
         ssl__cuda_tell(c, j, v);
         g->settled = g->judged;
         c->opt_step = j->opt_step; /* whoever clears the error goes on from there */
-        if (c->n_flat) c->k->fill(c, c->n_flat, 0.0f, c->grads);
+        if (c->state[0]) c->k->fill(c, c->n_state, 0.0f, c->state[0]);
         ssl__put(c, g->verdict, &fresh, sizeof fresh);
         return;
     }
@@ -2815,16 +2815,17 @@ static __global__ void ssl__k_update(ssl__updates s)
         const ssl__update *const u = ssl__update_at(&s, 4 * k);
         const float scale = u ? u->scale * (u->factor ? u->factor[0] : 1.0f) : NAN;
         if (!ssl__k_finite(scale)) continue; /* frozen, or halted */
+        const int64_t state = k + (u->slot - u->begin) / 4;
         float w[4], g[4], m[4], v[4];
         ssl__load_four(s.w, k, w);
-        ssl__load_four(s.g, k, g);
-        ssl__load_four(s.m, k, m);
-        if (s.v) ssl__load_four(s.v, k, v);
+        ssl__load_four(s.g, state, g);
+        ssl__load_four(s.m, state, m);
+        if (s.v) ssl__load_four(s.v, state, v);
         SSL__REPEAT for (int q = 0; q < 4; q++) { ssl__update_one(u, scale, g[q], &w[q], &m[q], s.v ? &v[q] : NULL); g[q] = 0.0f; }
         ssl__update_keep(&s, k, w);
-        ssl__store_four(s.g, k, g);
-        ssl__store_four(s.m, k, m);
-        if (s.v) ssl__store_four(s.v, k, v);
+        ssl__store_four(s.g, state, g);
+        ssl__store_four(s.m, state, m);
+        if (s.v) ssl__store_four(s.v, state, v);
         for (int f = 0; f < s.n_followers; f++) {
             const ssl__follower *const t = &s.follower[f];
             const int64_t to = (4 * k - t->begin + t->to) / 4;
@@ -3083,7 +3084,7 @@ static void ssl__cuda_augment(ssl_ctx *c, const char *at, const ssl_augment_desc
 {
     const size_t plan_bytes = offsetof(ssl__view_plan, rand) + sizeof plan->rand[0] * (size_t)d->rand_ops, index_bytes = index ? (sizeof *index * (size_t)n + 15) & ~(size_t)15 : 0;
     const size_t bytes = index_bytes + plan_bytes * (size_t)n;
-    char *host = (char *)ssl__arena_alloc(c, &c->host, at, bytes), *device = (char *)ssl__arena_alloc(c, &c->data, at, bytes);
+    char *host = (char *)ssl__arena_alloc(c, &c->host, at, bytes), *device = (char *)ssl__step_alloc(c, at, bytes);
     ssl__picture p = { shape[0], view->dim[2], view->dim[3], view->x, NULL };
     if (d->blur_p > 0.0f || d->rand_ops) p.other = (float *)ssl__cuda_work(c, sizeof(float) * (size_t)ssl_numel(view));
     if (c->status || !host || !device) return;

@@ -181,8 +181,8 @@ static void test_params(void)
     char s[32];
     int i;
     CHECK(ssl_param_count(c) == 2 && ssl_param_total(c) == 18);
-    CHECK(b->x - w->x == 16 && b->g - w->g == 16);
-    CHECK(((uintptr_t)w->x & 63) == 0);
+    CHECK(b->x - w->x == 16 && ((uintptr_t)w->x & 63) == 0 && !w->g);
+    CHECK(ssl_grad_of(b) - ssl_grad_of(w) == 16 && ((uintptr_t)w->g & 63) == 0 && !c->state[1]);
     CHECK(ssl_param_find(c, "block.0.bias") == b && !ssl_param_find(c, "block.0"));
     CHECK(ssl_param(c, one, "block.0.bias", 1, 3) == b);
     CHECK(ssl_param_at_index(c, 1, &name) == b && !strcmp(name, "block.0.bias"));

@@ -918,7 +918,7 @@ static int step(const job *j, ssl_ctx *c, int extra, result *out)
         ssl_grad_to_host(in[k], out->g[k]);
         ok = gradient_matches(j, k, out->g[k], extra);
     }
-    if (ok && !(guards_hold(&c->data) && guards_hold(&c->host))) ok = broken(j, "bytes beside a buffer were overwritten");
+    if (ok && !(guards_hold(&c->data) && guards_hold(&c->small) && guards_hold(&c->host))) ok = broken(j, "bytes beside a buffer were overwritten");
     if (ok && !inputs_hold(j, in)) ok = broken(j, "an input was changed");
     ssl_step_end(c);
     return ok;

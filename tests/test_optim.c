@@ -64,8 +64,8 @@ static void set_gradients(ssl_ctx *c, int step)
 {
     int p, i;
     for (p = 0; p < N_PARAMS; p++) {
-        ssl_tensor *t = ssl_param_at_index(c, p, NULL);
-        for (i = 0; i < rows[p] * cols[p]; i++) t->g[i] = gradient(p, step, i);
+        float *g = ssl_grad_of(ssl_param_at_index(c, p, NULL));
+        for (i = 0; g && i < rows[p] * cols[p]; i++) g[i] = gradient(p, step, i); /* not of frozen ones */
     }
 }
 static ssl_ctx *three_params(int threads)
@@ -190,6 +190,36 @@ static void test_clip_in_step(void)
     EXPECT(ssl_close(a) == 0 && ssl_close(b) == 0, "clip in step");
 }
 
+/* Gradients and moments exist for what is trained, when it is trained, and survive what is frozen or made later. */
+static void test_state(void)
+{
+    ssl_ctx *c = three_params(2);
+    ssl_tensor *frozen = ssl_param_at_index(c, 1, NULL), *late;
+    float m, v, w;
+    EXPECT(!c->state[0] && !frozen->g, "nothing before the first gradient");
+    set_gradients(c, 0);
+    EXPECT(c->state[0] && !c->state[1], "no moments before the first step");
+    ssl_adamw_step(c, 0.1f);
+    m = c->state[1][c->param[1]->slot];
+    v = c->state[2][c->param[1]->slot];
+    w = frozen->x[0];
+    EXPECT(m != 0.0f && v > 0.0f, "moments after a step");
+    ssl_param_group(c, c->param[1]->name, 1.0f, 1.0f, 1);
+    late = ssl_param(c, ssl_init_make(SSL_INIT_CONSTANT, 1.0f), "late", 2, 5, 7);
+    EXPECT(!late->g, "a late parameter has no gradient yet");
+    ssl_grad_of(late)[34] = 2.0f;
+    set_gradients(c, 1);
+    EXPECT(late->g[34] == 2.0f && late->g[33] == 0.0f && c->state[1][c->param[N_PARAMS]->slot + 34] == 0.0f, "gradient and moments of a late parameter");
+    ssl_adamw_step(c, 0.1f);
+    EXPECT(c->state[1][c->param[N_PARAMS]->slot + 34] > 0.0f && late->x[34] < late->x[33], "a late parameter is trained");
+    EXPECT(frozen->x[0] == w && c->state[1][c->param[1]->slot] == m && c->state[2][c->param[1]->slot] == v, "a frozen one and its moments stay");
+    ssl_param_group(c, c->param[1]->name, 1.0f, 1.0f, 0);
+    set_gradients(c, 2);
+    ssl_adamw_step(c, 0.1f);
+    EXPECT(frozen->x[0] != w && c->state[1][c->param[1]->slot] != m, "and go on from there");
+    EXPECT(ssl_close(c) == 0, "state");
+}
+
 static void test_bad_gradients(void)
 {
     const float bad[3] = { ssl__bits(0x7fc00000u), ssl__bits(0x7f800000u), 1e30f }; /* NaN, infinity, a square too large */
@@ -287,6 +317,7 @@ int main(int argc, char **argv)
     TEST(groups);
     TEST(clip);
     TEST(clip_in_step);
+    TEST(state);
     TEST(bad_gradients);
     TEST(misuse);
     TEST(ema);
