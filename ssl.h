@@ -2189,7 +2189,7 @@ typedef struct ssl__update { /* one optimizer step of a stretch of the flat buff
 #define SSL__KERNELS_PLAIN SSL__UNARY_PLAIN(SSL__UNARY_KERNELS) SSL__KERNELS_SMALL SSL__KERNELS_MASK /* small or rare: the portable pass serves every instruction set */
 #define SSL__KERNELS_ALL   SSL__KERNELS SSL__KERNELS_PLAIN SSL__KERNELS_ONCE
 
-/* The same on bf16 values, two to a float: of the backends that keep results inside of a layer so (ssl__inner), beside gemm and attn_*. */
+/* On bf16 values, two to a float: of backends that keep results inside of a layer so (ssl__inner). gemm, attn_*, conv_f and batch_norm_* are told by a field. */
 #define SSL__KERNELS_HALF                                                                                      \
     SSL__KERNEL(half_layer_norm_f, (ssl_ctx *c, int rows, int cols, float eps, const float *x, const float *w, const float *b, \
                                     float *half_y, float *stat))                                               \
@@ -6920,8 +6920,8 @@ SSL_API int64_t ssl_numel(const ssl_tensor *t)
 static size_t ssl__bytes(const ssl_tensor *t) { return (size_t)ssl_numel(t) * (t->dtype == SSL_U8 ? 1 : t->dtype == SSL_BF16 ? 2 : 4); }
 static int64_t ssl__floats(const ssl_tensor *t) { return (int64_t)(ssl__bytes(t) + 3) / 4; } /* floats that its values (and its gradient) take */
 
-/* The type of a result that no user sees, which one kernel writes and only products, attention and backward passes read: bf16 where
-   the backend can, which halves the bytes of most activations of a transformer. */
+/* The type of a result that no user sees, which one kernel writes and only products, attention, batch norms and backward passes read:
+   bf16 where the backend can, which halves the bytes of most activations. */
 static ssl_dtype ssl__inner(const ssl_ctx *c) { return c->half && c->precision == SSL_PRECISION_BF16 ? SSL_BF16 : SSL_F32; }
 static int ssl__is_half(const ssl_tensor *t) { return t->dtype == SSL_BF16; }
 

@@ -1,4 +1,4 @@
-/* Every method of pretrain on the CUDA backend: after a few steps, a step asks for no memory, waits for nothing, and is all graphs
+/* Every method of pretrain on the CUDA backend, at bf16: after a few steps, a step asks for no memory, waits for nothing, and is all graphs
  * (PixPro and PixContrast: pairs of pixels change in number, so that some of their lists are new).
  *
  *     build/emu/methods [NAME]      on the host emulation
