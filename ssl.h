@@ -2494,11 +2494,12 @@ static char *ssl__guard(char *p, size_t bytes)
     memset(p + 64, 0xFF, bytes);
     return p + 64;
 }
-static int ssl__guard_gone(char *p, size_t bytes) { memset(p, 0xFF, bytes); return 1; } /* not used again: whoever reads it reads NaN */
+static int ssl__guard_gone(const ssl_ctx *c, char *p, size_t bytes) /* not used again: whoever reads it reads NaN; a device may not have read it yet */
+{ if (c->device == SSL_DEVICE_CPU) memset(p, 0xFF, bytes); return 1; }
 #else
 #  define SSL__GUARDED(n)  SSL__PAD(n)
 #  define ssl__guard(p, n) (p)
-#  define ssl__guard_gone(p, n) 0
+#  define ssl__guard_gone(c, p, n) 0
 #endif
 static int ssl__moved(ssl_ctx *c, int ok)
 {
@@ -6981,7 +6982,7 @@ static void ssl__hand_back(ssl_ctx *c, const char *at, float *p, int64_t n)
     int i = 0;
     s.p = (char *)p;
     s.bytes = SSL__PAD(sizeof(float) * (size_t)n);
-    if (ssl__guard_gone(s.p, sizeof(float) * (size_t)n)) return;
+    if (ssl__guard_gone(c, s.p, sizeof(float) * (size_t)n)) return;
     while (i < c->n_spare) { /* join the neighbours */
         const ssl__spare o = c->spare[i];
         if (o.p + o.bytes == s.p) s.p = o.p;
