@@ -4685,13 +4685,17 @@ SSL__BF16_FN void ssl__bf16_tile(int kc, const void *a, const void *b, float *y,
 /* 16 pairs: of n floats side by side (along k), or of two rows one of which may be missing */
 SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_along(const float *s, int n)
 { return (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(SSL__K(mask16)(n - 16), s + 16), _mm512_maskz_loadu_ps(SSL__K(mask16)(n), s)); }
-SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_zip(const float *s, const float *next, int n)
+SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_zip(__m512i x) /* lower and upper half in turns */
 {
     const __m512i zip = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
                                          18, 2, 17, 1, 16, 0);
+    return _mm512_permutexvar_epi16(zip, x);
+}
+SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_across(const float *s, const float *next, int n)
+{
     const __mmask16 m = SSL__K(mask16)(n);
     const __m512 hi = next ? _mm512_maskz_loadu_ps(m, next) : _mm512_setzero_ps();
-    return _mm512_permutexvar_epi16(zip, (__m512i)_mm512_cvtne2ps_pbh(hi, _mm512_maskz_loadu_ps(m, s)));
+    return ssl__bf16_zip((__m512i)_mm512_cvtne2ps_pbh(hi, _mm512_maskz_loadu_ps(m, s)));
 }
 /* A panel [ceil(kc / 2)][width] of pairs, as gemm_pack */
 SSL__BF16_FN void ssl__bf16_pack(int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst)
@@ -4701,7 +4705,7 @@ SSL__BF16_FN void ssl__bf16_pack(int width, int rows, int kc, const float *src, 
     if (rs == 1) {
         for (p = 0; p < kc; p += 2, src += 2 * ps, dst += width)
             for (r = 0; r < width; r += 16) {
-                _mm512_mask_storeu_epi32(dst + r, SSL__K(mask16)(width - r), ssl__bf16_zip(src + r, p + 1 < kc ? src + ps + r : NULL, rows - r));
+                _mm512_mask_storeu_epi32(dst + r, SSL__K(mask16)(width - r), ssl__bf16_across(src + r, p + 1 < kc ? src + ps + r : NULL, rows - r));
                 SSL__PREFETCH(src + SSL__AHEAD * ps + r);
                 SSL__PREFETCH(src + (SSL__AHEAD + 1) * ps + r);
             }
@@ -4728,24 +4732,26 @@ SSL__BF16_FN void ssl__bf16_block_b(const ssl__gemm_kind *kind, int cols, int kc
         ssl__bf16_pack(ssl__round_up(n, 16), n, kc, src + j * cs, cs, ps, (float *)dst + (int64_t)j * ssl__ceil_div(kc, 2));
     }
 }
+/* Rows of n floats as rows of ld pairs, n <= 2 ld; pairs past the end are zero */
+SSL__BF16_FN void ssl__bf16_lines(int rows, int n, const float *src, int64_t rs, float *dst, int ld)
+{
+    int i, p;
+    for (i = 0; i < rows; i++, src += rs, dst += ld) {
+        for (p = 0; p + 32 <= n; p += 32) _mm512_storeu_si512(dst + p / 2, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(src + p + 16), _mm512_loadu_ps(src + p)));
+        if (p < n) _mm512_mask_storeu_epi32(dst + p / 2, SSL__K(mask16)(ld - p / 2), ssl__bf16_along(src + p, n - p));
+    }
+}
 SSL__BF16_FN void ssl__bf16_block_a(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
 {
     const int pairs = ssl__ceil_div(kc, 2);
     float *d = (float *)dst;
-    int i, p;
     (void)kind;
     b->a = dst;
     b->ars = ps == 1 ? pairs : 1;
     b->aps = ps == 1 ? 1 : rows;
-    if (ps != 1) {
-        ssl__bf16_pack(rows, rows, kc, src, rs, ps, d);
-        if (b->sums) SSL__K(gemm_sums)(rows, kc, src, ps, b->sums);
-        return;
-    }
-    for (i = 0; i < rows; i++, src += rs, d += pairs) {
-        for (p = 0; p + 32 <= kc; p += 32) _mm512_storeu_si512(d + p / 2, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(src + p + 16), _mm512_loadu_ps(src + p)));
-        if (p < kc) _mm512_mask_storeu_epi32(d + p / 2, SSL__K(mask16)(pairs - p / 2), ssl__bf16_along(src + p, kc - p));
-    }
+    if (ps == 1) { ssl__bf16_lines(rows, kc, src, rs, d, pairs); return; }
+    ssl__bf16_pack(rows, rows, kc, src, rs, ps, d);
+    if (b->sums) SSL__K(gemm_sums)(rows, kc, src, ps, b->sums);
 }
 static const ssl__gemm_kind ssl__bf16_kind = { SSL__MR, SSL__NR, 2, 512, 2, ssl__bf16_pack_a, ssl__bf16_pack_b, ssl__bf16_tile, NULL, NULL,
     SSL__MM_NR, 96, 1024, 256, 16.0f, 1, 0, ssl__bf16_block_a, ssl__bf16_block_b, ssl__bf16_multiply, SSL__K(gemm_finish) };
@@ -5694,15 +5700,17 @@ static void SSL__K(dropout)(ssl_ctx *c, int64_t n, int64_t group, float p, uint6
 #define SSL__TILE 64              /* queries of a tile, beside a few left over */
 #define SSL__LD   (SSL__TILE + SSL__W) /* row of a tile: an odd number of vectors, so that columns do not meet in one cache set */
 /* c[m, n vectors] = or += a[m,k] b[k, n vectors], columns cut evenly, k so that a panel of b stays in L1 */
-static void SSL__K(mm)(int m, int n, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add)
+static void SSL__K(mm_by)(SSL__K(mm_fn) *rows, int m, int n, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add)
 {
     int j, p, nv;
     for (p = 0; p < k; p += 128, add = 1)
         for (j = 0; j < n; j += nv) {
             nv = ssl__ceil_div(n - j, ssl__ceil_div(n - j, SSL__MM_WIDE));
-            SSL__K(mm_rows)(m, nv, SSL__MIN(k - p, 128), a + p * acs, ars, acs, b + p * ldb + j * SSL__W, ldb, c + j * SSL__W, ldc, add);
+            rows(m, nv, SSL__MIN(k - p, 128), a + p * acs, ars, acs, b + p * ldb + j * SSL__W, ldb, c + j * SSL__W, ldc, add);
         }
 }
+static void SSL__K(mm)(int m, int n, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add)
+{ SSL__K(mm_by)(SSL__K(mm_rows), m, n, k, a, ars, acs, b, ldb, c, ldc, add); }
 
 typedef struct SSL__K(attn_job) {
     ssl_ctx *c;
@@ -5735,19 +5743,17 @@ static SSL__INLINE void SSL__K(attn_ahead)(const ssl__attn *a, const SSL__K(attn
             if (j < a->Tq) SSL__PREFETCH(t->q + t->ahead + (int64_t)j * a->sq + i);
         }
 }
-static SSL__K(attn_tile) SSL__K(attn_begin)(const SSL__K(attn_job) *e, int item)
+static void SSL__K(attn_begin)(const SSL__K(attn_job) *e, int item, SSL__K(attn_tile) *t)
 {
     const ssl__attn *a = e->a;
     const int h = item % a->H;
-    SSL__K(attn_tile) t;
-    memset(&t, 0, sizeof t);
-    t.item = item;
-    t.b = item / a->H;
-    t.q = a->q + (int64_t)t.b * a->Tq * a->sq + h * a->d;
-    t.k = a->k + (int64_t)t.b * a->Tk * a->sk + h * a->d;
-    t.v = a->v + (int64_t)t.b * a->Tk * a->sv + h * a->d;
-    if (item % e->per_chunk + 1 < e->per_chunk && item + 1 < a->B * a->H) t.ahead = h + 1 < a->H ? a->d : (int64_t)a->Tk * a->sk - h * a->d;
-    return t;
+    memset(t, 0, sizeof *t);
+    t->item = item;
+    t->b = item / a->H;
+    t->q = a->q + (int64_t)t->b * a->Tq * a->sq + h * a->d;
+    t->k = a->k + (int64_t)t->b * a->Tk * a->sk + h * a->d;
+    t->v = a->v + (int64_t)t->b * a->Tk * a->sv + h * a->d;
+    if (item % e->per_chunk + 1 < e->per_chunk && item + 1 < a->B * a->H) t->ahead = h + 1 < a->H ? a->d : (int64_t)a->Tk * a->sk - h * a->d;
 }
 static void SSL__K(attn_bias)(const ssl__attn *a, int b, int i0, int m, int n, float *bias, int64_t lb)
 {
@@ -5812,17 +5818,24 @@ static float SSL__K(attn_scores)(const SSL__K(attn_job) *e, const SSL__K(attn_ti
         }
     return 1.0f;
 }
+static SSL__V SSL__K(attn_top)(const SSL__K(attn_tile) *t, const float *s, int i, SSL__V k) /* largest score of SSL__W queries; finite if all keys are closed */
+{
+    const SSL__V least = SSL__VSET1(-3e38f);
+    SSL__V most = least;
+    int j;
+    for (j = 0; j + 2 <= t->n; j += 2) most = SSL__VMAX(most, SSL__VMAX(SSL__VLOAD(s + j * SSL__LD + i), SSL__VLOAD(s + (j + 1) * SSL__LD + i)));
+    if (j < t->n) most = SSL__VMAX(most, SSL__VLOAD(s + j * SSL__LD + i));
+    return SSL__VMAX(least, SSL__VMUL(most, k));
+}
 /* s = exp(scores - top). top and 1 / sum of the tile's queries; a query with every key closed gets zeros: 1 / sum is 0 then. */
 static void SSL__K(attn_softmax)(const SSL__K(attn_job) *e, const SSL__K(attn_tile) *t, float *s, float *top, float *inv)
 {
-    const SSL__V k = SSL__VSET1(SSL__K(attn_scores)(e, t, s)), least = SSL__VSET1(-3e38f);
+    const SSL__V k = SSL__VSET1(SSL__K(attn_scores)(e, t, s));
     float sums[SSL__LD];
     int i, j;
     for (i = 0; i < t->m; i += SSL__W) {
-        SSL__V most = least, sum = SSL__VZERO();
-        for (j = 0; j + 2 <= t->n; j += 2) most = SSL__VMAX(most, SSL__VMAX(SSL__VLOAD(s + j * SSL__LD + i), SSL__VLOAD(s + (j + 1) * SSL__LD + i)));
-        if (j < t->n) most = SSL__VMAX(most, SSL__VLOAD(s + j * SSL__LD + i));
-        most = SSL__VMAX(least, SSL__VMUL(most, k));
+        const SSL__V most = SSL__K(attn_top)(t, s, i, k);
+        SSL__V sum = SSL__VZERO();
         for (j = 0; j < t->n; j++) {
             float *o = s + j * SSL__LD + i;
             const SSL__V p = SSL__K(vexp)(SSL__VSUB(SSL__VMUL(SSL__VLOAD(o), k), most));
@@ -5864,19 +5877,23 @@ static void SSL__K(attn_put)(const SSL__K(attn_job) *e, int n, const float *x, c
 
 enum { SSL__K(RT), SSL__K(S), SSL__K(O), SSL__K(VP), SSL__K(BIAS), SSL__K(F_BUFS), /* forward; these and more in backward: */
        SSL__K(DS) = SSL__K(F_BUFS), SSL__K(DYP), SSL__K(KP), SSL__K(DK), SSL__K(DV), SSL__K(B_BUFS) };
-/* A thread's scratch, cut into the buffers. Returns where the chunk's pairs end. */
-static int SSL__K(attn_bufs)(const SSL__K(attn_job) *e, int chunk, int thread, int n, float **w)
+/* A thread's scratch, cut into buffers of so many floats. Returns where the chunk's pairs end. */
+static int SSL__K(attn_cut)(const SSL__K(attn_job) *e, int chunk, int thread, int n, const int64_t *size, float **w)
 {
-    const ssl__attn *a = e->a;
-    const int64_t tile = (int64_t)a->Tk * SSL__LD, rows = (int64_t)SSL__MIN(a->Tq, SSL__LD) * e->dp, keys = (int64_t)a->Tk * e->dp;
-    const int64_t size[SSL__K(B_BUFS)] = { (int64_t)a->d * SSL__LD, tile, rows, SSL__MAX(keys, rows), a->kind == SSL__MASK_BATCH ? tile : 0, tile, rows, keys, keys, keys };
     int64_t total = 0;
     int i;
     for (i = 0; i < n; i++) total += size[i];
     w[0] = (float *)ssl__scratch(e->c, thread, sizeof(float) * (size_t)total);
     if (!w[0]) return 0; /* no memory: no pairs */
     for (i = 1; i < n; i++) w[i] = w[i - 1] + size[i - 1];
-    return SSL__MIN(a->B * a->H, (chunk + 1) * e->per_chunk);
+    return SSL__MIN(e->a->B * e->a->H, (chunk + 1) * e->per_chunk);
+}
+static int SSL__K(attn_bufs)(const SSL__K(attn_job) *e, int chunk, int thread, int n, float **w)
+{
+    const ssl__attn *a = e->a;
+    const int64_t tile = (int64_t)a->Tk * SSL__LD, rows = (int64_t)SSL__MIN(a->Tq, SSL__LD) * e->dp, keys = (int64_t)a->Tk * e->dp;
+    const int64_t size[SSL__K(B_BUFS)] = { (int64_t)a->d * SSL__LD, tile, rows, SSL__MAX(keys, rows), a->kind == SSL__MASK_BATCH ? tile : 0, tile, rows, keys, keys, keys };
+    return SSL__K(attn_cut)(e, chunk, thread, n, size, w);
 }
 static void SSL__K(attn_run)(SSL__K(attn_job) *e, ssl_ctx *c, const ssl__attn *a, int chunks_at_most, ssl__chunk_fn fn)
 {
@@ -5903,9 +5920,11 @@ static void SSL__K(attn_f_chunk)(void *arg, int chunk, int thread)
     const int end = SSL__K(attn_bufs)(e, chunk, thread, SSL__K(F_BUFS), w);
     int item, sy = a->H * a->d;
     for (item = chunk * e->per_chunk; item < end; item++) {
-        SSL__K(attn_tile) t = SSL__K(attn_begin)(e, item);
+        SSL__K(attn_tile) t;
         int64_t lv;
-        const float *v = SSL__K(attn_rows)(e, a->Tk, t.v, a->sv, w[SSL__K(VP)], &lv);
+        const float *v;
+        SSL__K(attn_begin)(e, item, &t);
+        v = SSL__K(attn_rows)(e, a->Tk, t.v, a->sv, w[SSL__K(VP)], &lv);
         while (SSL__K(attn_next)(e, &t, w[SSL__K(BIAS)])) {
             float *stat = e->stat + 2 * (int64_t)item * a->Tq + t.i0;
             SSL__K(attn_dots)(t.n, t.m, a->d, t.k, a->sk, t.q, a->sq, w[SSL__K(RT)], w[SSL__K(S)]);
@@ -5917,14 +5936,6 @@ static void SSL__K(attn_f_chunk)(void *arg, int chunk, int thread)
         }
     }
 }
-static void SSL__K(attn_f)(ssl_ctx *c, const ssl__attn *a, float *y, float *stat)
-{
-    SSL__K(attn_job) e;
-    memset(&e, 0, sizeof e);
-    e.y = y; e.stat = stat;
-    SSL__K(attn_run)(&e, c, a, a->B * a->H, SSL__K(attn_f_chunk));
-}
-
 static void SSL__K(attn_p_chunk)(void *arg, int chunk, int thread)
 {
     const SSL__K(attn_job) *e = (const SSL__K(attn_job) *)arg;
@@ -5933,7 +5944,8 @@ static void SSL__K(attn_p_chunk)(void *arg, int chunk, int thread)
     const int end = SSL__K(attn_bufs)(e, chunk, thread, SSL__K(F_BUFS), w);
     int item, i, j;
     for (item = chunk * e->per_chunk; item < end; item++) {
-        SSL__K(attn_tile) t = SSL__K(attn_begin)(e, item);
+        SSL__K(attn_tile) t;
+        SSL__K(attn_begin)(e, item, &t);
         while (SSL__K(attn_next)(e, &t, w[SSL__K(BIAS)])) {
             float *p = e->y + ((int64_t)item * a->Tq + t.i0) * a->Tk;
             s = w[SSL__K(S)];
@@ -6000,14 +6012,198 @@ static void SSL__K(attn_b_chunk)(void *arg, int chunk, int thread)
     int item;
     if (dmask) memset(dmask, 0, sizeof(float) * (size_t)(a->Tk * e->lb));
     for (item = chunk * e->per_chunk; item < end; item++) {
-        SSL__K(attn_tile) t = SSL__K(attn_begin)(e, item);
+        SSL__K(attn_tile) t;
         int64_t lk;
-        const float *k = SSL__K(attn_rows)(e, a->Tk, t.k, a->sk, w[SSL__K(KP)], &lk);
+        const float *k;
+        SSL__K(attn_begin)(e, item, &t);
+        k = SSL__K(attn_rows)(e, a->Tk, t.k, a->sk, w[SSL__K(KP)], &lk);
         if (a->causal) memset(w[SSL__K(DK)], 0, sizeof(float) * 2 * (size_t)a->Tk * (size_t)e->dp); /* dk and dv: not every tile reaches every key */
         while (SSL__K(attn_next)(e, &t, w[SSL__K(BIAS)])) SSL__K(attn_b_tile)(e, &t, k, lk, dmask, w);
         if (e->dk) SSL__K(attn_put)(e, a->Tk, w[SSL__K(DK)], NULL, e->beta[1], e->dk + (t.k - a->k), a->sk);
         if (e->dv) SSL__K(attn_put)(e, a->Tk, w[SSL__K(DV)], NULL, e->beta[2], e->dv + (t.v - a->v), a->sv);
     }
+}
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
+/* ---- AVX512_BF16: the five products by vdpbf16ps at precision bf16, on machines with AMX too. Operands are pairs along the sum:
+     s, dp [key,query]  k, v in rows of pairs along d;                q, dy transposed, [pair][query]
+     y, dq [query,d]    p, ds as pairs of keys, [pair][query];        v, k as [pair of keys][d]
+     dk, dv [key,d]     ds, p as they lie, pairs of queries;          q, dy as [pair of queries][d]
+   s becomes p in its own place: a vector of two keys is read before what is half as large is written over it. */
+enum { SSL__BF16_RT, SSL__BF16_S, SSL__BF16_O, SSL__BF16_KB, SSL__BF16_KEYS, SSL__BF16_BIAS, SSL__BF16_F_BUFS, /* forward; and more in backward: */
+       SSL__BF16_DP = SSL__BF16_F_BUFS, SSL__BF16_DS, SSL__BF16_VB, SSL__BF16_QUERIES, SSL__BF16_DK, SSL__BF16_DV, SSL__BF16_B_BUFS };
+static int ssl__bf16_attn_bufs(const SSL__K(attn_job) *e, int chunk, int thread, int n, float **w)
+{
+    const ssl__attn *a = e->a;
+    const int64_t d32 = ssl__round_up(a->d, 32), keys = (int64_t)a->Tk * e->dp, tile = (int64_t)a->Tk * SSL__LD, rows = d32 / 2 * a->Tk;
+    const int64_t pairs = ssl__ceil_div(a->Tk, 2), size[SSL__BF16_B_BUFS] = { d32 / 2 * (SSL__LD + 2), tile, (int64_t)SSL__LD * e->dp, rows, pairs * e->dp,
+        a->kind == SSL__MASK_BATCH ? tile : 0, tile, pairs * SSL__LD, rows, (int64_t)SSL__LD / 2 * e->dp, keys, keys };
+    return SSL__K(attn_cut)(e, chunk, thread, n, size, w);
+}
+/* 2^t for t <= 127, below 2^-126 zero: a fit to 3e-6, as p is rounded to 2e-3 */
+SSL__BF16_FN SSL__INLINE __m512 ssl__bf16_exp2(__m512 t)
+{
+    const __m512 x = _mm512_max_ps(_mm512_set1_ps(-127.0f), t), shift = _mm512_set1_ps(12583039.0f), n = _mm512_add_ps(x, shift);
+    const __m512 f = _mm512_sub_ps(x, _mm512_sub_ps(n, shift));
+    __m512 p = _mm512_fmadd_ps(f, _mm512_set1_ps(9.57010191e-3f), _mm512_set1_ps(5.59178603e-2f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.40247448e-1f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.93121815e-1f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.99999261e-1f));
+    return _mm512_mul_ps(p, SSL__VPOW2(n));
+}
+/* s[n, m] = x r^T, x: n rows of ld pairs, r[m,d]; as attn_dots */
+SSL__BF16_FN void ssl__bf16_dots(int n, int m, int d, const float *x, int ld, const float *r, int64_t rs, float *rt, float *s)
+{
+    const int few = SSL__K(attn_few)(m), whole = m - few, full = ssl__round_up(whole, 16), pairs = ssl__ceil_div(d, 2);
+    float *last = rt + pairs * full;
+    int i, j, p;
+    ssl__bf16_pack(full, whole, d, r, rs, 1, rt);
+    if (full) SSL__K(mm_by)(ssl__bf16_mm_rows, n, full / 16, pairs, x, ld, 1, rt, full, s, SSL__LD, 0);
+    ssl__bf16_lines(few, d, r + whole * rs, rs, last, ld);
+    for (j = 0, s += full; few && j < n; j++, x += ld, s += SSL__LD) {
+        _mm512_storeu_ps(s, _mm512_setzero_ps());
+        for (i = 0; i < few; i++) {
+            __m512 sum = _mm512_setzero_ps();
+            for (p = 0; p < ld; p += 16) sum = SSL__BF16_FMA(_mm512_loadu_si512(x + p), _mm512_loadu_si512(last + i * ld + p), sum);
+            s[i] = _mm512_reduce_add_ps(sum);
+        }
+    }
+}
+/* attn_softmax, with p as pairs of keys in the first half of s */
+SSL__BF16_FN void ssl__bf16_softmax(const SSL__K(attn_job) *e, const SSL__K(attn_tile) *t, float *s, float *top, float *inv)
+{
+    const float scale = SSL__K(attn_scores)(e, t, s), log2e = 1.44269504f;
+    const __m512 zero = _mm512_setzero_ps(), k = _mm512_set1_ps(scale), k2 = _mm512_set1_ps(scale * log2e);
+    float sums[SSL__LD];
+    int i, j;
+    for (i = 0; i < t->m; i += 16) {
+        const __m512 most = SSL__K(attn_top)(t, s, i, k), most2 = _mm512_max_ps(_mm512_set1_ps(-3e38f), _mm512_mul_ps(most, _mm512_set1_ps(log2e)));
+        __m512 sum0 = zero, sum1 = zero;
+        for (j = 0; j < t->n; j += 2) {
+            const float *o = s + j * SSL__LD + i;
+            const __m512 p0 = ssl__bf16_exp2(_mm512_fmsub_ps(_mm512_loadu_ps(o), k2, most2));
+            const __m512 p1 = j + 1 < t->n ? ssl__bf16_exp2(_mm512_fmsub_ps(_mm512_loadu_ps(o + SSL__LD), k2, most2)) : zero;
+            if (i == 0) { SSL__K(attn_ahead)(e->a, t, j); if (j + 1 < t->n) SSL__K(attn_ahead)(e->a, t, j + 1); }
+            sum0 = _mm512_add_ps(sum0, p0);
+            sum1 = _mm512_add_ps(sum1, p1);
+            _mm512_storeu_si512(s + j / 2 * SSL__LD + i, ssl__bf16_zip((__m512i)_mm512_cvtne2ps_pbh(p1, p0)));
+        }
+        _mm512_storeu_ps(sums + i, _mm512_add_ps(sum0, sum1));
+        _mm512_storeu_ps(top + i, most);
+    }
+    for (i = 0; i < t->m; i++) inv[i] = sums[i] == 0.0f ? 0.0f : 1.0f / sums[i];
+}
+SSL__BF16_FN void ssl__bf16_attn_f_chunk(void *arg, int chunk, int thread)
+{
+    const SSL__K(attn_job) *e = (const SSL__K(attn_job) *)arg;
+    const ssl__attn *a = e->a;
+    const int ld = ssl__round_up(a->d, 32) / 2, sy = a->H * a->d;
+    float *w[SSL__BF16_F_BUFS], top[SSL__LD], inv[SSL__LD], *s, *o;
+    const int end = ssl__bf16_attn_bufs(e, chunk, thread, SSL__BF16_F_BUFS, w);
+    int item;
+    for (item = chunk * e->per_chunk; item < end; item++) {
+        SSL__K(attn_tile) t;
+        SSL__K(attn_begin)(e, item, &t);
+        ssl__bf16_lines(a->Tk, a->d, t.k, a->sk, w[SSL__BF16_KB], ld);
+        ssl__bf16_pack(e->dp, a->d, a->Tk, t.v, 1, a->sv, w[SSL__BF16_KEYS]);
+        while (SSL__K(attn_next)(e, &t, w[SSL__BF16_BIAS])) {
+            float *stat = e->stat + 2 * (int64_t)item * a->Tq + t.i0;
+            s = w[SSL__BF16_S];
+            o = w[SSL__BF16_O];
+            ssl__bf16_dots(t.n, t.m, a->d, w[SSL__BF16_KB], ld, t.q, a->sq, w[SSL__BF16_RT], s);
+            ssl__bf16_softmax(e, &t, s, top, inv);
+            memcpy(stat, top, sizeof(float) * (size_t)t.m);
+            memcpy(stat + a->Tq, inv, sizeof(float) * (size_t)t.m);
+            SSL__K(mm_by)(ssl__bf16_mm_rows, t.m, e->dp / 16, ssl__ceil_div(t.n, 2), s, 1, SSL__LD, w[SSL__BF16_KEYS], e->dp, o, e->dp, 0);
+            SSL__K(attn_put)(e, t.m, o, inv, 0.0f, e->y + ((int64_t)t.b * a->Tq + t.i0) * sy + item % a->H * a->d, sy);
+        }
+    }
+}
+
+/* 16 numbers of two keys as bf16, side by side, go to their rows; the second row may be missing */
+SSL__BF16_FN SSL__INLINE void ssl__bf16_two(__m512i x, float *first, float *second)
+{
+    _mm256_storeu_si256((__m256i *)(void *)first, _mm512_castsi512_si256(x));
+    if (second) _mm256_storeu_si256((__m256i *)(void *)second, _mm512_extracti64x4_epi64(x, 1));
+}
+/* attn_ds, with p and scale ds as rows of pairs in s and dp, and scale ds as pairs of keys in ds. sum dy y = sum p dp, of these products. */
+SSL__BF16_FN void ssl__bf16_ds(const SSL__K(attn_job) *e, const SSL__K(attn_tile) *t, float *s, float *dp, float *ds, float *dmask)
+{
+    const float *stat = e->stat + 2 * (int64_t)t->item * e->a->Tq + t->i0, log2e = 1.44269504f;
+    const __m512 zero = _mm512_setzero_ps(), k2 = _mm512_set1_ps(SSL__K(attn_scores)(e, t, s) * log2e), scale = _mm512_set1_ps(e->a->scale);
+    int i, j;
+    for (i = 0; i < t->m; i += 16) {
+        const __m512 top2 = _mm512_max_ps(_mm512_set1_ps(-3e38f), _mm512_mul_ps(SSL__K(ld)(stat + i, t->m - i, zero), _mm512_set1_ps(log2e)));
+        const __m512 inv = SSL__K(ld)(stat + e->a->Tq + i, t->m - i, zero);
+        __m512 dot = zero;
+        for (j = 0; j < t->n; j++) {
+            float *o = s + j * SSL__LD + i;
+            const __m512 p = _mm512_mul_ps(ssl__bf16_exp2(_mm512_fmsub_ps(_mm512_loadu_ps(o), k2, top2)), inv);
+            if (i == 0) SSL__K(attn_ahead)(e->a, t, j);
+            dot = _mm512_fmadd_ps(p, _mm512_loadu_ps(dp + j * SSL__LD + i), dot);
+            _mm512_storeu_ps(o, p);
+        }
+        for (j = 0; j < t->n; j += 2) {
+            const int two = j + 1 < t->n;
+            float *o = s + j * SSL__LD + i, *od = dp + j * SSL__LD + i, *dm = dmask ? dmask + j * e->lb + i : NULL;
+            const __m512 p0 = _mm512_loadu_ps(o), p1 = two ? _mm512_loadu_ps(o + SSL__LD) : zero;
+            const __m512 d0 = _mm512_mul_ps(p0, _mm512_sub_ps(_mm512_loadu_ps(od), dot));
+            const __m512 d1 = two ? _mm512_mul_ps(p1, _mm512_sub_ps(_mm512_loadu_ps(od + SSL__LD), dot)) : zero;
+            const __m512i dd = (__m512i)_mm512_cvtne2ps_pbh(_mm512_mul_ps(d1, scale), _mm512_mul_ps(d0, scale));
+            if (dm) _mm512_storeu_ps(dm, _mm512_add_ps(_mm512_loadu_ps(dm), d0));
+            if (dm && two) _mm512_storeu_ps(dm + e->lb, _mm512_add_ps(_mm512_loadu_ps(dm + e->lb), d1));
+            ssl__bf16_two((__m512i)_mm512_cvtne2ps_pbh(p1, p0), o - i / 2, two ? o - i / 2 + SSL__LD : NULL);
+            ssl__bf16_two(dd, od - i / 2, two ? od - i / 2 + SSL__LD : NULL);
+            _mm512_storeu_si512(ds + j / 2 * SSL__LD + i, ssl__bf16_zip(dd));
+        }
+    }
+}
+SSL__BF16_FN void ssl__bf16_attn_b_tile(const SSL__K(attn_job) *e, const SSL__K(attn_tile) *t, float *dmask, float *const *w)
+{
+    const ssl__attn *a = e->a;
+    const int sy = a->H * a->d, ld = ssl__round_up(a->d, 32) / 2, nd = e->dp / 16, add = t->i0 > 0 || a->causal, half = ssl__ceil_div(t->m, 2);
+    const float *dy = e->dy + ((int64_t)t->b * a->Tq + t->i0) * sy + t->item % a->H * a->d;
+    float *s = w[SSL__BF16_S], *dp = w[SSL__BF16_DP], *ds = w[SSL__BF16_DS], *queries = w[SSL__BF16_QUERIES];
+    ssl__bf16_dots(t->n, t->m, a->d, w[SSL__BF16_KB], ld, t->q, a->sq, w[SSL__BF16_RT], s);
+    ssl__bf16_dots(t->n, t->m, a->d, w[SSL__BF16_VB], ld, dy, sy, w[SSL__BF16_RT], dp);
+    ssl__bf16_ds(e, t, s, dp, ds, dmask ? dmask + t->i0 : NULL);
+    SSL__K(mm_by)(ssl__bf16_mm_rows, t->m, nd, ssl__ceil_div(t->n, 2), ds, 1, SSL__LD, w[SSL__BF16_KEYS], e->dp, w[SSL__BF16_O], e->dp, 0);
+    if (e->dq) SSL__K(attn_put)(e, t->m, w[SSL__BF16_O], NULL, e->beta[0], e->dq + (t->q - a->q), a->sq);
+    ssl__bf16_pack(e->dp, a->d, t->m, t->q, 1, a->sq, queries);
+    SSL__K(mm_by)(ssl__bf16_mm_rows, t->n, nd, half, dp, SSL__LD, 1, queries, e->dp, w[SSL__BF16_DK], e->dp, add);
+    ssl__bf16_pack(e->dp, a->d, t->m, dy, 1, sy, queries);
+    SSL__K(mm_by)(ssl__bf16_mm_rows, t->n, nd, half, s, SSL__LD, 1, queries, e->dp, w[SSL__BF16_DV], e->dp, add);
+}
+SSL__BF16_FN void ssl__bf16_attn_b_chunk(void *arg, int chunk, int thread)
+{
+    const SSL__K(attn_job) *e = (const SSL__K(attn_job) *)arg;
+    const ssl__attn *a = e->a;
+    const int ld = ssl__round_up(a->d, 32) / 2;
+    float *w[SSL__BF16_B_BUFS], *dmask = e->dmask ? e->dmask + chunk * (a->Tk * e->lb) : NULL;
+    const int end = ssl__bf16_attn_bufs(e, chunk, thread, SSL__BF16_B_BUFS, w);
+    int item;
+    if (dmask) memset(dmask, 0, sizeof(float) * (size_t)(a->Tk * e->lb));
+    for (item = chunk * e->per_chunk; item < end; item++) {
+        SSL__K(attn_tile) t;
+        SSL__K(attn_begin)(e, item, &t);
+        ssl__bf16_lines(a->Tk, a->d, t.k, a->sk, w[SSL__BF16_KB], ld);
+        ssl__bf16_lines(a->Tk, a->d, t.v, a->sv, w[SSL__BF16_VB], ld);
+        ssl__bf16_pack(e->dp, a->d, a->Tk, t.k, 1, a->sk, w[SSL__BF16_KEYS]);
+        if (a->causal) memset(w[SSL__BF16_DK], 0, sizeof(float) * 2 * (size_t)a->Tk * (size_t)e->dp);
+        while (SSL__K(attn_next)(e, &t, w[SSL__BF16_BIAS])) ssl__bf16_attn_b_tile(e, &t, dmask, w);
+        if (e->dk) SSL__K(attn_put)(e, a->Tk, w[SSL__BF16_DK], NULL, e->beta[1], e->dk + (t.k - a->k), a->sk);
+        if (e->dv) SSL__K(attn_put)(e, a->Tk, w[SSL__BF16_DV], NULL, e->beta[2], e->dv + (t.v - a->v), a->sv);
+    }
+}
+#  define SSL__ATTN_BY(c, plain, pairs) ((c)->bf16 && (c)->precision == SSL_PRECISION_BF16 ? pairs : plain)
+#else
+#  define SSL__ATTN_BY(c, plain, pairs) plain
+#endif
+static void SSL__K(attn_f)(ssl_ctx *c, const ssl__attn *a, float *y, float *stat)
+{
+    SSL__K(attn_job) e;
+    memset(&e, 0, sizeof e);
+    e.y = y; e.stat = stat;
+    SSL__K(attn_run)(&e, c, a, a->B * a->H, SSL__ATTN_BY(c, SSL__K(attn_f_chunk), ssl__bf16_attn_f_chunk));
 }
 static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const float *stat, const float *dy, const float beta[3],
                            float *dq, float *dk, float *dv, float *dmask)
@@ -6017,11 +6213,12 @@ static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const
     memset(&e, 0, sizeof e);
     e.y = (float *)(uintptr_t)y; e.stat = (float *)(uintptr_t)stat; e.dy = dy; e.beta = beta;
     e.dq = dq; e.dk = dk; e.dv = dv; e.dmask = dmask;
-    SSL__K(attn_run)(&e, c, a, dmask ? 16 : a->B * a->H, SSL__K(attn_b_chunk)); /* one sum of dmask for each chunk: so not too many */
+    SSL__K(attn_run)(&e, c, a, dmask ? 16 : a->B * a->H, SSL__ATTN_BY(c, SSL__K(attn_b_chunk), ssl__bf16_attn_b_chunk)); /* one sum of dmask for each chunk: so not too many */
     for (n = 0; dmask && !c->status && n < ssl__ceil_div(a->B * a->H, e.per_chunk); n++, e.dmask += a->Tk * e.lb)
         for (i = 0; i < a->Tq; i++)
             for (j = 0; j < a->Tk; j++) dmask[(int64_t)i * a->Tk + j] += e.dmask[j * e.lb + i];
 }
+#undef SSL__ATTN_BY
 #undef SSL__TILE
 #undef SSL__LD
 #undef SSL__MM_NV
