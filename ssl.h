@@ -2679,6 +2679,8 @@ SSL_HD static SSL__INLINE float ssl__dhuber(float d, float lim, float h) { retur
    its groups of rows for every block of k; its tile of y is at most SSL__GEMM_L2 bytes.
    Every output is summed over k in the order of the blocks whatever mt and nt are: the same bits for any number of threads. */
 typedef struct ssl__gemm_kind ssl__gemm_kind;
+/* Rows of memory that are read next, fetched a cache line a step by tiles at work, which leave the memory idle */
+typedef struct ssl__ahead { uintptr_t at, end; int64_t jump; int lines, left; } ssl__ahead; /* lines of a row; jump from its end to the next */
 typedef struct ssl__gemm_block { /* y[rows,cols] = or += a b over kc of k */
     int rows, cols, kc, add;
     const void *a;              /* op(a)[i,p] at element i ars + p aps; or panels */
@@ -2686,6 +2688,7 @@ typedef struct ssl__gemm_block { /* y[rows,cols] = or += a b over kc of k */
     const void *b;              /* panels [kc][width] */
     float *y;
     int64_t ldy;
+    ssl__ahead ahead[2];        /* one after the other */
     float *sums;                /* what block_a adds the sums of op(a) over k to, or NULL; only if op(a) is transposed */
 } ssl__gemm_block;
 struct ssl__gemm_kind {         /* one way to multiply: an instruction set at a precision */
@@ -2796,38 +2799,71 @@ static void ssl__gemm_finish(const ssl__gemm_job *g, int s, int i0, int i1, int 
     g->kind->finish(i1 - i0, j1 - j0, &ep, g->n, g->y + at, g->ldy);
 }
 
-/* Block kb of rows i..end, columns j0..j1 of product s; pb: the columns' panels. */
-static void ssl__gemm_rows(const ssl__gemm_job *g, int s, int kb, int i, int end, int j0, int j1, char *pa, const char *pb)
+typedef struct ssl__gemm_part { int s, i0, i1, j0, j1; } ssl__gemm_part; /* the rows and columns of product s that a chunk makes */
+static ssl__ahead ssl__ahead_rows(const float *x, int64_t rows, int64_t cols, int64_t stride)
+{
+    ssl__ahead f;
+    f.at = (uintptr_t)x & ~(uintptr_t)63;
+    f.end = (uintptr_t)(x + (rows - 1) * stride + cols);
+    f.lines = f.left = (int)(((uintptr_t)(x + cols) - f.at + 63) / 64);
+    f.jump = 4 * stride - 64 * (int64_t)f.lines;
+    return f;
+}
+static ssl__ahead ssl__ahead_a(const ssl__gemm_job *g, int s, int kb, int i, int rows)
 {
     const float *a = g->a + s * g->sa + i * g->ars + (int64_t)kb * g->kc * g->aps;
+    return g->aps == 1 ? ssl__ahead_rows(a, rows, ssl__gemm_depth(g, kb), g->ars) : ssl__ahead_rows(a, ssl__gemm_depth(g, kb), rows, g->aps);
+}
+/* After block kb of rows i..: the next rows of it, the next block, or another chunk's rows, and first of all the residual of these */
+static void ssl__gemm_ahead(const ssl__gemm_job *g, const ssl__gemm_part *t, int kb, int i, ssl__ahead *f)
+{
+    const int next = i + g->group, other = t->i1 + (g->c->n_threads - 1) * g->mt, last = kb == g->blocks_k - 1;
+    const float *b = g->b + t->s * g->sb + t->j0 * g->bcs + (int64_t)(kb + 1) * g->kc * g->bps;
+    if (last && g->ep && g->ep->residual)
+        *f++ = ssl__ahead_rows(g->ep->residual + t->s * g->sy + i * g->ldy + t->j0, SSL__MIN(next, t->i1) - i, t->j1 - t->j0, g->ldy);
+    if (next < t->i1) *f = ssl__ahead_a(g, t->s, kb, next, SSL__MIN(g->group, t->i1 - next));
+    else if (!last) {
+        *f++ = ssl__ahead_a(g, t->s, kb + 1, t->i0, SSL__MIN(g->group, t->i1 - t->i0));
+        if (!g->shared_b) *f = g->bps == 1 ? ssl__ahead_rows(b, t->j1 - t->j0, ssl__gemm_depth(g, kb + 1), g->bcs) : ssl__ahead_rows(b, ssl__gemm_depth(g, kb + 1), t->j1 - t->j0, g->bps);
+    } else if (g->tiles_n == 1 && other < g->m) *f = ssl__ahead_a(g, t->s, 0, other, SSL__MIN(g->group, g->m - other));
+}
+
+/* Block kb of rows i.. of a part; pb: its columns' panels */
+static void ssl__gemm_rows(const ssl__gemm_job *g, const ssl__gemm_part *t, int kb, int i, char *pa, const char *pb)
+{
+    const float *a = g->a + t->s * g->sa + i * g->ars + (int64_t)kb * g->kc * g->aps;
+    const int end = SSL__MIN(t->i1, i + g->group);
     ssl__gemm_block b;
-    b.rows = end - i; b.cols = j1 - j0; b.kc = ssl__gemm_depth(g, kb); b.add = g->add || kb;
+    memset(b.ahead, 0, sizeof b.ahead);
+    ssl__gemm_ahead(g, t, kb, i, b.ahead);
+    b.rows = end - i; b.cols = t->j1 - t->j0; b.kc = ssl__gemm_depth(g, kb); b.add = g->add || kb;
     b.a = a; b.ars = g->ars; b.aps = g->aps;
     b.b = pb;
-    b.y = g->y + s * g->sy + i * g->ldy + j0;
+    b.y = g->y + t->s * g->sy + i * g->ldy + t->j0;
     b.ldy = g->ldy;
-    b.sums = g->sums && j0 == 0 ? g->sums + i : NULL;
+    b.sums = g->sums && t->j0 == 0 ? g->sums + i : NULL;
     if (!g->kind->direct || g->aps != 1) g->kind->block_a(g->kind, b.rows, b.kc, a, g->ars, g->aps, pa, &b);
     g->kind->multiply(g->kind, &b);
-    if (g->ep && kb == g->blocks_k - 1) ssl__gemm_finish(g, s, i, end, j0, j1);
+    if (g->ep && kb == g->blocks_k - 1) ssl__gemm_finish(g, t->s, i, end, t->j0, t->j1);
 }
 
 static void ssl__gemm_chunk(void *arg, int chunk, int thread)
 {
     const ssl__gemm_job *g = (const ssl__gemm_job *)arg;
-    const int i0 = chunk % g->tiles_m * g->mt, i1 = SSL__MIN(g->m, i0 + g->mt);
-    const int j0 = chunk / g->tiles_m % g->tiles_n * g->nt, j1 = SSL__MIN(g->n, j0 + g->nt);
-    const int s = chunk / g->tiles_m / g->tiles_n;
     const size_t a_bytes = (ssl__gemm_bytes(g, ssl__round_up(g->group, g->kind->mr)) + 63) & ~(size_t)63;
     const size_t b_bytes = g->shared_b ? 0 : ssl__gemm_bytes(g, ssl__round_up(g->nt, g->kind->panel));
     char *pa = (char *)ssl__scratch(g->c, thread, a_bytes + b_bytes), *pb = pa + a_bytes;
+    ssl__gemm_part t;
     int kb, i;
+    t.i0 = chunk % g->tiles_m * g->mt; t.i1 = SSL__MIN(g->m, t.i0 + g->mt);
+    t.j0 = chunk / g->tiles_m % g->tiles_n * g->nt; t.j1 = SSL__MIN(g->n, t.j0 + g->nt);
+    t.s = chunk / g->tiles_m / g->tiles_n;
     if (!pa) return;
     if (g->kind->begin) g->kind->begin();
     for (kb = 0; kb < g->blocks_k; kb++) {
-        if (g->shared_b) pb = ssl__gemm_shared(g, kb, j0);
-        else g->kind->block_b(g->kind, j1 - j0, ssl__gemm_depth(g, kb), g->b + s * g->sb + j0 * g->bcs + (int64_t)kb * g->kc * g->bps, g->bcs, g->bps, pb);
-        for (i = i0; i < i1; i += g->group) ssl__gemm_rows(g, s, kb, i, SSL__MIN(i1, i + g->group), j0, j1, pa, pb);
+        if (g->shared_b) pb = ssl__gemm_shared(g, kb, t.j0);
+        else g->kind->block_b(g->kind, t.j1 - t.j0, ssl__gemm_depth(g, kb), g->b + t.s * g->sb + t.j0 * g->bcs + (int64_t)kb * g->kc * g->bps, g->bcs, g->bps, pb);
+        for (i = t.i0; i < t.i1; i += g->group) ssl__gemm_rows(g, &t, kb, i, pa, pb);
     }
     if (g->kind->end) g->kind->end();
 }
@@ -4449,9 +4485,11 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
 #define SSL__NR (SSL__NV * SSL__W)
 #if SSL__PASS == 2 || SSL__PASS == 3
 #  define SSL__MM_NV 3      /* vectors of a panel in whole products */
+#  define SSL__MM_HIGH 8
 #  define SSL__MM_WIDE 4    /* in attention, where 64 queries and many heads are as wide; 6 rows of them */
 #else
 #  define SSL__MM_NV (SSL__PASS == 1 ? 3 : 2)
+#  define SSL__MM_HIGH 4
 #  define SSL__MM_WIDE 2
 #endif
 #define SSL__MM_NR (SSL__MM_NV * SSL__W)
@@ -4460,12 +4498,13 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
    is inlined. rows: c[m, nv vectors], in tiles of 8 rows, 9 where one is left over (a class token), of the widest of 6. */
 #define SSL__MM_TILE(FN, tile, FMA)                                                                             \
     FN SSL__INLINE void tile(const int mr, const int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, \
-                             float *c, int64_t ldc, int add)                                                   \
+                             float *c, int64_t ldc, int add, ssl__ahead *f)                                    \
     {                                                                                                          \
         SSL__V s[12][4], bv[4];                                                                                \
         /* Four bases: an address is base + ars or base + 2 ars. g++ 12 with -fsanitize=undefined takes the wrong one of (c ? a0 : a3)[i]. */ \
         const float *a0 = a, *a3 = a + 3 * ars, *a6 = a + 6 * ars, *a9 = a + 9 * ars;                          \
-        int p, r, v;                                                                                           \
+        uintptr_t at = f ? f->at : 0;                                                                          \
+        int p, r, v, left = f ? f->left : 0;                                                                   \
         SSL__UNROLL for (r = 0; r < mr; r++)                                                                   \
             SSL__UNROLL for (v = 0; v < nv; v++) {                                                             \
                 if (nv != SSL__MM_WIDE) SSL__PREFETCH_W(c + r * ldc + v * SSL__W); /* in attention it is in L1 */ \
@@ -4473,11 +4512,17 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
             }                                                                                                  \
         for (p = 0; p < k; p++, a0 += acs, a3 += acs, a6 += acs, a9 += acs, b += ldb) {                        \
             SSL__UNROLL for (v = 0; v < nv; v++) bv[v] = SSL__VLOAD(b + v * SSL__W);                           \
+            if (f) {                                                                                           \
+                SSL__PREFETCH((const char *)at);                                                               \
+                at += 64;                                                                                      \
+                if (--left == 0) { left = f->lines; at += (uintptr_t)f->jump; }                                \
+            }                                                                                                  \
             SSL__UNROLL for (r = 0; r < mr; r++) {                                                             \
                 const SSL__V av = SSL__VSET1(r < 3 ? a0[r * ars] : r < 6 ? a3[(r - 3) * ars] : r < 9 ? a6[(r - 6) * ars] : a9[(r - 9) * ars]); \
                 SSL__UNROLL for (v = 0; v < nv; v++) s[r][v] = FMA(av, bv[v], s[r][v]);                        \
             }                                                                                                  \
         }                                                                                                      \
+        if (f) { f->at = at; f->left = left; }                                                                 \
         SSL__UNROLL for (r = 0; r < mr; r++)                                                                   \
             SSL__UNROLL for (v = 0; v < nv; v++) {                                                             \
                 float *o = c + r * ldc + v * SSL__W;                                                           \
@@ -4494,7 +4539,19 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
             switch (8 * mr + nv) { SSL__MM_ALL(tile) default: break; }                                         \
         }                                                                                                      \
     }
-#define SSL__MM(tile, r, n) case 8 * r + n: tile(r, n, k, a, ars, acs, b, ldb, c, ldc, add); break;
+/* Tiles of a whole panel as long as there is something to fetch; returns the rows done. */
+#define SSL__MM_AHEAD(FN, tile, name)                                                                          \
+    FN int name(int m, int k, const float *a, int64_t ars, int64_t acs, const float *b, float *c, int64_t ldc, int add, ssl__ahead *f) \
+    {                                                                                                          \
+        int i;                                                                                                 \
+        for (i = 0; i + SSL__MM_HIGH <= m; i += SSL__MM_HIGH) {                                                \
+            if (f->at >= f->end) { f[0] = f[1]; f[1].at = f[1].end; }                                          \
+            if (f->at >= f->end) break;                                                                        \
+            tile(SSL__MM_HIGH, SSL__MM_NV, k, a + i * ars, ars, acs, b, SSL__MM_NR, c + i * ldc, ldc, add, f); \
+        }                                                                                                      \
+        return i;                                                                                              \
+    }
+#define SSL__MM(tile, r, n) case 8 * r + n: tile(r, n, k, a, ars, acs, b, ldb, c, ldc, add, NULL); break;
 #define SSL__MM_FEW(tile, n) SSL__MM(tile, 4, n) SSL__MM(tile, 2, n) SSL__MM(tile, 1, n)
 #define SSL__MM_SIX(tile, n) SSL__MM(tile, 6, n) SSL__MM(tile, 5, n) SSL__MM_FEW(tile, n)
 #if SSL__MM_WIDE == 4 /* 32 registers */
@@ -4513,18 +4570,25 @@ static int SSL__K(mm_height)(int m, int nv) /* rows of the next tile */
 }
 SSL__MM_TILE(static, SSL__K(mm_tile), SSL__VFMA)
 SSL__MM_ROWS(static, SSL__K(mm_tile), SSL__K(mm_rows))
+SSL__MM_AHEAD(static, SSL__K(mm_tile), SSL__K(mm_ahead))
 
 /* The block of a product, panels of b outermost. The last panel may have columns that do not exist: its tiles are computed beside y. */
 typedef void SSL__K(mm_fn)(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add);
-static SSL__INLINE void SSL__K(gemm_multiply_by)(SSL__K(mm_fn) *rows, int steps, const ssl__gemm_block *g)
+typedef int SSL__K(mm_ahead_fn)(int m, int k, const float *a, int64_t ars, int64_t acs, const float *b, float *c, int64_t ldc, int add, ssl__ahead *f);
+static SSL__INLINE void SSL__K(gemm_multiply_by)(SSL__K(mm_fn) *rows, SSL__K(mm_ahead_fn) *ahead, int steps, const ssl__gemm_block *g)
 {
+    ssl__ahead f[2] = { g->ahead[0], g->ahead[1] };
     float rim[9 * SSL__MM_NR];
     int i, j, r, q;
     for (j = 0; j < g->cols; j += SSL__MM_NR) {
         const int cols = SSL__MIN(SSL__MM_NR, g->cols - j), nv = ssl__ceil_div(cols, SSL__W);
         const float *a = (const float *)g->a, *b = (const float *)g->b + (int64_t)j * steps;
         float *y = g->y + j;
-        if (cols == nv * SSL__W) { rows(g->rows, nv, steps, a, g->ars, g->aps, b, cols, y, g->ldy, g->add); continue; }
+        if (cols == nv * SSL__W) {
+            i = nv == SSL__MM_NV ? ahead(g->rows, steps, a, g->ars, g->aps, b, y, g->ldy, g->add, f) : 0;
+            rows(g->rows - i, nv, steps, a + i * g->ars, g->ars, g->aps, b, cols, y + i * g->ldy, g->ldy, g->add);
+            continue;
+        }
         for (i = 0; i < g->rows; i += 8) {
             const int m = SSL__MIN(8, g->rows - i);
             rows(m, nv, steps, a + i * g->ars, g->ars, g->aps, b, nv * SSL__W, rim, nv * SSL__W, 0);
@@ -4537,10 +4601,10 @@ static SSL__INLINE void SSL__K(gemm_multiply_by)(SSL__K(mm_fn) *rows, int steps,
         }
     }
 }
-static void SSL__K(gemm_multiply)(const ssl__gemm_kind *kind, const ssl__gemm_block *b) { (void)kind; SSL__K(gemm_multiply_by)(SSL__K(mm_rows), b->kc, b); }
+static void SSL__K(gemm_multiply)(const ssl__gemm_kind *kind, const ssl__gemm_block *b) { (void)kind; SSL__K(gemm_multiply_by)(SSL__K(mm_rows), SSL__K(mm_ahead), b->kc, b); }
 
 static void SSL__K(gemm_tile)(int kc, const void *a, const void *b, float *y, int64_t ldy, int add)
-{ SSL__K(mm_tile)(SSL__MR, SSL__NV, kc, (const float *)a, 1, SSL__MR, (const float *)b, SSL__NR, y, ldy, add); }
+{ SSL__K(mm_tile)(SSL__MR, SSL__NV, kc, (const float *)a, 1, SSL__MR, (const float *)b, SSL__NR, y, ldy, add, NULL); }
 
 /* ---- packing */
 #if SSL__PASS == 2
@@ -4652,17 +4716,25 @@ static void SSL__K(gemm_round_block_b)(const ssl__gemm_kind *kind, int cols, int
 
 static void SSL__K(gemm_finish)(int rows, int cols, const ssl__epilogue *ep, int64_t ldpre, float *y, int64_t ldy)
 {
-    const float *SSL_RESTRICT bias = ep->bias, *SSL_RESTRICT res = ep->residual;
-    float *SSL_RESTRICT o = y;
-    int i, j;
-    for (i = 0; i < rows; i++, o += ldy) {
-        if (bias) for (j = 0; j < cols; j++) o[j] += bias[j];
-        if (ep->pre) memcpy(ep->pre + i * ldpre, o, sizeof(float) * (size_t)cols);
-        if (ep->act == SSL_ACT_RELU) for (j = 0; j < cols; j++) o[j] = o[j] > 0.0f ? o[j] : 0.0f;
-        if (ep->act == SSL_ACT_GELU) for (j = 0; j < cols; j += SSL__W) SSL__K(st)(o + j, cols - j, SSL__K(vgelu)(SSL__K(ld)(o + j, cols - j, SSL__VZERO())));
-        if (ep->act == SSL_ACT_GELU_TANH) for (j = 0; j < cols; j++) o[j] = ssl__gelu_tanh(o[j]);
-        if (res) for (j = 0; j < cols; j++) o[j] += res[i * ldy + j];
-    }
+    const SSL__V zero = SSL__VZERO();
+    int i, j, q;
+    for (i = 0; i < rows; i++)
+        for (j = 0; j < cols; j += SSL__W) {
+            const int n = cols - j;
+            float *o = y + i * ldy + j, t[SSL__W];
+            SSL__V v = SSL__K(ld)(o, n, zero);
+            if (ep->bias) v = SSL__VADD(v, SSL__K(ld)(ep->bias + j, n, zero));
+            if (ep->pre) SSL__K(st)(ep->pre + i * ldpre + j, n, v);
+            if (ep->act == SSL_ACT_RELU) v = SSL__VMAX(v, zero);
+            if (ep->act == SSL_ACT_GELU) v = SSL__K(vgelu)(v);
+            if (ep->act == SSL_ACT_GELU_TANH) {
+                SSL__VSTORE(t, v);
+                for (q = 0; q < SSL__W; q++) t[q] = ssl__gelu_tanh(t[q]);
+                v = SSL__VLOAD(t);
+            }
+            if (ep->residual) v = SSL__VADD(v, SSL__K(ld)(ep->residual + i * ldy + j, n, zero));
+            SSL__K(st)(o, n, v);
+        }
 }
 
 static const ssl__gemm_kind SSL__K(gemm_f32) = { SSL__MR, SSL__NR, 1, 256, 4, SSL__K(gemm_pack_a), SSL__K(gemm_pack_b), SSL__K(gemm_tile), NULL, NULL,
@@ -4677,46 +4749,66 @@ static const ssl__gemm_kind SSL__K(gemm_bf16) = { SSL__MR, SSL__NR, 1, 256, 4, S
 #define SSL__BF16_FMA(a, b, s) _mm512_dpbf16_ps(s, (__m512bh)(a), (__m512bh)(b))
 SSL__MM_TILE(SSL__BF16_FN, ssl__bf16_mm_tile, SSL__BF16_FMA)
 SSL__MM_ROWS(SSL__BF16_FN, ssl__bf16_mm_tile, ssl__bf16_mm_rows)
+SSL__MM_AHEAD(SSL__BF16_FN, ssl__bf16_mm_tile, ssl__bf16_mm_ahead)
 SSL__BF16_FN void ssl__bf16_multiply(const ssl__gemm_kind *kind, const ssl__gemm_block *b)
-{ (void)kind; SSL__K(gemm_multiply_by)(ssl__bf16_mm_rows, ssl__ceil_div(b->kc, 2), b); }
+{ (void)kind; SSL__K(gemm_multiply_by)(ssl__bf16_mm_rows, ssl__bf16_mm_ahead, ssl__ceil_div(b->kc, 2), b); }
 SSL__BF16_FN void ssl__bf16_tile(int kc, const void *a, const void *b, float *y, int64_t ldy, int add)
-{ ssl__bf16_mm_tile(SSL__MR, SSL__NV, ssl__ceil_div(kc, 2), (const float *)a, 1, SSL__MR, (const float *)b, SSL__NR, y, ldy, add); }
+{ ssl__bf16_mm_tile(SSL__MR, SSL__NV, ssl__ceil_div(kc, 2), (const float *)a, 1, SSL__MR, (const float *)b, SSL__NR, y, ldy, add, NULL); }
 
 /* 16 pairs: of n floats side by side (along k), or of two rows one of which may be missing */
 SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_along(const float *s, int n)
 { return (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(SSL__K(mask16)(n - 16), s + 16), _mm512_maskz_loadu_ps(SSL__K(mask16)(n), s)); }
-SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_zip(__m512i x) /* lower and upper half in turns */
+SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_turns(__m512i x) /* numbers of the lower and of the upper half in turns */
 {
     const __m512i zip = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
                                          18, 2, 17, 1, 16, 0);
     return _mm512_permutexvar_epi16(zip, x);
 }
-SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_across(const float *s, const float *next, int n)
+SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_zip(const float *s, const float *next, int n)
 {
     const __mmask16 m = SSL__K(mask16)(n);
     const __m512 hi = next ? _mm512_maskz_loadu_ps(m, next) : _mm512_setzero_ps();
-    return ssl__bf16_zip((__m512i)_mm512_cvtne2ps_pbh(hi, _mm512_maskz_loadu_ps(m, s)));
+    return ssl__bf16_turns((__m512i)_mm512_cvtne2ps_pbh(hi, _mm512_maskz_loadu_ps(m, s)));
 }
 /* A panel [ceil(kc / 2)][width] of pairs, as gemm_pack */
+/* The same where rows lie side by side: panels of `width` columns one after the other, filled a pair of source rows at a time */
+SSL__BF16_FN void ssl__bf16_pack_across(int width, int rows, int kc, const float *src, int64_t ps, float *dst)
+{
+    const int64_t ahead = ps * (2 + 1024 / rows / 2 * 2); /* about 4 KB */
+    int p, j, r;
+    for (p = 0; p < kc; p += 2, src += 2 * ps)
+        for (j = 0; j < rows; j += width) {
+            const int left = rows - j, w = j > 0 && left < width ? ssl__round_up(left, 16) : width;
+            const float *s = src + j;
+            float *d = dst + (int64_t)j * ssl__ceil_div(kc, 2) + p / 2 * w;
+            for (r = 0; p + 1 < kc && r + 16 <= SSL__MIN(left, w); r += 16) {
+                _mm512_storeu_si512(d + r, ssl__bf16_turns((__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(s + ps + r), _mm512_loadu_ps(s + r))));
+                SSL__PREFETCH(s + ahead + r);
+                SSL__PREFETCH(s + ahead + ps + r);
+            }
+            for (; r < w; r += 16)
+                _mm512_mask_storeu_epi32(d + r, SSL__K(mask16)(w - r), ssl__bf16_zip(s + r, p + 1 < kc ? s + ps + r : NULL, left - r));
+        }
+}
 SSL__BF16_FN void ssl__bf16_pack(int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst)
 {
     __m512i t[16];
     int p, r, i;
-    if (rs == 1) {
-        for (p = 0; p < kc; p += 2, src += 2 * ps, dst += width)
-            for (r = 0; r < width; r += 16) {
-                _mm512_mask_storeu_epi32(dst + r, SSL__K(mask16)(width - r), ssl__bf16_across(src + r, p + 1 < kc ? src + ps + r : NULL, rows - r));
-                SSL__PREFETCH(src + SSL__AHEAD * ps + r);
-                SSL__PREFETCH(src + (SSL__AHEAD + 1) * ps + r);
-            }
-        return;
-    }
+    if (rs == 1) { ssl__bf16_pack_across(width, rows, kc, src, ps, dst); return; }
     for (r = 0; r < width; r += 16)
         for (p = 0; p < kc; p += 32) {
+            float *d = dst + p / 2 * width + r;
+            if (r + 16 <= rows && p + 32 <= kc) {
+                const float *s = src + r * rs + p;
+                SSL__UNROLL for (i = 0; i < 16; i++) t[i] = (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(s + i * rs + 16), _mm512_loadu_ps(s + i * rs));
+                SSL__K(transpose16)(t);
+                SSL__UNROLL for (i = 0; i < 16; i++) _mm512_storeu_si512(d + i * width, t[i]);
+                continue;
+            }
             SSL__UNROLL for (i = 0; i < 16; i++) t[i] = r + i < rows ? ssl__bf16_along(src + (r + i) * rs + p, kc - p) : _mm512_setzero_si512();
             SSL__K(transpose16)(t);
             SSL__UNROLL for (i = 0; i < 16; i++)
-                if (p + 2 * i < kc) _mm512_mask_storeu_epi32(dst + (p / 2 + i) * width + r, SSL__K(mask16)(width - r), t[i]);
+                if (p + 2 * i < kc) _mm512_mask_storeu_epi32(d + i * width, SSL__K(mask16)(width - r), t[i]);
         }
 }
 SSL__BF16_FN void ssl__bf16_pack_a(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)
@@ -4727,6 +4819,7 @@ SSL__BF16_FN void ssl__bf16_block_b(const ssl__gemm_kind *kind, int cols, int kc
 {
     int j;
     (void)kind;
+    if (cs == 1) { ssl__bf16_pack_across(SSL__MIN(SSL__MM_NR, ssl__round_up(cols, 16)), cols, kc, src, ps, (float *)dst); return; }
     for (j = 0; j < cols; j += SSL__MM_NR) {
         const int n = SSL__MIN(SSL__MM_NR, cols - j);
         ssl__bf16_pack(ssl__round_up(n, 16), n, kc, src + j * cs, cs, ps, (float *)dst + (int64_t)j * ssl__ceil_div(kc, 2));
@@ -4737,7 +4830,11 @@ SSL__BF16_FN void ssl__bf16_lines(int rows, int n, const float *src, int64_t rs,
 {
     int i, p;
     for (i = 0; i < rows; i++, src += rs, dst += ld) {
-        for (p = 0; p + 32 <= n; p += 32) _mm512_storeu_si512(dst + p / 2, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(src + p + 16), _mm512_loadu_ps(src + p)));
+        for (p = 0; p + 32 <= n; p += 32) {
+            _mm512_storeu_si512(dst + p / 2, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(src + p + 16), _mm512_loadu_ps(src + p)));
+            SSL__PREFETCH(src + p + 512);
+            SSL__PREFETCH(src + p + 528);
+        }
         if (p < n) _mm512_mask_storeu_epi32(dst + p / 2, SSL__K(mask16)(ld - p / 2), ssl__bf16_along(src + p, n - p));
     }
 }
@@ -6085,7 +6182,7 @@ SSL__BF16_FN void ssl__bf16_softmax(const SSL__K(attn_job) *e, const SSL__K(attn
             if (i == 0) { SSL__K(attn_ahead)(e->a, t, j); if (j + 1 < t->n) SSL__K(attn_ahead)(e->a, t, j + 1); }
             sum0 = _mm512_add_ps(sum0, p0);
             sum1 = _mm512_add_ps(sum1, p1);
-            _mm512_storeu_si512(s + j / 2 * SSL__LD + i, ssl__bf16_zip((__m512i)_mm512_cvtne2ps_pbh(p1, p0)));
+            _mm512_storeu_si512(s + j / 2 * SSL__LD + i, ssl__bf16_turns((__m512i)_mm512_cvtne2ps_pbh(p1, p0)));
         }
         _mm512_storeu_ps(sums + i, _mm512_add_ps(sum0, sum1));
         _mm512_storeu_ps(top + i, most);
@@ -6153,7 +6250,7 @@ SSL__BF16_FN void ssl__bf16_ds(const SSL__K(attn_job) *e, const SSL__K(attn_tile
             if (dm && two) _mm512_storeu_ps(dm + e->lb, _mm512_add_ps(_mm512_loadu_ps(dm + e->lb), d1));
             ssl__bf16_two((__m512i)_mm512_cvtne2ps_pbh(p1, p0), o - i / 2, two ? o - i / 2 + SSL__LD : NULL);
             ssl__bf16_two(dd, od - i / 2, two ? od - i / 2 + SSL__LD : NULL);
-            _mm512_storeu_si512(ds + j / 2 * SSL__LD + i, ssl__bf16_zip(dd));
+            _mm512_storeu_si512(ds + j / 2 * SSL__LD + i, ssl__bf16_turns(dd));
         }
     }
 }
@@ -6226,6 +6323,8 @@ static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const
 #undef SSL__MM_TILE
 #undef SSL__MM_ROWS
 #undef SSL__MM_WIDE
+#undef SSL__MM_HIGH
+#undef SSL__MM_AHEAD
 #undef SSL__MM_SIX
 #undef SSL__MM_MANY
 #undef SSL__MM_FEW
