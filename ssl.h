@@ -2877,9 +2877,10 @@ static void ssl__gemm_plan(ssl__gemm_job *g, int batch)
     const int rows = SSL__MIN(g->m, SSL__MIN(48 * mr, SSL__MAX(mr, SSL__GEMM_L2 / (4 * cols))));
     float best = 0.0f;
     int a, b;
-    for (a = 1; a <= 8; a++)
-        for (b = 1; b <= 8; b++) {
-            const int mt = ssl__round_up(ssl__ceil_div(rows, a), mr), nt = ssl__round_up(ssl__ceil_div(cols, b), nr);
+    for (a = 0; a < 8; a++)
+        for (b = 0; b < 8; b++) {
+            const int mt = ssl__round_up(ssl__ceil_div(g->m, ssl__ceil_div(g->m, rows) + a), mr);
+            const int nt = ssl__round_up(ssl__ceil_div(g->n, ssl__ceil_div(g->n, cols) + b), nr);
             const int tm = ssl__ceil_div(g->m, mt), tn = ssl__ceil_div(g->n, nt);
             const int64_t rounds = ((int64_t)batch * tm * tn + threads - 1) / threads;
             const float cost = (float)rounds * ((float)mt * (float)nt + g->kind->pack_cost * (float)(mt + nt));
@@ -4334,13 +4335,24 @@ static inline SSL__V SSL__K(vexp)(SSL__V v)
     p = SSL__VFMA(p, r, SSL__VSET1(1.0f));
     return SSL__VMUL(p, SSL__VPOW2(t));
 }
+/* 2^t, t <= 127, to 2e-7; below 2^-126 zero: n + 127 as above, a polynomial of degree 5 of the rest */
+static SSL__INLINE SSL__V SSL__K(vexp2)(SSL__V v)
+{
+    const SSL__V x = SSL__VMAX(SSL__VSET1(-127.0f), v), t = SSL__VADD(x, SSL__VSET1(12583039.0f)), r = SSL__VSUB(x, SSL__VSUB(t, SSL__VSET1(12583039.0f)));
+    SSL__V p = SSL__VFMA(r, SSL__VSET1(1.3276472e-3f), SSL__VSET1(9.67554133e-3f));
+    p = SSL__VFMA(p, r, SSL__VSET1(5.55071327e-2f));
+    p = SSL__VFMA(p, r, SSL__VSET1(2.40221197e-1f));
+    p = SSL__VFMA(p, r, SSL__VSET1(6.93146967e-1f));
+    p = SSL__VFMA(p, r, SSL__VSET1(1.0f));
+    return SSL__VMUL(p, SSL__VPOW2(t));
+}
 /* gelu: x Phi(x) = max(x, 0) - |x| Phi(-|x|), and its derivative Phi(x) + x phi(x), from one e = exp(-x^2 / 2): phi = e / sqrt(2 pi),
    Phi(-u) = e (t P(t)), t = 1 / (1 + 0.4 u): a fit of Mills' ratio to 5e-8 / Phi(-u) or 5e-6 up to u = 3, 1e-4 up to 6 */
 static SSL__INLINE SSL__V SSL__K(vtail)(SSL__V u, SSL__V *e) /* Phi(-u), u >= 0 */
 {
     const SSL__V t = SSL__VDIV(SSL__VSET1(1.0f), SSL__VFMA(u, SSL__VSET1(0.4f), SSL__VSET1(1.0f)));
     SSL__V p = SSL__VFMA(t, SSL__VSET1(5.47713909e-2f), SSL__VSET1(-2.48482713e-1f));
-    *e = SSL__K(vexp)(SSL__VMUL(SSL__VMUL(u, u), SSL__VSET1(-0.5f)));
+    *e = SSL__K(vexp2)(SSL__VMUL(SSL__VMUL(u, SSL__VSET1(-0.721347520f)), u));
     p = SSL__VFMA(p, t, SSL__VSET1(3.30284494e-1f));
     p = SSL__VFMA(p, t, SSL__VSET1(2.02299315e-2f));
     p = SSL__VFMA(p, t, SSL__VSET1(1.86117432e-1f));
@@ -4830,11 +4842,7 @@ SSL__BF16_FN void ssl__bf16_lines(int rows, int n, const float *src, int64_t rs,
 {
     int i, p;
     for (i = 0; i < rows; i++, src += rs, dst += ld) {
-        for (p = 0; p + 32 <= n; p += 32) {
-            _mm512_storeu_si512(dst + p / 2, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(src + p + 16), _mm512_loadu_ps(src + p)));
-            SSL__PREFETCH(src + p + 512);
-            SSL__PREFETCH(src + p + 528);
-        }
+        for (p = 0; p + 32 <= n; p += 32) _mm512_storeu_si512(dst + p / 2, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(src + p + 16), _mm512_loadu_ps(src + p)));
         if (p < n) _mm512_mask_storeu_epi32(dst + p / 2, SSL__K(mask16)(ld - p / 2), ssl__bf16_along(src + p, n - p));
     }
 }
@@ -5353,6 +5361,39 @@ static void SSL__K(i32_to_f32)(ssl_ctx *c, int64_t n, const int32_t *x, float *y
 #endif
 
 /* Draws 128 block .. 128 block + 127 of a stream: 32 counters side by side, as ssl__philox does one. */
+#if SSL__PASS == 2
+/* A counter word is the lower half of 64 bits, whose upper half is anything: products read lower halves only. Lanes hold the
+   counters 0 4 1 5 2 6 3 7, so that words unpacked within 128 bits lie in order. */
+static void SSL__K(draw128)(uint64_t seed, uint64_t stream, uint64_t block, float *u)
+{
+    const __m512i m0 = _mm512_set1_epi64(0xD2511F53), m1 = _mm512_set1_epi64(0xCD9E8D57), lanes = _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0);
+    __m512i c0[4], c1[4], c2[4], c3[4];
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    int r, i;
+    SSL__UNROLL for (i = 0; i < 4; i++) {
+        c0[i] = _mm512_add_epi64(_mm512_set1_epi64((int64_t)(block * 32) + 8 * i), lanes);
+        c1[i] = _mm512_srli_epi64(c0[i], 32);
+        c2[i] = _mm512_set1_epi64((int64_t)stream);
+        c3[i] = _mm512_srli_epi64(c2[i], 32);
+    }
+    for (r = 0; r < 10; r++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+        const __m512i v0 = _mm512_set1_epi64(k0), v1 = _mm512_set1_epi64(k1);
+        SSL__UNROLL for (i = 0; i < 4; i++) {
+            const __m512i a = _mm512_mul_epu32(c0[i], m0), b = _mm512_mul_epu32(c2[i], m1);
+            c0[i] = _mm512_xor_si512(_mm512_xor_si512(_mm512_srli_epi64(b, 32), c1[i]), v0);
+            c2[i] = _mm512_xor_si512(_mm512_xor_si512(_mm512_srli_epi64(a, 32), c3[i]), v1);
+            c1[i] = b;
+            c3[i] = a;
+        }
+    }
+    SSL__UNROLL for (i = 0; i < 4; i++, u += 32) { /* as ssl__unit */
+        const __m512i w01 = _mm512_mask_blend_epi32(0xaaaa, c0[i], _mm512_slli_epi64(c1[i], 32)), w23 = _mm512_mask_blend_epi32(0xaaaa, c2[i], _mm512_slli_epi64(c3[i], 32));
+        const __m512 unit = _mm512_set1_ps(1.0f / 16777216.0f);
+        _mm512_storeu_ps(u, _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_srli_epi32(_mm512_unpacklo_epi64(w01, w23), 8)), unit));
+        _mm512_storeu_ps(u + 16, _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_srli_epi32(_mm512_unpackhi_epi64(w01, w23), 8)), unit));
+    }
+}
+#else
 static void SSL__K(draw128)(uint64_t seed, uint64_t stream, uint64_t block, float *u)
 {
     uint32_t c0[32], c1[32], c2[32], c3[32], k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
@@ -5371,6 +5412,7 @@ static void SSL__K(draw128)(uint64_t seed, uint64_t stream, uint64_t block, floa
         }
     for (i = 0; i < 32; i++) { u[4 * i] = ssl__unit(c0[i]); u[4 * i + 1] = ssl__unit(c1[i]); u[4 * i + 2] = ssl__unit(c2[i]); u[4 * i + 3] = ssl__unit(c3[i]); }
 }
+#endif
 typedef struct SSL__K(draws) { int64_t n; uint64_t seed, stream; float *y; } SSL__K(draws);
 static void SSL__K(uniform_chunk)(void *arg, int chunk, int thread)
 {
@@ -5391,12 +5433,17 @@ static void SSL__K(uniform)(ssl_ctx *c, int64_t n, uint64_t seed, uint64_t strea
 }
 
 /* ==== >>norm ==== kernels: a row of n floats at a time, it stays in L1 between its sweeps ================== */
-static float SSL__K(row_sum)(int n, const float *x)
+static float SSL__K(row_sum)(int n, const float *x) /* in three sums, as one would wait for itself */
 {
-    SSL__V s = SSL__VZERO();
+    SSL__V s = SSL__VZERO(), t = s, u = s;
     int j;
-    for (j = 0; j < n; j += SSL__W) s = SSL__VADD(s, SSL__K(ld)(x + j, n - j, SSL__VZERO()));
-    return SSL__VSUM(s);
+    for (j = 0; j + 3 * SSL__W <= n; j += 3 * SSL__W) {
+        s = SSL__VADD(s, SSL__VLOAD(x + j));
+        t = SSL__VADD(t, SSL__VLOAD(x + j + SSL__W));
+        u = SSL__VADD(u, SSL__VLOAD(x + j + 2 * SSL__W));
+    }
+    for (; j < n; j += SSL__W) s = SSL__VADD(s, SSL__K(ld)(x + j, n - j, SSL__VZERO()));
+    return SSL__VSUM(SSL__VADD(s, SSL__VADD(t, u)));
 }
 static float SSL__K(row_dot)(int n, const float *a, const float *b)
 {
@@ -5408,10 +5455,15 @@ static float SSL__K(row_dot)(int n, const float *a, const float *b)
 static float SSL__K(row_spread)(int n, const float *x, float mean) /* sum (x - mean)^2 */
 {
     const SSL__V m = SSL__VSET1(mean);
-    SSL__V s = SSL__VZERO();
+    SSL__V s = SSL__VZERO(), t = s, u = s, d;
     int j;
-    for (j = 0; j < n; j += SSL__W) { const SSL__V d = SSL__VSUB(SSL__K(ld)(x + j, n - j, m), m); s = SSL__VFMA(d, d, s); }
-    return SSL__VSUM(s);
+    for (j = 0; j + 3 * SSL__W <= n; j += 3 * SSL__W) {
+        d = SSL__VSUB(SSL__VLOAD(x + j), m); s = SSL__VFMA(d, d, s);
+        d = SSL__VSUB(SSL__VLOAD(x + j + SSL__W), m); t = SSL__VFMA(d, d, t);
+        d = SSL__VSUB(SSL__VLOAD(x + j + 2 * SSL__W), m); u = SSL__VFMA(d, d, u);
+    }
+    for (; j < n; j += SSL__W) { d = SSL__VSUB(SSL__K(ld)(x + j, n - j, m), m); s = SSL__VFMA(d, d, s); }
+    return SSL__VSUM(SSL__VADD(s, SSL__VADD(t, u)));
 }
 static float SSL__K(row_max)(int n, const float *x)
 {
@@ -6136,17 +6188,6 @@ static int ssl__bf16_attn_bufs(const SSL__K(attn_job) *e, int chunk, int thread,
         a->kind == SSL__MASK_BATCH ? tile : 0, tile, pairs * SSL__LD, rows, (int64_t)SSL__LD / 2 * e->dp, keys, keys };
     return SSL__K(attn_cut)(e, chunk, thread, n, size, w);
 }
-/* 2^t for t <= 127, below 2^-126 zero: a fit to 3e-6, as p is rounded to 2e-3 */
-SSL__BF16_FN SSL__INLINE __m512 ssl__bf16_exp2(__m512 t)
-{
-    const __m512 x = _mm512_max_ps(_mm512_set1_ps(-127.0f), t), shift = _mm512_set1_ps(12583039.0f), n = _mm512_add_ps(x, shift);
-    const __m512 f = _mm512_sub_ps(x, _mm512_sub_ps(n, shift));
-    __m512 p = _mm512_fmadd_ps(f, _mm512_set1_ps(9.57010191e-3f), _mm512_set1_ps(5.59178603e-2f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.40247448e-1f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.93121815e-1f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.99999261e-1f));
-    return _mm512_mul_ps(p, SSL__VPOW2(n));
-}
 /* s[n, m] = x r^T, x: n rows of ld pairs, r[m,d]; as attn_dots */
 SSL__BF16_FN void ssl__bf16_dots(int n, int m, int d, const float *x, int ld, const float *r, int64_t rs, float *rt, float *s)
 {
@@ -6177,8 +6218,8 @@ SSL__BF16_FN void ssl__bf16_softmax(const SSL__K(attn_job) *e, const SSL__K(attn
         __m512 sum0 = zero, sum1 = zero;
         for (j = 0; j < t->n; j += 2) {
             const float *o = s + j * SSL__LD + i;
-            const __m512 p0 = ssl__bf16_exp2(_mm512_fmsub_ps(_mm512_loadu_ps(o), k2, most2));
-            const __m512 p1 = j + 1 < t->n ? ssl__bf16_exp2(_mm512_fmsub_ps(_mm512_loadu_ps(o + SSL__LD), k2, most2)) : zero;
+            const __m512 p0 = SSL__K(vexp2)(_mm512_fmsub_ps(_mm512_loadu_ps(o), k2, most2));
+            const __m512 p1 = j + 1 < t->n ? SSL__K(vexp2)(_mm512_fmsub_ps(_mm512_loadu_ps(o + SSL__LD), k2, most2)) : zero;
             if (i == 0) { SSL__K(attn_ahead)(e->a, t, j); if (j + 1 < t->n) SSL__K(attn_ahead)(e->a, t, j + 1); }
             sum0 = _mm512_add_ps(sum0, p0);
             sum1 = _mm512_add_ps(sum1, p1);
@@ -6234,7 +6275,7 @@ SSL__BF16_FN void ssl__bf16_ds(const SSL__K(attn_job) *e, const SSL__K(attn_tile
         __m512 dot = zero;
         for (j = 0; j < t->n; j++) {
             float *o = s + j * SSL__LD + i;
-            const __m512 p = _mm512_mul_ps(ssl__bf16_exp2(_mm512_fmsub_ps(_mm512_loadu_ps(o), k2, top2)), inv);
+            const __m512 p = _mm512_mul_ps(SSL__K(vexp2)(_mm512_fmsub_ps(_mm512_loadu_ps(o), k2, top2)), inv);
             if (i == 0) SSL__K(attn_ahead)(e->a, t, j);
             dot = _mm512_fmadd_ps(p, _mm512_loadu_ps(dp + j * SSL__LD + i), dot);
             _mm512_storeu_ps(o, p);
