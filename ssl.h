@@ -4339,10 +4339,10 @@ static inline SSL__V SSL__K(vexp)(SSL__V v)
 static SSL__INLINE SSL__V SSL__K(vexp2)(SSL__V v)
 {
     const SSL__V x = SSL__VMAX(SSL__VSET1(-127.0f), v), t = SSL__VADD(x, SSL__VSET1(12583039.0f)), r = SSL__VSUB(x, SSL__VSUB(t, SSL__VSET1(12583039.0f)));
-    SSL__V p = SSL__VFMA(r, SSL__VSET1(1.3276472e-3f), SSL__VSET1(9.67554133e-3f));
-    p = SSL__VFMA(p, r, SSL__VSET1(5.55071327e-2f));
-    p = SSL__VFMA(p, r, SSL__VSET1(2.40221197e-1f));
-    p = SSL__VFMA(p, r, SSL__VSET1(6.93146967e-1f));
+    SSL__V p = SSL__VFMA(r, SSL__VSET1(1.32647272e-3f), SSL__VSET1(9.67151264e-3f));
+    p = SSL__VFMA(p, r, SSL__VSET1(5.55073374e-2f));
+    p = SSL__VFMA(p, r, SSL__VSET1(2.40222421e-1f));
+    p = SSL__VFMA(p, r, SSL__VSET1(6.93146978e-1f));
     p = SSL__VFMA(p, r, SSL__VSET1(1.0f));
     return SSL__VMUL(p, SSL__VPOW2(t));
 }
@@ -4786,7 +4786,7 @@ SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_zip(const float *s, const float *next
 /* The same where rows lie side by side: panels of `width` columns one after the other, filled a pair of source rows at a time */
 SSL__BF16_FN void ssl__bf16_pack_across(int width, int rows, int kc, const float *src, int64_t ps, float *dst)
 {
-    const int64_t ahead = ps * (2 + 1024 / rows / 2 * 2); /* about 4 KB */
+    const int64_t ahead = ps * (2 + 1024 / SSL__MAX(rows, 1) / 2 * 2); /* about 4 KB */
     int p, j, r;
     for (p = 0; p < kc; p += 2, src += 2 * ps)
         for (j = 0; j < rows; j += width) {
