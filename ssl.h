@@ -2804,27 +2804,25 @@ static ssl__ahead ssl__ahead_rows(const float *x, int64_t rows, int64_t cols, in
 {
     ssl__ahead f;
     f.at = (uintptr_t)x & ~(uintptr_t)63;
-    f.end = (uintptr_t)(x + (rows - 1) * stride + cols);
-    f.lines = f.left = (int)(((uintptr_t)(x + cols) - f.at + 63) / 64);
+    f.end = (uintptr_t)x + 4 * (uintptr_t)((rows - 1) * stride + cols);
+    f.lines = f.left = (int)(((uintptr_t)x + 4 * (uintptr_t)cols - f.at + 63) / 64);
     f.jump = 4 * stride - 64 * (int64_t)f.lines;
     return f;
 }
+static ssl__ahead ssl__ahead_of(const float *x, int n, int64_t ns, int k, int64_t ps) /* n rows or columns of an operand, k of it */
+{ return ps == 1 ? ssl__ahead_rows(x, n, k, ns) : ssl__ahead_rows(x, k, n, ps); }
 static ssl__ahead ssl__ahead_a(const ssl__gemm_job *g, int s, int kb, int i, int rows)
-{
-    const float *a = g->a + s * g->sa + i * g->ars + (int64_t)kb * g->kc * g->aps;
-    return g->aps == 1 ? ssl__ahead_rows(a, rows, ssl__gemm_depth(g, kb), g->ars) : ssl__ahead_rows(a, ssl__gemm_depth(g, kb), rows, g->aps);
-}
-/* After block kb of rows i..: the next rows of it, the next block, or another chunk's rows, and first of all the residual of these */
+{ return ssl__ahead_of(g->a + s * g->sa + i * g->ars + (int64_t)kb * g->kc * g->aps, rows, g->ars, ssl__gemm_depth(g, kb), g->aps); }
+/* What follows block kb of rows i..: their residual; the next rows, the next block, or the rows that this thread is likely to get next */
 static void ssl__gemm_ahead(const ssl__gemm_job *g, const ssl__gemm_part *t, int kb, int i, ssl__ahead *f)
 {
     const int next = i + g->group, other = t->i1 + (g->c->n_threads - 1) * g->mt, last = kb == g->blocks_k - 1;
-    const float *b = g->b + t->s * g->sb + t->j0 * g->bcs + (int64_t)(kb + 1) * g->kc * g->bps;
     if (last && g->ep && g->ep->residual)
         *f++ = ssl__ahead_rows(g->ep->residual + t->s * g->sy + i * g->ldy + t->j0, SSL__MIN(next, t->i1) - i, t->j1 - t->j0, g->ldy);
     if (next < t->i1) *f = ssl__ahead_a(g, t->s, kb, next, SSL__MIN(g->group, t->i1 - next));
     else if (!last) {
         *f++ = ssl__ahead_a(g, t->s, kb + 1, t->i0, SSL__MIN(g->group, t->i1 - t->i0));
-        if (!g->shared_b) *f = g->bps == 1 ? ssl__ahead_rows(b, t->j1 - t->j0, ssl__gemm_depth(g, kb + 1), g->bcs) : ssl__ahead_rows(b, ssl__gemm_depth(g, kb + 1), t->j1 - t->j0, g->bps);
+        if (!g->shared_b) *f = ssl__ahead_of(g->b + t->s * g->sb + t->j0 * g->bcs + (int64_t)(kb + 1) * g->kc * g->bps, t->j1 - t->j0, g->bcs, ssl__gemm_depth(g, kb + 1), g->bps);
     } else if (g->tiles_n == 1 && other < g->m) *f = ssl__ahead_a(g, t->s, 0, other, SSL__MIN(g->group, g->m - other));
 }
 
@@ -4497,7 +4495,7 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
 #define SSL__NR (SSL__NV * SSL__W)
 #if SSL__PASS == 2 || SSL__PASS == 3
 #  define SSL__MM_NV 3      /* vectors of a panel in whole products */
-#  define SSL__MM_HIGH 8
+#  define SSL__MM_HIGH 8    /* rows of its tiles */
 #  define SSL__MM_WIDE 4    /* in attention, where 64 queries and many heads are as wide; 6 rows of them */
 #else
 #  define SSL__MM_NV (SSL__PASS == 1 ? 3 : 2)
@@ -4507,7 +4505,7 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
 #define SSL__MM_NR (SSL__MM_NV * SSL__W)
 
 /* tile: c[mr, nv vectors] = or += a[mr,k] b[k, nv vectors]; a[r ars + p acs] is broadcast. mr and nv are constants where it
-   is inlined. rows: c[m, nv vectors], in tiles of 8 rows, 9 where one is left over (a class token), of the widest of 6. */
+   is inlined. rows: c[m, nv vectors], in tiles of 8 rows, 9 where one is left over (a class token), of the widest of 6. f: what is fetched meanwhile, or NULL. */
 #define SSL__MM_TILE(FN, tile, FMA)                                                                             \
     FN SSL__INLINE void tile(const int mr, const int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, \
                              float *c, int64_t ldc, int add, ssl__ahead *f)                                    \
@@ -4556,7 +4554,7 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
     FN int name(int m, int k, const float *a, int64_t ars, int64_t acs, const float *b, float *c, int64_t ldc, int add, ssl__ahead *f) \
     {                                                                                                          \
         int i;                                                                                                 \
-        for (i = 0; i + SSL__MM_HIGH <= m; i += SSL__MM_HIGH) {                                                \
+        for (i = 0; m - i >= SSL__MM_HIGH && m - i != 9; i += SSL__MM_HIGH) { /* 9 are one tile of rows */     \
             if (f->at >= f->end) { f[0] = f[1]; f[1].at = f[1].end; }                                          \
             if (f->at >= f->end) break;                                                                        \
             tile(SSL__MM_HIGH, SSL__MM_NV, k, a + i * ars, ars, acs, b, SSL__MM_NR, c + i * ldc, ldc, add, f); \
@@ -4782,8 +4780,8 @@ SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_zip(const float *s, const float *next
     const __m512 hi = next ? _mm512_maskz_loadu_ps(m, next) : _mm512_setzero_ps();
     return ssl__bf16_turns((__m512i)_mm512_cvtne2ps_pbh(hi, _mm512_maskz_loadu_ps(m, s)));
 }
-/* A panel [ceil(kc / 2)][width] of pairs, as gemm_pack */
-/* The same where rows lie side by side: panels of `width` columns one after the other, filled a pair of source rows at a time */
+/* Panels [ceil(kc / 2)][width] of pairs where the rows of a panel lie side by side: all panels at once, so that memory is read in order.
+   The last of several is as wide as needed. */
 SSL__BF16_FN void ssl__bf16_pack_across(int width, int rows, int kc, const float *src, int64_t ps, float *dst)
 {
     const int64_t ahead = ps * (2 + 1024 / SSL__MAX(rows, 1) / 2 * 2); /* about 4 KB */
@@ -4802,6 +4800,7 @@ SSL__BF16_FN void ssl__bf16_pack_across(int width, int rows, int kc, const float
                 _mm512_mask_storeu_epi32(d + r, SSL__K(mask16)(w - r), ssl__bf16_zip(s + r, p + 1 < kc ? s + ps + r : NULL, left - r));
         }
 }
+/* A panel [ceil(kc / 2)][width] of pairs, as gemm_pack */
 SSL__BF16_FN void ssl__bf16_pack(int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst)
 {
     __m512i t[16];
@@ -6085,6 +6084,7 @@ static void SSL__K(attn_f_chunk)(void *arg, int chunk, int thread)
         }
     }
 }
+
 static void SSL__K(attn_p_chunk)(void *arg, int chunk, int thread)
 {
     const SSL__K(attn_job) *e = (const SSL__K(attn_job) *)arg;
@@ -6172,6 +6172,7 @@ static void SSL__K(attn_b_chunk)(void *arg, int chunk, int thread)
         if (e->dv) SSL__K(attn_put)(e, a->Tk, w[SSL__K(DV)], NULL, e->beta[2], e->dv + (t.v - a->v), a->sv);
     }
 }
+
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
 /* ---- AVX512_BF16: the five products by vdpbf16ps at precision bf16, on machines with AMX too. Operands are pairs along the sum:
      s, dp [key,query]  k, v in rows of pairs along d;                q, dy transposed, [pair][query]
