@@ -2706,6 +2706,8 @@ SSL_HD static SSL__INLINE float ssl__dhuber(float d, float lim, float h) { retur
    its groups of rows for every block of k; its tile of y is at most SSL__GEMM_L2 bytes.
    Every output is summed over k in the order of the blocks whatever mt and nt are: the same bits for any number of threads. */
 typedef struct ssl__gemm_kind ssl__gemm_kind;
+/* Rows of memory that are read next, fetched a cache line a step by tiles at work, which leave the memory idle */
+typedef struct ssl__ahead { uintptr_t at, end; int64_t jump; int lines, left; } ssl__ahead; /* lines of a row; jump from its end to the next */
 typedef struct ssl__gemm_block { /* y[rows,cols] = or += a b over kc of k */
     int rows, cols, kc, add;
     const void *a;              /* op(a)[i,p] at element i ars + p aps; or panels */
@@ -2713,6 +2715,7 @@ typedef struct ssl__gemm_block { /* y[rows,cols] = or += a b over kc of k */
     const void *b;              /* panels [kc][width] */
     float *y;
     int64_t ldy;
+    ssl__ahead ahead[2];        /* one after the other */
     float *sums;                /* what block_a adds the sums of op(a) over k to, or NULL; only if op(a) is transposed */
 } ssl__gemm_block;
 struct ssl__gemm_kind {         /* one way to multiply: an instruction set at a precision */
@@ -2823,38 +2826,69 @@ static void ssl__gemm_finish(const ssl__gemm_job *g, int s, int i0, int i1, int 
     g->kind->finish(i1 - i0, j1 - j0, &ep, g->n, g->y + at, g->ldy);
 }
 
-/* Block kb of rows i..end, columns j0..j1 of product s; pb: the columns' panels. */
-static void ssl__gemm_rows(const ssl__gemm_job *g, int s, int kb, int i, int end, int j0, int j1, char *pa, const char *pb)
+typedef struct ssl__gemm_part { int s, i0, i1, j0, j1; } ssl__gemm_part; /* the rows and columns of product s that a chunk makes */
+static ssl__ahead ssl__ahead_rows(const float *x, int64_t rows, int64_t cols, int64_t stride)
 {
-    const float *a = g->a + s * g->sa + i * g->ars + (int64_t)kb * g->kc * g->aps;
+    ssl__ahead f;
+    f.at = (uintptr_t)x & ~(uintptr_t)63;
+    f.end = (uintptr_t)x + 4 * (uintptr_t)((rows - 1) * stride + cols);
+    f.lines = f.left = (int)(((uintptr_t)x + 4 * (uintptr_t)cols - f.at + 63) / 64);
+    f.jump = 4 * stride - 64 * (int64_t)f.lines;
+    return f;
+}
+static ssl__ahead ssl__ahead_of(const float *x, int n, int64_t ns, int k, int64_t ps) /* n rows or columns of an operand, k of it */
+{ return ps == 1 ? ssl__ahead_rows(x, n, k, ns) : ssl__ahead_rows(x, k, n, ps); }
+static ssl__ahead ssl__ahead_a(const ssl__gemm_job *g, int s, int kb, int i, int rows)
+{ return ssl__ahead_of(g->a + s * g->sa + i * g->ars + (int64_t)kb * g->kc * g->aps, rows, g->ars, ssl__gemm_depth(g, kb), g->aps); }
+/* What follows block kb of rows i..: their residual; the next rows, the next block, or the rows that this thread is likely to get next */
+static void ssl__gemm_ahead(const ssl__gemm_job *g, const ssl__gemm_part *t, int kb, int i, ssl__ahead *f)
+{
+    const int next = i + g->group, other = t->i1 + (g->c->n_threads - 1) * g->mt, last = kb == g->blocks_k - 1;
+    if (last && g->ep && g->ep->residual)
+        *f++ = ssl__ahead_rows(g->ep->residual + t->s * g->sy + i * g->ldy + t->j0, SSL__MIN(next, t->i1) - i, t->j1 - t->j0, g->ldy);
+    if (next < t->i1) *f = ssl__ahead_a(g, t->s, kb, next, SSL__MIN(g->group, t->i1 - next));
+    else if (!last) {
+        *f++ = ssl__ahead_a(g, t->s, kb + 1, t->i0, SSL__MIN(g->group, t->i1 - t->i0));
+        if (!g->shared_b) *f = ssl__ahead_of(g->b + t->s * g->sb + t->j0 * g->bcs + (int64_t)(kb + 1) * g->kc * g->bps, t->j1 - t->j0, g->bcs, ssl__gemm_depth(g, kb + 1), g->bps);
+    } else if (g->tiles_n == 1 && other < g->m) *f = ssl__ahead_a(g, t->s, 0, other, SSL__MIN(g->group, g->m - other));
+}
+
+/* Block kb of rows i.. of a part; pb: its columns' panels */
+static void ssl__gemm_rows(const ssl__gemm_job *g, const ssl__gemm_part *t, int kb, int i, char *pa, const char *pb)
+{
+    const float *a = g->a + t->s * g->sa + i * g->ars + (int64_t)kb * g->kc * g->aps;
+    const int end = SSL__MIN(t->i1, i + g->group);
     ssl__gemm_block b;
-    b.rows = end - i; b.cols = j1 - j0; b.kc = ssl__gemm_depth(g, kb); b.add = g->add || kb;
+    memset(b.ahead, 0, sizeof b.ahead);
+    ssl__gemm_ahead(g, t, kb, i, b.ahead);
+    b.rows = end - i; b.cols = t->j1 - t->j0; b.kc = ssl__gemm_depth(g, kb); b.add = g->add || kb;
     b.a = a; b.ars = g->ars; b.aps = g->aps;
     b.b = pb;
-    b.y = g->y + s * g->sy + i * g->ldy + j0;
+    b.y = g->y + t->s * g->sy + i * g->ldy + t->j0;
     b.ldy = g->ldy;
-    b.sums = g->sums && j0 == 0 ? g->sums + i : NULL;
+    b.sums = g->sums && t->j0 == 0 ? g->sums + i : NULL;
     if (!g->kind->direct || g->aps != 1) g->kind->block_a(g->kind, b.rows, b.kc, a, g->ars, g->aps, pa, &b);
     g->kind->multiply(g->kind, &b);
-    if (g->ep && kb == g->blocks_k - 1) ssl__gemm_finish(g, s, i, end, j0, j1);
+    if (g->ep && kb == g->blocks_k - 1) ssl__gemm_finish(g, t->s, i, end, t->j0, t->j1);
 }
 
 static void ssl__gemm_chunk(void *arg, int chunk, int thread)
 {
     const ssl__gemm_job *g = (const ssl__gemm_job *)arg;
-    const int i0 = chunk % g->tiles_m * g->mt, i1 = SSL__MIN(g->m, i0 + g->mt);
-    const int j0 = chunk / g->tiles_m % g->tiles_n * g->nt, j1 = SSL__MIN(g->n, j0 + g->nt);
-    const int s = chunk / g->tiles_m / g->tiles_n;
     const size_t a_bytes = (ssl__gemm_bytes(g, ssl__round_up(g->group, g->kind->mr)) + 63) & ~(size_t)63;
     const size_t b_bytes = g->shared_b ? 0 : ssl__gemm_bytes(g, ssl__round_up(g->nt, g->kind->panel));
     char *pa = (char *)ssl__scratch(g->c, thread, a_bytes + b_bytes), *pb = pa + a_bytes;
+    ssl__gemm_part t;
     int kb, i;
+    t.i0 = chunk % g->tiles_m * g->mt; t.i1 = SSL__MIN(g->m, t.i0 + g->mt);
+    t.j0 = chunk / g->tiles_m % g->tiles_n * g->nt; t.j1 = SSL__MIN(g->n, t.j0 + g->nt);
+    t.s = chunk / g->tiles_m / g->tiles_n;
     if (!pa) return;
     if (g->kind->begin) g->kind->begin();
     for (kb = 0; kb < g->blocks_k; kb++) {
-        if (g->shared_b) pb = ssl__gemm_shared(g, kb, j0);
-        else g->kind->block_b(g->kind, j1 - j0, ssl__gemm_depth(g, kb), g->b + s * g->sb + j0 * g->bcs + (int64_t)kb * g->kc * g->bps, g->bcs, g->bps, pb);
-        for (i = i0; i < i1; i += g->group) ssl__gemm_rows(g, s, kb, i, SSL__MIN(i1, i + g->group), j0, j1, pa, pb);
+        if (g->shared_b) pb = ssl__gemm_shared(g, kb, t.j0);
+        else g->kind->block_b(g->kind, t.j1 - t.j0, ssl__gemm_depth(g, kb), g->b + t.s * g->sb + t.j0 * g->bcs + (int64_t)kb * g->kc * g->bps, g->bcs, g->bps, pb);
+        for (i = t.i0; i < t.i1; i += g->group) ssl__gemm_rows(g, &t, kb, i, pa, pb);
     }
     if (g->kind->end) g->kind->end();
 }
@@ -2868,9 +2902,10 @@ static void ssl__gemm_plan(ssl__gemm_job *g, int batch)
     const int rows = SSL__MIN(g->m, SSL__MIN(48 * mr, SSL__MAX(mr, SSL__GEMM_L2 / (4 * cols))));
     float best = 0.0f;
     int a, b;
-    for (a = 1; a <= 8; a++)
-        for (b = 1; b <= 8; b++) {
-            const int mt = ssl__round_up(ssl__ceil_div(rows, a), mr), nt = ssl__round_up(ssl__ceil_div(cols, b), nr);
+    for (a = 0; a < 8; a++)
+        for (b = 0; b < 8; b++) {
+            const int mt = ssl__round_up(ssl__ceil_div(g->m, ssl__ceil_div(g->m, rows) + a), mr);
+            const int nt = ssl__round_up(ssl__ceil_div(g->n, ssl__ceil_div(g->n, cols) + b), nr);
             const int tm = ssl__ceil_div(g->m, mt), tn = ssl__ceil_div(g->n, nt);
             const int64_t rounds = ((int64_t)batch * tm * tn + threads - 1) / threads;
             const float cost = (float)rounds * ((float)mt * (float)nt + g->kind->pack_cost * (float)(mt + nt));
@@ -4325,13 +4360,24 @@ static inline SSL__V SSL__K(vexp)(SSL__V v)
     p = SSL__VFMA(p, r, SSL__VSET1(1.0f));
     return SSL__VMUL(p, SSL__VPOW2(t));
 }
+/* 2^t, t <= 127, to 2e-7; below 2^-126 zero: n + 127 as above, a polynomial of degree 5 of the rest */
+static SSL__INLINE SSL__V SSL__K(vexp2)(SSL__V v)
+{
+    const SSL__V x = SSL__VMAX(SSL__VSET1(-127.0f), v), t = SSL__VADD(x, SSL__VSET1(12583039.0f)), r = SSL__VSUB(x, SSL__VSUB(t, SSL__VSET1(12583039.0f)));
+    SSL__V p = SSL__VFMA(r, SSL__VSET1(1.32647272e-3f), SSL__VSET1(9.67151264e-3f));
+    p = SSL__VFMA(p, r, SSL__VSET1(5.55073374e-2f));
+    p = SSL__VFMA(p, r, SSL__VSET1(2.40222421e-1f));
+    p = SSL__VFMA(p, r, SSL__VSET1(6.93146978e-1f));
+    p = SSL__VFMA(p, r, SSL__VSET1(1.0f));
+    return SSL__VMUL(p, SSL__VPOW2(t));
+}
 /* gelu: x Phi(x) = max(x, 0) - |x| Phi(-|x|), and its derivative Phi(x) + x phi(x), from one e = exp(-x^2 / 2): phi = e / sqrt(2 pi),
    Phi(-u) = e (t P(t)), t = 1 / (1 + 0.4 u): a fit of Mills' ratio to 5e-8 / Phi(-u) or 5e-6 up to u = 3, 1e-4 up to 6 */
 static SSL__INLINE SSL__V SSL__K(vtail)(SSL__V u, SSL__V *e) /* Phi(-u), u >= 0 */
 {
     const SSL__V t = SSL__VDIV(SSL__VSET1(1.0f), SSL__VFMA(u, SSL__VSET1(0.4f), SSL__VSET1(1.0f)));
     SSL__V p = SSL__VFMA(t, SSL__VSET1(5.47713909e-2f), SSL__VSET1(-2.48482713e-1f));
-    *e = SSL__K(vexp)(SSL__VMUL(SSL__VMUL(u, u), SSL__VSET1(-0.5f)));
+    *e = SSL__K(vexp2)(SSL__VMUL(SSL__VMUL(u, SSL__VSET1(-0.721347520f)), u));
     p = SSL__VFMA(p, t, SSL__VSET1(3.30284494e-1f));
     p = SSL__VFMA(p, t, SSL__VSET1(2.02299315e-2f));
     p = SSL__VFMA(p, t, SSL__VSET1(1.86117432e-1f));
@@ -4476,23 +4522,26 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
 #define SSL__NR (SSL__NV * SSL__W)
 #if SSL__PASS == 2 || SSL__PASS == 3
 #  define SSL__MM_NV 3      /* vectors of a panel in whole products */
+#  define SSL__MM_HIGH 8    /* rows of its tiles */
 #  define SSL__MM_WIDE 4    /* in attention, where 64 queries and many heads are as wide; 6 rows of them */
 #else
 #  define SSL__MM_NV (SSL__PASS == 1 ? 3 : 2)
+#  define SSL__MM_HIGH 4
 #  define SSL__MM_WIDE 2
 #endif
 #define SSL__MM_NR (SSL__MM_NV * SSL__W)
 
 /* tile: c[mr, nv vectors] = or += a[mr,k] b[k, nv vectors]; a[r ars + p acs] is broadcast. mr and nv are constants where it
-   is inlined. rows: c[m, nv vectors], in tiles of 8 rows, 9 where one is left over (a class token), of the widest of 6. */
+   is inlined. rows: c[m, nv vectors], in tiles of 8 rows, 9 where one is left over (a class token), of the widest of 6. f: what is fetched meanwhile, or NULL. */
 #define SSL__MM_TILE(FN, tile, FMA)                                                                             \
     FN SSL__INLINE void tile(const int mr, const int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, \
-                             float *c, int64_t ldc, int add)                                                   \
+                             float *c, int64_t ldc, int add, ssl__ahead *f)                                    \
     {                                                                                                          \
         SSL__V s[12][4], bv[4];                                                                                \
         /* Four bases: an address is base + ars or base + 2 ars. g++ 12 with -fsanitize=undefined takes the wrong one of (c ? a0 : a3)[i]. */ \
         const float *a0 = a, *a3 = a + 3 * ars, *a6 = a + 6 * ars, *a9 = a + 9 * ars;                          \
-        int p, r, v;                                                                                           \
+        uintptr_t at = f ? f->at : 0;                                                                          \
+        int p, r, v, left = f ? f->left : 0;                                                                   \
         SSL__UNROLL for (r = 0; r < mr; r++)                                                                   \
             SSL__UNROLL for (v = 0; v < nv; v++) {                                                             \
                 if (nv != SSL__MM_WIDE) SSL__PREFETCH_W(c + r * ldc + v * SSL__W); /* in attention it is in L1 */ \
@@ -4500,11 +4549,17 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
             }                                                                                                  \
         for (p = 0; p < k; p++, a0 += acs, a3 += acs, a6 += acs, a9 += acs, b += ldb) {                        \
             SSL__UNROLL for (v = 0; v < nv; v++) bv[v] = SSL__VLOAD(b + v * SSL__W);                           \
+            if (f) {                                                                                           \
+                SSL__PREFETCH((const char *)at);                                                               \
+                at += 64;                                                                                      \
+                if (--left == 0) { left = f->lines; at += (uintptr_t)f->jump; }                                \
+            }                                                                                                  \
             SSL__UNROLL for (r = 0; r < mr; r++) {                                                             \
                 const SSL__V av = SSL__VSET1(r < 3 ? a0[r * ars] : r < 6 ? a3[(r - 3) * ars] : r < 9 ? a6[(r - 6) * ars] : a9[(r - 9) * ars]); \
                 SSL__UNROLL for (v = 0; v < nv; v++) s[r][v] = FMA(av, bv[v], s[r][v]);                        \
             }                                                                                                  \
         }                                                                                                      \
+        if (f) { f->at = at; f->left = left; }                                                                 \
         SSL__UNROLL for (r = 0; r < mr; r++)                                                                   \
             SSL__UNROLL for (v = 0; v < nv; v++) {                                                             \
                 float *o = c + r * ldc + v * SSL__W;                                                           \
@@ -4521,7 +4576,19 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
             switch (8 * mr + nv) { SSL__MM_ALL(tile) default: break; }                                         \
         }                                                                                                      \
     }
-#define SSL__MM(tile, r, n) case 8 * r + n: tile(r, n, k, a, ars, acs, b, ldb, c, ldc, add); break;
+/* Tiles of a whole panel as long as there is something to fetch; returns the rows done. */
+#define SSL__MM_AHEAD(FN, tile, name)                                                                          \
+    FN int name(int m, int k, const float *a, int64_t ars, int64_t acs, const float *b, float *c, int64_t ldc, int add, ssl__ahead *f) \
+    {                                                                                                          \
+        int i;                                                                                                 \
+        for (i = 0; m - i >= SSL__MM_HIGH && m - i != 9; i += SSL__MM_HIGH) { /* 9 are one tile of rows */     \
+            if (f->at >= f->end) { f[0] = f[1]; f[1].at = f[1].end; }                                          \
+            if (f->at >= f->end) break;                                                                        \
+            tile(SSL__MM_HIGH, SSL__MM_NV, k, a + i * ars, ars, acs, b, SSL__MM_NR, c + i * ldc, ldc, add, f); \
+        }                                                                                                      \
+        return i;                                                                                              \
+    }
+#define SSL__MM(tile, r, n) case 8 * r + n: tile(r, n, k, a, ars, acs, b, ldb, c, ldc, add, NULL); break;
 #define SSL__MM_FEW(tile, n) SSL__MM(tile, 4, n) SSL__MM(tile, 2, n) SSL__MM(tile, 1, n)
 #define SSL__MM_SIX(tile, n) SSL__MM(tile, 6, n) SSL__MM(tile, 5, n) SSL__MM_FEW(tile, n)
 #if SSL__MM_WIDE == 4 /* 32 registers */
@@ -4540,18 +4607,25 @@ static int SSL__K(mm_height)(int m, int nv) /* rows of the next tile */
 }
 SSL__MM_TILE(static, SSL__K(mm_tile), SSL__VFMA)
 SSL__MM_ROWS(static, SSL__K(mm_tile), SSL__K(mm_rows))
+SSL__MM_AHEAD(static, SSL__K(mm_tile), SSL__K(mm_ahead))
 
 /* The block of a product, panels of b outermost. The last panel may have columns that do not exist: its tiles are computed beside y. */
 typedef void SSL__K(mm_fn)(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add);
-static SSL__INLINE void SSL__K(gemm_multiply_by)(SSL__K(mm_fn) *rows, int steps, const ssl__gemm_block *g)
+typedef int SSL__K(mm_ahead_fn)(int m, int k, const float *a, int64_t ars, int64_t acs, const float *b, float *c, int64_t ldc, int add, ssl__ahead *f);
+static SSL__INLINE void SSL__K(gemm_multiply_by)(SSL__K(mm_fn) *rows, SSL__K(mm_ahead_fn) *ahead, int steps, const ssl__gemm_block *g)
 {
+    ssl__ahead f[2] = { g->ahead[0], g->ahead[1] };
     float rim[9 * SSL__MM_NR];
     int i, j, r, q;
     for (j = 0; j < g->cols; j += SSL__MM_NR) {
         const int cols = SSL__MIN(SSL__MM_NR, g->cols - j), nv = ssl__ceil_div(cols, SSL__W);
         const float *a = (const float *)g->a, *b = (const float *)g->b + (int64_t)j * steps;
         float *y = g->y + j;
-        if (cols == nv * SSL__W) { rows(g->rows, nv, steps, a, g->ars, g->aps, b, cols, y, g->ldy, g->add); continue; }
+        if (cols == nv * SSL__W) {
+            i = nv == SSL__MM_NV ? ahead(g->rows, steps, a, g->ars, g->aps, b, y, g->ldy, g->add, f) : 0;
+            rows(g->rows - i, nv, steps, a + i * g->ars, g->ars, g->aps, b, cols, y + i * g->ldy, g->ldy, g->add);
+            continue;
+        }
         for (i = 0; i < g->rows; i += 8) {
             const int m = SSL__MIN(8, g->rows - i);
             rows(m, nv, steps, a + i * g->ars, g->ars, g->aps, b, nv * SSL__W, rim, nv * SSL__W, 0);
@@ -4564,10 +4638,10 @@ static SSL__INLINE void SSL__K(gemm_multiply_by)(SSL__K(mm_fn) *rows, int steps,
         }
     }
 }
-static void SSL__K(gemm_multiply)(const ssl__gemm_kind *kind, const ssl__gemm_block *b) { (void)kind; SSL__K(gemm_multiply_by)(SSL__K(mm_rows), b->kc, b); }
+static void SSL__K(gemm_multiply)(const ssl__gemm_kind *kind, const ssl__gemm_block *b) { (void)kind; SSL__K(gemm_multiply_by)(SSL__K(mm_rows), SSL__K(mm_ahead), b->kc, b); }
 
 static void SSL__K(gemm_tile)(int kc, const void *a, const void *b, float *y, int64_t ldy, int add)
-{ SSL__K(mm_tile)(SSL__MR, SSL__NV, kc, (const float *)a, 1, SSL__MR, (const float *)b, SSL__NR, y, ldy, add); }
+{ SSL__K(mm_tile)(SSL__MR, SSL__NV, kc, (const float *)a, 1, SSL__MR, (const float *)b, SSL__NR, y, ldy, add, NULL); }
 
 /* ---- packing */
 #if SSL__PASS == 2
@@ -4679,17 +4753,25 @@ static void SSL__K(gemm_round_block_b)(const ssl__gemm_kind *kind, int cols, int
 
 static void SSL__K(gemm_finish)(int rows, int cols, const ssl__epilogue *ep, int64_t ldpre, float *y, int64_t ldy)
 {
-    const float *SSL_RESTRICT bias = ep->bias, *SSL_RESTRICT res = ep->residual;
-    float *SSL_RESTRICT o = y;
-    int i, j;
-    for (i = 0; i < rows; i++, o += ldy) {
-        if (bias) for (j = 0; j < cols; j++) o[j] += bias[j];
-        if (ep->pre) memcpy(ep->pre + i * ldpre, o, sizeof(float) * (size_t)cols);
-        if (ep->act == SSL_ACT_RELU) for (j = 0; j < cols; j++) o[j] = o[j] > 0.0f ? o[j] : 0.0f;
-        if (ep->act == SSL_ACT_GELU) for (j = 0; j < cols; j += SSL__W) SSL__K(st)(o + j, cols - j, SSL__K(vgelu)(SSL__K(ld)(o + j, cols - j, SSL__VZERO())));
-        if (ep->act == SSL_ACT_GELU_TANH) for (j = 0; j < cols; j++) o[j] = ssl__gelu_tanh(o[j]);
-        if (res) for (j = 0; j < cols; j++) o[j] += res[i * ldy + j];
-    }
+    const SSL__V zero = SSL__VZERO();
+    int i, j, q;
+    for (i = 0; i < rows; i++)
+        for (j = 0; j < cols; j += SSL__W) {
+            const int n = cols - j;
+            float *o = y + i * ldy + j, t[SSL__W];
+            SSL__V v = SSL__K(ld)(o, n, zero);
+            if (ep->bias) v = SSL__VADD(v, SSL__K(ld)(ep->bias + j, n, zero));
+            if (ep->pre) SSL__K(st)(ep->pre + i * ldpre + j, n, v);
+            if (ep->act == SSL_ACT_RELU) v = SSL__VMAX(v, zero);
+            if (ep->act == SSL_ACT_GELU) v = SSL__K(vgelu)(v);
+            if (ep->act == SSL_ACT_GELU_TANH) {
+                SSL__VSTORE(t, v);
+                for (q = 0; q < SSL__W; q++) t[q] = ssl__gelu_tanh(t[q]);
+                v = SSL__VLOAD(t);
+            }
+            if (ep->residual) v = SSL__VADD(v, SSL__K(ld)(ep->residual + i * ldy + j, n, zero));
+            SSL__K(st)(o, n, v);
+        }
 }
 
 static const ssl__gemm_kind SSL__K(gemm_f32) = { SSL__MR, SSL__NR, 1, 256, 4, SSL__K(gemm_pack_a), SSL__K(gemm_pack_b), SSL__K(gemm_tile), NULL, NULL,
@@ -4704,42 +4786,67 @@ static const ssl__gemm_kind SSL__K(gemm_bf16) = { SSL__MR, SSL__NR, 1, 256, 4, S
 #define SSL__BF16_FMA(a, b, s) _mm512_dpbf16_ps(s, (__m512bh)(a), (__m512bh)(b))
 SSL__MM_TILE(SSL__BF16_FN, ssl__bf16_mm_tile, SSL__BF16_FMA)
 SSL__MM_ROWS(SSL__BF16_FN, ssl__bf16_mm_tile, ssl__bf16_mm_rows)
+SSL__MM_AHEAD(SSL__BF16_FN, ssl__bf16_mm_tile, ssl__bf16_mm_ahead)
 SSL__BF16_FN void ssl__bf16_multiply(const ssl__gemm_kind *kind, const ssl__gemm_block *b)
-{ (void)kind; SSL__K(gemm_multiply_by)(ssl__bf16_mm_rows, ssl__ceil_div(b->kc, 2), b); }
+{ (void)kind; SSL__K(gemm_multiply_by)(ssl__bf16_mm_rows, ssl__bf16_mm_ahead, ssl__ceil_div(b->kc, 2), b); }
 SSL__BF16_FN void ssl__bf16_tile(int kc, const void *a, const void *b, float *y, int64_t ldy, int add)
-{ ssl__bf16_mm_tile(SSL__MR, SSL__NV, ssl__ceil_div(kc, 2), (const float *)a, 1, SSL__MR, (const float *)b, SSL__NR, y, ldy, add); }
+{ ssl__bf16_mm_tile(SSL__MR, SSL__NV, ssl__ceil_div(kc, 2), (const float *)a, 1, SSL__MR, (const float *)b, SSL__NR, y, ldy, add, NULL); }
 
 /* 16 pairs: of n floats side by side (along k), or of two rows one of which may be missing */
 SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_along(const float *s, int n)
 { return (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(SSL__K(mask16)(n - 16), s + 16), _mm512_maskz_loadu_ps(SSL__K(mask16)(n), s)); }
-SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_zip(const float *s, const float *next, int n)
+SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_turns(__m512i x) /* numbers of the lower and of the upper half in turns */
 {
     const __m512i zip = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
                                          18, 2, 17, 1, 16, 0);
+    return _mm512_permutexvar_epi16(zip, x);
+}
+SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_zip(const float *s, const float *next, int n)
+{
     const __mmask16 m = SSL__K(mask16)(n);
     const __m512 hi = next ? _mm512_maskz_loadu_ps(m, next) : _mm512_setzero_ps();
-    return _mm512_permutexvar_epi16(zip, (__m512i)_mm512_cvtne2ps_pbh(hi, _mm512_maskz_loadu_ps(m, s)));
+    return ssl__bf16_turns((__m512i)_mm512_cvtne2ps_pbh(hi, _mm512_maskz_loadu_ps(m, s)));
+}
+/* Panels [ceil(kc / 2)][width] of pairs where the rows of a panel lie side by side: all panels at once, so that memory is read in order.
+   The last of several is as wide as needed. */
+SSL__BF16_FN void ssl__bf16_pack_across(int width, int rows, int kc, const float *src, int64_t ps, float *dst)
+{
+    const int64_t ahead = ps * (2 + 1024 / SSL__MAX(rows, 1) / 2 * 2); /* about 4 KB */
+    int p, j, r;
+    for (p = 0; p < kc; p += 2, src += 2 * ps)
+        for (j = 0; j < rows; j += width) {
+            const int left = rows - j, w = j > 0 && left < width ? ssl__round_up(left, 16) : width;
+            const float *s = src + j;
+            float *d = dst + (int64_t)j * ssl__ceil_div(kc, 2) + p / 2 * w;
+            for (r = 0; p + 1 < kc && r + 16 <= SSL__MIN(left, w); r += 16) {
+                _mm512_storeu_si512(d + r, ssl__bf16_turns((__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(s + ps + r), _mm512_loadu_ps(s + r))));
+                SSL__PREFETCH(s + ahead + r);
+                SSL__PREFETCH(s + ahead + ps + r);
+            }
+            for (; r < w; r += 16)
+                _mm512_mask_storeu_epi32(d + r, SSL__K(mask16)(w - r), ssl__bf16_zip(s + r, p + 1 < kc ? s + ps + r : NULL, left - r));
+        }
 }
 /* A panel [ceil(kc / 2)][width] of pairs, as gemm_pack */
 SSL__BF16_FN void ssl__bf16_pack(int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst)
 {
     __m512i t[16];
     int p, r, i;
-    if (rs == 1) {
-        for (p = 0; p < kc; p += 2, src += 2 * ps, dst += width)
-            for (r = 0; r < width; r += 16) {
-                _mm512_mask_storeu_epi32(dst + r, SSL__K(mask16)(width - r), ssl__bf16_zip(src + r, p + 1 < kc ? src + ps + r : NULL, rows - r));
-                SSL__PREFETCH(src + SSL__AHEAD * ps + r);
-                SSL__PREFETCH(src + (SSL__AHEAD + 1) * ps + r);
-            }
-        return;
-    }
+    if (rs == 1) { ssl__bf16_pack_across(width, rows, kc, src, ps, dst); return; }
     for (r = 0; r < width; r += 16)
         for (p = 0; p < kc; p += 32) {
+            float *d = dst + p / 2 * width + r;
+            if (r + 16 <= rows && p + 32 <= kc) {
+                const float *s = src + r * rs + p;
+                SSL__UNROLL for (i = 0; i < 16; i++) t[i] = (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(s + i * rs + 16), _mm512_loadu_ps(s + i * rs));
+                SSL__K(transpose16)(t);
+                SSL__UNROLL for (i = 0; i < 16; i++) _mm512_storeu_si512(d + i * width, t[i]);
+                continue;
+            }
             SSL__UNROLL for (i = 0; i < 16; i++) t[i] = r + i < rows ? ssl__bf16_along(src + (r + i) * rs + p, kc - p) : _mm512_setzero_si512();
             SSL__K(transpose16)(t);
             SSL__UNROLL for (i = 0; i < 16; i++)
-                if (p + 2 * i < kc) _mm512_mask_storeu_epi32(dst + (p / 2 + i) * width + r, SSL__K(mask16)(width - r), t[i]);
+                if (p + 2 * i < kc) _mm512_mask_storeu_epi32(d + i * width, SSL__K(mask16)(width - r), t[i]);
         }
 }
 SSL__BF16_FN void ssl__bf16_pack_a(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)
@@ -4750,29 +4857,32 @@ SSL__BF16_FN void ssl__bf16_block_b(const ssl__gemm_kind *kind, int cols, int kc
 {
     int j;
     (void)kind;
+    if (cs == 1) { ssl__bf16_pack_across(SSL__MIN(SSL__MM_NR, ssl__round_up(cols, 16)), cols, kc, src, ps, (float *)dst); return; }
     for (j = 0; j < cols; j += SSL__MM_NR) {
         const int n = SSL__MIN(SSL__MM_NR, cols - j);
         ssl__bf16_pack(ssl__round_up(n, 16), n, kc, src + j * cs, cs, ps, (float *)dst + (int64_t)j * ssl__ceil_div(kc, 2));
+    }
+}
+/* Rows of n floats as rows of ld pairs, n <= 2 ld; pairs past the end are zero */
+SSL__BF16_FN void ssl__bf16_lines(int rows, int n, const float *src, int64_t rs, float *dst, int ld)
+{
+    int i, p;
+    for (i = 0; i < rows; i++, src += rs, dst += ld) {
+        for (p = 0; p + 32 <= n; p += 32) _mm512_storeu_si512(dst + p / 2, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(src + p + 16), _mm512_loadu_ps(src + p)));
+        if (p < n) _mm512_mask_storeu_epi32(dst + p / 2, SSL__K(mask16)(ld - p / 2), ssl__bf16_along(src + p, n - p));
     }
 }
 SSL__BF16_FN void ssl__bf16_block_a(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
 {
     const int pairs = ssl__ceil_div(kc, 2);
     float *d = (float *)dst;
-    int i, p;
     (void)kind;
     b->a = dst;
     b->ars = ps == 1 ? pairs : 1;
     b->aps = ps == 1 ? 1 : rows;
-    if (ps != 1) {
-        ssl__bf16_pack(rows, rows, kc, src, rs, ps, d);
-        if (b->sums) SSL__K(gemm_sums)(rows, kc, src, ps, b->sums);
-        return;
-    }
-    for (i = 0; i < rows; i++, src += rs, d += pairs) {
-        for (p = 0; p + 32 <= kc; p += 32) _mm512_storeu_si512(d + p / 2, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(src + p + 16), _mm512_loadu_ps(src + p)));
-        if (p < kc) _mm512_mask_storeu_epi32(d + p / 2, SSL__K(mask16)(pairs - p / 2), ssl__bf16_along(src + p, kc - p));
-    }
+    if (ps == 1) { ssl__bf16_lines(rows, kc, src, rs, d, pairs); return; }
+    ssl__bf16_pack(rows, rows, kc, src, rs, ps, d);
+    if (b->sums) SSL__K(gemm_sums)(rows, kc, src, ps, b->sums);
 }
 static const ssl__gemm_kind ssl__bf16_kind = { SSL__MR, SSL__NR, 2, 512, 2, ssl__bf16_pack_a, ssl__bf16_pack_b, ssl__bf16_tile, NULL, NULL,
     SSL__MM_NR, 96, 1024, 256, 16.0f, 1, 0, ssl__bf16_block_a, ssl__bf16_block_b, ssl__bf16_multiply, SSL__K(gemm_finish) };
@@ -5277,6 +5387,39 @@ static void SSL__K(i32_to_f32)(ssl_ctx *c, int64_t n, const int32_t *x, float *y
 #endif
 
 /* Draws 128 block .. 128 block + 127 of a stream: 32 counters side by side, as ssl__philox does one. */
+#if SSL__PASS == 2
+/* A counter word is the lower half of 64 bits, whose upper half is anything: products read lower halves only. Lanes hold the
+   counters 0 4 1 5 2 6 3 7, so that words unpacked within 128 bits lie in order. */
+static void SSL__K(draw128)(uint64_t seed, uint64_t stream, uint64_t block, float *u)
+{
+    const __m512i m0 = _mm512_set1_epi64(0xD2511F53), m1 = _mm512_set1_epi64(0xCD9E8D57), lanes = _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0);
+    __m512i c0[4], c1[4], c2[4], c3[4];
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    int r, i;
+    SSL__UNROLL for (i = 0; i < 4; i++) {
+        c0[i] = _mm512_add_epi64(_mm512_set1_epi64((int64_t)(block * 32) + 8 * i), lanes);
+        c1[i] = _mm512_srli_epi64(c0[i], 32);
+        c2[i] = _mm512_set1_epi64((int64_t)stream);
+        c3[i] = _mm512_srli_epi64(c2[i], 32);
+    }
+    for (r = 0; r < 10; r++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+        const __m512i v0 = _mm512_set1_epi64(k0), v1 = _mm512_set1_epi64(k1);
+        SSL__UNROLL for (i = 0; i < 4; i++) {
+            const __m512i a = _mm512_mul_epu32(c0[i], m0), b = _mm512_mul_epu32(c2[i], m1);
+            c0[i] = _mm512_xor_si512(_mm512_xor_si512(_mm512_srli_epi64(b, 32), c1[i]), v0);
+            c2[i] = _mm512_xor_si512(_mm512_xor_si512(_mm512_srli_epi64(a, 32), c3[i]), v1);
+            c1[i] = b;
+            c3[i] = a;
+        }
+    }
+    SSL__UNROLL for (i = 0; i < 4; i++, u += 32) { /* as ssl__unit */
+        const __m512i w01 = _mm512_mask_blend_epi32(0xaaaa, c0[i], _mm512_slli_epi64(c1[i], 32)), w23 = _mm512_mask_blend_epi32(0xaaaa, c2[i], _mm512_slli_epi64(c3[i], 32));
+        const __m512 unit = _mm512_set1_ps(1.0f / 16777216.0f);
+        _mm512_storeu_ps(u, _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_srli_epi32(_mm512_unpacklo_epi64(w01, w23), 8)), unit));
+        _mm512_storeu_ps(u + 16, _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_srli_epi32(_mm512_unpackhi_epi64(w01, w23), 8)), unit));
+    }
+}
+#else
 static void SSL__K(draw128)(uint64_t seed, uint64_t stream, uint64_t block, float *u)
 {
     uint32_t c0[32], c1[32], c2[32], c3[32], k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
@@ -5295,6 +5438,7 @@ static void SSL__K(draw128)(uint64_t seed, uint64_t stream, uint64_t block, floa
         }
     for (i = 0; i < 32; i++) { u[4 * i] = ssl__unit(c0[i]); u[4 * i + 1] = ssl__unit(c1[i]); u[4 * i + 2] = ssl__unit(c2[i]); u[4 * i + 3] = ssl__unit(c3[i]); }
 }
+#endif
 typedef struct SSL__K(draws) { int64_t n; uint64_t seed, stream; float *y; } SSL__K(draws);
 static void SSL__K(uniform_chunk)(void *arg, int chunk, int thread)
 {
@@ -5315,12 +5459,17 @@ static void SSL__K(uniform)(ssl_ctx *c, int64_t n, uint64_t seed, uint64_t strea
 }
 
 /* ==== >>norm ==== kernels: a row of n floats at a time, it stays in L1 between its sweeps ================== */
-static float SSL__K(row_sum)(int n, const float *x)
+static float SSL__K(row_sum)(int n, const float *x) /* in three sums, as one would wait for itself */
 {
-    SSL__V s = SSL__VZERO();
+    SSL__V s = SSL__VZERO(), t = s, u = s;
     int j;
-    for (j = 0; j < n; j += SSL__W) s = SSL__VADD(s, SSL__K(ld)(x + j, n - j, SSL__VZERO()));
-    return SSL__VSUM(s);
+    for (j = 0; j + 3 * SSL__W <= n; j += 3 * SSL__W) {
+        s = SSL__VADD(s, SSL__VLOAD(x + j));
+        t = SSL__VADD(t, SSL__VLOAD(x + j + SSL__W));
+        u = SSL__VADD(u, SSL__VLOAD(x + j + 2 * SSL__W));
+    }
+    for (; j < n; j += SSL__W) s = SSL__VADD(s, SSL__K(ld)(x + j, n - j, SSL__VZERO()));
+    return SSL__VSUM(SSL__VADD(s, SSL__VADD(t, u)));
 }
 static float SSL__K(row_dot)(int n, const float *a, const float *b)
 {
@@ -5332,10 +5481,15 @@ static float SSL__K(row_dot)(int n, const float *a, const float *b)
 static float SSL__K(row_spread)(int n, const float *x, float mean) /* sum (x - mean)^2 */
 {
     const SSL__V m = SSL__VSET1(mean);
-    SSL__V s = SSL__VZERO();
+    SSL__V s = SSL__VZERO(), t = s, u = s, d;
     int j;
-    for (j = 0; j < n; j += SSL__W) { const SSL__V d = SSL__VSUB(SSL__K(ld)(x + j, n - j, m), m); s = SSL__VFMA(d, d, s); }
-    return SSL__VSUM(s);
+    for (j = 0; j + 3 * SSL__W <= n; j += 3 * SSL__W) {
+        d = SSL__VSUB(SSL__VLOAD(x + j), m); s = SSL__VFMA(d, d, s);
+        d = SSL__VSUB(SSL__VLOAD(x + j + SSL__W), m); t = SSL__VFMA(d, d, t);
+        d = SSL__VSUB(SSL__VLOAD(x + j + 2 * SSL__W), m); u = SSL__VFMA(d, d, u);
+    }
+    for (; j < n; j += SSL__W) { d = SSL__VSUB(SSL__K(ld)(x + j, n - j, m), m); s = SSL__VFMA(d, d, s); }
+    return SSL__VSUM(SSL__VADD(s, SSL__VADD(t, u)));
 }
 static float SSL__K(row_max)(int n, const float *x)
 {
@@ -5721,15 +5875,17 @@ static void SSL__K(dropout)(ssl_ctx *c, int64_t n, int64_t group, float p, uint6
 #define SSL__TILE 64              /* queries of a tile, beside a few left over */
 #define SSL__LD   (SSL__TILE + SSL__W) /* row of a tile: an odd number of vectors, so that columns do not meet in one cache set */
 /* c[m, n vectors] = or += a[m,k] b[k, n vectors], columns cut evenly, k so that a panel of b stays in L1 */
-static void SSL__K(mm)(int m, int n, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add)
+static void SSL__K(mm_by)(SSL__K(mm_fn) *rows, int m, int n, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add)
 {
     int j, p, nv;
     for (p = 0; p < k; p += 128, add = 1)
         for (j = 0; j < n; j += nv) {
             nv = ssl__ceil_div(n - j, ssl__ceil_div(n - j, SSL__MM_WIDE));
-            SSL__K(mm_rows)(m, nv, SSL__MIN(k - p, 128), a + p * acs, ars, acs, b + p * ldb + j * SSL__W, ldb, c + j * SSL__W, ldc, add);
+            rows(m, nv, SSL__MIN(k - p, 128), a + p * acs, ars, acs, b + p * ldb + j * SSL__W, ldb, c + j * SSL__W, ldc, add);
         }
 }
+static void SSL__K(mm)(int m, int n, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add)
+{ SSL__K(mm_by)(SSL__K(mm_rows), m, n, k, a, ars, acs, b, ldb, c, ldc, add); }
 
 typedef struct SSL__K(attn_job) {
     ssl_ctx *c;
@@ -5762,19 +5918,17 @@ static SSL__INLINE void SSL__K(attn_ahead)(const ssl__attn *a, const SSL__K(attn
             if (j < a->Tq) SSL__PREFETCH(t->q + t->ahead + (int64_t)j * a->sq + i);
         }
 }
-static SSL__K(attn_tile) SSL__K(attn_begin)(const SSL__K(attn_job) *e, int item)
+static void SSL__K(attn_begin)(const SSL__K(attn_job) *e, int item, SSL__K(attn_tile) *t)
 {
     const ssl__attn *a = e->a;
     const int h = item % a->H;
-    SSL__K(attn_tile) t;
-    memset(&t, 0, sizeof t);
-    t.item = item;
-    t.b = item / a->H;
-    t.q = a->q + (int64_t)t.b * a->Tq * a->sq + h * a->d;
-    t.k = a->k + (int64_t)t.b * a->Tk * a->sk + h * a->d;
-    t.v = a->v + (int64_t)t.b * a->Tk * a->sv + h * a->d;
-    if (item % e->per_chunk + 1 < e->per_chunk && item + 1 < a->B * a->H) t.ahead = h + 1 < a->H ? a->d : (int64_t)a->Tk * a->sk - h * a->d;
-    return t;
+    memset(t, 0, sizeof *t);
+    t->item = item;
+    t->b = item / a->H;
+    t->q = a->q + (int64_t)t->b * a->Tq * a->sq + h * a->d;
+    t->k = a->k + (int64_t)t->b * a->Tk * a->sk + h * a->d;
+    t->v = a->v + (int64_t)t->b * a->Tk * a->sv + h * a->d;
+    if (item % e->per_chunk + 1 < e->per_chunk && item + 1 < a->B * a->H) t->ahead = h + 1 < a->H ? a->d : (int64_t)a->Tk * a->sk - h * a->d;
 }
 static void SSL__K(attn_bias)(const ssl__attn *a, int b, int i0, int m, int n, float *bias, int64_t lb)
 {
@@ -5839,17 +5993,24 @@ static float SSL__K(attn_scores)(const SSL__K(attn_job) *e, const SSL__K(attn_ti
         }
     return 1.0f;
 }
+static SSL__V SSL__K(attn_top)(const SSL__K(attn_tile) *t, const float *s, int i, SSL__V k) /* largest score of SSL__W queries; finite if all keys are closed */
+{
+    const SSL__V least = SSL__VSET1(-3e38f);
+    SSL__V most = least;
+    int j;
+    for (j = 0; j + 2 <= t->n; j += 2) most = SSL__VMAX(most, SSL__VMAX(SSL__VLOAD(s + j * SSL__LD + i), SSL__VLOAD(s + (j + 1) * SSL__LD + i)));
+    if (j < t->n) most = SSL__VMAX(most, SSL__VLOAD(s + j * SSL__LD + i));
+    return SSL__VMAX(least, SSL__VMUL(most, k));
+}
 /* s = exp(scores - top). top and 1 / sum of the tile's queries; a query with every key closed gets zeros: 1 / sum is 0 then. */
 static void SSL__K(attn_softmax)(const SSL__K(attn_job) *e, const SSL__K(attn_tile) *t, float *s, float *top, float *inv)
 {
-    const SSL__V k = SSL__VSET1(SSL__K(attn_scores)(e, t, s)), least = SSL__VSET1(-3e38f);
+    const SSL__V k = SSL__VSET1(SSL__K(attn_scores)(e, t, s));
     float sums[SSL__LD];
     int i, j;
     for (i = 0; i < t->m; i += SSL__W) {
-        SSL__V most = least, sum = SSL__VZERO();
-        for (j = 0; j + 2 <= t->n; j += 2) most = SSL__VMAX(most, SSL__VMAX(SSL__VLOAD(s + j * SSL__LD + i), SSL__VLOAD(s + (j + 1) * SSL__LD + i)));
-        if (j < t->n) most = SSL__VMAX(most, SSL__VLOAD(s + j * SSL__LD + i));
-        most = SSL__VMAX(least, SSL__VMUL(most, k));
+        const SSL__V most = SSL__K(attn_top)(t, s, i, k);
+        SSL__V sum = SSL__VZERO();
         for (j = 0; j < t->n; j++) {
             float *o = s + j * SSL__LD + i;
             const SSL__V p = SSL__K(vexp)(SSL__VSUB(SSL__VMUL(SSL__VLOAD(o), k), most));
@@ -5891,19 +6052,23 @@ static void SSL__K(attn_put)(const SSL__K(attn_job) *e, int n, const float *x, c
 
 enum { SSL__K(RT), SSL__K(S), SSL__K(O), SSL__K(VP), SSL__K(BIAS), SSL__K(F_BUFS), /* forward; these and more in backward: */
        SSL__K(DS) = SSL__K(F_BUFS), SSL__K(DYP), SSL__K(KP), SSL__K(DK), SSL__K(DV), SSL__K(B_BUFS) };
-/* A thread's scratch, cut into the buffers. Returns where the chunk's pairs end. */
-static int SSL__K(attn_bufs)(const SSL__K(attn_job) *e, int chunk, int thread, int n, float **w)
+/* A thread's scratch, cut into buffers of so many floats. Returns where the chunk's pairs end. */
+static int SSL__K(attn_cut)(const SSL__K(attn_job) *e, int chunk, int thread, int n, const int64_t *size, float **w)
 {
-    const ssl__attn *a = e->a;
-    const int64_t tile = (int64_t)a->Tk * SSL__LD, rows = (int64_t)SSL__MIN(a->Tq, SSL__LD) * e->dp, keys = (int64_t)a->Tk * e->dp;
-    const int64_t size[SSL__K(B_BUFS)] = { (int64_t)a->d * SSL__LD, tile, rows, SSL__MAX(keys, rows), a->kind == SSL__MASK_BATCH ? tile : 0, tile, rows, keys, keys, keys };
     int64_t total = 0;
     int i;
     for (i = 0; i < n; i++) total += size[i];
     w[0] = (float *)ssl__scratch(e->c, thread, sizeof(float) * (size_t)total);
     if (!w[0]) return 0; /* no memory: no pairs */
     for (i = 1; i < n; i++) w[i] = w[i - 1] + size[i - 1];
-    return SSL__MIN(a->B * a->H, (chunk + 1) * e->per_chunk);
+    return SSL__MIN(e->a->B * e->a->H, (chunk + 1) * e->per_chunk);
+}
+static int SSL__K(attn_bufs)(const SSL__K(attn_job) *e, int chunk, int thread, int n, float **w)
+{
+    const ssl__attn *a = e->a;
+    const int64_t tile = (int64_t)a->Tk * SSL__LD, rows = (int64_t)SSL__MIN(a->Tq, SSL__LD) * e->dp, keys = (int64_t)a->Tk * e->dp;
+    const int64_t size[SSL__K(B_BUFS)] = { (int64_t)a->d * SSL__LD, tile, rows, SSL__MAX(keys, rows), a->kind == SSL__MASK_BATCH ? tile : 0, tile, rows, keys, keys, keys };
+    return SSL__K(attn_cut)(e, chunk, thread, n, size, w);
 }
 static void SSL__K(attn_run)(SSL__K(attn_job) *e, ssl_ctx *c, const ssl__attn *a, int chunks_at_most, ssl__chunk_fn fn)
 {
@@ -5930,9 +6095,11 @@ static void SSL__K(attn_f_chunk)(void *arg, int chunk, int thread)
     const int end = SSL__K(attn_bufs)(e, chunk, thread, SSL__K(F_BUFS), w);
     int item, sy = a->H * a->d;
     for (item = chunk * e->per_chunk; item < end; item++) {
-        SSL__K(attn_tile) t = SSL__K(attn_begin)(e, item);
+        SSL__K(attn_tile) t;
         int64_t lv;
-        const float *v = SSL__K(attn_rows)(e, a->Tk, t.v, a->sv, w[SSL__K(VP)], &lv);
+        const float *v;
+        SSL__K(attn_begin)(e, item, &t);
+        v = SSL__K(attn_rows)(e, a->Tk, t.v, a->sv, w[SSL__K(VP)], &lv);
         while (SSL__K(attn_next)(e, &t, w[SSL__K(BIAS)])) {
             float *stat = e->stat + 2 * (int64_t)item * a->Tq + t.i0;
             SSL__K(attn_dots)(t.n, t.m, a->d, t.k, a->sk, t.q, a->sq, w[SSL__K(RT)], w[SSL__K(S)]);
@@ -5944,13 +6111,6 @@ static void SSL__K(attn_f_chunk)(void *arg, int chunk, int thread)
         }
     }
 }
-static void SSL__K(attn_f)(ssl_ctx *c, const ssl__attn *a, float *y, float *stat)
-{
-    SSL__K(attn_job) e;
-    memset(&e, 0, sizeof e);
-    e.y = y; e.stat = stat;
-    SSL__K(attn_run)(&e, c, a, a->B * a->H, SSL__K(attn_f_chunk));
-}
 
 static void SSL__K(attn_p_chunk)(void *arg, int chunk, int thread)
 {
@@ -5960,7 +6120,8 @@ static void SSL__K(attn_p_chunk)(void *arg, int chunk, int thread)
     const int end = SSL__K(attn_bufs)(e, chunk, thread, SSL__K(F_BUFS), w);
     int item, i, j;
     for (item = chunk * e->per_chunk; item < end; item++) {
-        SSL__K(attn_tile) t = SSL__K(attn_begin)(e, item);
+        SSL__K(attn_tile) t;
+        SSL__K(attn_begin)(e, item, &t);
         while (SSL__K(attn_next)(e, &t, w[SSL__K(BIAS)])) {
             float *p = e->y + ((int64_t)item * a->Tq + t.i0) * a->Tk;
             s = w[SSL__K(S)];
@@ -6027,14 +6188,188 @@ static void SSL__K(attn_b_chunk)(void *arg, int chunk, int thread)
     int item;
     if (dmask) memset(dmask, 0, sizeof(float) * (size_t)(a->Tk * e->lb));
     for (item = chunk * e->per_chunk; item < end; item++) {
-        SSL__K(attn_tile) t = SSL__K(attn_begin)(e, item);
+        SSL__K(attn_tile) t;
         int64_t lk;
-        const float *k = SSL__K(attn_rows)(e, a->Tk, t.k, a->sk, w[SSL__K(KP)], &lk);
+        const float *k;
+        SSL__K(attn_begin)(e, item, &t);
+        k = SSL__K(attn_rows)(e, a->Tk, t.k, a->sk, w[SSL__K(KP)], &lk);
         if (a->causal) memset(w[SSL__K(DK)], 0, sizeof(float) * 2 * (size_t)a->Tk * (size_t)e->dp); /* dk and dv: not every tile reaches every key */
         while (SSL__K(attn_next)(e, &t, w[SSL__K(BIAS)])) SSL__K(attn_b_tile)(e, &t, k, lk, dmask, w);
         if (e->dk) SSL__K(attn_put)(e, a->Tk, w[SSL__K(DK)], NULL, e->beta[1], e->dk + (t.k - a->k), a->sk);
         if (e->dv) SSL__K(attn_put)(e, a->Tk, w[SSL__K(DV)], NULL, e->beta[2], e->dv + (t.v - a->v), a->sv);
     }
+}
+
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
+/* ---- AVX512_BF16: the five products by vdpbf16ps at precision bf16, on machines with AMX too. Operands are pairs along the sum:
+     s, dp [key,query]  k, v in rows of pairs along d;                q, dy transposed, [pair][query]
+     y, dq [query,d]    p, ds as pairs of keys, [pair][query];        v, k as [pair of keys][d]
+     dk, dv [key,d]     ds, p as they lie, pairs of queries;          q, dy as [pair of queries][d]
+   s becomes p in its own place: a vector of two keys is read before what is half as large is written over it. */
+enum { SSL__BF16_RT, SSL__BF16_S, SSL__BF16_O, SSL__BF16_KB, SSL__BF16_KEYS, SSL__BF16_BIAS, SSL__BF16_F_BUFS, /* forward; and more in backward: */
+       SSL__BF16_DP = SSL__BF16_F_BUFS, SSL__BF16_DS, SSL__BF16_VB, SSL__BF16_QUERIES, SSL__BF16_DK, SSL__BF16_DV, SSL__BF16_B_BUFS };
+static int ssl__bf16_attn_bufs(const SSL__K(attn_job) *e, int chunk, int thread, int n, float **w)
+{
+    const ssl__attn *a = e->a;
+    const int64_t d32 = ssl__round_up(a->d, 32), keys = (int64_t)a->Tk * e->dp, tile = (int64_t)a->Tk * SSL__LD, rows = d32 / 2 * a->Tk;
+    const int64_t pairs = ssl__ceil_div(a->Tk, 2), size[SSL__BF16_B_BUFS] = { d32 / 2 * (SSL__LD + 2), tile, (int64_t)SSL__LD * e->dp, rows, pairs * e->dp,
+        a->kind == SSL__MASK_BATCH ? tile : 0, tile, pairs * SSL__LD, rows, (int64_t)SSL__LD / 2 * e->dp, keys, keys };
+    return SSL__K(attn_cut)(e, chunk, thread, n, size, w);
+}
+/* s[n, m] = x r^T, x: n rows of ld pairs, r[m,d]; as attn_dots */
+SSL__BF16_FN void ssl__bf16_dots(int n, int m, int d, const float *x, int ld, const float *r, int64_t rs, float *rt, float *s)
+{
+    const int few = SSL__K(attn_few)(m), whole = m - few, full = ssl__round_up(whole, 16), pairs = ssl__ceil_div(d, 2);
+    float *last = rt + pairs * full;
+    int i, j, p;
+    ssl__bf16_pack(full, whole, d, r, rs, 1, rt);
+    if (full) SSL__K(mm_by)(ssl__bf16_mm_rows, n, full / 16, pairs, x, ld, 1, rt, full, s, SSL__LD, 0);
+    ssl__bf16_lines(few, d, r + whole * rs, rs, last, ld);
+    for (j = 0, s += full; few && j < n; j++, x += ld, s += SSL__LD) {
+        _mm512_storeu_ps(s, _mm512_setzero_ps());
+        for (i = 0; i < few; i++) {
+            __m512 sum = _mm512_setzero_ps();
+            for (p = 0; p < ld; p += 16) sum = SSL__BF16_FMA(_mm512_loadu_si512(x + p), _mm512_loadu_si512(last + i * ld + p), sum);
+            s[i] = _mm512_reduce_add_ps(sum);
+        }
+    }
+}
+/* attn_softmax, with p as pairs of keys in the first half of s */
+SSL__BF16_FN void ssl__bf16_softmax(const SSL__K(attn_job) *e, const SSL__K(attn_tile) *t, float *s, float *top, float *inv)
+{
+    const float scale = SSL__K(attn_scores)(e, t, s), log2e = 1.44269504f;
+    const __m512 zero = _mm512_setzero_ps(), k = _mm512_set1_ps(scale), k2 = _mm512_set1_ps(scale * log2e);
+    float sums[SSL__LD];
+    int i, j;
+    for (i = 0; i < t->m; i += 16) {
+        const __m512 most = SSL__K(attn_top)(t, s, i, k), most2 = _mm512_max_ps(_mm512_set1_ps(-3e38f), _mm512_mul_ps(most, _mm512_set1_ps(log2e)));
+        __m512 sum0 = zero, sum1 = zero;
+        for (j = 0; j < t->n; j += 2) {
+            const float *o = s + j * SSL__LD + i;
+            const __m512 p0 = SSL__K(vexp2)(_mm512_fmsub_ps(_mm512_loadu_ps(o), k2, most2));
+            const __m512 p1 = j + 1 < t->n ? SSL__K(vexp2)(_mm512_fmsub_ps(_mm512_loadu_ps(o + SSL__LD), k2, most2)) : zero;
+            if (i == 0) { SSL__K(attn_ahead)(e->a, t, j); if (j + 1 < t->n) SSL__K(attn_ahead)(e->a, t, j + 1); }
+            sum0 = _mm512_add_ps(sum0, p0);
+            sum1 = _mm512_add_ps(sum1, p1);
+            _mm512_storeu_si512(s + j / 2 * SSL__LD + i, ssl__bf16_turns((__m512i)_mm512_cvtne2ps_pbh(p1, p0)));
+        }
+        _mm512_storeu_ps(sums + i, _mm512_add_ps(sum0, sum1));
+        _mm512_storeu_ps(top + i, most);
+    }
+    for (i = 0; i < t->m; i++) inv[i] = sums[i] == 0.0f ? 0.0f : 1.0f / sums[i];
+}
+SSL__BF16_FN void ssl__bf16_attn_f_chunk(void *arg, int chunk, int thread)
+{
+    const SSL__K(attn_job) *e = (const SSL__K(attn_job) *)arg;
+    const ssl__attn *a = e->a;
+    const int ld = ssl__round_up(a->d, 32) / 2, sy = a->H * a->d;
+    float *w[SSL__BF16_F_BUFS], top[SSL__LD], inv[SSL__LD], *s, *o;
+    const int end = ssl__bf16_attn_bufs(e, chunk, thread, SSL__BF16_F_BUFS, w);
+    int item;
+    for (item = chunk * e->per_chunk; item < end; item++) {
+        SSL__K(attn_tile) t;
+        SSL__K(attn_begin)(e, item, &t);
+        ssl__bf16_lines(a->Tk, a->d, t.k, a->sk, w[SSL__BF16_KB], ld);
+        ssl__bf16_pack(e->dp, a->d, a->Tk, t.v, 1, a->sv, w[SSL__BF16_KEYS]);
+        while (SSL__K(attn_next)(e, &t, w[SSL__BF16_BIAS])) {
+            float *stat = e->stat + 2 * (int64_t)item * a->Tq + t.i0;
+            s = w[SSL__BF16_S];
+            o = w[SSL__BF16_O];
+            ssl__bf16_dots(t.n, t.m, a->d, w[SSL__BF16_KB], ld, t.q, a->sq, w[SSL__BF16_RT], s);
+            ssl__bf16_softmax(e, &t, s, top, inv);
+            memcpy(stat, top, sizeof(float) * (size_t)t.m);
+            memcpy(stat + a->Tq, inv, sizeof(float) * (size_t)t.m);
+            SSL__K(mm_by)(ssl__bf16_mm_rows, t.m, e->dp / 16, ssl__ceil_div(t.n, 2), s, 1, SSL__LD, w[SSL__BF16_KEYS], e->dp, o, e->dp, 0);
+            SSL__K(attn_put)(e, t.m, o, inv, 0.0f, e->y + ((int64_t)t.b * a->Tq + t.i0) * sy + item % a->H * a->d, sy);
+        }
+    }
+}
+
+/* 16 numbers of two keys as bf16, side by side, go to their rows; the second row may be missing */
+SSL__BF16_FN SSL__INLINE void ssl__bf16_two(__m512i x, float *first, float *second)
+{
+    _mm256_storeu_si256((__m256i *)(void *)first, _mm512_castsi512_si256(x));
+    if (second) _mm256_storeu_si256((__m256i *)(void *)second, _mm512_extracti64x4_epi64(x, 1));
+}
+/* attn_ds, with p and scale ds as rows of pairs in s and dp, and scale ds as pairs of keys in ds. sum dy y = sum p dp, of these products. */
+SSL__BF16_FN void ssl__bf16_ds(const SSL__K(attn_job) *e, const SSL__K(attn_tile) *t, float *s, float *dp, float *ds, float *dmask)
+{
+    const float *stat = e->stat + 2 * (int64_t)t->item * e->a->Tq + t->i0, log2e = 1.44269504f;
+    const __m512 zero = _mm512_setzero_ps(), k2 = _mm512_set1_ps(SSL__K(attn_scores)(e, t, s) * log2e), scale = _mm512_set1_ps(e->a->scale);
+    int i, j;
+    for (i = 0; i < t->m; i += 16) {
+        const __m512 top2 = _mm512_max_ps(_mm512_set1_ps(-3e38f), _mm512_mul_ps(SSL__K(ld)(stat + i, t->m - i, zero), _mm512_set1_ps(log2e)));
+        const __m512 inv = SSL__K(ld)(stat + e->a->Tq + i, t->m - i, zero);
+        __m512 dot = zero;
+        for (j = 0; j < t->n; j++) {
+            float *o = s + j * SSL__LD + i;
+            const __m512 p = _mm512_mul_ps(SSL__K(vexp2)(_mm512_fmsub_ps(_mm512_loadu_ps(o), k2, top2)), inv);
+            if (i == 0) SSL__K(attn_ahead)(e->a, t, j);
+            dot = _mm512_fmadd_ps(p, _mm512_loadu_ps(dp + j * SSL__LD + i), dot);
+            _mm512_storeu_ps(o, p);
+        }
+        for (j = 0; j < t->n; j += 2) {
+            const int two = j + 1 < t->n;
+            float *o = s + j * SSL__LD + i, *od = dp + j * SSL__LD + i, *dm = dmask ? dmask + j * e->lb + i : NULL;
+            const __m512 p0 = _mm512_loadu_ps(o), p1 = two ? _mm512_loadu_ps(o + SSL__LD) : zero;
+            const __m512 d0 = _mm512_mul_ps(p0, _mm512_sub_ps(_mm512_loadu_ps(od), dot));
+            const __m512 d1 = two ? _mm512_mul_ps(p1, _mm512_sub_ps(_mm512_loadu_ps(od + SSL__LD), dot)) : zero;
+            const __m512i dd = (__m512i)_mm512_cvtne2ps_pbh(_mm512_mul_ps(d1, scale), _mm512_mul_ps(d0, scale));
+            if (dm) _mm512_storeu_ps(dm, _mm512_add_ps(_mm512_loadu_ps(dm), d0));
+            if (dm && two) _mm512_storeu_ps(dm + e->lb, _mm512_add_ps(_mm512_loadu_ps(dm + e->lb), d1));
+            ssl__bf16_two((__m512i)_mm512_cvtne2ps_pbh(p1, p0), o - i / 2, two ? o - i / 2 + SSL__LD : NULL);
+            ssl__bf16_two(dd, od - i / 2, two ? od - i / 2 + SSL__LD : NULL);
+            _mm512_storeu_si512(ds + j / 2 * SSL__LD + i, ssl__bf16_turns(dd));
+        }
+    }
+}
+SSL__BF16_FN void ssl__bf16_attn_b_tile(const SSL__K(attn_job) *e, const SSL__K(attn_tile) *t, float *dmask, float *const *w)
+{
+    const ssl__attn *a = e->a;
+    const int sy = a->H * a->d, ld = ssl__round_up(a->d, 32) / 2, nd = e->dp / 16, add = t->i0 > 0 || a->causal, half = ssl__ceil_div(t->m, 2);
+    const float *dy = e->dy + ((int64_t)t->b * a->Tq + t->i0) * sy + t->item % a->H * a->d;
+    float *s = w[SSL__BF16_S], *dp = w[SSL__BF16_DP], *ds = w[SSL__BF16_DS], *queries = w[SSL__BF16_QUERIES];
+    ssl__bf16_dots(t->n, t->m, a->d, w[SSL__BF16_KB], ld, t->q, a->sq, w[SSL__BF16_RT], s);
+    ssl__bf16_dots(t->n, t->m, a->d, w[SSL__BF16_VB], ld, dy, sy, w[SSL__BF16_RT], dp);
+    ssl__bf16_ds(e, t, s, dp, ds, dmask ? dmask + t->i0 : NULL);
+    SSL__K(mm_by)(ssl__bf16_mm_rows, t->m, nd, ssl__ceil_div(t->n, 2), ds, 1, SSL__LD, w[SSL__BF16_KEYS], e->dp, w[SSL__BF16_O], e->dp, 0);
+    if (e->dq) SSL__K(attn_put)(e, t->m, w[SSL__BF16_O], NULL, e->beta[0], e->dq + (t->q - a->q), a->sq);
+    ssl__bf16_pack(e->dp, a->d, t->m, t->q, 1, a->sq, queries);
+    SSL__K(mm_by)(ssl__bf16_mm_rows, t->n, nd, half, dp, SSL__LD, 1, queries, e->dp, w[SSL__BF16_DK], e->dp, add);
+    ssl__bf16_pack(e->dp, a->d, t->m, dy, 1, sy, queries);
+    SSL__K(mm_by)(ssl__bf16_mm_rows, t->n, nd, half, s, SSL__LD, 1, queries, e->dp, w[SSL__BF16_DV], e->dp, add);
+}
+SSL__BF16_FN void ssl__bf16_attn_b_chunk(void *arg, int chunk, int thread)
+{
+    const SSL__K(attn_job) *e = (const SSL__K(attn_job) *)arg;
+    const ssl__attn *a = e->a;
+    const int ld = ssl__round_up(a->d, 32) / 2;
+    float *w[SSL__BF16_B_BUFS], *dmask = e->dmask ? e->dmask + chunk * (a->Tk * e->lb) : NULL;
+    const int end = ssl__bf16_attn_bufs(e, chunk, thread, SSL__BF16_B_BUFS, w);
+    int item;
+    if (dmask) memset(dmask, 0, sizeof(float) * (size_t)(a->Tk * e->lb));
+    for (item = chunk * e->per_chunk; item < end; item++) {
+        SSL__K(attn_tile) t;
+        SSL__K(attn_begin)(e, item, &t);
+        ssl__bf16_lines(a->Tk, a->d, t.k, a->sk, w[SSL__BF16_KB], ld);
+        ssl__bf16_lines(a->Tk, a->d, t.v, a->sv, w[SSL__BF16_VB], ld);
+        ssl__bf16_pack(e->dp, a->d, a->Tk, t.k, 1, a->sk, w[SSL__BF16_KEYS]);
+        if (a->causal) memset(w[SSL__BF16_DK], 0, sizeof(float) * 2 * (size_t)a->Tk * (size_t)e->dp);
+        while (SSL__K(attn_next)(e, &t, w[SSL__BF16_BIAS])) ssl__bf16_attn_b_tile(e, &t, dmask, w);
+        if (e->dk) SSL__K(attn_put)(e, a->Tk, w[SSL__BF16_DK], NULL, e->beta[1], e->dk + (t.k - a->k), a->sk);
+        if (e->dv) SSL__K(attn_put)(e, a->Tk, w[SSL__BF16_DV], NULL, e->beta[2], e->dv + (t.v - a->v), a->sv);
+    }
+}
+#  define SSL__ATTN_BY(c, plain, pairs) ((c)->bf16 && (c)->precision == SSL_PRECISION_BF16 ? pairs : plain)
+#else
+#  define SSL__ATTN_BY(c, plain, pairs) plain
+#endif
+static void SSL__K(attn_f)(ssl_ctx *c, const ssl__attn *a, float *y, float *stat)
+{
+    SSL__K(attn_job) e;
+    memset(&e, 0, sizeof e);
+    e.y = y; e.stat = stat;
+    SSL__K(attn_run)(&e, c, a, a->B * a->H, SSL__ATTN_BY(c, SSL__K(attn_f_chunk), ssl__bf16_attn_f_chunk));
 }
 static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const float *stat, const float *dy, const float beta[3],
                            float *dq, float *dk, float *dv, float *dmask)
@@ -6044,11 +6379,12 @@ static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const
     memset(&e, 0, sizeof e);
     e.y = (float *)(uintptr_t)y; e.stat = (float *)(uintptr_t)stat; e.dy = dy; e.beta = beta;
     e.dq = dq; e.dk = dk; e.dv = dv; e.dmask = dmask;
-    SSL__K(attn_run)(&e, c, a, dmask ? 16 : a->B * a->H, SSL__K(attn_b_chunk)); /* one sum of dmask for each chunk: so not too many */
+    SSL__K(attn_run)(&e, c, a, dmask ? 16 : a->B * a->H, SSL__ATTN_BY(c, SSL__K(attn_b_chunk), ssl__bf16_attn_b_chunk)); /* one sum of dmask for each chunk: so not too many */
     for (n = 0; dmask && !c->status && n < ssl__ceil_div(a->B * a->H, e.per_chunk); n++, e.dmask += a->Tk * e.lb)
         for (i = 0; i < a->Tq; i++)
             for (j = 0; j < a->Tk; j++) dmask[(int64_t)i * a->Tk + j] += e.dmask[j * e.lb + i];
 }
+#undef SSL__ATTN_BY
 #undef SSL__TILE
 #undef SSL__LD
 #undef SSL__MM_NV
@@ -6056,6 +6392,8 @@ static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const
 #undef SSL__MM_TILE
 #undef SSL__MM_ROWS
 #undef SSL__MM_WIDE
+#undef SSL__MM_HIGH
+#undef SSL__MM_AHEAD
 #undef SSL__MM_SIX
 #undef SSL__MM_MANY
 #undef SSL__MM_FEW

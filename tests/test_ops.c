@@ -939,10 +939,11 @@ static int same_bits(const job *j, const result *a, const result *b)
     return 1;
 }
 
+static int lower(const char *variant) { return !strncmp(variant, "cuda-", 5) || !strcmp(variant, "avx512bf16") || !strcmp(variant, "amx"); } /* in precision */
 static void choose(ssl_desc *d, const char *variant)
 {
     d->device = strncmp(variant, "cuda", 4) ? SSL_DEVICE_CPU : SSL_DEVICE_CUDA;
-    d->precision = !strcmp(variant, "cuda-high") ? SSL_PRECISION_HIGH : !strcmp(variant, "cuda-bf16") ? SSL_PRECISION_BF16 : SSL_PRECISION_HIGHEST;
+    d->precision = !strcmp(variant, "cuda-high") ? SSL_PRECISION_HIGH : lower(variant) ? SSL_PRECISION_BF16 : SSL_PRECISION_HIGHEST;
     setenv("SSL_ISA", variant, 1);
 }
 /* Two steps (one at a lower precision) with 1 thread and as many with 3, on one instruction set. */
@@ -953,7 +954,7 @@ static int run_variant(job *j, const char *isa)
     int threads, extra, ok = 1;
     memset(r, 0, sizeof r);
     j->variant = isa;
-    j->tolerance = !strcmp(isa, "cuda-high") ? 3e-3 : !strcmp(isa, "cuda-bf16") ? 2.5e-2 : j->row->tolerance;
+    j->tolerance = !strcmp(isa, "cuda-high") ? 3e-3 : !strcmp(isa, "cuda-bf16") ? 2.5e-2 : lower(isa) ? 1.5e-2 : j->row->tolerance;
     choose(&d, isa);
     for (threads = 0; threads < 2 && ok; threads++) {
         ssl_ctx *c;
@@ -967,7 +968,7 @@ static int run_variant(job *j, const char *isa)
     return ok;
 }
 
-static const char *const variants[] = { "portable", "avx2", "avx512", "neon", "cuda", "cuda-high", "cuda-bf16" };
+static const char *const variants[] = { "portable", "avx2", "avx512", "avx512bf16", "amx", "neon", "cuda", "cuda-high", "cuda-bf16" };
 #define VARIANTS ((int)(sizeof variants / sizeof *variants))
 static int here[VARIANTS]; /* which of them this machine and build can run */
 static int multiplies(const row *row)
@@ -996,7 +997,7 @@ static int run_case(job *j, ssl_rng *r)
     }
     differentiate(j, r);
     for (k = 0; k < VARIANTS; k++) {
-        if (!here[k] || (strchr(variants[k], '-') && !multiplies(j->row))) continue;
+        if (!here[k] || (lower(variants[k]) && !multiplies(j->row))) continue;
         if (run_variant(j, variants[k])) check_passed++;
         else { check_failed++; ok = 0; }
     }
@@ -1035,7 +1036,8 @@ static void find_variants(void)
         if (device && !strcmp(device, "cuda") && !cuda) continue; /* the CPU's variants have their own run */
         choose(&d, variants[k]);
         c = ssl_open(&d);
-        here[k] = ssl_ok(c) && !strcmp(ssl_isa(c), cuda ? "cuda" : variants[k]);
+        here[k] = ssl_ok(c) && !strcmp(ssl_isa(c), cuda ? "cuda" : lower(variants[k]) ? "avx512" : variants[k]);
+        if (!cuda && lower(variants[k])) here[k] = here[k] && (strcmp(variants[k], "amx") ? c->bf16 : c->amx);
         if (!here[k]) { check_skipped++; printf("skip %s: not on this machine or not in this build\n", variants[k]); }
         ssl_close(c);
     }
@@ -1082,6 +1084,26 @@ static void test_dropout(void)
     CHECK(ssl_drop_path(x, 0.5f) == x);
     CHECK(ssl_close(c) == 0);
 }
+static void test_draws(int variant) /* each instruction set draws what ssl__philox does, all words of its counter in use */
+{
+    const uint64_t seed = 0x123456789abcdef0u, stream = 0xfedcba9876543210u;
+    ssl_desc d = SSL_ZERO;
+    float x[1001];
+    uint32_t words[4];
+    int i, same = 1;
+    ssl_ctx *c;
+    if (!here[variant] || !strncmp(variants[variant], "cuda", 4)) return;
+    choose(&d, variants[variant]);
+    c = ssl_open(&d);
+    c->k->uniform(c, 1001, seed, stream, x);
+    for (i = 0; i < 1001; i++) {
+        ssl__philox(seed, stream, (uint64_t)i / 4, words);
+        same = same && x[i] == ssl__unit(words[i % 4]);
+    }
+    CHECK(same);
+    CHECK(ssl_close(c) == 0);
+    unsetenv("SSL_ISA");
+}
 static void test_random_uniform(void)
 {
     ssl_ctx *c = ssl_open(NULL);
@@ -1096,6 +1118,7 @@ static void test_random_uniform(void)
     CHECK(memcmp(x[0], x[1], sizeof x[0]) != 0);
     CHECK(fabs(sum / 1001.0 - 0.5) < 0.05);
     CHECK(ssl_close(c) == 0);
+    for (i = 0; i < VARIANTS; i++) test_draws(i);
 }
 static void test_argsort(void)
 {
