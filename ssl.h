@@ -2419,6 +2419,9 @@ static void *ssl__scratch(ssl_ctx *c, int thread, size_t bytes)
         s->missing = bytes;
         if (thread < 0) ssl__starved(c, s);
     }
+#ifdef SSL_GUARD
+    if (s->p) memset(s->p, 0xFF, s->size); /* NaN for whoever reads what it did not write */
+#endif
     return s->p;
 }
 /* As much for every thread as the neediest had: which chunks a thread gets is chance, and later steps must not allocate. */
@@ -5912,6 +5915,8 @@ static void SSL__K(attn_bias)(const ssl__attn *a, int b, int i0, int m, int n, f
     for (i = 0; i < m; i++, f += a->Tk, u += a->Tk)
         if (a->kind == SSL__MASK_ADD) for (j = 0; j < n; j++) bias[j * lb + i] = f[j];
         else for (j = 0; j < n; j++) bias[j * lb + i] = u[j] ? -INFINITY : 0.0f;
+    for (; i % SSL__W; i++) /* whole vectors are worked on, and pairs of queries at bf16 */
+        for (j = 0; j < n; j++) bias[j * lb + i] = 0.0f;
 }
 /* Step to the next tile: as even as possible, the last one takes a few more. 0 at the end. */
 static int SSL__K(attn_next)(const SSL__K(attn_job) *e, SSL__K(attn_tile) *t, float *bias)
