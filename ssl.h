@@ -3140,17 +3140,6 @@ static void ssl__corr_pad(const ssl__corr *e, const ssl__patch *p, int group, in
             for (i = r0; i < r1; i++) ssl__copy(d + i * p->pcol, src + (int64_t)i * e->s.in, cols);
         }
 }
-/* Ask for what ssl__corr_pad is to read next. */
-static void ssl__corr_prefetch(const ssl__corr *e, const ssl__patch *p, int group, int c0, int c1)
-{
-    const int top = p->i0 * e->r.istep + ssl__lane_low(&e->r), r0 = SSL__MAX(0, top), r1 = SSL__MIN(top + p->prow, e->r.in);
-    int n, c, k;
-    for (n = 0; n < p->n; n++)
-        for (c = c0; c < SSL__MIN(c1, e->ic); c++) {
-            const float *src = e->in + ((((int64_t)(p->n0 + n) * e->groups + group) * e->ic + c) * e->r.in + r0) * e->s.in;
-            for (k = 0; k < (r1 - r0) * e->s.in; k += 16) SSL__PREFETCH(src + k);
-        }
-}
 /* Where output position q of the block lies in the padded copy, and tap t. */
 static int64_t ssl__corr_position(const ssl__corr *e, const ssl__patch *p, int q)
 {
@@ -3442,45 +3431,45 @@ static void ssl__corr_bw(ssl_ctx *c, const ssl__gemm_kind *kind, int plain, cons
 }
 /* ---- 3 x 3 at stride 1: F(4x4, 3x3) of Winograd's minimal filtering (Lavin and Gray 2016, arXiv 1509.09308) ----
    A tile of 4 x 4 outputs is y = A^T [(G w G^T) . (B^T x B)] A: 36 products where the sum has 144. At each of these 36 places stands
-   a matrix product over the channels, [oc,ic] [ic,tiles]. dx is the same with w turned around; dw = G^T [sum over tiles of
+   a matrix product over the channels, [tiles,ic] [ic,oc]. dx is the same with w turned around; dw = G^T [sum over tiles of
    (A dy A^T) . (B^T x B)] G. Interpolation points 0, +-1/sqrt 2, +-sqrt 2, infinity; relative error against double with normal numbers
-   and 64 to 512 channels 6e-7 to 1.1e-6, dw 1e-6 (the plain sum: 2e-7; points 0, +-1, +-2: twice as much). Always float32: it costs
-   less than the plain sum at bf16. The tiles of a block are numbered over images, rows, columns; a panel has nr of them. */
+   and 64 to 512 channels 6e-7 to 1.1e-6, dw 1e-6 (the plain sum: 2e-7; points 0, +-1, +-2: twice as much). At bf16 y is made in
+   float32 all the same, which costs less than the plain sum at bf16; dx and dw multiply bf16 pairs where there is a unit for them.
+   Everything is channels last inside, `width` channels in the lanes of a vector; the tiles of a block are numbered over images,
+   rows, columns. */
 typedef void (*ssl__wino_fn)(const float *src, int64_t row, int64_t col, float *dst, int64_t drow, int64_t dcol);
 #define SSL__WINO 36
-#define SSL__WINO_CHANNELS 8 /* padded at a time: pixels of a small map lie together over channels, not over images */
-#define SSL__WINO_SKEW 48 /* floats between the places of a panel, whose distance were otherwise a power of two: the same few cache sets */
+#define SSL__WINO_SKEW 48 /* floats between the places, whose distance were otherwise a power of two: the same few cache sets */
 enum { SSL__WINO_IN, SSL__WINO_OUT, SSL__WINO_BACK, SSL__WINO_WEIGHTS, SSL__WINO_GRAD };
-typedef struct ssl__wino_tile { int64_t in, out; int rows, cols; } ssl__wino_tile; /* where it lies, how much of it is inside of y */
-typedef struct ssl__winograd { /* the transforms of an instruction set, of `width` tiles or channels at a time */
-    int width;
-    const ssl__gemm_kind *kind;
-    ssl__wino_fn in, back, weights, grad; /* B^T x B, A dy A^T, G w G^T, G^T m G of channels that lie side by side */
-    void (*tiles_in)(const ssl__wino_tile *t, const float *plane, int64_t row, float *v, int64_t place);
-    void (*tiles_out)(const ssl__wino_tile *t, const float *m, int64_t place, float bias, int add, float *out, int64_t row); /* A^T m A + bias */
+typedef struct ssl__winograd { /* the transforms of an instruction set, of `width` channels at a time */
+    int width, wide; /* columns of a product */
+    ssl__wino_fn in, out, back, weights, grad; /* B^T x B, A^T m A, A dy A^T, G w G^T, G^T m G */
+    /* dst[rows][cols][width] = `live` channels, the others zero; and dst's channels = or += src[rows][cols][width] */
+    void (*turn)(int live, int rows, int cols, const float *src, int64_t plane, float *dst, int64_t pitch);
+    void (*turn_back)(int live, int rows, int cols, const float *src, int64_t pitch, const float *bias, int add, float *dst, int64_t plane);
+    /* y[m, nv vectors] = or += a[m,k] b[k, nv vectors], as SSL__MM_ROWS */
+    void (*rows)(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *y, int64_t ldy, int add);
+    void (*pair)(int across, const float *t, float *v, int64_t place); /* t[2][36][width] as bf16 pairs of the two, or side by side; NULL: float32 */
 } ssl__winograd;
 typedef struct ssl__wino {
     ssl__corr e, d;  /* x, and dy for dw, both with rows and columns rounded up to whole tiles */
     const ssl__winograd *t;
     int turn;        /* w turned around */
-    float *u;        /* [group][36][panel of oc][ic][mr] */
+    int panels;      /* of oc (y, dx) or ic (dw), `wide` each */
+    float *u;        /* [group][36][panel][k][wide] */
 } ssl__wino;
+/* A thread's scratch: 2 channel groups of an image; 2 tiles or groups as floats; a transform at all places [36][tile][row], the products. */
+typedef struct ssl__wino_room { float *turned, *pair, *v, *m; int64_t v_row, v_place, m_row, m_place; } ssl__wino_room;
 
-/* Blocks of at most `most` tiles whose panels have the fewest empty places. */
-static void ssl__wino_blocks(ssl__wino *z, int most)
+/* Steps of k that n channels or tiles are: one each, or one for two. */
+static int ssl__wino_steps(const ssl__wino *z, int n) { return z->t->pair ? ssl__ceil_div(n, 2) : n; }
+static int64_t ssl__wino_place(int64_t rows, int64_t row) { return rows * row + SSL__WINO_SKEW; }
+static void ssl__wino_blocks(ssl__wino *z, int most) /* blocks of about `most` tiles: rows of one image, or whole images */
 {
     ssl__corr *e = &z->e;
-    const int th = e->r.n / 4, tw = e->s.n / 4, nr = e->kind->nr;
-    int64_t best = 0, all;
-    int k;
-    for (k = 1; k <= th && (k == 1 || k * tw <= most); k++) { /* rows of one image */
-        all = (int64_t)e->images * (th / k * ssl__round_up(k * tw, nr) + ssl__round_up(th % k * tw, nr));
-        if (!best || all <= best) { best = all; e->block_images = 1; e->block_rows = 4 * k; }
-    }
-    for (k = 2; k <= e->images && k * th * tw <= most; k++) {
-        all = (int64_t)(e->images / k) * ssl__round_up(k * th * tw, nr) + ssl__round_up(e->images % k * th * tw, nr);
-        if (all <= best) { best = all; e->block_images = k; e->block_rows = e->r.n; }
-    }
+    const int th = e->r.n / 4, tw = e->s.n / 4;
+    e->block_images = SSL__MAX(1, SSL__MIN(e->images, most / (th * tw)));
+    e->block_rows = 4 * ssl__ceil_div(th, ssl__ceil_div(th, SSL__MAX(1, SSL__MIN(th, most / tw))));
     e->blocks_r = ssl__ceil_div(e->r.n, e->block_rows);
     e->blocks = ssl__ceil_div(e->images, e->block_images) * e->blocks_r;
     z->d.block_images = e->block_images;
@@ -3488,29 +3477,14 @@ static void ssl__wino_blocks(ssl__wino *z, int most)
     z->d.blocks_r = e->blocks_r;
     z->d.blocks = e->blocks;
 }
-static int64_t ssl__wino_place(int depth, int width) { return (int64_t)depth * width + SSL__WINO_SKEW; }
 static int ssl__wino_block_tiles(const ssl__wino *z) { return z->e.block_images * z->e.block_rows * z->e.s.n / 16; }
-static int ssl__wino_tiles(const ssl__wino *z, const ssl__patch *p, int group, int lanes, ssl__wino_tile *t) /* those past the last: rows 0 */
-{
-    const ssl__corr *e = &z->e;
-    const int th = p->rows / 4, tw = e->s.n / 4, tiles = p->n * th * tw;
-    int q;
-    for (q = 0; q < lanes; q++) {
-        const int k = SSL__MIN(q, tiles - 1), n = k / tw / th, i = k / tw % th * 4, j = k % tw * 4;
-        t[q].in = ((int64_t)n * p->prow + i) * p->pcol + j;
-        t[q].out = (((int64_t)(p->n0 + n) * e->groups + group) * e->oc * e->r.out + p->i0 + i) * e->s.out + j;
-        t[q].rows = q < tiles ? SSL__MIN(4, e->r.out - p->i0 - i) : 0;
-        t[q].cols = SSL__MIN(4, e->s.out - j);
-    }
-    return tiles;
-}
 static ssl__wino ssl__wino_make(ssl_ctx *c, const ssl__winograd *t, const ssl__window *g, int turn)
 {
     ssl__wino z;
     memset(&z, 0, sizeof z);
     z.t = t;
     z.turn = turn;
-    z.e = ssl__corr_make(c, t->kind, 1, g);
+    z.e = ssl__corr_make(c, NULL, 1, g);
     z.e.r = turn ? ssl__lane_f(g->oh, g->h, 3, 1, 2 - g->ph, 1) : ssl__lane_f(g->h, g->oh, 3, 1, g->ph, 1);
     z.e.s = turn ? ssl__lane_f(g->ow, g->w, 3, 1, 2 - g->pw, 1) : ssl__lane_f(g->w, g->ow, 3, 1, g->pw, 1);
     z.e.wo = turn ? 9 : 9 * (int64_t)z.e.ic;
@@ -3518,98 +3492,128 @@ static ssl__wino ssl__wino_make(ssl_ctx *c, const ssl__winograd *t, const ssl__w
     if (turn) { const int ic = z.e.ic; z.e.ic = z.e.oc; z.e.oc = ic; }
     z.e.r.n = ssl__round_up(z.e.r.n, 4);
     z.e.s.n = ssl__round_up(z.e.s.n, 4);
-    ssl__corr_depth(&z.e, z.e.ic);
     z.d = z.e;
     z.d.ic = z.e.oc;
     z.d.r = ssl__lane_f(z.e.r.out, z.e.r.n, 1, 1, 0, 1);
     z.d.s = ssl__lane_f(z.e.s.out, z.e.s.n, 1, 1, 0, 1);
     return z;
 }
+/* Scratch of a thread for v[36][rows][row] and m[36][rows][m_row] of a block, zeroed where padding reads. */
+static int ssl__wino_scratch(const ssl__wino *z, int thread, int v_rows, int v_row, int m_rows, int m_row, ssl__wino_room *m)
+{
+    const ssl__corr *e = &z->e;
+    const size_t turned = 2 * (size_t)z->t->width * (size_t)ssl__lane_extent(&e->r, e->block_rows) * (size_t)ssl__lane_extent(&e->s, e->s.n);
+    const size_t pair = 2 * SSL__WINO * (size_t)z->t->width;
+    m->v_row = v_row;
+    m->m_row = m_row;
+    m->v_place = ssl__wino_place(v_rows, v_row);
+    m->m_place = ssl__wino_place(m_rows, m_row);
+    m->v = (float *)ssl__scratch(e->c, thread, sizeof(float) * (SSL__WINO * (size_t)(m->v_place + m->m_place) + turned + pair));
+    if (!m->v) return 0;
+    m->m = m->v + SSL__WINO * m->v_place;
+    m->pair = m->m + SSL__WINO * m->m_place;
+    m->turned = m->pair + pair;
+    return 1;
+}
 
 static void ssl__wino_weights_chunk(void *arg, int chunk, int thread) /* one panel of G w G^T */
 {
     const ssl__wino *z = (const ssl__wino *)arg;
     const ssl__corr *e = &z->e;
-    const int mr = e->kind->mr, width = z->t->width, group = chunk / e->panels, o0 = chunk % e->panels * mr;
-    const int64_t place = ssl__wino_place(e->ic, mr), next = e->panels * place;
-    float *u = z->u + (group * SSL__WINO * e->panels + chunk % e->panels) * place, taps[9 * 16];
-    int c, r, k, t;
+    const int width = z->t->width, wide = z->t->wide, group = chunk / z->panels, o0 = chunk % z->panels * wide, turn = z->turn;
+    const int64_t panel = ssl__wino_place(ssl__wino_steps(z, e->ic), wide), next = z->panels * panel;
+    float *u = z->u + (group * SSL__WINO * z->panels + chunk % z->panels) * panel, taps[9 * 16], pair[2 * SSL__WINO * 16];
+    int c, r;
     (void)thread;
-    memset(taps, 0, sizeof taps);
-    for (c = 0; c < e->ic; c++)
-        for (r = 0; r < mr; r += width) {
-            const float *w = e->w + group * e->wg + c * e->wc + (o0 + r) * e->wo;
-            const int rows = SSL__MIN(SSL__MIN(width, mr), e->oc - o0 - r);
-            for (k = 0; k < rows; k++, w += e->wo)
-                for (t = 0; t < 9; t++) taps[(z->turn ? 8 - t : t) * width + k] = w[t];
-            z->t->weights(taps, 3 * width, width, u + c * mr + r, 6 * next, next);
+    for (r = 0; r < wide && o0 + r < e->oc; r += width)
+        for (c = 0; c < e->ic; c++) {
+            float *p = pair + (c & 1) * SSL__WINO * width;
+            z->t->turn(SSL__MIN(width, e->oc - o0 - r), 1, 9, e->w + group * e->wg + c * e->wc + (o0 + r) * e->wo, e->wo, taps, 9 * width);
+            if (!z->t->pair) p = u + c * wide + r;
+            z->t->weights(taps + (turn ? 8 * width : 0), turn ? -3 * width : 3 * width, turn ? -width : width, p, z->t->pair ? 6 * width : 6 * next, z->t->pair ? width : next);
+            if (!z->t->pair || (c % 2 == 0 && c + 1 < e->ic)) continue;
+            if (c % 2 == 0) memset(p + SSL__WINO * width, 0, sizeof(float) * SSL__WINO * (size_t)width);
+            z->t->pair(1, pair, u + c / 2 * wide + r, next);
         }
 }
 
-/* v[panel][36][ic][nr] = B^T x B of the tiles of a block */
-static void ssl__wino_in(const ssl__wino *z, const ssl__patch *p, int group, int lanes, const ssl__wino_tile *t, float *plane, float *v)
+/* Channels c .. c + width of rows under a block in image n of it, channels last, into the middle of dst. */
+static void ssl__wino_turn(const ssl__wino *z, const ssl__corr *e, const ssl__patch *p, int n, int group, int c, float *dst)
 {
-    const int width = z->t->width, nr = z->e.kind->nr;
-    const int64_t place = ssl__wino_place(z->e.ic, nr);
-    int c, q;
-    memset(plane, 0, sizeof(float) * SSL__WINO_CHANNELS * (size_t)p->plane);
-    for (c = 0; c < z->e.ic; c++) {
-        if (c % SSL__WINO_CHANNELS == 0) ssl__corr_pad(&z->e, p, group, c, SSL__MIN(z->e.ic, c + SSL__WINO_CHANNELS), plane);
-        ssl__corr_prefetch(&z->e, p, group, c + SSL__WINO_CHANNELS, c + SSL__WINO_CHANNELS + 1);
-        for (q = 0; q < lanes; q += width)
-            z->t->tiles_in(t + q, plane + c % SSL__WINO_CHANNELS * p->plane, p->pcol, v + q / nr * SSL__WINO * place + c * nr + q % nr, place);
+    const int width = z->t->width, top = p->i0 + ssl__lane_low(&e->r), low = ssl__lane_low(&e->s), r0 = SSL__MAX(0, top), r1 = SSL__MIN(top + p->prow, e->r.in);
+    const float *src = e->in + ((((int64_t)(p->n0 + n) * e->groups + group) * e->ic + c) * e->r.in + r0) * e->s.in;
+    z->t->turn(SSL__MAX(0, SSL__MIN(width, e->ic - c)), SSL__MAX(0, r1 - r0), e->s.in, src, (int64_t)e->r.in * e->s.in, dst + ((int64_t)(r0 - top) * p->pcol - low) * width,
+               (int64_t)p->pcol * width);
+}
+/* v[36][tile][channel] = fn of the tiles of a block, channels c0 to c1. As bf16 pairs of two channels, or of two tiles (across). */
+static void ssl__wino_in(const ssl__wino *z, const ssl__corr *e, const ssl__patch *p, int group, int c0, int c1, ssl__wino_fn fn, int across,
+                         const ssl__wino_room *m, float *v, int64_t row, int64_t place)
+{
+    const int width = z->t->width, half = SSL__WINO * width, two = z->t->pair && !across, size = p->prow * p->pcol * width;
+    int c, n, i, j, q;
+    memset(m->turned, 0, sizeof(float) * (size_t)(two ? 2 * size : size)); /* the rim stays zero */
+    for (c = c0; c < c1; c += two ? 2 * width : width) {
+        for (n = q = 0; n < p->n; n++) {
+            ssl__wino_turn(z, e, p, n, group, c, m->turned);
+            if (two) ssl__wino_turn(z, e, p, n, group, SSL__MIN(c + width, e->ic), m->turned + size);
+            for (i = 0; i < p->rows; i += 4)
+                for (j = 0; j < e->s.n; j += 4, q++) {
+                    const float *src = m->turned + ((int64_t)i * p->pcol + j) * width;
+                    if (!z->t->pair) { fn(src, (int64_t)p->pcol * width, width, v + q * row + c - c0, 6 * place, place); continue; }
+                    fn(src, (int64_t)p->pcol * width, width, m->pair + (across && q & 1 ? half : 0), 6 * width, width);
+                    if (two) fn(src + size, (int64_t)p->pcol * width, width, m->pair + half, 6 * width, width);
+                    if (two) z->t->pair(0, m->pair, v + q * row + (c - c0) / 2, place);
+                    else if (q & 1) z->t->pair(1, m->pair, v + q / 2 * row + c - c0, place);
+                }
+        }
+        if (!z->t->pair || two || q % 2 == 0) continue;
+        memset(m->pair + half, 0, sizeof(float) * (size_t)half);
+        z->t->pair(1, m->pair, v + q / 2 * row + c - c0, place);
     }
 }
-static void ssl__wino_out(const ssl__wino *z, int o0, int lanes, const float *bias, const ssl__wino_tile *t, const float *m) /* one panel of oc */
+static void ssl__wino_out(const ssl__wino *z, const ssl__patch *p, int group, const ssl__wino_room *m)
 {
-    const int width = z->t->width, nr = z->e.kind->nr, mr = z->e.kind->mr, place = mr * nr;
-    const int64_t plane = (int64_t)z->e.r.out * z->e.s.out;
-    int o, q, k;
-    for (o = o0; o < SSL__MIN(z->e.oc, o0 + mr); o++) {
-        float *out = z->e.out + o * plane;
-        for (q = 0; q < lanes; q += width) {
-            for (k = q; k < q + width; k += 4) { SSL__PREFETCH_W(out + 2 * plane + t[k].out); SSL__PREFETCH_W(out + 2 * plane + t[k].out + z->e.s.out);
-             SSL__PREFETCH_W(out + 2 * plane + t[k].out + 2 * z->e.s.out); SSL__PREFETCH_W(out + 2 * plane + t[k].out + 3 * z->e.s.out); }
-            z->t->tiles_out(t + q, m + q / nr * SSL__WINO * place + (o - o0) * nr + q % nr, place, bias ? bias[o] : 0.0f, z->e.beta != 0.0f, out, z->e.s.out);
+    const ssl__corr *e = &z->e;
+    const int width = z->t->width, cols = e->s.n, rows = SSL__MIN(p->rows, e->r.out - p->i0);
+    int o, n, i, j;
+    for (o = 0; o < e->oc; o += width) {
+        const float *src = m->m + o;
+        for (n = 0; n < p->n; n++) {
+            const int64_t plane = (int64_t)e->r.out * e->s.out;
+            for (i = 0; i < p->rows; i += 4)
+                for (j = 0; j < cols; j += 4, src += m->m_row)
+                    z->t->out(src, 6 * m->m_place, m->m_place, m->turned + ((int64_t)i * cols + j) * width, (int64_t)cols * width, width);
+            z->t->turn_back(SSL__MIN(width, e->oc - o), rows, e->s.out, m->turned, (int64_t)cols * width, e->bias ? e->bias + group * e->oc + o : NULL, e->beta != 0.0f,
+                            e->out + (((int64_t)(p->n0 + n) * e->groups + group) * e->oc + o) * plane + (int64_t)p->i0 * e->s.out, plane);
         }
     }
 }
-
-static size_t ssl__wino_plane(const ssl__corr *e) { return (ssl__corr_padded(e) / (size_t)e->ic + 15) & ~(size_t)15; }
 static void ssl__wino_chunk(void *arg, int chunk, int thread) /* all output channels of a group at one block of tiles */
 {
     const ssl__wino *z = (const ssl__wino *)arg;
     const ssl__corr *e = &z->e;
-    const ssl__gemm_kind *kind = e->kind;
-    const int nr = kind->nr, mr = kind->mr, group = chunk % e->groups, most = ssl__ceil_div(ssl__wino_block_tiles(z), nr);
+    const int group = chunk % e->groups, tiles = ssl__wino_block_tiles(z), k = ssl__wino_steps(z, e->ic), width = z->t->width, wide = z->t->wide;
+    const int64_t panel = ssl__wino_place(k, wide);
+    const float *u = z->u + (int64_t)group * SSL__WINO * z->panels * panel;
     const ssl__patch p = ssl__corr_patch(e, chunk / e->groups);
-    const size_t plane = ssl__wino_plane(e), v_size = (size_t)SSL__WINO * (size_t)most * (size_t)ssl__wino_place(e->ic, nr);
-    const size_t m_size = (size_t)SSL__WINO * (size_t)e->panels * (size_t)most * (size_t)(mr * nr);
-    const int64_t place = ssl__wino_place(e->ic, mr);
-    float *v = (float *)ssl__scratch(e->c, thread, sizeof(float) * (v_size + m_size + plane * SSL__WINO_CHANNELS) + sizeof(ssl__wino_tile) * (size_t)(most * nr)), *m = v + v_size;
-    ssl__wino_tile *t = (ssl__wino_tile *)(m + m_size + plane * SSL__WINO_CHANNELS);
-    const float *u = z->u + (int64_t)group * e->panels * SSL__WINO * place;
-    int lanes, nj, i, j, kb, xi;
-    if (!v) return;
-    nj = ssl__ceil_div(p.n * p.rows * e->s.n / 16, nr);
-    lanes = nj * nr;
-    ssl__wino_tiles(z, &p, group, lanes, t);
-    ssl__wino_in(z, &p, group, lanes, t, m + m_size, v);
+    ssl__wino_room m;
+    int xi, j;
+    if (!ssl__wino_scratch(z, thread, tiles, ssl__round_up(k, width), tiles, ssl__round_up(e->oc, width), &m)) return;
+    ssl__wino_in(z, e, &p, group, 0, e->ic, z->t->in, 0, &m, m.v, m.v_row, m.v_place);
     for (xi = 0; xi < SSL__WINO; xi++)
-        for (kb = 0; kb < e->ic; kb += kind->kc)
-            for (j = 0; j < nj; j++)
-                for (i = 0; i < e->panels; i++)
-                    kind->tile(SSL__MIN(kind->kc, e->ic - kb), u + (xi * e->panels + i) * place + (int64_t)kb * mr,
-                               v + (j * SSL__WINO + xi) * ssl__wino_place(e->ic, nr) + (int64_t)kb * nr, m + (((int64_t)i * nj + j) * SSL__WINO + xi) * mr * nr, nr, kb > 0);
-    for (i = 0; i < e->panels; i++) ssl__wino_out(z, i * mr, lanes, e->bias ? e->bias + group * e->oc : NULL, t, m + (int64_t)i * nj * SSL__WINO * mr * nr);
+        for (j = 0; j < z->panels; j++, u += panel)
+            z->t->rows(p.n * p.rows * e->s.n / 16, ssl__ceil_div(SSL__MIN(wide, e->oc - j * wide), width), k, m.v + xi * m.v_place, m.v_row, 1, u, wide,
+                       m.m + xi * m.m_place + j * wide, m.m_row, 0);
+    ssl__wino_out(z, &p, group, &m);
 }
 static void ssl__wino_run(ssl__wino *z)
 {
     const ssl__corr *e = &z->e;
     ssl__wino_blocks(z, SSL__MAX(32, SSL__MIN(128, (e->ic + e->oc) / 8))); /* few channels: v and m in L2; many: w, read once for each block */
-    z->u = (float *)ssl__scratch(e->c, -1, sizeof(float) * SSL__WINO * (size_t)(e->groups * e->panels) * (size_t)ssl__wino_place(e->ic, e->kind->mr));
+    z->panels = ssl__ceil_div(e->oc, z->t->wide);
+    z->u = (float *)ssl__scratch(e->c, -1, sizeof(float) * SSL__WINO * (size_t)(e->groups * z->panels) * (size_t)ssl__wino_place(ssl__wino_steps(z, e->ic), z->t->wide));
     if (!z->u) return;
-    ssl__parallel(e->c, e->groups * e->panels, ssl__wino_weights_chunk, z);
+    ssl__parallel(e->c, e->groups * z->panels, ssl__wino_weights_chunk, z);
     ssl__parallel(e->c, e->groups * e->blocks, ssl__wino_chunk, z);
 }
 static void ssl__wino_f(ssl_ctx *c, const ssl__winograd *t, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
@@ -3625,80 +3629,48 @@ static void ssl__wino_bx(ssl_ctx *c, const ssl__winograd *t, const ssl__window *
     ssl__wino_run(&z);
 }
 
-/* One transform of `width` channels from c0 on of all tiles, channels last: to v[36][tile][step]. Channels past the last are zero. */
-typedef struct ssl__wino_room { float *plane, *turned, *v, *a; } ssl__wino_room;
-static void ssl__wino_channels(const ssl__corr *e, const ssl__patch *p, int width, int group, int c0, ssl__wino_fn fn, const ssl__wino_room *m,
-                               float *v, int step, int64_t place)
-{
-    const int live = SSL__MAX(0, SSL__MIN(width, e->ic - c0));
-    int n, i, j;
-    if (live < width) memset(m->plane, 0, sizeof(float) * (size_t)(width * p->plane));
-    if (live) ssl__corr_pad(e, p, group, c0, c0 + live, m->plane);
-    ssl__corr_prefetch(e, p, group, c0 + width, c0 + 2 * width);
-    ssl__transpose(width, (int)p->plane, m->plane, m->turned);
-    for (n = 0; n < p->n; n++)
-        for (i = 0; i < p->rows; i += 4)
-            for (j = 0; j < e->s.n; j += 4, v += step)
-                fn(m->turned + (((int64_t)n * p->prow + i) * p->pcol + j) * width, (int64_t)p->pcol * width, width, v, 6 * place, place);
-}
-static void ssl__wino_bw_block(const ssl__wino *z, int block, int group, int i0, int i1, const ssl__wino_room *m, float *part, int add)
-{
-    const ssl__gemm_kind *kind = z->e.kind;
-    const ssl__patch p = ssl__corr_patch(&z->e, block), pd = ssl__corr_patch(&z->d, block);
-    const int width = z->t->width, nr = kind->nr, mr = kind->mr, nj = ssl__ceil_div(z->e.ic, nr), tiles = p.n * p.rows * z->e.s.n / 16;
-    const int64_t v_place = ssl__wino_place(tiles, nr), a_place = ssl__wino_place(tiles, mr);
-    int c, i, j, xi;
-    memset(m->plane, 0, sizeof(float) * (size_t)(width * p.plane)); /* the rim stays zero */
-    for (c = 0; c < nj * nr; c += width)
-        ssl__wino_channels(&z->e, &p, width, group, c, z->t->in, m, m->v + c / nr * SSL__WINO * v_place + c % nr, nr, v_place);
-    memset(m->plane, 0, sizeof(float) * (size_t)(width * pd.plane));
-    for (i = i0; i < i1; i++)
-        for (c = 0; c < mr; c += width)
-            ssl__wino_channels(&z->d, &pd, width, group, i * mr + c, z->t->back, m, m->a + (i - i0) * SSL__WINO * a_place + c, mr, a_place);
-    for (xi = 0; xi < SSL__WINO; xi++)
-        for (j = 0; j < nj; j++)
-            for (i = i0; i < i1; i++)
-                kind->tile(tiles, m->a + ((i - i0) * SSL__WINO + xi) * a_place, m->v + (j * SSL__WINO + xi) * v_place,
-                           part + (((int64_t)i * nj + j) * SSL__WINO + xi) * mr * nr, nr, add);
-}
-static void ssl__wino_bw_chunk(void *arg, int chunk, int thread) /* a slice of the blocks, a band of the panels of oc */
+static void ssl__wino_bw_chunk(void *arg, int chunk, int thread) /* a slice of the blocks, a band of oc: part[36][oc][ic] */
 {
     const ssl__wino *z = (const ssl__wino *)arg;
     const ssl__corr *e = &z->e;
-    const int group = chunk % e->groups, band = chunk / e->groups % e->bands, slice = chunk / e->groups / e->bands;
-    const int i0 = band * e->band, i1 = SSL__MIN(e->panels, i0 + e->band), b0 = slice * e->slice_blocks, b1 = SSL__MIN(e->blocks, b0 + e->slice_blocks);
-    const int tiles = ssl__wino_block_tiles(z);
-    const size_t width = (size_t)z->t->width, plane = ssl__wino_plane(e) * width;
-    const size_t v = SSL__WINO * (size_t)ssl__ceil_div(e->ic, e->kind->nr) * (size_t)ssl__wino_place(tiles, e->kind->nr);
-    const size_t a = SSL__WINO * (size_t)e->band * (size_t)ssl__wino_place(tiles, e->kind->mr);
+    const int group = chunk % e->groups, band = chunk / e->groups % e->bands, slice = chunk / e->groups / e->bands, width = z->t->width, wide = z->t->wide;
+    const int o0 = band * e->band, o1 = SSL__MIN(e->oc, o0 + e->band), b0 = slice * e->slice_blocks, b1 = SSL__MIN(e->blocks, b0 + e->slice_blocks);
+    const int steps = ssl__wino_steps(z, ssl__wino_block_tiles(z));
+    const int64_t ld = ssl__round_up(e->ic, width);
+    float *part = e->part + ((int64_t)slice * e->groups + group) * e->part_ld + o0 * ld;
     ssl__wino_room m;
-    int b;
-    m.v = (float *)ssl__scratch(e->c, thread, sizeof(float) * (v + a + 2 * plane));
-    m.a = m.v + v;
-    m.plane = m.a + a;
-    m.turned = m.plane + plane;
-    if (!m.v) return;
-    for (b = b0; b < b1; b++) ssl__wino_bw_block(z, b, group, i0, i1, &m, e->part + ((int64_t)slice * e->groups + group) * e->part_ld, b > b0);
+    int b, xi, j;
+    if (!ssl__wino_scratch(z, thread, steps, ssl__round_up(e->ic, width), steps, ssl__round_up(o1 - o0, width), &m)) return;
+    for (b = b0; b < b1; b++) {
+        const ssl__patch p = ssl__corr_patch(e, b), pd = ssl__corr_patch(&z->d, b);
+        const int k = ssl__wino_steps(z, p.n * p.rows * e->s.n / 16);
+        ssl__wino_in(z, e, &p, group, 0, e->ic, z->t->in, 1, &m, m.v, m.v_row, m.v_place);
+        ssl__wino_in(z, &z->d, &pd, group, o0, o1, z->t->back, 1, &m, m.m, m.m_row, m.m_place);
+        for (xi = 0; xi < SSL__WINO; xi++)
+            for (j = 0; j < e->ic; j += wide)
+                z->t->rows(o1 - o0, ssl__ceil_div(SSL__MIN(wide, e->ic - j), width), k, m.m + xi * m.m_place, 1, m.m_row, m.v + xi * m.v_place + j, m.v_row,
+                           part + xi * e->oc * ld + j, ld, b > b0);
+    }
 }
-static void ssl__wino_bw_add(void *arg, int chunk, int thread) /* dw of one panel of output channels += G^T (sum of the slices) G */
+static void ssl__wino_bw_add(void *arg, int chunk, int thread) /* dw of one output channel += G^T (sum of the slices) G */
 {
     const ssl__wino *z = (const ssl__wino *)arg;
     const ssl__corr *e = &z->e;
-    const int width = z->t->width, mr = e->kind->mr, nr = e->kind->nr, place = mr * nr, nj = ssl__ceil_div(e->ic, nr), group = chunk / e->panels, o0 = chunk % e->panels * mr;
-    float *SSL_RESTRICT m = e->part + group * e->part_ld + (int64_t)(o0 / mr) * nj * SSL__WINO * place, taps[9 * 16];
-    int c, s, o, k, t;
+    const int width = z->t->width, ld = ssl__round_up(e->ic, width), group = chunk / e->oc, o = chunk % e->oc;
+    float sum[SSL__WINO * 16], taps[9 * 16];
+    int c, s, xi, k;
     (void)thread;
-    for (s = 1; s < e->slices; s++) {
-        const float *SSL_RESTRICT part = m + (int64_t)s * e->groups * e->part_ld;
-        for (k = 0; k < nj * SSL__WINO * place; k++) m[k] += part[k];
-    }
-    for (c = 0; c < e->ic; c += width)
-        for (o = o0; o < SSL__MIN(e->oc, o0 + mr); o++) {
-            float *dw = e->out + group * e->wg + o * e->wo + c * 9;
-            z->t->grad(m + (int64_t)(c / nr) * SSL__WINO * place + (o - o0) * nr + c % nr, 6 * place, place, taps, 3 * width, width);
-            for (k = 0; k < width && c + k < e->ic; k++)
-                for (t = 0; t < 9; t++) dw[k * 9 + t] += taps[t * width + k];
+    for (c = 0; c < e->ic; c += width) {
+        const float *SSL_RESTRICT m = e->part + group * e->part_ld + (int64_t)o * ld + c;
+        for (xi = 0; xi < SSL__WINO; xi++) memcpy(sum + xi * width, m + (int64_t)xi * e->oc * ld, sizeof(float) * (size_t)width);
+        for (s = 1; s < e->slices; s++) {
+            m += e->groups * e->part_ld;
+            for (xi = 0; xi < SSL__WINO; xi++)
+                for (k = 0; k < width; k++) sum[xi * width + k] += m[(int64_t)xi * e->oc * ld + k];
         }
+        z->t->grad(sum, 6 * width, width, taps, 3 * width, width);
+        z->t->turn_back(SSL__MIN(width, e->ic - c), 1, 9, taps, 9 * width, NULL, 1, e->out + group * e->wg + o * e->wo + c * 9, 9);
+    }
 }
 static void ssl__wino_bw(ssl_ctx *c, const ssl__winograd *t, const ssl__window *g, const float *x, const float *dy, float *dw)
 {
@@ -3707,16 +3679,16 @@ static void ssl__wino_bw(ssl_ctx *c, const ssl__winograd *t, const ssl__window *
     ssl__wino_blocks(&z, 128);
     e->in = x; e->out = dw;
     z.d.in = dy;
-    e->part_ld = (int64_t)SSL__WINO * ssl__round_up(e->oc, t->kind->mr) * ssl__round_up(e->ic, t->kind->nr);
+    e->part_ld = (int64_t)SSL__WINO * e->oc * ssl__round_up(e->ic, t->width);
     e->slice_blocks = ssl__ceil_div(e->blocks, (int)SSL__MAX(1, SSL__MIN(16, (6 << 20) / (e->part_ld * e->groups))));
     e->slices = ssl__ceil_div(e->blocks, e->slice_blocks);
     e->bands = SSL__MAX(1, SSL__MIN(ssl__ceil_div(16, e->slices * e->groups), e->oc / 128));
-    e->band = ssl__ceil_div(e->panels, e->bands);
-    e->bands = ssl__ceil_div(e->panels, e->band);
+    e->band = ssl__round_up(ssl__ceil_div(e->oc, e->bands), t->width);
+    e->bands = ssl__ceil_div(e->oc, e->band);
     e->part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)(e->slices * e->groups * e->part_ld));
     if (!e->part) return;
     ssl__parallel(c, e->slices * e->bands * e->groups, ssl__wino_bw_chunk, &z);
-    ssl__parallel(c, e->groups * e->panels, ssl__wino_bw_add, &z);
+    ssl__parallel(c, e->groups * e->oc, ssl__wino_bw_add, &z);
 }
 /* At least half of the products saved, and enough channels that the transforms do not cost more. */
 static int ssl__conv_winograd(const ssl__window *g)
@@ -6364,7 +6336,6 @@ static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const
 #undef SSL__MM_NR
 #undef SSL__MM_TILE
 #undef SSL__MM_ROWS
-#undef SSL__MM_WIDE
 #undef SSL__MM_HIGH
 #undef SSL__MM_AHEAD
 #undef SSL__MM_SIX
@@ -6698,118 +6669,94 @@ static SSL__INLINE void SSL__K(wino)(int which, int n, int m, const float *src, 
     static void SSL__K(name)(const float *src, int64_t row, int64_t col, float *dst, int64_t drow, int64_t dcol)           \
     { SSL__K(wino)(which, n, m, src, row, col, dst, drow, dcol); }
 SSL__WINO_FN(wino_in, SSL__WINO_IN, 6, 6)
+SSL__WINO_FN(wino_out, SSL__WINO_OUT, 6, 4)
 SSL__WINO_FN(wino_back, SSL__WINO_BACK, 4, 6)
 SSL__WINO_FN(wino_weights, SSL__WINO_WEIGHTS, 3, 6)
 SSL__WINO_FN(wino_grad, SSL__WINO_GRAD, 6, 3)
 #undef SSL__WINO_FN
 
+static SSL__INLINE void SSL__K(square)(SSL__V *v) /* v[W] transposed */
+{
 #if SSL__PASS == 2
-#  define SSL__ROWS4(s, at, k) _mm512_insertf32x4(_mm512_insertf32x4(_mm512_insertf32x4(_mm512_castps128_ps512(_mm_loadu_ps((s)[k] + (at))), \
-    _mm_loadu_ps((s)[4 + (k)] + (at)), 1), _mm_loadu_ps((s)[8 + (k)] + (at)), 2), _mm_loadu_ps((s)[12 + (k)] + (at)), 3)
-#  define SSL__ROW(v, i)   ((i) == 0 ? _mm512_extractf32x4_ps(v, 0) : (i) == 1 ? _mm512_extractf32x4_ps(v, 1) : (i) == 2 ? _mm512_extractf32x4_ps(v, 2) : _mm512_extractf32x4_ps(v, 3)) /* i must be a literal where loops are not unrolled */
-#  define SSL__ZIP(h, a, b)   _mm512_unpack##h##_ps(a, b)
-#  define SSL__ZIP2(h, a, b)  _mm512_castpd_ps(_mm512_unpack##h##_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)))
-#elif SSL__PASS == 1
-#  define SSL__ROWS4(s, at, k) _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps((s)[k] + (at))), _mm_loadu_ps((s)[4 + (k)] + (at)), 1)
-#  define SSL__ROW(v, i)   ((i) == 0 ? _mm256_extractf128_ps(v, 0) : _mm256_extractf128_ps(v, 1))
-#  define SSL__ZIP(h, a, b)   _mm256_unpack##h##_ps(a, b)
-#  define SSL__ZIP2(h, a, b)  _mm256_castpd_ps(_mm256_unpack##h##_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)))
-#endif
-#ifdef SSL__ZIP
-static SSL__INLINE void SSL__K(quads)(SSL__V *v) /* the 4 x 4 floats in each 128 bits of v[0..3] transposed */
-{
-    const SSL__V a = SSL__ZIP(lo, v[0], v[1]), b = SSL__ZIP(lo, v[2], v[3]), c = SSL__ZIP(hi, v[0], v[1]), d = SSL__ZIP(hi, v[2], v[3]);
-    v[0] = SSL__ZIP2(lo, a, b); v[1] = SSL__ZIP2(hi, a, b); v[2] = SSL__ZIP2(lo, c, d); v[3] = SSL__ZIP2(hi, c, d);
-}
-#endif
-static SSL__INLINE void SSL__K(load4)(const float *const *s, int64_t at, SSL__V *v) /* v[j] = s[l][at + j] in lane l */
-{
-#ifdef SSL__ZIP
-    v[0] = SSL__ROWS4(s, at, 0); v[1] = SSL__ROWS4(s, at, 1); v[2] = SSL__ROWS4(s, at, 2); v[3] = SSL__ROWS4(s, at, 3);
-    SSL__K(quads)(v);
-#else
-    float t[4 * SSL__W];
-    int j, l;
-    for (j = 0; j < 4; j++) for (l = 0; l < SSL__W; l++) t[j * SSL__W + l] = s[l][at + j];
-    for (j = 0; j < 4; j++) v[j] = SSL__VLOAD(t + j * SSL__W);
-#endif
-}
-static SSL__INLINE void SSL__K(store4)(float *const *d, SSL__V *v, int add) /* d[l][j] = or += lane l of v[j] */
-{
-#ifdef SSL__ZIP
-    int i, k;
-    SSL__K(quads)(v);
-    SSL__UNROLL for (k = 0; k < 4; k++)
-        SSL__UNROLL for (i = 0; i < SSL__W / 4; i++) {
-            float *o = d[4 * i + k];
-            _mm_storeu_ps(o, add ? _mm_add_ps(_mm_loadu_ps(o), SSL__ROW(v[k], i)) : SSL__ROW(v[k], i));
-        }
-#else
-    float t[SSL__W];
-    int j, l;
-    for (j = 0; j < 4; j++) {
-        SSL__VSTORE(t, v[j]);
-        for (l = 0; l < SSL__W; l++) d[l][j] = (add ? d[l][j] : 0.0f) + t[l];
+    __m512i t[16];
+    int i;
+    SSL__UNROLL for (i = 0; i < 16; i++) t[i] = _mm512_castps_si512(v[i]);
+    SSL__K(transpose16)(t);
+    SSL__UNROLL for (i = 0; i < 16; i++) v[i] = _mm512_castsi512_ps(t[i]);
+#elif SSL__PASS == 1 /* pairs of rows, of pairs, of halves */
+    __m256 t[8], u[8];
+    int i;
+    SSL__UNROLL for (i = 0; i < 8; i += 2) { t[i] = _mm256_unpacklo_ps(v[i], v[i + 1]); t[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]); }
+    SSL__UNROLL for (i = 0; i < 8; i += 4) {
+        u[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44); u[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+        u[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44); u[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
     }
-#endif
-}
-static void SSL__K(wino_tiles_in)(const ssl__wino_tile *t, const float *plane, int64_t row, float *v, int64_t place)
-{
-    const float *s[SSL__W];
-    SSL__V x[6], y[6], z[6][6];
+    SSL__UNROLL for (i = 0; i < 4; i++) { v[i] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x20); v[i + 4] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x31); }
+#else
+    float s[SSL__W * SSL__W], t[SSL__W * SSL__W];
     int i, j;
-    for (i = 0; i < SSL__W; i++) s[i] = plane + t[i].in;
-    SSL__UNROLL for (i = 0; i < 6; i++) {
-        SSL__K(load4)(s, i * row, x);
-        SSL__K(load4)(s, i * row + 2, x + 2);
-        SSL__K(wino_line)(SSL__WINO_IN, x, y);
-        SSL__UNROLL for (j = 0; j < 6; j++) z[j][i] = y[j];
-    }
-    SSL__UNROLL for (j = 0; j < 6; j++) {
-        SSL__K(wino_line)(SSL__WINO_IN, z[j], y);
-        SSL__UNROLL for (i = 0; i < 6; i++) SSL__VSTORE(v + (6 * i + j) * place, y[i]);
-    }
+    for (i = 0; i < SSL__W; i++) SSL__VSTORE(s + i * SSL__W, v[i]);
+    for (i = 0; i < SSL__W; i++) for (j = 0; j < SSL__W; j++) t[j * SSL__W + i] = s[i * SSL__W + j];
+    for (i = 0; i < SSL__W; i++) v[i] = SSL__VLOAD(t + i * SSL__W);
+#endif
 }
-/* Tiles that lie wholly in y are stored there, others beside it first. */
-static void SSL__K(wino_tiles_out)(const ssl__wino_tile *t, const float *m, int64_t place, float bias, int add, float *out, int64_t row)
+static void SSL__K(turn)(int live, int rows, int cols, const float *src, int64_t plane, float *dst, int64_t pitch)
 {
-    float *d[SSL__W], rim[16 * SSL__W];
-    int64_t step[SSL__W];
-    SSL__V x[6], z[4][6], y[4][4];
-    int i, j, l, whole = 1;
-    for (l = 0; l < SSL__W; l++) {
-        const int in = t[l].rows == 4 && t[l].cols == 4;
-        d[l] = in ? out + t[l].out : rim + 16 * l;
-        step[l] = in ? row : 4;
-        whole &= in;
+    const int n = rows * cols;
+    SSL__V v[SSL__W];
+    int p, i, col = 0;
+    for (p = 0; p < n; p += SSL__W, src += SSL__W) {
+        SSL__UNROLL for (i = 0; i < SSL__W; i++) v[i] = i < live ? SSL__K(ld)(src + i * plane, n - p, SSL__VZERO()) : SSL__VZERO();
+        SSL__K(square)(v);
+        SSL__UNROLL for (i = 0; i < SSL__W; i++) {
+            if (i < n - p) SSL__VSTORE(dst + col * SSL__W, v[i]);
+            if (++col == cols) { col = 0; dst += pitch; }
+        }
     }
-    if (!whole) memset(rim, 0, sizeof rim);
-    SSL__UNROLL for (i = 0; i < 6; i++) {
-        SSL__UNROLL for (j = 0; j < 6; j++) x[j] = SSL__VLOAD(m + (6 * i + j) * place);
-        SSL__K(wino_line)(SSL__WINO_OUT, x, y[0]);
-        SSL__UNROLL for (j = 0; j < 4; j++) z[j][i] = y[0][j];
-    }
-    SSL__UNROLL for (j = 0; j < 4; j++) {
-        SSL__K(wino_line)(SSL__WINO_OUT, z[j], x);
-        SSL__UNROLL for (i = 0; i < 4; i++) y[i][j] = SSL__VADD(x[i], SSL__VSET1(bias));
-    }
-    for (i = 0; i < 4; i++) {
-        SSL__K(store4)(d, y[i], add);
-        for (l = 0; l < SSL__W; l++) d[l] += step[l];
-    }
-    for (l = 0; !whole && l < SSL__W; l++)
-        for (i = 0; t[l].rows * t[l].cols < 16 && i < t[l].rows; i++)
-            for (j = 0; j < t[l].cols; j++) {
-                float *o = out + t[l].out + i * row + j;
-                *o = (add ? *o : 0.0f) + rim[16 * l + 4 * i + j];
-            }
 }
-#undef SSL__ROWS4
-#undef SSL__ROW
-#undef SSL__ZIP
-#undef SSL__ZIP2
-static const ssl__winograd SSL__K(winograd) = { SSL__W, &SSL__K(gemm_f32), SSL__K(wino_in), SSL__K(wino_back), SSL__K(wino_weights), SSL__K(wino_grad),
-                                                SSL__K(wino_tiles_in), SSL__K(wino_tiles_out) };
+static void SSL__K(turn_back)(int live, int rows, int cols, const float *src, int64_t pitch, const float *bias, int add, float *dst, int64_t plane)
+{
+    const int n = rows * cols;
+    SSL__V v[SSL__W];
+    int p, i, col = 0;
+    for (p = 0; p < n; p += SSL__W, dst += SSL__W) {
+        SSL__UNROLL for (i = 0; i < SSL__W; i++) {
+            v[i] = SSL__VZERO();
+            if (i < n - p) v[i] = SSL__VLOAD(src + col * SSL__W);
+            if (++col == cols) { col = 0; src += pitch; }
+        }
+        SSL__K(square)(v);
+        SSL__UNROLL for (i = 0; i < SSL__W; i++) {
+            float *o = dst + i * plane;
+            if (i >= live) break;
+            if (bias) v[i] = SSL__VADD(v[i], SSL__VSET1(bias[i]));
+            if (add) v[i] = SSL__VADD(v[i], SSL__K(ld)(o, n - p, SSL__VZERO()));
+            SSL__K(st)(o, n - p, v[i]);
+        }
+    }
+}
+static const ssl__winograd SSL__K(winograd) = { SSL__W, SSL__MM_WIDE * SSL__W, SSL__K(wino_in), SSL__K(wino_out), SSL__K(wino_back), SSL__K(wino_weights), SSL__K(wino_grad),
+                                                SSL__K(turn), SSL__K(turn_back), SSL__K(mm_rows), NULL };
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
+SSL__BF16_FN void ssl__bf16_wino_pair(int across, const float *t, float *v, int64_t place)
+{
+    int i;
+    for (i = 0; i < SSL__WINO; i++, t += 16, v += place)
+        _mm512_storeu_si512(v, across ? ssl__bf16_zip(t, t + 16 * SSL__WINO, 16) : (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(t + 16 * SSL__WINO), _mm512_loadu_ps(t)));
+}
+static const ssl__winograd ssl__bf16_winograd = { SSL__W, SSL__MM_WIDE * SSL__W, SSL__K(wino_in), SSL__K(wino_out), SSL__K(wino_back), SSL__K(wino_weights), SSL__K(wino_grad),
+                                                  SSL__K(turn), SSL__K(turn_back), ssl__bf16_mm_rows, ssl__bf16_wino_pair };
+#endif
+/* How gradients are made. At bf16 in bf16 pairs: relative error of dx and dw 1e-2 of their norm. */
+static const ssl__winograd *SSL__K(wino_gradient)(const ssl_ctx *c)
+{
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
+    if (c->bf16 && c->precision == SSL_PRECISION_BF16) return &ssl__bf16_winograd;
+#endif
+    (void)c;
+    return &SSL__K(winograd);
+}
+#undef SSL__MM_WIDE
 
 /* Five ways: few channels per group directly; maps smaller than the kernel as one plain product; 3 x 3 by Winograd; 1 x 1 as a
    product of the images; the rest as a product of gathered panels. */
@@ -6840,7 +6787,7 @@ static void SSL__K(conv_bx)(ssl_ctx *c, const ssl__window *g, const float *w, co
         const float *wide = ssl__dense_wide(c, g, w, NULL);
         if (wide) SSL__K(gemm)(c, 0, 0, 1, g->n, in, out, dy, out, 0, wide, in, 0, beta, dx, in, 0, NULL);
     }
-    else if (ssl__conv_winograd(g)) ssl__wino_bx(c, &SSL__K(winograd), g, w, dy, beta, dx);
+    else if (ssl__conv_winograd(g)) ssl__wino_bx(c, SSL__K(wino_gradient)(c), g, w, dy, beta, dx);
     else if (!ssl__conv_pointwise(g)) ssl__corr_bx(c, kind, kind == &SSL__K(gemm_f32), g, w, dy, beta, dx);
     else SSL__K(gemm)(c, 1, 0, g->n, g->ci, plane, g->co, w, g->ci, 0, dy, plane, (int64_t)g->co * plane, beta, dx, plane, (int64_t)g->ci * plane, NULL);
 }
@@ -6854,7 +6801,7 @@ static void SSL__K(conv_bw)(ssl_ctx *c, const ssl__window *g, const float *x, co
         if (wide) SSL__K(gemm)(c, 1, 0, 1, out, in, g->n, dy, out, 0, x, in, 0, 0.0f, wide, in, 0, NULL);
         if (wide) ssl__dense_fold(c, g, wide, dw);
     }
-    else if (ssl__conv_winograd(g)) ssl__wino_bw(c, &SSL__K(winograd), g, x, dy, dw);
+    else if (ssl__conv_winograd(g)) ssl__wino_bw(c, SSL__K(wino_gradient)(c), g, x, dy, dw);
     else ssl__corr_bw(c, kind, kind == &SSL__K(gemm_f32), g, x, dy, dw);
 }
 
