@@ -3545,30 +3545,32 @@ static void ssl__wino_turn(const ssl__wino *z, const ssl__corr *e, const ssl__pa
     z->t->turn(SSL__MAX(0, SSL__MIN(width, e->ic - c)), SSL__MAX(0, r1 - r0), e->s.in, src, (int64_t)e->r.in * e->s.in, dst + ((int64_t)(r0 - top) * p->pcol - low) * width,
                (int64_t)p->pcol * width);
 }
-/* v[36][tile][channel] = fn of the tiles of a block, channels c0 to c1. As bf16 pairs of two channels, or of two tiles (across). */
+/* fn of the tiles of a block, channels c0 to c1, at v[36][tile][channel], or (across, for sums over tiles) v[36][panel][tile][wide].
+   bf16 pairs are of two channels, or of two tiles. */
 static void ssl__wino_in(const ssl__wino *z, const ssl__corr *e, const ssl__patch *p, int group, int c0, int c1, ssl__wino_fn fn, int across,
-                         const ssl__wino_room *m, float *v, int64_t row, int64_t place)
+                         const ssl__wino_room *m, float *v, int64_t row, int64_t place, int64_t panel)
 {
     const int width = z->t->width, half = SSL__WINO * width, two = z->t->pair && !across, size = p->prow * p->pcol * width;
     int c, n, i, j, q;
     memset(m->turned, 0, sizeof(float) * (size_t)(two ? 2 * size : size)); /* the rim stays zero */
     for (c = c0; c < c1; c += two ? 2 * width : width) {
+        float *d = v + (two ? (c - c0) / 2 : across ? (c - c0) / z->t->wide * panel + (c - c0) % z->t->wide : c - c0);
         for (n = q = 0; n < p->n; n++) {
             ssl__wino_turn(z, e, p, n, group, c, m->turned);
             if (two) ssl__wino_turn(z, e, p, n, group, SSL__MIN(c + width, e->ic), m->turned + size);
             for (i = 0; i < p->rows; i += 4)
                 for (j = 0; j < e->s.n; j += 4, q++) {
                     const float *src = m->turned + ((int64_t)i * p->pcol + j) * width;
-                    if (!z->t->pair) { fn(src, (int64_t)p->pcol * width, width, v + q * row + c - c0, 6 * place, place); continue; }
+                    if (!z->t->pair) { fn(src, (int64_t)p->pcol * width, width, d + q * row, 6 * place, place); continue; }
                     fn(src, (int64_t)p->pcol * width, width, m->pair + (across && q & 1 ? half : 0), 6 * width, width);
                     if (two) fn(src + size, (int64_t)p->pcol * width, width, m->pair + half, 6 * width, width);
-                    if (two) z->t->pair(0, m->pair, v + q * row + (c - c0) / 2, place);
-                    else if (q & 1) z->t->pair(1, m->pair, v + q / 2 * row + c - c0, place);
+                    if (two) z->t->pair(0, m->pair, d + q * row, place);
+                    else if (q & 1) z->t->pair(1, m->pair, d + q / 2 * row, place);
                 }
         }
         if (!z->t->pair || two || q % 2 == 0) continue;
         memset(m->pair + half, 0, sizeof(float) * (size_t)half);
-        z->t->pair(1, m->pair, v + q / 2 * row + c - c0, place);
+        z->t->pair(1, m->pair, d + q / 2 * row, place);
     }
 }
 static void ssl__wino_out(const ssl__wino *z, const ssl__patch *p, int group, const ssl__wino_room *m)
@@ -3599,7 +3601,7 @@ static void ssl__wino_chunk(void *arg, int chunk, int thread) /* all output chan
     ssl__wino_room m;
     int xi, j;
     if (!ssl__wino_scratch(z, thread, tiles, ssl__round_up(k, width), tiles, ssl__round_up(e->oc, width), &m)) return;
-    ssl__wino_in(z, e, &p, group, 0, e->ic, z->t->in, 0, &m, m.v, m.v_row, m.v_place);
+    ssl__wino_in(z, e, &p, group, 0, e->ic, z->t->in, 0, &m, m.v, m.v_row, m.v_place, 0);
     for (xi = 0; xi < SSL__WINO; xi++)
         for (j = 0; j < z->panels; j++, u += panel)
             z->t->rows(p.n * p.rows * e->s.n / 16, ssl__ceil_div(SSL__MIN(wide, e->oc - j * wide), width), k, m.v + xi * m.v_place, m.v_row, 1, u, wide,
@@ -3639,17 +3641,19 @@ static void ssl__wino_bw_chunk(void *arg, int chunk, int thread) /* a slice of t
     const int64_t ld = ssl__round_up(e->ic, width);
     float *part = e->part + ((int64_t)slice * e->groups + group) * e->part_ld + o0 * ld;
     ssl__wino_room m;
-    int b, xi, j;
-    if (!ssl__wino_scratch(z, thread, steps, ssl__round_up(e->ic, width), steps, ssl__round_up(o1 - o0, width), &m)) return;
+    const int64_t panel = (int64_t)steps * wide;
+    int b, xi, i, j;
+    if (!ssl__wino_scratch(z, thread, steps, ssl__round_up(e->ic, wide), steps, ssl__round_up(o1 - o0, wide), &m)) return;
     for (b = b0; b < b1; b++) {
         const ssl__patch p = ssl__corr_patch(e, b), pd = ssl__corr_patch(&z->d, b);
         const int k = ssl__wino_steps(z, p.n * p.rows * e->s.n / 16);
-        ssl__wino_in(z, e, &p, group, 0, e->ic, z->t->in, 1, &m, m.v, m.v_row, m.v_place);
-        ssl__wino_in(z, &z->d, &pd, group, o0, o1, z->t->back, 1, &m, m.m, m.m_row, m.m_place);
+        ssl__wino_in(z, e, &p, group, 0, e->ic, z->t->in, 1, &m, m.v, wide, m.v_place, panel);
+        ssl__wino_in(z, &z->d, &pd, group, o0, o1, z->t->back, 1, &m, m.m, wide, m.m_place, panel);
         for (xi = 0; xi < SSL__WINO; xi++)
             for (j = 0; j < e->ic; j += wide)
-                z->t->rows(o1 - o0, ssl__ceil_div(SSL__MIN(wide, e->ic - j), width), k, m.m + xi * m.m_place, 1, m.m_row, m.v + xi * m.v_place + j, m.v_row,
-                           part + xi * e->oc * ld + j, ld, b > b0);
+                for (i = 0; i < o1 - o0; i += wide)
+                    z->t->rows(SSL__MIN(wide, o1 - o0 - i), ssl__ceil_div(SSL__MIN(wide, e->ic - j), width), k, m.m + xi * m.m_place + i / wide * panel, 1, wide,
+                               m.v + xi * m.v_place + j / wide * panel, wide, part + (xi * e->oc + i) * ld + j, ld, b > b0);
     }
 }
 static void ssl__wino_bw_add(void *arg, int chunk, int thread) /* dw of one output channel += G^T (sum of the slices) G */
