@@ -3445,10 +3445,11 @@ typedef struct ssl__winograd { /* the transforms of an instruction set, of `widt
     int width, wide; /* columns of a product */
     ssl__wino_fn in, out, back, weights, grad; /* B^T x B, A^T m A, A dy A^T, G w G^T, G^T m G */
     /* dst[rows][cols][width] = `live` channels, the others zero; and dst's channels = or += src[rows][cols][width] */
-    void (*turn)(int live, int rows, int cols, const float *src, int64_t plane, float *dst, int64_t pitch);
+    void (*turn)(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t pitch);
     void (*turn_back)(int live, int rows, int cols, const float *src, int64_t pitch, const float *bias, int add, float *dst, int64_t plane);
     /* y[m, nv vectors] = or += a[m,k] b[k, nv vectors], as SSL__MM_ROWS */
     void (*rows)(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *y, int64_t ldy, int add);
+    void (*sum)(int slices, const float *m, int64_t slice, int64_t place, float *sum); /* sum[36][width] */
     void (*pair)(int across, const float *t, float *v, int64_t place); /* t[2][36][width] as bf16 pairs of the two, or side by side; NULL: float32 */
 } ssl__winograd;
 typedef struct ssl__wino {
@@ -3528,7 +3529,7 @@ static void ssl__wino_weights_chunk(void *arg, int chunk, int thread) /* one pan
     for (r = 0; r < wide && o0 + r < e->oc; r += width)
         for (c = 0; c < e->ic; c++) {
             float *p = pair + (c & 1) * SSL__WINO * width;
-            z->t->turn(SSL__MIN(width, e->oc - o0 - r), 1, 9, e->w + group * e->wg + c * e->wc + (o0 + r) * e->wo, e->wo, taps, 9 * width);
+            z->t->turn(SSL__MIN(width, e->oc - o0 - r), 1, 9, e->w + group * e->wg + c * e->wc + (o0 + r) * e->wo, e->wo, e->wc, taps, 9 * width);
             if (!z->t->pair) p = u + c * wide + r;
             z->t->weights(taps + (turn ? 8 * width : 0), turn ? -3 * width : 3 * width, turn ? -width : width, p, z->t->pair ? 6 * width : 6 * next, z->t->pair ? width : next);
             if (!z->t->pair || (c % 2 == 0 && c + 1 < e->ic)) continue;
@@ -3541,8 +3542,9 @@ static void ssl__wino_weights_chunk(void *arg, int chunk, int thread) /* one pan
 static void ssl__wino_turn(const ssl__wino *z, const ssl__corr *e, const ssl__patch *p, int n, int group, int c, float *dst)
 {
     const int width = z->t->width, top = p->i0 + ssl__lane_low(&e->r), low = ssl__lane_low(&e->s), r0 = SSL__MAX(0, top), r1 = SSL__MIN(top + p->prow, e->r.in);
-    const float *src = e->in + ((((int64_t)(p->n0 + n) * e->groups + group) * e->ic + c) * e->r.in + r0) * e->s.in;
-    z->t->turn(SSL__MAX(0, SSL__MIN(width, e->ic - c)), SSL__MAX(0, r1 - r0), e->s.in, src, (int64_t)e->r.in * e->s.in, dst + ((int64_t)(r0 - top) * p->pcol - low) * width,
+    const int64_t plane = (int64_t)e->r.in * e->s.in;
+    const float *src = e->in + (((int64_t)(p->n0 + n) * e->groups + group) * e->ic + c) * plane + (int64_t)r0 * e->s.in;
+    z->t->turn(SSL__MAX(0, SSL__MIN(width, e->ic - c)), SSL__MAX(0, r1 - r0), e->s.in, src, plane, plane > 128 ? 128 : e->groups * e->ic * plane, dst + ((int64_t)(r0 - top) * p->pcol - low) * width,
                (int64_t)p->pcol * width);
 }
 /* fn of the tiles of a block, channels c0 to c1, at v[36][tile][channel], or (across, for sums over tiles) v[36][panel][tile][wide].
@@ -3662,16 +3664,11 @@ static void ssl__wino_bw_add(void *arg, int chunk, int thread) /* dw of one outp
     const ssl__corr *e = &z->e;
     const int width = z->t->width, ld = ssl__round_up(e->ic, width), group = chunk / e->oc, o = chunk % e->oc;
     float sum[SSL__WINO * 16], taps[9 * 16];
-    int c, s, xi, k;
+    int c;
     (void)thread;
     for (c = 0; c < e->ic; c += width) {
-        const float *SSL_RESTRICT m = e->part + group * e->part_ld + (int64_t)o * ld + c;
-        for (xi = 0; xi < SSL__WINO; xi++) memcpy(sum + xi * width, m + (int64_t)xi * e->oc * ld, sizeof(float) * (size_t)width);
-        for (s = 1; s < e->slices; s++) {
-            m += e->groups * e->part_ld;
-            for (xi = 0; xi < SSL__WINO; xi++)
-                for (k = 0; k < width; k++) sum[xi * width + k] += m[(int64_t)xi * e->oc * ld + k];
-        }
+        const float *m = e->part + group * e->part_ld + (int64_t)o * ld + c;
+        z->t->sum(e->slices, m, e->groups * e->part_ld, e->oc * ld, sum);
         z->t->grad(sum, 6 * width, width, taps, 3 * width, width);
         z->t->turn_back(SSL__MIN(width, e->ic - c), 1, 9, taps, 9 * width, NULL, 1, e->out + group * e->wg + o * e->wo + c * 9, 9);
     }
@@ -3684,7 +3681,8 @@ static void ssl__wino_bw(ssl_ctx *c, const ssl__winograd *t, const ssl__window *
     e->in = x; e->out = dw;
     z.d.in = dy;
     e->part_ld = (int64_t)SSL__WINO * e->oc * ssl__round_up(e->ic, t->width);
-    e->slice_blocks = ssl__ceil_div(e->blocks, (int)SSL__MAX(1, SSL__MIN(16, (6 << 20) / (e->part_ld * e->groups))));
+    for (e->slices = 8; e->slices > 1 && e->slices * e->groups * e->part_ld > 6 << 20; ) e->slices /= 2;
+    e->slice_blocks = ssl__ceil_div(e->blocks, e->slices);
     e->slices = ssl__ceil_div(e->blocks, e->slice_blocks);
     e->bands = SSL__MAX(1, SSL__MIN(ssl__ceil_div(16, e->slices * e->groups), e->oc / 128));
     e->band = ssl__round_up(ssl__ceil_div(e->oc, e->bands), t->width);
@@ -6704,13 +6702,16 @@ static SSL__INLINE void SSL__K(square)(SSL__V *v) /* v[W] transposed */
     for (i = 0; i < SSL__W; i++) v[i] = SSL__VLOAD(t + i * SSL__W);
 #endif
 }
-static void SSL__K(turn)(int live, int rows, int cols, const float *src, int64_t plane, float *dst, int64_t pitch)
+static void SSL__K(turn)(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t pitch)
 {
     const int n = rows * cols;
     SSL__V v[SSL__W];
     int p, i, col = 0;
     for (p = 0; p < n; p += SSL__W, src += SSL__W) {
-        SSL__UNROLL for (i = 0; i < SSL__W; i++) v[i] = i < live ? SSL__K(ld)(src + i * plane, n - p, SSL__VZERO()) : SSL__VZERO();
+        SSL__UNROLL for (i = 0; i < SSL__W; i++) {
+            v[i] = i < live ? SSL__K(ld)(src + i * plane, n - p, SSL__VZERO()) : SSL__VZERO();
+            SSL__PREFETCH(src + i * plane + ahead);
+        }
         SSL__K(square)(v);
         SSL__UNROLL for (i = 0; i < SSL__W; i++) {
             if (i < n - p) SSL__VSTORE(dst + col * SSL__W, v[i]);
@@ -6739,8 +6740,17 @@ static void SSL__K(turn_back)(int live, int rows, int cols, const float *src, in
         }
     }
 }
+static void SSL__K(wino_sum)(int slices, const float *m, int64_t slice, int64_t place, float *sum)
+{
+    int i, s;
+    for (i = 0; i < SSL__WINO; i++, m += place, sum += SSL__W) {
+        SSL__V v = SSL__VLOAD(m);
+        for (s = 1; s < slices; s++) v = SSL__VADD(v, SSL__VLOAD(m + s * slice));
+        SSL__VSTORE(sum, v);
+    }
+}
 static const ssl__winograd SSL__K(winograd) = { SSL__W, SSL__MM_WIDE * SSL__W, SSL__K(wino_in), SSL__K(wino_out), SSL__K(wino_back), SSL__K(wino_weights), SSL__K(wino_grad),
-                                                SSL__K(turn), SSL__K(turn_back), SSL__K(mm_rows), NULL };
+                                                SSL__K(turn), SSL__K(turn_back), SSL__K(mm_rows), SSL__K(wino_sum), NULL };
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
 SSL__BF16_FN void ssl__bf16_wino_pair(int across, const float *t, float *v, int64_t place)
 {
@@ -6749,7 +6759,7 @@ SSL__BF16_FN void ssl__bf16_wino_pair(int across, const float *t, float *v, int6
         _mm512_storeu_si512(v, across ? ssl__bf16_zip(t, t + 16 * SSL__WINO, 16) : (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(t + 16 * SSL__WINO), _mm512_loadu_ps(t)));
 }
 static const ssl__winograd ssl__bf16_winograd = { SSL__W, SSL__MM_WIDE * SSL__W, SSL__K(wino_in), SSL__K(wino_out), SSL__K(wino_back), SSL__K(wino_weights), SSL__K(wino_grad),
-                                                  SSL__K(turn), SSL__K(turn_back), ssl__bf16_mm_rows, ssl__bf16_wino_pair };
+                                                  SSL__K(turn), SSL__K(turn_back), ssl__bf16_mm_rows, SSL__K(wino_sum), ssl__bf16_wino_pair };
 #endif
 /* How gradients are made. At bf16 in bf16 pairs: relative error of dx and dw 1e-2 of their norm. */
 static const ssl__winograd *SSL__K(wino_gradient)(const ssl_ctx *c)
