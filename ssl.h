@@ -3054,49 +3054,91 @@ typedef struct ssl__bn_job {
 } ssl__bn_job;
 
 /* ---- convolution as a matrix product ----
-   y[o,q] = sum_k w[o,k] x[k,q]: o output channel, k = (input channel, tap), q output position. The matrix x[k,q] exists only as
-   packed panels of nr positions, filled from a zero-padded copy of the block of rows or images that a chunk works on; weights are
-   packed once. dx is the same product: at stride s the rows of dx that lie s apart see the same taps, which are w turned around;
-   so one product for each of the s s phases. dw[o,k] = sum_q dy[o,q] x[k,q] runs over slices of the blocks, whose sums are added
-   in order. Along an axis: out[o0 + q ostep] += w[t0 + t tstep] in[q istep + d0 + t dstep], q < n, t < taps. */
-typedef struct ssl__lane { int n, in, out, o0, ostep, istep, taps, t0, tstep, d0, dstep; } ssl__lane;
+   y[q,o] = sum_k x[q,k] w[k,o]: q output position, k = (tap, input channel), o output channel. A chunk turns its block of rows or
+   images channels last, with a rim of zeros: the taps of a row of the kernel then lie side by side for a position, and positions of
+   a row at equal distances, so that products read the block itself; weights are packed once. dx is the same product: at stride s
+   the rows of dx that lie s apart see the same taps, which are w turned around; so one product for each of the s s phases.
+   dw[o,k] = sum_q dy[q,o] x[q,k] runs over slices of the blocks, whose sums are added in order; positions that follow each other
+   are gathered for it. Along an axis: out[o0 + q ostep] += w[t0 + t tstep] in[q istep + d0 + t dstep], q < n, t < taps; low and
+   high: the least and the largest of d0 + t dstep. */
+typedef struct ssl__conv_kind ssl__conv_kind;
+typedef struct ssl__lane { int n, in, out, o0, ostep, istep, taps, t0, tstep, d0, dstep, low, high; } ssl__lane;
+/* dst[rows][cols][step] = `live` planes of src[rows][cols], the others zero; dst's rows lie pitch apart, src is asked for `ahead` */
+typedef void (*ssl__turn_fn)(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t step, int64_t pitch);
+struct ssl__conv_kind { /* an instruction set at a precision, `width` channels at a time; a word is a float, or two bf16 */
+    int width, wide, pair; /* floats of a vector, columns of a product, channels (or positions) of a word */
+    ssl__turn_fn turn, turn_c, turn_k; /* to floats; to words along channels, width pair at a time; to words along positions (pitch = cols step) */
+    /* planes = or += src[rows][cols][step] + bias */
+    void (*turn_back)(int live, int rows, int cols, const float *src, int64_t step, int64_t pitch, const float *bias, int add, float *dst, int64_t plane);
+    void (*gather)(int n, int cols, const float *src, const int32_t *at, float *dst); /* words dst[n / pair][wide] of floats src[at[n]][cols] */
+    void (*words)(int across, int n, const float *a, const float *b, float *dst, int64_t place); /* vectors a[n], b[n] as pairs of the two (across) or side by side */
+    void (*sum)(int n, int slices, const float *src, int64_t slice, int64_t place, float *dst); /* dst[n] vectors, the sums of the slices */
+    /* y[m, nv vectors] = or += a[m,k] b[k, nv vectors], as SSL__MM_ROWS; k in words */
+    void (*rows)(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *y, int64_t ldy, int add);
+};
 typedef struct ssl__corr {
     ssl_ctx *c;
-    const ssl__gemm_kind *kind;
-    int plain;                  /* the packed panel of the kind is the float panel itself */
-    int pointwise;              /* dw: one tap, no stride, no padding: positions are packed from where they lie */
+    const ssl__conv_kind *kind;
+    const ssl__window *g;
     int images, groups, ic, oc; /* channels of one group */
-    ssl__lane r, s;             /* rows, columns */
+    int back, phases_r, phases_s; /* dx: its phases */
+    ssl__lane r, s;             /* rows, columns; of the first phase, low and high over all */
     const float *in, *w, *bias, *dy;
     int64_t wg, wo, wc;         /* w[group wg + o wo + c wc + row kw + column] */
-    int kw;
     float beta, *out;
-    int k, kc, blocks_k, panels; /* depth of the product, cut into blocks_k of kc; panels of mr output channels */
+    int word;                   /* words of a pixel */
     int block_images, block_rows, blocks_r, blocks; /* positions of a chunk: whole images, or rows of one image */
-    char *a;                    /* packed weights [group][block of k][panel] */
-    int slices, slice_blocks, bands, band; /* dw: slices of the positions, bands of the columns */
-    float *part;                /* dw: [slice][group][panels mr][columns] */
+    int panels;                 /* of oc */
+    float *u;                   /* packed weights [group][panel][tap, phase after phase][word][wide] */
+    int run, runs, run_ld, pointwise; /* dw: columns side by side (the taps of a row, or one), runs of a row, floats of one; x is gathered by itself */
+    int slices, slice_blocks, bands, band; /* dw: slices of the positions, bands of oc */
+    float *part;                /* dw: [slice][group][oc][part_ld] */
     int64_t part_ld;
 } ssl__corr;
-typedef struct ssl__patch { int n0, n, i0, rows, prow, pcol; int64_t plane; } ssl__patch; /* a block, and the shape of its padded copy */
-typedef struct ssl__run { int dst, n; int64_t src; } ssl__run; /* a stretch of a panel's row that is contiguous in its source */
+typedef struct ssl__patch { int n0, n, i0, rows, prow, pcol; } ssl__patch; /* a block, and the shape of its padded copy */
 
+static ssl__lane ssl__lane_ends(ssl__lane a)
+{
+    a.low = a.d0 + SSL__MIN(0, (a.taps - 1) * a.dstep);
+    a.high = a.d0 + SSL__MAX(0, (a.taps - 1) * a.dstep);
+    return a;
+}
 static ssl__lane ssl__lane_f(int in, int out, int taps, int stride, int pad, int dilation)
-{ ssl__lane a = { out, in, out, 0, 1, stride, taps, 0, 1, -pad, dilation }; return a; }
+{
+    ssl__lane a = { out, in, out, 0, 1, stride, taps, 0, 1, -pad, dilation, 0, 0 };
+    return ssl__lane_ends(a);
+}
 /* Positions phase, phase + stride ... of dx read dy at q + (phase + pad - t dilation) / stride, for the taps t that make it whole. */
 static ssl__lane ssl__lane_b(int in, int out, int taps, int stride, int pad, int dilation, int phase)
 {
-    ssl__lane a = { (in - phase + stride - 1) / stride, out, in, phase, stride, 1, 0, 0, 1, 0, 0 };
+    ssl__lane a = { (in - phase + stride - 1) / stride, out, in, phase, stride, 1, 0, 0, 1, 0, 0, 0, 0 };
     while (a.t0 < taps && (phase + pad - a.t0 * dilation) % stride) a.t0++;
     while (a.tstep * dilation % stride) a.tstep++;
     if (a.t0 < taps) a.taps = (taps - 1 - a.t0) / a.tstep + 1;
     a.d0 = (phase + pad - a.t0 * dilation) / stride;
     a.dstep = -(a.tstep * dilation / stride);
-    return a;
+    return ssl__lane_ends(a);
 }
-static int ssl__lane_low(const ssl__lane *a) { return a->d0 + SSL__MIN(0, (a->taps - 1) * a->dstep); }
-static int ssl__lane_extent(const ssl__lane *a, int n) /* input positions under n outputs */
-{ return (n - 1) * a->istep + (a->dstep < 0 ? -a->dstep : a->dstep) * SSL__MAX(a->taps - 1, 0) + 1; }
+static ssl__lane ssl__corr_lane(const ssl__corr *e, int column, int phase)
+{
+    const ssl__window *g = e->g;
+    if (!e->back) return column ? ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw) : ssl__lane_f(g->h, g->oh, g->kh, g->sh, g->ph, g->dh);
+    return column ? ssl__lane_b(g->w, g->ow, g->kw, g->sw, g->pw, g->dw, phase) : ssl__lane_b(g->h, g->oh, g->kh, g->sh, g->ph, g->dh, phase);
+}
+static ssl__lane ssl__corr_lanes(const ssl__corr *e, int column, int phases)
+{
+    ssl__lane all = ssl__corr_lane(e, column, 0);
+    int i, any = all.taps > 0;
+    for (i = 1; i < phases; i++) {
+        const ssl__lane a = ssl__corr_lane(e, column, i);
+        if (a.n < 1 || a.taps < 1) continue;
+        all.low = any ? SSL__MIN(all.low, a.low) : a.low;
+        all.high = any ? SSL__MAX(all.high, a.high) : a.high;
+        any = 1;
+    }
+    return all;
+}
+static int ssl__lane_extent(const ssl__lane *a, int n) { return (n - 1) * a->istep + a->high - a->low + 1; } /* input positions under n outputs */
 
 static void ssl__corr_blocks(ssl__corr *e, int positions) /* blocks of about this many positions, the same for any number of threads */
 {
@@ -3115,316 +3157,239 @@ static ssl__patch ssl__corr_patch(const ssl__corr *e, int block)
     p.rows = SSL__MIN(e->block_rows, e->r.n - p.i0);
     p.prow = ssl__lane_extent(&e->r, p.rows);
     p.pcol = ssl__lane_extent(&e->s, e->s.n);
-    p.plane = (int64_t)p.n * p.prow * p.pcol;
     return p;
 }
-static size_t ssl__corr_padded(const ssl__corr *e) /* floats of the largest padded copy */
-{ return (size_t)e->ic * (size_t)e->block_images * (size_t)ssl__lane_extent(&e->r, e->block_rows) * (size_t)ssl__lane_extent(&e->s, e->s.n); }
-
-static inline void ssl__copy(float *dst, const float *src, int n)
+static size_t ssl__corr_padded(const ssl__corr *e) /* pixels of the largest padded copy */
+{ return (size_t)e->block_images * (size_t)ssl__lane_extent(&e->r, e->block_rows) * (size_t)ssl__lane_extent(&e->s, e->s.n); }
+/* Channels c .. c + live of the rows under a block in image n of it, into the middle of dst. A 1 x 1 kernel skips rows. */
+static void ssl__corr_turn(const ssl__corr *e, const ssl__patch *p, ssl__turn_fn turn, int live, int n, int group, int c, float *dst, int64_t step)
 {
-    for (; n >= 8; n -= 8, dst += 8, src += 8) memcpy(dst, src, 8 * sizeof(float));
-    for (; n >= 4; n -= 4, dst += 4, src += 4) memcpy(dst, src, 4 * sizeof(float));
-    for (; n > 0; n--) *dst++ = *src++;
+    const int top = p->i0 * e->r.istep + e->r.low, skip = e->r.taps == 1 && !e->back ? e->r.istep : 1, r0 = top + ssl__round_up(SSL__MAX(0, -top), skip);
+    const int r1 = SSL__MIN(top + p->prow, e->r.in), c0 = SSL__MAX(0, e->s.low), c1 = SSL__MIN(e->s.in, e->s.low + p->pcol);
+    const int whole = skip == 1 && c1 - c0 == e->s.in; /* rows without gaps between them */
+    const int64_t plane = (int64_t)e->r.in * e->s.in;
+    const float *src = e->in + (((int64_t)(p->n0 + n) * e->groups + group) * e->ic + c) * plane + (int64_t)r0 * e->s.in + c0;
+    int r;
+    dst += ((int64_t)(r0 - top) * p->pcol + c0 - e->s.low) * step;
+    live = SSL__MAX(0, SSL__MIN(live, e->ic - c));
+    for (r = r0; r < r1 && c0 < c1; r += whole ? r1 - r0 : skip, src += (int64_t)skip * e->s.in, dst += (int64_t)skip * p->pcol * step)
+        turn(live, whole ? r1 - r0 : 1, c1 - c0, src, plane, plane > 128 ? 128 : e->groups * e->ic * plane, dst, step, (int64_t)p->pcol * step);
 }
-/* dst[channel][image][row][column] = channels c0..c1-1 of the inputs under a block; what lies outside of the images is left alone. */
-static void ssl__corr_pad(const ssl__corr *e, const ssl__patch *p, int group, int c0, int c1, float *dst)
+/* x[image][prow][pcol][step]: all channels of a block. The last first: what it writes past a pixel is written again. */
+static void ssl__corr_turn_all(const ssl__corr *e, const ssl__patch *p, ssl__turn_fn turn, int pair, int group, float *x, int64_t step)
 {
-    const int low = ssl__lane_low(&e->s), a = SSL__MIN(SSL__MAX(-low, 0), p->pcol), cols = SSL__MAX(0, SSL__MIN(e->s.in - low, p->pcol) - a);
-    const int top = p->i0 * e->r.istep + ssl__lane_low(&e->r), r0 = SSL__MAX(0, -top), r1 = SSL__MIN(p->prow, e->r.in - top);
-    int c, n, i;
+    const int64_t image = (int64_t)p->prow * p->pcol * step;
+    const int width = e->kind->width;
+    int n, c;
+    memset(x, 0, sizeof(float) * (size_t)(p->n * image)); /* the rim stays zero */
     for (n = 0; n < p->n; n++)
-        for (c = c0; c < c1; c++) {
-            const float *src = e->in + (((int64_t)(p->n0 + n) * e->groups + group) * e->ic + c) * e->r.in * e->s.in + (int64_t)top * e->s.in + low + a;
-            float *d = dst + (c - c0) * p->plane + (int64_t)n * p->prow * p->pcol + a;
-            for (i = r0; i < r1; i++) ssl__copy(d + i * p->pcol, src + (int64_t)i * e->s.in, cols);
-        }
-}
-/* Where output position q of the block lies in the padded copy, and tap t. */
-static int64_t ssl__corr_position(const ssl__corr *e, const ssl__patch *p, int q)
-{
-    const int j = q % e->s.n, i = q / e->s.n % p->rows, n = q / e->s.n / p->rows;
-    return ((int64_t)n * p->prow + i * e->r.istep) * p->pcol + j * e->s.istep;
-}
-static int64_t ssl__corr_tap(const ssl__corr *e, const ssl__patch *p, int t)
-{
-    const int i = t / e->s.taps, j = t % e->s.taps;
-    return (int64_t)(e->r.d0 + i * e->r.dstep - ssl__lane_low(&e->r)) * p->pcol + e->s.d0 + j * e->s.dstep - ssl__lane_low(&e->s);
+        for (c = (e->ic - 1) / (width * pair) * width * pair; c >= 0; c -= width * pair) ssl__corr_turn(e, p, turn, width * pair, n, group, c, x + n * image + c / pair, step);
 }
 
-/* A panel [depth][width]: row p is made of the runs at src + base[p]. */
-static void ssl__corr_fill(int depth, int width, const float *src, const int64_t *base, int n_runs, const ssl__run *run, int step, float *dst)
-{
-    int p, i, j;
-    for (p = 0; p < depth; p++, dst += width)
-        for (i = 0; i < n_runs; i++) {
-            const float *s = src + base[p] + run[i].src;
-            if (step == 1) ssl__copy(dst + run[i].dst, s, run[i].n);
-            else for (j = 0; j < run[i].n; j++) dst[run[i].dst + j] = s[(int64_t)j * step];
-        }
-}
-static int ssl__corr_runs(int n, const int64_t *at, int step, ssl__run *run) /* at[0..n-1] as runs of equal steps */
-{
-    int i, count = 0;
-    for (i = 0; i < n; i++) {
-        if (!i || at[i] != at[i - 1] + step) { run[count].dst = i; run[count].n = 0; run[count++].src = at[i]; }
-        run[count - 1].n++;
-    }
-    return count;
-}
-
-typedef struct ssl__corr_room { float *padded, *turned, *col, *sums; char *a, *b; int64_t *base; } ssl__corr_room; /* a thread's scratch */
-static int ssl__corr_scratch(const ssl__corr *e, int thread, size_t turned, size_t sums, size_t a_bytes, ssl__corr_room *m)
-{
-    const size_t panel = (size_t)e->kind->nr * (size_t)e->kc, padded = (ssl__corr_padded(e) + 15) & ~(size_t)15;
-    char *p = (char *)ssl__scratch(e->c, thread, sizeof(float) * (padded + turned + sums + 2 * panel) + a_bytes + sizeof(int64_t) * (size_t)(e->kc + 64));
-    if (!p) return 0;
-    m->padded = (float *)p;
-    m->sums = m->padded + padded;
-    m->col = m->sums + sums;
-    m->b = (char *)(m->col + panel);
-    m->a = m->b + sizeof(float) * panel;
-    m->turned = (float *)(m->a + a_bytes);
-    m->base = (int64_t *)(m->turned + turned);
-    return 1;
-}
-static const char *ssl__corr_pack(const ssl__corr *e, int depth, const ssl__corr_room *m)
-{
-    if (e->plain) return (const char *)m->col;
-    e->kind->pack_b(e->kind->nr, depth, m->col, 1, e->kind->nr, m->b);
-    return m->b;
-}
-static size_t ssl__corr_panel_bytes(const ssl__corr *e) { return (size_t)e->kind->mr * (size_t)e->kc * (size_t)e->kind->elem; }
-
-static void ssl__corr_weights_chunk(void *arg, int chunk, int thread) /* one panel of the weights */
+/* One panel of the weights: taps in the order of their phases, of a row of the kernel in that of the positions they read. */
+static void ssl__corr_weights_chunk(void *arg, int chunk, int thread)
 {
     const ssl__corr *e = (const ssl__corr *)arg;
-    const int mr = e->kind->mr, group = chunk / e->panels, o0 = chunk % e->panels * mr, rows = SSL__MIN(mr, e->oc - o0);
-    float *row = (float *)ssl__scratch(e->c, thread, sizeof(float) * (size_t)rows * (size_t)e->k), *d = row;
-    int o, c, i, j, kb;
-    if (!row) return;
-    for (o = o0; o < o0 + rows; o++)
-        for (c = 0; c < e->ic; c++)
-            for (i = 0; i < e->r.taps; i++)
-                for (j = 0; j < e->s.taps; j++)
-                    *d++ = e->w[group * e->wg + o * e->wo + c * e->wc + (int64_t)(e->r.t0 + i * e->r.tstep) * e->kw + e->s.t0 + j * e->s.tstep];
-    for (kb = 0; kb < e->blocks_k; kb++)
-        e->kind->pack_a(rows, SSL__MIN(e->kc, e->k - kb * e->kc), row + kb * e->kc, e->k, 1,
-                        e->a + ((size_t)(group * e->blocks_k + kb) * (size_t)e->panels + (size_t)(chunk % e->panels)) * ssl__corr_panel_bytes(e));
+    const ssl__conv_kind *kind = e->kind;
+    const int group = chunk / e->panels, o0 = chunk % e->panels * kind->wide, width = kind->width, taps = e->g->kh * e->g->kw;
+    float *a = (float *)ssl__scratch(e->c, thread, sizeof(float) * 2 * (size_t)(taps * width)), *b = a + taps * width;
+    int o, c, pr, ps, i, j;
+    if (!a) return;
+    for (o = o0; o < SSL__MIN(e->oc, o0 + kind->wide); o += width)
+        for (c = 0; c < e->ic; c += kind->pair) {
+            const float *w = e->w + group * e->wg + o * e->wo + c * e->wc;
+            float *u = e->u + (int64_t)chunk * taps * e->word * kind->wide + (int64_t)(c / kind->pair) * kind->wide + o - o0;
+            kind->turn(SSL__MIN(width, e->oc - o), 1, taps, w, e->wo, 0, a, width, 0);
+            if (kind->pair > 1 && c + 1 == e->ic) memset(b, 0, sizeof(float) * (size_t)(taps * width));
+            else if (kind->pair > 1) kind->turn(SSL__MIN(width, e->oc - o), 1, taps, w + e->wc, e->wo, 0, b, width, 0);
+            for (pr = 0; pr < e->phases_r; pr++)
+                for (ps = 0; ps < e->phases_s; ps++) {
+                    const ssl__lane r = ssl__corr_lane(e, 0, pr), s = ssl__corr_lane(e, 1, ps);
+                    for (i = 0; i < r.taps; i++)
+                        for (j = 0; j < s.taps; j++, u += (int64_t)e->word * kind->wide) {
+                            const int t = ((r.t0 + i * r.tstep) * e->g->kw + s.t0 + (s.dstep < 0 ? s.taps - 1 - j : j) * s.tstep) * width;
+                            kind->words(1, 1, a + t, b + t, u, 0);
+                        }
+                }
+        }
 }
-
-/* out = beta out + sums + bias at the positions of the block */
-static void ssl__corr_store(const ssl__corr *e, const ssl__patch *p, int group, const float *sums, int64_t ld)
+/* One phase of a block: y[image][row][column][wide] of its positions. The rows of a product are positions of a row, or images. */
+static void ssl__corr_phase(const ssl__corr *e, const ssl__patch *p, const ssl__lane *r, const ssl__lane *s, int nv, const float *u, const float *x, float *y)
 {
-    int o, n, i, j;
-    for (o = 0; o < e->oc; o++)
-        for (n = 0; n < p->n; n++)
-            for (i = 0; i < p->rows; i++) {
-                const float *SSL_RESTRICT s = sums + o * ld + ((int64_t)n * p->rows + i) * e->s.n;
-                const float bias = e->bias ? e->bias[group * e->oc + o] : 0.0f;
-                float *SSL_RESTRICT y = e->out + (((int64_t)(p->n0 + n) * e->groups + group) * e->oc + o) * e->r.out * e->s.out +
-                                        (int64_t)(e->r.o0 + (p->i0 + i) * e->r.ostep) * e->s.out + e->s.o0;
-                if (e->s.ostep == 1 && e->beta == 0.0f) for (j = 0; j < e->s.n; j++) y[j] = s[j] + bias;
-                else if (e->s.ostep == 1) for (j = 0; j < e->s.n; j++) y[j] += s[j] + bias;
-                else for (j = 0; j < e->s.n; j++) y[j * e->s.ostep] = (e->beta == 0.0f ? 0.0f : y[j * e->s.ostep]) + s[j] + bias;
-            }
+    const int wide = e->kind->wide, rows = SSL__MIN(p->rows, r->n - p->i0), side = s->taps == 1 || s->dstep == 1 || s->dstep == -1;
+    const int runs = side ? 1 : s->taps, k = (side ? s->taps : 1) * e->word, steps = s->taps > 0 ? r->taps * runs : 0, images = p->n > s->n;
+    const int64_t x_row = (int64_t)p->pcol * e->word, x_image = p->prow * x_row, x_col = (int64_t)s->istep * e->word;
+    const int64_t y_row = (int64_t)e->s.out * wide, y_image = p->rows * e->r.ostep * y_row, y_col = (int64_t)s->ostep * wide;
+    int t, i, n;
+    y += r->o0 * y_row + s->o0 * wide;
+    for (t = 0; t < SSL__MAX(1, steps); t++, u += (int64_t)k * wide) { /* no taps: zeros */
+        const int64_t at = steps ? (r->d0 + t / runs * r->dstep - e->r.low) * x_row + (int64_t)(s->low + t % runs * SSL__MAX(s->dstep, -s->dstep) - e->s.low) * e->word : 0;
+        for (n = 0; n < (images ? s->n : p->n); n++)
+            for (i = 0; i < rows; i++)
+                e->kind->rows(images ? p->n : s->n, nv, steps ? k : 0, x + at + n * (images ? x_col : x_image) + i * r->istep * x_row, images ? x_image : x_col, 1, u, wide,
+                              y + n * (images ? y_col : y_image) + i * r->ostep * y_row, images ? y_image : y_col, t > 0);
+    }
 }
-
 static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output channels of a group at one block of positions */
 {
     const ssl__corr *e = (const ssl__corr *)arg;
-    const int nr = e->kind->nr, mr = e->kind->mr, group = chunk % e->groups, taps = e->r.taps * e->s.taps;
+    const ssl__conv_kind *kind = e->kind;
+    const int group = chunk % e->groups, wide = kind->wide, width = kind->width;
     const ssl__patch p = ssl__corr_patch(e, chunk / e->groups);
-    const int positions = p.n * p.rows * e->s.n, ld = ssl__round_up(e->block_images * e->block_rows * e->s.n, nr);
-    ssl__corr_room m;
-    ssl__run run[64];
-    int64_t at[64];
-    int kb, k, j, i, n_runs;
-    if (!ssl__corr_scratch(e, thread, 0, (size_t)e->panels * (size_t)mr * (size_t)ld, 0, &m)) return;
-    memset(m.padded, 0, sizeof(float) * (size_t)(e->ic * p.plane));
-    ssl__corr_pad(e, &p, group, 0, e->ic, m.padded);
-    if (e->kind->begin) e->kind->begin();
-    for (kb = 0; kb < e->blocks_k; kb++) {
-        const int depth = SSL__MIN(e->kc, e->k - kb * e->kc);
-        const char *a = e->a + (size_t)(group * e->blocks_k + kb) * (size_t)e->panels * ssl__corr_panel_bytes(e);
-        for (k = 0; k < depth; k++) m.base[k] = (kb * e->kc + k) / taps * p.plane + ssl__corr_tap(e, &p, (kb * e->kc + k) % taps);
-        for (j = 0; j < positions; j += nr) {
-            const int cols = SSL__MIN(nr, positions - j);
-            const char *b;
-            for (i = 0; i < cols; i++) at[i] = ssl__corr_position(e, &p, j + i);
-            n_runs = ssl__corr_runs(cols, at, e->s.istep, run);
-            if (cols < nr) memset(m.col, 0, sizeof(float) * (size_t)nr * (size_t)depth);
-            ssl__corr_fill(depth, nr, m.padded, m.base, n_runs, run, e->s.istep, m.col);
-            b = ssl__corr_pack(e, depth, &m);
-            for (i = 0; i < e->panels; i++)
-                e->kind->tile(ssl__round_up(depth, e->kind->kr), a + (size_t)i * ssl__corr_panel_bytes(e), b, m.sums + (int64_t)i * mr * ld + j, ld, kb > 0);
-        }
+    const size_t x_size = (ssl__corr_padded(e) * (size_t)e->word + (size_t)width + 15) & ~(size_t)15;
+    const int out_rows = SSL__MIN(p.rows * e->r.ostep, e->r.out - p.i0 * e->r.ostep);
+    const int64_t plane = (int64_t)e->r.out * e->s.out, y_image = (int64_t)p.rows * e->r.ostep * e->s.out * wide;
+    float *x = (float *)ssl__scratch(e->c, thread, sizeof(float) * (x_size + (size_t)(e->block_images * e->block_rows * e->r.ostep * e->s.out) * (size_t)wide)), *y = x + x_size;
+    int o, n, pr, ps;
+    if (!x) return;
+    ssl__corr_turn_all(e, &p, kind->turn_c, kind->pair, group, x, e->word);
+    for (o = 0; o < e->oc; o += wide) {
+        const float *u = e->u + ((int64_t)group * e->panels + o / wide) * e->g->kh * e->g->kw * e->word * wide;
+        for (pr = 0; pr < e->phases_r; pr++)
+            for (ps = 0; ps < e->phases_s; ps++) {
+                const ssl__lane r = ssl__corr_lane(e, 0, pr), s = ssl__corr_lane(e, 1, ps);
+                ssl__corr_phase(e, &p, &r, &s, ssl__ceil_div(SSL__MIN(wide, e->oc - o), width), u, x, y);
+                u += (int64_t)r.taps * s.taps * e->word * wide;
+            }
+        for (n = 0; n < p.n; n++)
+            for (pr = 0; pr < wide && o + pr < e->oc; pr += width)
+                kind->turn_back(SSL__MIN(width, e->oc - o - pr), out_rows, e->s.out, y + n * y_image + pr, wide, (int64_t)e->s.out * wide, e->bias ? e->bias + group * e->oc + o + pr : NULL,
+                                e->beta != 0.0f, e->out + (((int64_t)(p.n0 + n) * e->groups + group) * e->oc + o + pr) * plane + (int64_t)p.i0 * e->r.ostep * e->s.out, plane);
     }
-    if (e->kind->end) e->kind->end();
-    ssl__corr_store(e, &p, group, m.sums, ld);
 }
-static void ssl__corr_depth(ssl__corr *e, int k)
+static ssl__corr ssl__corr_make(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__window *g, int back)
 {
-    e->k = k;
-    e->blocks_k = SSL__MAX(1, ssl__ceil_div(k, e->kind->kc)); /* k 0: a phase without taps, whose sums are zeros */
-    e->kc = ssl__round_up(SSL__MAX(1, ssl__ceil_div(k, e->blocks_k)), e->kind->kr);
-    e->panels = ssl__ceil_div(e->oc, e->kind->mr);
+    const int64_t taps = (int64_t)g->kh * g->kw, ic = g->ci / g->groups, oc = g->co / g->groups;
+    ssl__corr e;
+    memset(&e, 0, sizeof e);
+    e.c = c; e.kind = kind; e.g = g; e.images = g->n; e.groups = g->groups; e.back = back;
+    e.ic = (int)(back ? oc : ic);
+    e.oc = (int)(back ? ic : oc);
+    e.wg = oc * ic * taps;
+    e.wo = back ? taps : ic * taps;
+    e.wc = back ? ic * taps : taps;
+    e.phases_r = back ? g->sh : 1;
+    e.phases_s = back ? g->sw : 1;
+    e.r = ssl__corr_lanes(&e, 0, e.phases_r);
+    e.s = ssl__corr_lanes(&e, 1, e.phases_s);
+    e.word = ssl__ceil_div(e.ic, kind->pair);
+    e.panels = ssl__ceil_div(e.oc, kind->wide);
+    return e;
 }
 static void ssl__corr_run(ssl__corr *e)
 {
-    if (e->r.n < 1 || e->s.n < 1) return; /* a phase of a strided map that has no pixel */
-    ssl__corr_depth(e, e->ic * e->r.taps * e->s.taps);
-    ssl__corr_blocks(e, SSL__MAX(4 * e->kind->nr, SSL__MIN(512, 65536 / e->oc)));
-    e->a = (char *)ssl__scratch(e->c, -1, (size_t)e->groups * (size_t)e->blocks_k * (size_t)e->panels * ssl__corr_panel_bytes(e) + 1);
-    if (!e->a) return;
-    if (e->k) ssl__parallel(e->c, e->groups * e->panels, ssl__corr_weights_chunk, e);
+    ssl__corr_blocks(e, SSL__MAX(128, SSL__MIN(512, 65536 / e->oc)));
+    e->u = (float *)ssl__scratch(e->c, -1, sizeof(float) * (size_t)(e->groups * e->panels * e->g->kh * e->g->kw) * (size_t)e->word * (size_t)e->kind->wide);
+    if (!e->u) return;
+    ssl__parallel(e->c, e->groups * e->panels, ssl__corr_weights_chunk, e);
     ssl__parallel(e->c, e->groups * e->blocks, ssl__corr_chunk, e);
 }
-static ssl__corr ssl__corr_make(ssl_ctx *c, const ssl__gemm_kind *kind, int plain, const ssl__window *g)
+static void ssl__corr_f(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
 {
-    ssl__corr e;
-    memset(&e, 0, sizeof e);
-    e.c = c; e.kind = kind; e.plain = plain; e.images = g->n; e.groups = g->groups; e.kw = g->kw;
-    e.ic = g->ci / g->groups;
-    e.oc = g->co / g->groups;
-    e.wg = (int64_t)e.oc * e.ic * g->kh * g->kw;
-    return e;
-}
-static void ssl__corr_f(ssl_ctx *c, const ssl__gemm_kind *kind, int plain, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
-{
-    ssl__corr e = ssl__corr_make(c, kind, plain, g);
-    e.wo = (int64_t)e.ic * g->kh * g->kw;
-    e.wc = (int64_t)g->kh * g->kw;
-    e.r = ssl__lane_f(g->h, g->oh, g->kh, g->sh, g->ph, g->dh);
-    e.s = ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw);
+    ssl__corr e = ssl__corr_make(c, kind, g, 0);
     e.in = x; e.w = w; e.bias = bias; e.out = y;
     ssl__corr_run(&e);
 }
-static void ssl__corr_bx(ssl_ctx *c, const ssl__gemm_kind *kind, int plain, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
+static void ssl__corr_bx(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
 {
-    int i, j;
-    for (i = 0; i < g->sh; i++)
-        for (j = 0; j < g->sw; j++) {
-            ssl__corr e = ssl__corr_make(c, kind, plain, g);
-            const int t = e.ic;
-            e.wc = (int64_t)e.ic * g->kh * g->kw;
-            e.wo = (int64_t)g->kh * g->kw;
-            e.ic = e.oc;
-            e.oc = t;
-            e.r = ssl__lane_b(g->h, g->oh, g->kh, g->sh, g->ph, g->dh, i);
-            e.s = ssl__lane_b(g->w, g->ow, g->kw, g->sw, g->pw, g->dw, j);
-            e.in = dy; e.w = w; e.out = dx; e.beta = beta;
-            ssl__corr_run(&e);
-        }
+    ssl__corr e = ssl__corr_make(c, kind, g, 1);
+    e.in = dy; e.w = w; e.out = dx; e.beta = beta;
+    ssl__corr_run(&e);
 }
 
-static void ssl__transpose(int rows, int cols, const float *src, float *dst) /* dst[cols][rows] */
+/* Channels c0 .. c1 of t[image][group][channels][plane] at the positions of a block, to words [panel][image][position][wide]. */
+static void ssl__corr_positions(const ssl__corr *e, const ssl__patch *p, int group, const float *t, int channels, int c0, int c1, int steps, float *dst, int64_t panel)
 {
-    int i, j;
-    for (i = 0; i + 4 <= rows; i += 4) {
-        for (j = 0; j + 4 <= cols; j += 4) ssl__transpose4(src + (int64_t)i * cols + j, cols, dst + (int64_t)j * rows + i, rows);
-        for (; j < cols; j++) { int k; for (k = i; k < i + 4; k++) dst[(int64_t)j * rows + k] = src[(int64_t)k * cols + j]; }
-    }
-    for (; i < rows; i++) for (j = 0; j < cols; j++) dst[(int64_t)j * rows + i] = src[(int64_t)i * cols + j];
-}
-/* Pack positions q0 .. q0 + depth of channels c0 .. of t[image][group][channels][plane] as an operand of `width` rows: image by
-   image, unless kr does not divide what a block has of one; then a copy without gaps is packed. */
-static void ssl__corr_pack_positions(const ssl__corr *e, const ssl__patch *p, int group, const float *t, int channels, int c0, int q0, int depth,
-                                     int width, void (*pack)(int, int, const float *, int64_t, int64_t, void *), float *row, char *dst)
-{
-    const int image = p->rows * e->s.n, rows = SSL__MIN(width, channels - c0), direct = image % e->kind->kr == 0;
     const int64_t plane = (int64_t)e->r.n * e->s.n;
-    int q, n, r;
-    for (q = q0; q < q0 + depth; q += n) {
-        const float *src = t + (((int64_t)(p->n0 + q / image) * e->groups + group) * channels + c0) * plane + (int64_t)p->i0 * e->s.n + q % image;
-        n = SSL__MIN(q0 + depth - q, image - q % image);
-        if (direct) pack(rows, n, src, plane, 1, dst + (size_t)((q - q0) * width * e->kind->elem));
-        else for (r = 0; r < rows; r++) ssl__copy(row + (int64_t)r * depth + q - q0, src + r * plane, n);
-    }
-    if (!direct) pack(rows, depth, row, depth, 1, dst);
+    const int wide = e->kind->wide, width = e->kind->width;
+    int c, n;
+    for (c = c0; c < c1; c += width)
+        for (n = 0; n < p->n; n++)
+            e->kind->turn_k(SSL__MIN(width, channels - c), p->rows, e->s.n, t + (((int64_t)(p->n0 + n) * e->groups + group) * channels + c) * plane + (int64_t)p->i0 * e->s.n, plane,
+                            plane > 128 ? 128 : e->groups * channels * plane, dst + (c - c0) / wide * panel + (int64_t)n * steps * wide + (c - c0) % wide, wide, (int64_t)e->s.n * wide);
 }
-static void ssl__corr_bw_block(const ssl__corr *e, const ssl__patch *p, int group, int j0, int j1, const ssl__corr_room *m, float *part, int add)
+typedef struct ssl__corr_room { float *x, *dy, *b; int32_t *at; } ssl__corr_room; /* a thread's scratch for dw */
+static void ssl__corr_bw_block(const ssl__corr *e, int block, int group, int o0, int o1, const ssl__corr_room *m, float *part, int add)
 {
-    const int nr = e->kind->nr, mr = e->kind->mr, positions = p->n * p->rows * e->s.n;
-    ssl__run run[64];
-    int64_t at[64];
-    int q0, q, i, j, n_runs;
-    for (q0 = 0; q0 < positions; q0 += e->kc, add = 1) {
-        const int depth = SSL__MIN(e->kc, positions - q0);
-        for (i = 0; i < e->panels; i++)
-            ssl__corr_pack_positions(e, p, group, e->dy, e->oc, i * mr, q0, depth, mr, e->kind->pack_a, m->sums, m->a + (size_t)i * ssl__corr_panel_bytes(e));
-        for (q = 0; !e->pointwise && q < depth; q++) m->base[q] = ssl__corr_position(e, p, q0 + q) * e->ic;
-        for (j = j0; j < j1; j += nr) {
-            const int cols = SSL__MIN(nr, e->k - j);
-            const char *b = m->b;
-            if (e->pointwise) ssl__corr_pack_positions(e, p, group, e->in, e->ic, j, q0, depth, nr, e->kind->pack_b, m->col, m->b);
-            else {
-                for (i = 0; i < cols; i++) at[i] = ssl__corr_tap(e, p, (j + i) / e->ic) * e->ic + (j + i) % e->ic;
-                n_runs = ssl__corr_runs(cols, at, 1, run);
-                if (cols < nr) memset(m->col, 0, sizeof(float) * (size_t)nr * (size_t)depth);
-                ssl__corr_fill(depth, nr, m->turned, m->base, n_runs, run, 1, m->col);
-                b = ssl__corr_pack(e, depth, m);
-            }
-            for (i = 0; i < e->panels; i++)
-                e->kind->tile(ssl__round_up(depth, e->kind->kr), m->a + (size_t)i * ssl__corr_panel_bytes(e), b, part + (int64_t)i * mr * e->part_ld + j, e->part_ld, add);
+    const ssl__conv_kind *kind = e->kind;
+    const ssl__patch p = ssl__corr_patch(e, block);
+    const int image = p.rows * e->s.n, steps = ssl__ceil_div(image, kind->pair), k = p.n * steps, wide = kind->wide;
+    const int64_t panel = (int64_t)k * wide;
+    int t, i, j, q, n;
+    ssl__corr_positions(e, &p, group, e->dy, e->oc, o0, o1, steps, m->dy, panel);
+    if (e->pointwise) ssl__corr_positions(e, &p, group, e->in, e->ic, 0, e->ic, steps, m->b, panel);
+    else ssl__corr_turn_all(e, &p, kind->turn, 1, group, m->x, e->ic);
+    for (n = 0; !e->pointwise && n < p.n; n++)
+        for (q = 0; q < steps * kind->pair; q++) {
+            const int at = SSL__MIN(q, image - 1); /* an odd position out is met by zeros of dy */
+            m->at[n * steps * kind->pair + q] = ((n * p.prow + at / e->s.n * e->r.istep) * p.pcol + at % e->s.n * e->s.istep) * e->ic;
         }
-    }
+    for (t = 0; t < e->r.taps * e->runs; t++)
+        for (j = 0; j < e->run; j += wide) {
+            const int cols = SSL__MIN(wide, e->run - j);
+            const float *b = e->pointwise ? m->b + j / wide * panel : m->b;
+            if (!e->pointwise)
+                kind->gather(k * kind->pair, cols, m->x + ((int64_t)(t / e->runs * e->r.dstep) * p.pcol + t % e->runs * e->s.dstep) * e->ic + j, m->at, m->b);
+            for (i = 0; i < o1 - o0; i += wide)
+                kind->rows(SSL__MIN(wide, o1 - o0 - i), ssl__ceil_div(cols, kind->width), k, m->dy + i / wide * panel, 1, wide, b, wide, part + i * e->part_ld + (int64_t)t * e->run_ld + j, e->part_ld, add);
+        }
 }
-static void ssl__corr_bw_chunk(void *arg, int chunk, int thread) /* one slice of the positions, one band of the columns (tap, channel) */
+static void ssl__corr_bw_chunk(void *arg, int chunk, int thread) /* a slice of the blocks, a band of oc */
 {
     const ssl__corr *e = (const ssl__corr *)arg;
-    const int group = chunk % e->groups, band = chunk / e->groups % e->bands, slice = chunk / e->groups / e->bands;
-    const int j0 = band * e->band, j1 = SSL__MIN(e->k, j0 + e->band), b0 = slice * e->slice_blocks, b1 = SSL__MIN(e->blocks, b0 + e->slice_blocks);
-    float *part = e->part + ((int64_t)slice * e->groups + group) * e->panels * e->kind->mr * e->part_ld;
-    const size_t padded = (ssl__corr_padded(e) + 15) & ~(size_t)15;
+    const int group = chunk % e->groups, band = chunk / e->groups % e->bands, slice = chunk / e->groups / e->bands, wide = e->kind->wide;
+    const int o0 = band * e->band, o1 = SSL__MIN(e->oc, o0 + e->band), b0 = slice * e->slice_blocks, b1 = SSL__MIN(e->blocks, b0 + e->slice_blocks);
+    const size_t positions = (size_t)(e->block_images * (ssl__round_up(e->block_rows * e->s.n, e->kind->pair))), steps = positions / (size_t)e->kind->pair;
+    const size_t x = e->pointwise ? 0 : (ssl__corr_padded(e) * (size_t)e->ic + (size_t)wide + 15) & ~(size_t)15;
+    const size_t dy = steps * (size_t)ssl__round_up(o1 - o0, wide), columns = steps * (size_t)(e->pointwise ? ssl__round_up(e->ic, wide) : wide);
     ssl__corr_room m;
     int b;
-    if (!ssl__corr_scratch(e, thread, padded, (size_t)e->kind->mr * (size_t)e->kc, (size_t)e->panels * ssl__corr_panel_bytes(e), &m)) return;
-    if (e->kind->begin) e->kind->begin();
-    for (b = b0; b < b1; b++) {
-        const ssl__patch p = ssl__corr_patch(e, b);
-        if (!e->pointwise) {
-            memset(m.padded, 0, sizeof(float) * (size_t)(e->ic * p.plane));
-            ssl__corr_pad(e, &p, group, 0, e->ic, m.padded);
-            ssl__transpose(e->ic, (int)p.plane, m.padded, m.turned);
-        }
-        ssl__corr_bw_block(e, &p, group, j0, j1, &m, part, b > b0);
-    }
-    if (e->kind->end) e->kind->end();
+    m.x = (float *)ssl__scratch(e->c, thread, sizeof(float) * (x + dy + columns) + sizeof(int32_t) * positions);
+    m.dy = m.x + x;
+    m.b = m.dy + dy;
+    m.at = (int32_t *)(m.b + columns);
+    if (!m.x) return;
+    for (b = b0; b < b1; b++) ssl__corr_bw_block(e, b, group, o0, o1, &m, e->part + (((int64_t)slice * e->groups + group) * e->oc + o0) * e->part_ld, b > b0);
 }
 static void ssl__corr_bw_add(void *arg, int chunk, int thread) /* dw of one output channel += its slices */
 {
     const ssl__corr *e = (const ssl__corr *)arg;
-    const int group = chunk / e->oc, o = chunk % e->oc, taps = e->r.taps * e->s.taps;
-    const int64_t slice = (int64_t)e->groups * e->panels * e->kind->mr * e->part_ld;
-    const float *src = e->part + ((int64_t)group * e->panels * e->kind->mr + o) * e->part_ld;
-    float *dw = e->out + group * e->wg + o * e->wo;
-    int s, c, t;
-    (void)thread;
-    for (s = 0; s < e->slices; s++, src += slice)
-        for (c = 0; c < e->ic; c++)
-            for (t = 0; t < taps; t++) dw[c * taps + t] += src[t * e->ic + c];
+    const int width = e->kind->width, taps = e->r.taps * e->s.taps, side = e->runs == 1, group = chunk / e->oc, o = chunk % e->oc;
+    const int64_t slice = (int64_t)e->groups * e->oc * e->part_ld;
+    float *sum = (float *)ssl__scratch(e->c, thread, sizeof(float) * (size_t)(taps * width)), *dw = e->out + group * e->wg + o * e->wo;
+    int c, t, k;
+    if (!sum) return;
+    for (c = 0; c < e->ic; c += width) {
+        const float *src = e->part + ((int64_t)group * e->oc + o) * e->part_ld + c;
+        const int live = SSL__MIN(width, e->ic - c);
+        for (t = 0; t < e->r.taps * e->runs; t++, src += e->run_ld) e->kind->sum(side ? e->s.taps : 1, e->slices, src, slice, e->ic, sum + t * (side ? e->s.taps : 1) * width);
+        if (taps > 1) e->kind->turn_back(live, 1, taps, sum, width, 0, NULL, 1, dw + (int64_t)c * taps, taps);
+        else for (k = 0; k < live; k++) dw[c + k] += sum[k];
+    }
 }
-static void ssl__corr_bw(ssl_ctx *c, const ssl__gemm_kind *kind, int plain, const ssl__window *g, const float *x, const float *dy, float *dw)
+/* Slices and bands for dw of `size` floats: at least 16 chunks where there is as much, and partial sums of at most `most` floats. */
+static void ssl__corr_slices(ssl__corr *e, int64_t size, int64_t most)
 {
-    ssl__corr e = ssl__corr_make(c, kind, plain, g);
-    int64_t size;
-    e.wo = (int64_t)e.ic * g->kh * g->kw;
-    e.r = ssl__lane_f(g->h, g->oh, g->kh, g->sh, g->ph, g->dh);
-    e.s = ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw);
+    for (e->slices = 8; e->slices > 1 && e->slices * size > most; ) e->slices /= 2;
+    e->slice_blocks = ssl__ceil_div(e->blocks, e->slices);
+    e->slices = ssl__ceil_div(e->blocks, e->slice_blocks);
+    e->bands = SSL__MAX(1, SSL__MIN(ssl__ceil_div(16, e->slices * e->groups), e->oc / 128));
+    e->band = ssl__round_up(ssl__ceil_div(e->oc, e->bands), e->kind->width);
+    e->bands = ssl__ceil_div(e->oc, e->band);
+    e->part = (float *)ssl__scratch(e->c, -1, sizeof(float) * (size_t)(e->slices * size + 16));
+}
+static void ssl__corr_bw(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__window *g, const float *x, const float *dy, float *dw)
+{
+    ssl__corr e = ssl__corr_make(c, kind, g, 0);
+    const int side = e.s.taps == 1 || e.s.dstep == 1;
     e.in = x; e.dy = dy; e.out = dw;
-    ssl__corr_depth(&e, e.ic * g->kh * g->kw);
     e.pointwise = g->kh * g->kw * g->sh * g->sw == 1 && !g->ph && !g->pw;
-    e.kc = kind->kc;
-    ssl__corr_blocks(&e, kind->kc);
-    e.part_ld = ssl__round_up(e.k, kind->nr);
-    size = (int64_t)e.groups * e.panels * kind->mr * e.part_ld;
-    e.slice_blocks = ssl__ceil_div(e.blocks, (int)SSL__MAX(1, SSL__MIN(16, (2 << 20) / size)));
-    e.slices = ssl__ceil_div(e.blocks, e.slice_blocks);
-    e.bands = SSL__MAX(1, SSL__MIN(ssl__ceil_div(16, e.slices * e.groups), e.k / 512));
-    e.band = ssl__round_up(ssl__ceil_div(e.k, e.bands), kind->nr);
-    e.bands = ssl__ceil_div(e.k, e.band);
-    e.part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)e.slices * (size_t)size);
+    e.runs = side ? 1 : e.s.taps;
+    e.run = (side ? e.s.taps : 1) * e.ic;
+    e.run_ld = ssl__round_up(e.run, kind->width);
+    e.part_ld = (int64_t)e.r.taps * e.runs * e.run_ld;
+    ssl__corr_blocks(&e, 256);
+    ssl__corr_slices(&e, e.groups * e.oc * e.part_ld, 2 << 20);
     if (!e.part) return;
     ssl__parallel(c, e.slices * e.bands * e.groups, ssl__corr_bw_chunk, &e);
     ssl__parallel(c, e.groups * e.oc, ssl__corr_bw_add, &e);
@@ -3441,29 +3406,16 @@ typedef void (*ssl__wino_fn)(const float *src, int64_t row, int64_t col, float *
 #define SSL__WINO 36
 #define SSL__WINO_SKEW 48 /* floats between the places, whose distance were otherwise a power of two: the same few cache sets */
 enum { SSL__WINO_IN, SSL__WINO_OUT, SSL__WINO_BACK, SSL__WINO_WEIGHTS, SSL__WINO_GRAD };
-typedef struct ssl__winograd { /* the transforms of an instruction set, of `width` channels at a time */
-    int width, wide; /* columns of a product */
-    ssl__wino_fn in, out, back, weights, grad; /* B^T x B, A^T m A, A dy A^T, G w G^T, G^T m G */
-    /* dst[rows][cols][width] = `live` channels, the others zero; and dst's channels = or += src[rows][cols][width] */
-    void (*turn)(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t pitch);
-    void (*turn_back)(int live, int rows, int cols, const float *src, int64_t pitch, const float *bias, int add, float *dst, int64_t plane);
-    /* y[m, nv vectors] = or += a[m,k] b[k, nv vectors], as SSL__MM_ROWS */
-    void (*rows)(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *y, int64_t ldy, int add);
-    void (*sum)(int slices, const float *m, int64_t slice, int64_t place, float *sum); /* sum[36][width] */
-    void (*pair)(int across, const float *t, float *v, int64_t place); /* t[2][36][width] as bf16 pairs of the two, or side by side; NULL: float32 */
-} ssl__winograd;
+typedef struct ssl__winograd { ssl__wino_fn in, out, back, weights, grad; } ssl__winograd; /* B^T x B, A^T m A, A dy A^T, G w G^T, G^T m G of `width` channels */
 typedef struct ssl__wino {
     ssl__corr e, d;  /* x, and dy for dw, both with rows and columns rounded up to whole tiles */
     const ssl__winograd *t;
-    int turn;        /* w turned around */
-    int panels;      /* of oc (y, dx) or ic (dw), `wide` each */
-    float *u;        /* [group][36][panel][k][wide] */
-} ssl__wino;
+} ssl__wino; /* e.u: [group][36][panel][k][wide] */
 /* A thread's scratch: 2 channel groups of an image; 2 tiles or groups as floats; a transform at all places [36][tile][row], the products. */
 typedef struct ssl__wino_room { float *turned, *pair, *v, *m; int64_t v_row, v_place, m_row, m_place; } ssl__wino_room;
 
 /* Steps of k that n channels or tiles are: one each, or one for two. */
-static int ssl__wino_steps(const ssl__wino *z, int n) { return z->t->pair ? ssl__ceil_div(n, 2) : n; }
+static int ssl__wino_steps(const ssl__wino *z, int n) { return ssl__ceil_div(n, z->e.kind->pair); }
 static int64_t ssl__wino_place(int64_t rows, int64_t row) { return rows * row + SSL__WINO_SKEW; }
 static void ssl__wino_blocks(ssl__wino *z, int most) /* blocks of about `most` tiles: rows of one image, or whole images */
 {
@@ -3479,18 +3431,12 @@ static void ssl__wino_blocks(ssl__wino *z, int most) /* blocks of about `most` t
     z->d.blocks = e->blocks;
 }
 static int ssl__wino_block_tiles(const ssl__wino *z) { return z->e.block_images * z->e.block_rows * z->e.s.n / 16; }
-static ssl__wino ssl__wino_make(ssl_ctx *c, const ssl__winograd *t, const ssl__window *g, int turn)
+static ssl__wino ssl__wino_make(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__winograd *t, const ssl__window *g, int back)
 {
     ssl__wino z;
     memset(&z, 0, sizeof z);
     z.t = t;
-    z.turn = turn;
-    z.e = ssl__corr_make(c, NULL, 1, g);
-    z.e.r = turn ? ssl__lane_f(g->oh, g->h, 3, 1, 2 - g->ph, 1) : ssl__lane_f(g->h, g->oh, 3, 1, g->ph, 1);
-    z.e.s = turn ? ssl__lane_f(g->ow, g->w, 3, 1, 2 - g->pw, 1) : ssl__lane_f(g->w, g->ow, 3, 1, g->pw, 1);
-    z.e.wo = turn ? 9 : 9 * (int64_t)z.e.ic;
-    z.e.wc = turn ? 9 * (int64_t)z.e.ic : 9;
-    if (turn) { const int ic = z.e.ic; z.e.ic = z.e.oc; z.e.oc = ic; }
+    z.e = ssl__corr_make(c, kind, g, back);
     z.e.r.n = ssl__round_up(z.e.r.n, 4);
     z.e.s.n = ssl__round_up(z.e.s.n, 4);
     z.d = z.e;
@@ -3503,8 +3449,8 @@ static ssl__wino ssl__wino_make(ssl_ctx *c, const ssl__winograd *t, const ssl__w
 static int ssl__wino_scratch(const ssl__wino *z, int thread, int v_rows, int v_row, int m_rows, int m_row, ssl__wino_room *m)
 {
     const ssl__corr *e = &z->e;
-    const size_t turned = 2 * (size_t)z->t->width * (size_t)ssl__lane_extent(&e->r, e->block_rows) * (size_t)ssl__lane_extent(&e->s, e->s.n);
-    const size_t pair = 2 * SSL__WINO * (size_t)z->t->width;
+    const size_t turned = 2 * (size_t)e->kind->width * (size_t)ssl__lane_extent(&e->r, e->block_rows) * (size_t)ssl__lane_extent(&e->s, e->s.n);
+    const size_t pair = 2 * SSL__WINO * (size_t)e->kind->width;
     m->v_row = v_row;
     m->m_row = m_row;
     m->v_place = ssl__wino_place(v_rows, v_row);
@@ -3521,64 +3467,56 @@ static void ssl__wino_weights_chunk(void *arg, int chunk, int thread) /* one pan
 {
     const ssl__wino *z = (const ssl__wino *)arg;
     const ssl__corr *e = &z->e;
-    const int width = z->t->width, wide = z->t->wide, group = chunk / z->panels, o0 = chunk % z->panels * wide, turn = z->turn;
-    const int64_t panel = ssl__wino_place(ssl__wino_steps(z, e->ic), wide), next = z->panels * panel;
-    float *u = z->u + (group * SSL__WINO * z->panels + chunk % z->panels) * panel, taps[9 * 16], pair[2 * SSL__WINO * 16];
+    const int width = e->kind->width, wide = e->kind->wide, pair = e->kind->pair > 1, group = chunk / e->panels, o0 = chunk % e->panels * wide;
+    const int64_t panel = ssl__wino_place(e->word, wide), next = e->panels * panel;
+    float *u = e->u + (group * SSL__WINO * e->panels + chunk % e->panels) * panel, taps[9 * 16], two[2 * SSL__WINO * 16];
     int c, r;
     (void)thread;
     for (r = 0; r < wide && o0 + r < e->oc; r += width)
         for (c = 0; c < e->ic; c++) {
-            float *p = pair + (c & 1) * SSL__WINO * width;
-            z->t->turn(SSL__MIN(width, e->oc - o0 - r), 1, 9, e->w + group * e->wg + c * e->wc + (o0 + r) * e->wo, e->wo, e->wc, taps, 9 * width);
-            if (!z->t->pair) p = u + c * wide + r;
-            z->t->weights(taps + (turn ? 8 * width : 0), turn ? -3 * width : 3 * width, turn ? -width : width, p, z->t->pair ? 6 * width : 6 * next, z->t->pair ? width : next);
-            if (!z->t->pair || (c % 2 == 0 && c + 1 < e->ic)) continue;
-            if (c % 2 == 0) memset(p + SSL__WINO * width, 0, sizeof(float) * SSL__WINO * (size_t)width);
-            z->t->pair(1, pair, u + c / 2 * wide + r, next);
+            float *t = two + (c & 1) * SSL__WINO * width, *d = pair ? t : u + (int64_t)c * wide + r;
+            const int64_t place = pair ? width : next;
+            e->kind->turn(SSL__MIN(width, e->oc - o0 - r), 1, 9, e->w + group * e->wg + c * e->wc + (o0 + r) * e->wo, e->wo, e->wc, taps, width, 0);
+            if (e->back) z->t->weights(taps + 8 * width, -3 * width, -width, d, 6 * place, place); /* w turned around */
+            else z->t->weights(taps, 3 * width, width, d, 6 * place, place);
+            if (!pair || (c % 2 == 0 && c + 1 < e->ic)) continue;
+            if (c % 2 == 0) memset(t + SSL__WINO * width, 0, sizeof(float) * SSL__WINO * (size_t)width);
+            e->kind->words(1, SSL__WINO, two, two + SSL__WINO * width, u + (int64_t)(c / 2) * wide + r, next);
         }
 }
 
-/* Channels c .. c + width of rows under a block in image n of it, channels last, into the middle of dst. */
-static void ssl__wino_turn(const ssl__wino *z, const ssl__corr *e, const ssl__patch *p, int n, int group, int c, float *dst)
-{
-    const int width = z->t->width, top = p->i0 + ssl__lane_low(&e->r), low = ssl__lane_low(&e->s), r0 = SSL__MAX(0, top), r1 = SSL__MIN(top + p->prow, e->r.in);
-    const int64_t plane = (int64_t)e->r.in * e->s.in;
-    const float *src = e->in + (((int64_t)(p->n0 + n) * e->groups + group) * e->ic + c) * plane + (int64_t)r0 * e->s.in;
-    z->t->turn(SSL__MAX(0, SSL__MIN(width, e->ic - c)), SSL__MAX(0, r1 - r0), e->s.in, src, plane, plane > 128 ? 128 : e->groups * e->ic * plane, dst + ((int64_t)(r0 - top) * p->pcol - low) * width,
-               (int64_t)p->pcol * width);
-}
 /* fn of the tiles of a block, channels c0 to c1, at v[36][tile][channel], or (across, for sums over tiles) v[36][panel][tile][wide].
    bf16 pairs are of two channels, or of two tiles. */
-static void ssl__wino_in(const ssl__wino *z, const ssl__corr *e, const ssl__patch *p, int group, int c0, int c1, ssl__wino_fn fn, int across,
+static void ssl__wino_in(const ssl__corr *e, const ssl__patch *p, int group, int c0, int c1, ssl__wino_fn fn, int across,
                          const ssl__wino_room *m, float *v, int64_t row, int64_t place, int64_t panel)
 {
-    const int width = z->t->width, half = SSL__WINO * width, two = z->t->pair && !across, size = p->prow * p->pcol * width;
+    const int width = e->kind->width, half = SSL__WINO * width, pair = e->kind->pair > 1, two = pair && !across, size = p->prow * p->pcol * width;
     int c, n, i, j, q;
     memset(m->turned, 0, sizeof(float) * (size_t)(two ? 2 * size : size)); /* the rim stays zero */
     for (c = c0; c < c1; c += two ? 2 * width : width) {
-        float *d = v + (two ? (c - c0) / 2 : across ? (c - c0) / z->t->wide * panel + (c - c0) % z->t->wide : c - c0);
+        float *d = v + (two ? (c - c0) / 2 : across ? (c - c0) / e->kind->wide * panel + (c - c0) % e->kind->wide : c - c0);
         for (n = q = 0; n < p->n; n++) {
-            ssl__wino_turn(z, e, p, n, group, c, m->turned);
-            if (two) ssl__wino_turn(z, e, p, n, group, SSL__MIN(c + width, e->ic), m->turned + size);
+            ssl__corr_turn(e, p, e->kind->turn, width, n, group, c, m->turned, width);
+            if (two) ssl__corr_turn(e, p, e->kind->turn, width, n, group, SSL__MIN(c + width, e->ic), m->turned + size, width);
             for (i = 0; i < p->rows; i += 4)
                 for (j = 0; j < e->s.n; j += 4, q++) {
                     const float *src = m->turned + ((int64_t)i * p->pcol + j) * width;
-                    if (!z->t->pair) { fn(src, (int64_t)p->pcol * width, width, d + q * row, 6 * place, place); continue; }
+                    if (!pair) { fn(src, (int64_t)p->pcol * width, width, d + q * row, 6 * place, place); continue; }
                     fn(src, (int64_t)p->pcol * width, width, m->pair + (across && q & 1 ? half : 0), 6 * width, width);
                     if (two) fn(src + size, (int64_t)p->pcol * width, width, m->pair + half, 6 * width, width);
-                    if (two) z->t->pair(0, m->pair, d + q * row, place);
-                    else if (q & 1) z->t->pair(1, m->pair, d + q / 2 * row, place);
+                    if (two) e->kind->words(0, SSL__WINO, m->pair, m->pair + half, d + q * row, place);
+                    else if (q & 1) e->kind->words(1, SSL__WINO, m->pair, m->pair + half, d + q / 2 * row, place);
                 }
         }
-        if (!z->t->pair || two || q % 2 == 0) continue;
+        if (!pair || two || q % 2 == 0) continue;
         memset(m->pair + half, 0, sizeof(float) * (size_t)half);
-        z->t->pair(1, m->pair, d + q / 2 * row, place);
+        e->kind->words(1, SSL__WINO, m->pair, m->pair + half, d + q / 2 * row, place);
     }
 }
 static void ssl__wino_out(const ssl__wino *z, const ssl__patch *p, int group, const ssl__wino_room *m)
 {
     const ssl__corr *e = &z->e;
-    const int width = z->t->width, cols = e->s.n, rows = SSL__MIN(p->rows, e->r.out - p->i0);
+    const int width = e->kind->width, cols = e->s.n, rows = SSL__MIN(p->rows, e->r.out - p->i0);
     int o, n, i, j;
     for (o = 0; o < e->oc; o += width) {
         const float *src = m->m + o;
@@ -3587,7 +3525,7 @@ static void ssl__wino_out(const ssl__wino *z, const ssl__patch *p, int group, co
             for (i = 0; i < p->rows; i += 4)
                 for (j = 0; j < cols; j += 4, src += m->m_row)
                     z->t->out(src, 6 * m->m_place, m->m_place, m->turned + ((int64_t)i * cols + j) * width, (int64_t)cols * width, width);
-            z->t->turn_back(SSL__MIN(width, e->oc - o), rows, e->s.out, m->turned, (int64_t)cols * width, e->bias ? e->bias + group * e->oc + o : NULL, e->beta != 0.0f,
+            e->kind->turn_back(SSL__MIN(width, e->oc - o), rows, e->s.out, m->turned, width, (int64_t)cols * width, e->bias ? e->bias + group * e->oc + o : NULL, e->beta != 0.0f,
                             e->out + (((int64_t)(p->n0 + n) * e->groups + group) * e->oc + o) * plane + (int64_t)p->i0 * e->s.out, plane);
         }
     }
@@ -3596,39 +3534,38 @@ static void ssl__wino_chunk(void *arg, int chunk, int thread) /* all output chan
 {
     const ssl__wino *z = (const ssl__wino *)arg;
     const ssl__corr *e = &z->e;
-    const int group = chunk % e->groups, tiles = ssl__wino_block_tiles(z), k = ssl__wino_steps(z, e->ic), width = z->t->width, wide = z->t->wide;
+    const int group = chunk % e->groups, tiles = ssl__wino_block_tiles(z), k = e->word, width = e->kind->width, wide = e->kind->wide;
     const int64_t panel = ssl__wino_place(k, wide);
-    const float *u = z->u + (int64_t)group * SSL__WINO * z->panels * panel;
+    const float *u = e->u + (int64_t)group * SSL__WINO * e->panels * panel;
     const ssl__patch p = ssl__corr_patch(e, chunk / e->groups);
     ssl__wino_room m;
     int xi, j;
     if (!ssl__wino_scratch(z, thread, tiles, ssl__round_up(k, width), tiles, ssl__round_up(e->oc, width), &m)) return;
-    ssl__wino_in(z, e, &p, group, 0, e->ic, z->t->in, 0, &m, m.v, m.v_row, m.v_place, 0);
+    ssl__wino_in(e, &p, group, 0, e->ic, z->t->in, 0, &m, m.v, m.v_row, m.v_place, 0);
     for (xi = 0; xi < SSL__WINO; xi++)
-        for (j = 0; j < z->panels; j++, u += panel)
-            z->t->rows(p.n * p.rows * e->s.n / 16, ssl__ceil_div(SSL__MIN(wide, e->oc - j * wide), width), k, m.v + xi * m.v_place, m.v_row, 1, u, wide,
+        for (j = 0; j < e->panels; j++, u += panel)
+            e->kind->rows(p.n * p.rows * e->s.n / 16, ssl__ceil_div(SSL__MIN(wide, e->oc - j * wide), width), k, m.v + xi * m.v_place, m.v_row, 1, u, wide,
                        m.m + xi * m.m_place + j * wide, m.m_row, 0);
     ssl__wino_out(z, &p, group, &m);
 }
 static void ssl__wino_run(ssl__wino *z)
 {
-    const ssl__corr *e = &z->e;
+    ssl__corr *e = &z->e;
     ssl__wino_blocks(z, SSL__MAX(32, SSL__MIN(128, (e->ic + e->oc) / 8))); /* few channels: v and m in L2; many: w, read once for each block */
-    z->panels = ssl__ceil_div(e->oc, z->t->wide);
-    z->u = (float *)ssl__scratch(e->c, -1, sizeof(float) * SSL__WINO * (size_t)(e->groups * z->panels) * (size_t)ssl__wino_place(ssl__wino_steps(z, e->ic), z->t->wide));
-    if (!z->u) return;
-    ssl__parallel(e->c, e->groups * z->panels, ssl__wino_weights_chunk, z);
+    e->u = (float *)ssl__scratch(e->c, -1, sizeof(float) * SSL__WINO * (size_t)(e->groups * e->panels) * (size_t)ssl__wino_place(e->word, e->kind->wide));
+    if (!e->u) return;
+    ssl__parallel(e->c, e->groups * e->panels, ssl__wino_weights_chunk, z);
     ssl__parallel(e->c, e->groups * e->blocks, ssl__wino_chunk, z);
 }
-static void ssl__wino_f(ssl_ctx *c, const ssl__winograd *t, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
+static void ssl__wino_f(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__winograd *t, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
 {
-    ssl__wino z = ssl__wino_make(c, t, g, 0);
+    ssl__wino z = ssl__wino_make(c, kind, t, g, 0);
     z.e.in = x; z.e.w = w; z.e.bias = bias; z.e.out = y;
     ssl__wino_run(&z);
 }
-static void ssl__wino_bx(ssl_ctx *c, const ssl__winograd *t, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
+static void ssl__wino_bx(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__winograd *t, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
 {
-    ssl__wino z = ssl__wino_make(c, t, g, 1);
+    ssl__wino z = ssl__wino_make(c, kind, t, g, 1);
     z.e.in = dy; z.e.w = w; z.e.out = dx; z.e.beta = beta;
     ssl__wino_run(&z);
 }
@@ -3637,7 +3574,7 @@ static void ssl__wino_bw_chunk(void *arg, int chunk, int thread) /* a slice of t
 {
     const ssl__wino *z = (const ssl__wino *)arg;
     const ssl__corr *e = &z->e;
-    const int group = chunk % e->groups, band = chunk / e->groups % e->bands, slice = chunk / e->groups / e->bands, width = z->t->width, wide = z->t->wide;
+    const int group = chunk % e->groups, band = chunk / e->groups % e->bands, slice = chunk / e->groups / e->bands, width = e->kind->width, wide = e->kind->wide;
     const int o0 = band * e->band, o1 = SSL__MIN(e->oc, o0 + e->band), b0 = slice * e->slice_blocks, b1 = SSL__MIN(e->blocks, b0 + e->slice_blocks);
     const int steps = ssl__wino_steps(z, ssl__wino_block_tiles(z));
     const int64_t ld = ssl__round_up(e->ic, width);
@@ -3649,12 +3586,12 @@ static void ssl__wino_bw_chunk(void *arg, int chunk, int thread) /* a slice of t
     for (b = b0; b < b1; b++) {
         const ssl__patch p = ssl__corr_patch(e, b), pd = ssl__corr_patch(&z->d, b);
         const int k = ssl__wino_steps(z, p.n * p.rows * e->s.n / 16);
-        ssl__wino_in(z, e, &p, group, 0, e->ic, z->t->in, 1, &m, m.v, wide, m.v_place, panel);
-        ssl__wino_in(z, &z->d, &pd, group, o0, o1, z->t->back, 1, &m, m.m, wide, m.m_place, panel);
+        ssl__wino_in(e, &p, group, 0, e->ic, z->t->in, 1, &m, m.v, wide, m.v_place, panel);
+        ssl__wino_in(&z->d, &pd, group, o0, o1, z->t->back, 1, &m, m.m, wide, m.m_place, panel);
         for (xi = 0; xi < SSL__WINO; xi++)
             for (j = 0; j < e->ic; j += wide)
                 for (i = 0; i < o1 - o0; i += wide)
-                    z->t->rows(SSL__MIN(wide, o1 - o0 - i), ssl__ceil_div(SSL__MIN(wide, e->ic - j), width), k, m.m + xi * m.m_place + i / wide * panel, 1, wide,
+                    e->kind->rows(SSL__MIN(wide, o1 - o0 - i), ssl__ceil_div(SSL__MIN(wide, e->ic - j), width), k, m.m + xi * m.m_place + i / wide * panel, 1, wide,
                                m.v + xi * m.v_place + j / wide * panel, wide, part + (xi * e->oc + i) * ld + j, ld, b > b0);
     }
 }
@@ -3662,32 +3599,26 @@ static void ssl__wino_bw_add(void *arg, int chunk, int thread) /* dw of one outp
 {
     const ssl__wino *z = (const ssl__wino *)arg;
     const ssl__corr *e = &z->e;
-    const int width = z->t->width, ld = ssl__round_up(e->ic, width), group = chunk / e->oc, o = chunk % e->oc;
+    const int width = e->kind->width, ld = ssl__round_up(e->ic, width), group = chunk / e->oc, o = chunk % e->oc;
     float sum[SSL__WINO * 16], taps[9 * 16];
     int c;
     (void)thread;
     for (c = 0; c < e->ic; c += width) {
         const float *m = e->part + group * e->part_ld + (int64_t)o * ld + c;
-        z->t->sum(e->slices, m, e->groups * e->part_ld, e->oc * ld, sum);
+        e->kind->sum(SSL__WINO, e->slices, m, e->groups * e->part_ld, e->oc * ld, sum);
         z->t->grad(sum, 6 * width, width, taps, 3 * width, width);
-        z->t->turn_back(SSL__MIN(width, e->ic - c), 1, 9, taps, 9 * width, NULL, 1, e->out + group * e->wg + o * e->wo + c * 9, 9);
+        e->kind->turn_back(SSL__MIN(width, e->ic - c), 1, 9, taps, width, 0, NULL, 1, e->out + group * e->wg + o * e->wo + c * 9, 9);
     }
 }
-static void ssl__wino_bw(ssl_ctx *c, const ssl__winograd *t, const ssl__window *g, const float *x, const float *dy, float *dw)
+static void ssl__wino_bw(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__winograd *t, const ssl__window *g, const float *x, const float *dy, float *dw)
 {
-    ssl__wino z = ssl__wino_make(c, t, g, 0);
+    ssl__wino z = ssl__wino_make(c, kind, t, g, 0);
     ssl__corr *e = &z.e;
     ssl__wino_blocks(&z, 128);
     e->in = x; e->out = dw;
     z.d.in = dy;
-    e->part_ld = (int64_t)SSL__WINO * e->oc * ssl__round_up(e->ic, t->width);
-    for (e->slices = 8; e->slices > 1 && e->slices * e->groups * e->part_ld > 6 << 20; ) e->slices /= 2;
-    e->slice_blocks = ssl__ceil_div(e->blocks, e->slices);
-    e->slices = ssl__ceil_div(e->blocks, e->slice_blocks);
-    e->bands = SSL__MAX(1, SSL__MIN(ssl__ceil_div(16, e->slices * e->groups), e->oc / 128));
-    e->band = ssl__round_up(ssl__ceil_div(e->oc, e->bands), t->width);
-    e->bands = ssl__ceil_div(e->oc, e->band);
-    e->part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)(e->slices * e->groups * e->part_ld));
+    e->part_ld = (int64_t)SSL__WINO * e->oc * ssl__round_up(e->ic, kind->width);
+    ssl__corr_slices(e, e->groups * e->part_ld, 6 << 20);
     if (!e->part) return;
     ssl__parallel(c, e->slices * e->bands * e->groups, ssl__wino_bw_chunk, &z);
     ssl__parallel(c, e->groups * e->oc, ssl__wino_bw_add, &z);
@@ -6702,7 +6633,8 @@ static SSL__INLINE void SSL__K(square)(SSL__V *v) /* v[W] transposed */
     for (i = 0; i < SSL__W; i++) v[i] = SSL__VLOAD(t + i * SSL__W);
 #endif
 }
-static void SSL__K(turn)(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t pitch)
+/* ssl__conv_kind of this instruction set */
+static void SSL__K(turn)(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t step, int64_t pitch)
 {
     const int n = rows * cols;
     SSL__V v[SSL__W];
@@ -6714,12 +6646,12 @@ static void SSL__K(turn)(int live, int rows, int cols, const float *src, int64_t
         }
         SSL__K(square)(v);
         SSL__UNROLL for (i = 0; i < SSL__W; i++) {
-            if (i < n - p) SSL__VSTORE(dst + col * SSL__W, v[i]);
+            if (i < n - p) SSL__VSTORE(dst + col * step, v[i]);
             if (++col == cols) { col = 0; dst += pitch; }
         }
     }
 }
-static void SSL__K(turn_back)(int live, int rows, int cols, const float *src, int64_t pitch, const float *bias, int add, float *dst, int64_t plane)
+static void SSL__K(turn_back)(int live, int rows, int cols, const float *src, int64_t step, int64_t pitch, const float *bias, int add, float *dst, int64_t plane)
 {
     const int n = rows * cols;
     SSL__V v[SSL__W];
@@ -6727,7 +6659,7 @@ static void SSL__K(turn_back)(int live, int rows, int cols, const float *src, in
     for (p = 0; p < n; p += SSL__W, dst += SSL__W) {
         SSL__UNROLL for (i = 0; i < SSL__W; i++) {
             v[i] = SSL__VZERO();
-            if (i < n - p) v[i] = SSL__VLOAD(src + col * SSL__W);
+            if (i < n - p) v[i] = SSL__VLOAD(src + col * step);
             if (++col == cols) { col = 0; src += pitch; }
         }
         SSL__K(square)(v);
@@ -6740,43 +6672,96 @@ static void SSL__K(turn_back)(int live, int rows, int cols, const float *src, in
         }
     }
 }
-static void SSL__K(wino_sum)(int slices, const float *m, int64_t slice, int64_t place, float *sum)
+static void SSL__K(gather)(int n, int cols, const float *src, const int32_t *at, float *dst)
 {
-    int i, s;
-    for (i = 0; i < SSL__WINO; i++, m += place, sum += SSL__W) {
-        SSL__V v = SSL__VLOAD(m);
-        for (s = 1; s < slices; s++) v = SSL__VADD(v, SSL__VLOAD(m + s * slice));
-        SSL__VSTORE(sum, v);
-    }
+    int i, j;
+    for (i = 0; i < n; i++, dst += SSL__MM_WIDE * SSL__W)
+        for (j = 0; j < cols; j += SSL__W) SSL__VSTORE(dst + j, SSL__VLOAD(src + at[i] + j));
 }
-static const ssl__winograd SSL__K(winograd) = { SSL__W, SSL__MM_WIDE * SSL__W, SSL__K(wino_in), SSL__K(wino_out), SSL__K(wino_back), SSL__K(wino_weights), SSL__K(wino_grad),
-                                                SSL__K(turn), SSL__K(turn_back), SSL__K(mm_rows), SSL__K(wino_sum), NULL };
-#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
-SSL__BF16_FN void ssl__bf16_wino_pair(int across, const float *t, float *v, int64_t place)
+static void SSL__K(words)(int across, int n, const float *a, const float *b, float *dst, int64_t place)
 {
     int i;
-    for (i = 0; i < SSL__WINO; i++, t += 16, v += place)
-        _mm512_storeu_si512(v, across ? ssl__bf16_zip(t, t + 16 * SSL__WINO, 16) : (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(t + 16 * SSL__WINO), _mm512_loadu_ps(t)));
+    (void)across; (void)b;
+    for (i = 0; i < n; i++) SSL__VSTORE(dst + i * place, SSL__VLOAD(a + i * SSL__W));
 }
-static const ssl__winograd ssl__bf16_winograd = { SSL__W, SSL__MM_WIDE * SSL__W, SSL__K(wino_in), SSL__K(wino_out), SSL__K(wino_back), SSL__K(wino_weights), SSL__K(wino_grad),
-                                                  SSL__K(turn), SSL__K(turn_back), ssl__bf16_mm_rows, SSL__K(wino_sum), ssl__bf16_wino_pair };
+static void SSL__K(slices)(int n, int slices, const float *src, int64_t slice, int64_t place, float *dst)
+{
+    int i, s;
+    for (i = 0; i < n; i++, src += place, dst += SSL__W) {
+        SSL__V v = SSL__VLOAD(src);
+        for (s = 1; s < slices; s++) v = SSL__VADD(v, SSL__VLOAD(src + s * slice));
+        SSL__VSTORE(dst, v);
+    }
+}
+static const ssl__conv_kind SSL__K(conv_f32) = { SSL__W, SSL__MM_WIDE * SSL__W, 1, SSL__K(turn), SSL__K(turn), SSL__K(turn), SSL__K(turn_back), SSL__K(gather), SSL__K(words),
+                                                 SSL__K(slices), SSL__K(mm_rows) };
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
+SSL__BF16_FN void ssl__bf16_turn_c(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t step, int64_t pitch)
+{
+    const int n = rows * cols;
+    __m512i v[16];
+    int p, i, col = 0;
+    for (p = 0; p < n; p += 16, src += 16) {
+        SSL__UNROLL for (i = 0; i < 16; i++) {
+            const float *s = src + 2 * i * plane;
+            v[i] = 2 * i < live ? ssl__bf16_zip(s, 2 * i + 1 < live ? s + plane : NULL, n - p) : _mm512_setzero_si512();
+            SSL__PREFETCH(s + ahead);
+            SSL__PREFETCH(s + plane + ahead);
+        }
+        SSL__K(transpose16)(v);
+        SSL__UNROLL for (i = 0; i < 16; i++) {
+            if (i < n - p) _mm512_storeu_si512(dst + col * step, v[i]);
+            if (++col == cols) { col = 0; dst += pitch; }
+        }
+    }
+}
+SSL__BF16_FN void ssl__bf16_turn_k(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t step, int64_t pitch)
+{
+    const int n = rows * cols;
+    __m512i v[16];
+    int p, i;
+    (void)pitch;
+    for (p = 0; p < n; p += 32, src += 32) {
+        SSL__UNROLL for (i = 0; i < 16; i++) {
+            v[i] = i < live ? ssl__bf16_along(src + i * plane, n - p) : _mm512_setzero_si512();
+            SSL__PREFETCH(src + i * plane + ahead);
+            SSL__PREFETCH(src + i * plane + ahead + 16);
+        }
+        SSL__K(transpose16)(v);
+        SSL__UNROLL for (i = 0; i < 16; i++, dst += step) if (2 * i < n - p) _mm512_storeu_si512(dst, v[i]);
+    }
+}
+SSL__BF16_FN void ssl__bf16_gather(int n, int cols, const float *src, const int32_t *at, float *dst)
+{
+    int i, j;
+    for (i = 0; i < n; i += 2, dst += SSL__MM_WIDE * 16)
+        for (j = 0; j < cols; j += 16) _mm512_storeu_si512(dst + j, ssl__bf16_zip(src + at[i] + j, src + at[i + 1] + j, 16));
+}
+SSL__BF16_FN void ssl__bf16_words(int across, int n, const float *a, const float *b, float *dst, int64_t place)
+{
+    int i;
+    for (i = 0; i < n; i++, a += 16, b += 16, dst += place)
+        _mm512_storeu_si512(dst, across ? ssl__bf16_zip(a, b, 16) : (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(b), _mm512_loadu_ps(a)));
+}
+static const ssl__conv_kind ssl__conv_bf16 = { SSL__W, SSL__MM_WIDE * SSL__W, 2, SSL__K(turn), ssl__bf16_turn_c, ssl__bf16_turn_k, SSL__K(turn_back), ssl__bf16_gather, ssl__bf16_words,
+                                               SSL__K(slices), ssl__bf16_mm_rows };
 #endif
-/* How gradients are made. At bf16 in bf16 pairs: relative error of dx and dw 1e-2 of their norm. */
-static const ssl__winograd *SSL__K(wino_gradient)(const ssl_ctx *c)
+static const ssl__conv_kind *SSL__K(conv_kind)(const ssl_ctx *c) /* bf16 without a bf16 unit: float32 */
 {
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
-    if (c->bf16 && c->precision == SSL_PRECISION_BF16) return &ssl__bf16_winograd;
+    if (c->bf16 && c->precision == SSL_PRECISION_BF16) return &ssl__conv_bf16;
 #endif
     (void)c;
-    return &SSL__K(winograd);
+    return &SSL__K(conv_f32);
 }
+static const ssl__winograd SSL__K(winograd) = { SSL__K(wino_in), SSL__K(wino_out), SSL__K(wino_back), SSL__K(wino_weights), SSL__K(wino_grad) };
 #undef SSL__MM_WIDE
 
 /* Five ways: few channels per group directly; maps smaller than the kernel as one plain product; 3 x 3 by Winograd; 1 x 1 as a
    product of the images; the rest as a product of gathered panels. */
 static void SSL__K(conv_f)(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
 {
-    const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c);
+    const ssl__conv_kind *kind = SSL__K(conv_kind)(c);
     const int plane = g->oh * g->ow;
     if (ssl__conv_direct(g)) ssl__cpu_conv_direct_f(c, g, x, w, bias, y);
     else if (ssl__conv_dense(g)) {
@@ -6787,13 +6772,13 @@ static void SSL__K(conv_f)(ssl_ctx *c, const ssl__window *g, const float *x, con
         if (wide) ep.bias = wide + (int64_t)in * out;
         if (wide) SSL__K(gemm)(c, 0, 1, 1, g->n, out, in, x, in, 0, wide, in, 0, 0.0f, y, out, 0, bias ? &ep : NULL);
     }
-    else if (ssl__conv_winograd(g)) ssl__wino_f(c, &SSL__K(winograd), g, x, w, bias, y);
-    else if (bias || !ssl__conv_pointwise(g)) ssl__corr_f(c, kind, kind == &SSL__K(gemm_f32), g, x, w, bias, y);
+    else if (ssl__conv_winograd(g)) ssl__wino_f(c, &SSL__K(conv_f32), &SSL__K(winograd), g, x, w, bias, y);
+    else if (bias || !ssl__conv_pointwise(g)) ssl__corr_f(c, kind, g, x, w, bias, y);
     else SSL__K(gemm)(c, 0, 0, g->n, g->co, plane, g->ci, w, g->ci, 0, x, plane, (int64_t)g->ci * plane, 0.0f, y, plane, (int64_t)g->co * plane, NULL);
 }
 static void SSL__K(conv_bx)(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
 {
-    const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c);
+    const ssl__conv_kind *kind = SSL__K(conv_kind)(c);
     const int plane = g->oh * g->ow;
     if (ssl__conv_direct(g)) ssl__cpu_conv_direct_bx(c, g, w, dy, beta, dx);
     else if (ssl__conv_dense(g)) {
@@ -6801,13 +6786,13 @@ static void SSL__K(conv_bx)(ssl_ctx *c, const ssl__window *g, const float *w, co
         const float *wide = ssl__dense_wide(c, g, w, NULL);
         if (wide) SSL__K(gemm)(c, 0, 0, 1, g->n, in, out, dy, out, 0, wide, in, 0, beta, dx, in, 0, NULL);
     }
-    else if (ssl__conv_winograd(g)) ssl__wino_bx(c, SSL__K(wino_gradient)(c), g, w, dy, beta, dx);
-    else if (!ssl__conv_pointwise(g)) ssl__corr_bx(c, kind, kind == &SSL__K(gemm_f32), g, w, dy, beta, dx);
+    else if (ssl__conv_winograd(g)) ssl__wino_bx(c, kind, &SSL__K(winograd), g, w, dy, beta, dx);
+    else if (!ssl__conv_pointwise(g)) ssl__corr_bx(c, kind, g, w, dy, beta, dx);
     else SSL__K(gemm)(c, 1, 0, g->n, g->ci, plane, g->co, w, g->ci, 0, dy, plane, (int64_t)g->co * plane, beta, dx, plane, (int64_t)g->ci * plane, NULL);
 }
 static void SSL__K(conv_bw)(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw)
 {
-    const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c);
+    const ssl__conv_kind *kind = SSL__K(conv_kind)(c);
     if (ssl__conv_direct(g)) ssl__cpu_conv_direct_bw(c, g, x, dy, dw);
     else if (ssl__conv_dense(g)) {
         const int in = g->ci * g->h * g->w, out = g->co * g->oh * g->ow;
@@ -6815,8 +6800,8 @@ static void SSL__K(conv_bw)(ssl_ctx *c, const ssl__window *g, const float *x, co
         if (wide) SSL__K(gemm)(c, 1, 0, 1, out, in, g->n, dy, out, 0, x, in, 0, 0.0f, wide, in, 0, NULL);
         if (wide) ssl__dense_fold(c, g, wide, dw);
     }
-    else if (ssl__conv_winograd(g)) ssl__wino_bw(c, SSL__K(wino_gradient)(c), g, x, dy, dw);
-    else ssl__corr_bw(c, kind, kind == &SSL__K(gemm_f32), g, x, dy, dw);
+    else if (ssl__conv_winograd(g)) ssl__wino_bw(c, kind, &SSL__K(winograd), g, x, dy, dw);
+    else ssl__corr_bw(c, kind, g, x, dy, dw);
 }
 
 /* ==== >>optim ==== kernels: each one pass over memory ================================================ */
