@@ -3399,7 +3399,8 @@ static void ssl__corr_bw(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__wind
    a matrix product over the channels, [tiles,ic] [ic,oc]. dx is the same with w turned around; dw = G^T [sum over tiles of
    (A dy A^T) . (B^T x B)] G. Interpolation points 0, +-1/sqrt 2, +-sqrt 2, infinity; relative error against double with normal numbers
    and 64 to 512 channels 6e-7 to 1.1e-6, dw 1e-6 (the plain sum: 2e-7; points 0, +-1, +-2: twice as much). At bf16 y is made in
-   float32 all the same, which costs less than the plain sum at bf16; dx and dw multiply bf16 pairs where there is a unit for them.
+   float32 all the same, which costs less than the plain sum at bf16; dx and dw multiply bf16 pairs where there is a unit for them,
+   relative error of their norm 1.2e-2 to 1.4e-2 (the plain sum: 2.3e-3), far below what another mini-batch changes.
    Everything is channels last inside, `width` channels in the lanes of a vector; the tiles of a block are numbered over images,
    rows, columns. */
 typedef void (*ssl__wino_fn)(const float *src, int64_t row, int64_t col, float *dst, int64_t drow, int64_t dcol);
