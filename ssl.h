@@ -3819,6 +3819,12 @@ static void ssl__cpu_unfold_b(ssl_ctx *c, const ssl__window *g, const float *dy,
 { ssl__window_job e = { g, NULL, NULL, NULL, NULL, dy, NULL, 1.0f, dx, NULL }; ssl__parallel(c, g->n * g->ci, ssl__cpu_unfold_b_chunk, &e); }
 
 /* ---- pooling: a chunk is one plane ---- */
+/* Orders by value, then by the lower place, so that the largest key is the first maximum: no branch depends on what the values are. */
+static inline int64_t ssl__pool_key(float v, int32_t at)
+{
+    const int32_t u = (int32_t)ssl__word(v + 0.0f); /* -0 is 0 */
+    return (int64_t)(u ^ (u >> 31 & INT32_MAX)) * ((int64_t)1 << 32) + (INT32_MAX - at);
+}
 static void ssl__cpu_max_pool_f_chunk(void *arg, int chunk, int thread)
 {
     const ssl__window_job *e = (const ssl__window_job *)arg;
@@ -3829,13 +3835,16 @@ static void ssl__cpu_max_pool_f_chunk(void *arg, int chunk, int thread)
     (void)thread;
     for (i = 0; i < g->oh; i++)
         for (j = 0; j < g->ow; j++, o++) {
-            const int r0 = i * g->sh - g->ph, s0 = j * g->sw - g->pw;
-            int best = -1;
-            for (r = SSL__MAX(r0, 0); r < SSL__MIN(r0 + g->kh, g->h); r++)
-                for (s = SSL__MAX(s0, 0); s < SSL__MIN(s0 + g->kw, g->w); s++)
-                    if (best < 0 || x[r * g->w + s] > x[best]) best = r * g->w + s;
-            e->at[o] = best;
-            e->y[o] = x[best];
+            const int r0 = SSL__MAX(i * g->sh - g->ph, 0), r1 = SSL__MIN(i * g->sh - g->ph + g->kh, g->h);
+            const int s0 = SSL__MAX(j * g->sw - g->pw, 0), s1 = SSL__MIN(j * g->sw - g->pw + g->kw, g->w);
+            int64_t best = INT64_MIN;
+            for (r = r0; r < r1; r++)
+                for (s = s0; s < s1; s++) {
+                    const int64_t key = ssl__pool_key(x[r * g->w + s], r * g->w + s);
+                    best = key > best ? key : best;
+                }
+            e->at[o] = INT32_MAX - (int32_t)(best & INT32_MAX);
+            e->y[o] = x[e->at[o]];
         }
 }
 static void ssl__cpu_max_pool_f(ssl_ctx *c, const ssl__window *g, const float *x, float *y, int32_t *at)
