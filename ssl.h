@@ -6343,6 +6343,48 @@ static void SSL__K(bn_run)(ssl_ctx *c, ssl__bn_job *e, ssl__chunk_fn fn)
     ssl__parallel(c, (e->b->ch + e->per - 1) / e->per, fn, e);
 }
 
+/* ---- maps of at most SSL__BN_SMALL pixels: the channels of a chunk lie side by side, `places` floats of an image. A sum for each
+   place, of at most SSL__BN_IMAGES images in float, then over the places of a channel. ---- */
+#define SSL__BN_SMALL 32
+#define SSL__BN_PLACES 1024
+#define SSL__BN_IMAGES 64
+static inline void SSL__K(bn_spread)(int nc, int64_t hw, const float *c, float *p) /* p[place] = c[its channel], zero past the last */
+{
+    int64_t i, j;
+    for (j = 0; j < nc; j++) for (i = 0; i < hw; i++) *p++ = c[j];
+    for (i = nc * hw; i % 16; i++) *p++ = 0.0f;
+}
+static inline void SSL__K(bn_gather)(int nc, int64_t hw, const double *p, double *c) /* c[channel] = the sum of its places */
+{
+    int64_t i, j;
+    for (j = 0; j < nc; j++) for (c[j] = 0.0, i = 0; i < hw; i++) c[j] += *p++;
+}
+/* dy = 0 where y, if given, is not positive; sum += dy, dot += dy (x - mean). */
+static void SSL__K(bn_places_b)(const ssl__bn_job *e, int c0, int places, const float *mean, double *sum, double *dot)
+{
+    const ssl__bn *b = e->b;
+    const SSL__V zero = SSL__VZERO();
+    float s[SSL__BN_PLACES], d[SSL__BN_PLACES];
+    int n, m, i;
+    for (i = 0; i < places; i++) sum[i] = dot[i] = 0.0;
+    for (n = 0; n < b->n; n += SSL__BN_IMAGES) {
+        memset(s, 0, sizeof s);
+        memset(d, 0, sizeof d);
+        for (m = n; m < SSL__MIN(b->n, n + SSL__BN_IMAGES); m++) {
+            const int64_t at = (m * (int64_t)b->ch + c0) * b->hw;
+            for (i = 0; i < places; i += SSL__W) {
+                const int left = places - i;
+                SSL__V g = SSL__K(ld)(e->dy + at + i, left, zero);
+                if (b->relu) g = SSL__VIFNEG(SSL__VSUB(zero, SSL__K(ld)(e->ya + at + i, left, zero)), g, zero);
+                if (b->relu) SSL__K(st)(e->dy + at + i, left, g);
+                SSL__VSTORE(s + i, SSL__VADD(g, SSL__VLOAD(s + i)));
+                SSL__VSTORE(d + i, SSL__VFMA(SSL__VSUB(SSL__K(ld)(e->x + at + i, left, zero), SSL__VLOAD(mean + i)), g, SSL__VLOAD(d + i)));
+            }
+        }
+        for (i = 0; i < places; i++) { sum[i] += (double)s[i]; dot[i] += (double)d[i]; }
+    }
+}
+
 /* ---- batch norm: two passes over the channels of a chunk, which stay in the cache, then a third writes y ---- */
 static void SSL__K(bn_stats)(const ssl__bn_job *e, int c0, int nc)
 {
@@ -6360,6 +6402,42 @@ static void SSL__K(bn_stats)(const ssl__bn_job *e, int c0, int nc)
         for (j = 0; j < nc; j++) SSL__K(lane_square)(SSL__MIN(run, b->n - n), image, b->hw, e->mean[c0 + j], e->x + n * image + (c0 + j) * b->hw, lane[j]);
     for (j = 0; j < nc; j++) e->var[c0 + j] = (float)(SSL__K(fold)(lane[j]) / ((double)b->n * (double)b->hw));
 }
+/* Small maps: one pass. The images of a run, which stay in the cache, have a mean and squares about it of their own for each place;
+   they are joined as in Chan, Golub and LeVeque (1983). */
+static inline void SSL__K(bn_join)(double *mean, double *squares, double before, double m, double s, double here)
+{
+    *squares += s + (m - *mean) * (m - *mean) * before * here / (before + here);
+    *mean += (m - *mean) * here / (before + here);
+}
+static void SSL__K(bn_stats_small)(const ssl__bn_job *e, int c0, int nc)
+{
+    const ssl__bn *b = e->b;
+    const SSL__V zero = SSL__VZERO();
+    const int places = nc * (int)b->hw;
+    double mean[SSL__BN_PLACES] = { 0.0 }, squares[SSL__BN_PLACES] = { 0.0 };
+    float center[SSL__BN_PLACES], acc[SSL__BN_PLACES];
+    int n, m, i, j;
+    for (n = 0; n < b->n; n += SSL__BN_IMAGES) {
+        const int end = SSL__MIN(b->n, n + SSL__BN_IMAGES);
+        memset(center, 0, sizeof center);
+        memset(acc, 0, sizeof acc);
+        for (m = n; m < end; m++)
+            for (i = 0; i < places; i += SSL__W) SSL__VSTORE(center + i, SSL__VADD(SSL__VLOAD(center + i), SSL__K(ld)(e->x + (m * (int64_t)b->ch + c0) * b->hw + i, places - i, zero)));
+        for (i = 0; i < places; i += SSL__W) SSL__VSTORE(center + i, SSL__VMUL(SSL__VLOAD(center + i), SSL__VSET1(1.0f / (float)(end - n))));
+        for (m = n; m < end; m++)
+            for (i = 0; i < places; i += SSL__W) {
+                const SSL__V v = SSL__VSUB(SSL__K(ld)(e->x + (m * (int64_t)b->ch + c0) * b->hw + i, places - i, zero), SSL__VLOAD(center + i));
+                SSL__VSTORE(acc + i, SSL__VFMA(v, v, SSL__VLOAD(acc + i)));
+            }
+        for (i = 0; i < places; i++) SSL__K(bn_join)(&mean[i], &squares[i], (double)n, (double)center[i], (double)acc[i], (double)(end - n));
+    }
+    for (j = 0; j < nc; j++) {
+        double m1 = 0.0, s1 = 0.0;
+        for (i = 0; i < (int)b->hw; i++) SSL__K(bn_join)(&m1, &s1, (double)b->n * i, mean[j * b->hw + i], squares[j * b->hw + i], (double)b->n);
+        e->mean[c0 + j] = (float)m1;
+        e->var[c0 + j] = (float)(s1 / ((double)b->n * (double)b->hw));
+    }
+}
 static inline void SSL__K(bn_plane)(int64_t n, float mean, float scale, float shift, int relu, const float *SSL_RESTRICT x, const float *SSL_RESTRICT res, float *SSL_RESTRICT y)
 {
     const float floor = relu ? 0.0f : -INFINITY;
@@ -6368,12 +6446,40 @@ static inline void SSL__K(bn_plane)(int64_t n, float mean, float scale, float sh
     else for (i = 0; i < n; i++) { const float v = (x[i] - mean) * scale + shift; y[i] = v < floor ? floor : v; }
 }
 static inline float SSL__K(bn_rstd)(const ssl__bn_job *e, int c) { return e->mean ? 1.0f / sqrtf(e->var[c] + e->b->eps) : 1.0f; }
+static void SSL__K(bn_apply_small)(const ssl__bn_job *e, int c0, int nc)
+{
+    const ssl__bn *b = e->b;
+    const int places = nc * (int)b->hw;
+    const SSL__V zero = SSL__VZERO(), floor = SSL__VSET1(b->relu ? 0.0f : -INFINITY);
+    float mean[SSL__BN_PLACES], scale[SSL__BN_PLACES], shift[SSL__BN_PLACES], c[SSL__BN_CHANNELS];
+    int n, i;
+    for (i = 0; i < nc; i++) c[i] = e->mean ? e->mean[c0 + i] : 0.0f;
+    SSL__K(bn_spread)(nc, b->hw, c, mean);
+    for (i = 0; i < nc; i++) c[i] = SSL__K(bn_rstd)(e, c0 + i) * (e->w ? e->w[c0 + i] : 1.0f);
+    SSL__K(bn_spread)(nc, b->hw, c, scale);
+    for (i = 0; i < nc; i++) c[i] = e->bias ? e->bias[c0 + i] : 0.0f;
+    SSL__K(bn_spread)(nc, b->hw, c, shift);
+    for (n = 0; n < b->n; n++) {
+        const int64_t at = (n * (int64_t)b->ch + c0) * b->hw;
+        for (i = 0; i < places; i += SSL__W) {
+            const int left = places - i;
+            SSL__V v = SSL__VFMA(SSL__VSUB(SSL__K(ld)(e->x + at + i, left, zero), SSL__VLOAD(mean + i)), SSL__VLOAD(scale + i), SSL__VLOAD(shift + i));
+            if (e->res) v = SSL__VADD(v, SSL__K(ld)(e->res + at + i, left, zero));
+            SSL__K(st)(e->y + at + i, left, SSL__VMAX(floor, v)); /* in this order a NaN stays one */
+        }
+    }
+}
 static void SSL__K(batch_norm_f_chunk)(void *arg, int chunk, int thread)
 {
     const ssl__bn_job *e = (const ssl__bn_job *)arg;
     const ssl__bn *b = e->b;
     int c0, c, n, nc = SSL__K(bn_range)(e, chunk, &c0);
     (void)thread;
+    if (b->hw <= SSL__BN_SMALL) {
+        if (b->stages & SSL__BN_STATS) SSL__K(bn_stats_small)(e, c0, nc);
+        if (b->stages & SSL__BN_APPLY) SSL__K(bn_apply_small)(e, c0, nc);
+        return;
+    }
     if (b->stages & SSL__BN_STATS) SSL__K(bn_stats)(e, c0, nc);
     for (n = 0; b->stages & SSL__BN_APPLY && n < b->n; n++)
         for (c = c0; c < c0 + nc; c++) {
@@ -6413,6 +6519,13 @@ static void SSL__K(chansum)(ssl_ctx *c, int n, int ch, int64_t hw, const float *
     ssl__parallel(c, ch, SSL__K(chansum_chunk), &e);
 }
 
+static void SSL__K(bn_sums_store)(const ssl__bn_job *e, int c, double sum, double dot)
+{
+    e->s1[c] = (float)sum;
+    e->s2[c] = (float)(dot * (double)SSL__K(bn_rstd)(e, c));
+    if (e->db) e->db[c] += e->s1[c];
+    if (e->dw) e->dw[c] += e->s2[c];
+}
 static void SSL__K(bn_sums)(const ssl__bn_job *e, int c0, int nc)
 {
     const ssl__bn *b = e->b;
@@ -6427,11 +6540,46 @@ static void SSL__K(bn_sums)(const ssl__bn_job *e, int c0, int nc)
             const int64_t p = n * image + (c0 + j) * b->hw;
             SSL__K(lane_dot)(SSL__MIN(run, b->n - n), image, b->hw, e->mean ? e->mean[c0 + j] : 0.0f, e->x + p, b->relu ? e->ya + p : NULL, e->dy + p, sum[j], dot[j]);
         }
-    for (j = 0; j < nc; j++) {
-        e->s1[c0 + j] = (float)SSL__K(fold)(sum[j]);
-        e->s2[c0 + j] = (float)(SSL__K(fold)(dot[j]) * (double)SSL__K(bn_rstd)(e, c0 + j));
-        if (e->db) e->db[c0 + j] += e->s1[c0 + j];
-        if (e->dw) e->dw[c0 + j] += e->s2[c0 + j];
+    for (j = 0; j < nc; j++) SSL__K(bn_sums_store)(e, c0 + j, SSL__K(fold)(sum[j]), SSL__K(fold)(dot[j]));
+}
+static void SSL__K(bn_sums_small)(const ssl__bn_job *e, int c0, int nc)
+{
+    const ssl__bn *b = e->b;
+    double sum[SSL__BN_PLACES], dot[SSL__BN_PLACES], s[SSL__BN_CHANNELS], d[SSL__BN_CHANNELS];
+    float mean[SSL__BN_PLACES], c[SSL__BN_CHANNELS];
+    int j;
+    for (j = 0; j < nc; j++) c[j] = e->mean ? e->mean[c0 + j] : 0.0f;
+    SSL__K(bn_spread)(nc, b->hw, c, mean);
+    SSL__K(bn_places_b)(e, c0, nc * (int)b->hw, mean, sum, dot);
+    SSL__K(bn_gather)(nc, b->hw, sum, s);
+    SSL__K(bn_gather)(nc, b->hw, dot, d);
+    for (j = 0; j < nc; j++) SSL__K(bn_sums_store)(e, c0 + j, s[j], d[j]);
+}
+static void SSL__K(bn_apply_small_b)(const ssl__bn_job *e, int c0, int nc, float inv)
+{
+    const ssl__bn *b = e->b;
+    const int places = nc * (int)b->hw;
+    const SSL__V zero = SSL__VZERO();
+    float mean[SSL__BN_PLACES], scale[SSL__BN_PLACES], m1[SSL__BN_PLACES], m2[SSL__BN_PLACES], c[SSL__BN_CHANNELS];
+    int n, i;
+    for (i = 0; i < nc; i++) c[i] = e->mean ? e->mean[c0 + i] : 0.0f;
+    SSL__K(bn_spread)(nc, b->hw, c, mean);
+    for (i = 0; i < nc; i++) c[i] = SSL__K(bn_rstd)(e, c0 + i) * (e->w ? e->w[c0 + i] : 1.0f);
+    SSL__K(bn_spread)(nc, b->hw, c, scale);
+    for (i = 0; i < nc; i++) c[i] = e->s1[c0 + i] * inv;
+    SSL__K(bn_spread)(nc, b->hw, c, m1);
+    for (i = 0; i < nc; i++) c[i] = e->s2[c0 + i] * SSL__K(bn_rstd)(e, c0 + i) * inv;
+    SSL__K(bn_spread)(nc, b->hw, c, m2);
+    for (n = 0; n < b->n; n++) {
+        const int64_t at = (n * (int64_t)b->ch + c0) * b->hw;
+        for (i = 0; i < places; i += SSL__W) {
+            const int left = places - i;
+            const SSL__V apart = SSL__VSUB(SSL__K(ld)(e->x + at + i, left, zero), SSL__VLOAD(mean + i));
+            SSL__V v = SSL__VSUB(SSL__VSUB(SSL__K(ld)(e->dy + at + i, left, zero), SSL__VLOAD(m1 + i)), SSL__VMUL(apart, SSL__VLOAD(m2 + i)));
+            v = SSL__VMUL(SSL__VLOAD(scale + i), v);
+            if (e->beta != 0.0f) v = SSL__VADD(SSL__K(ld)(e->dx + at + i, left, zero), v);
+            SSL__K(st)(e->dx + at + i, left, v);
+        }
     }
 }
 static inline void SSL__K(bn_plane_b)(int64_t n, float scale, float m1, float mean, float m2, const float *SSL_RESTRICT x, const float *SSL_RESTRICT dy, float beta, float *SSL_RESTRICT dx)
@@ -6447,6 +6595,11 @@ static void SSL__K(batch_norm_b_chunk)(void *arg, int chunk, int thread)
     const float inv = b->count > 0.0 ? (float)(1.0 / b->count) : 0.0f;
     int c0, c, n, nc = SSL__K(bn_range)(e, chunk, &c0);
     (void)thread;
+    if (b->hw <= SSL__BN_SMALL) {
+        if (b->stages & SSL__BN_STATS) SSL__K(bn_sums_small)(e, c0, nc);
+        if (b->stages & SSL__BN_APPLY && e->dx) SSL__K(bn_apply_small_b)(e, c0, nc, inv);
+        return;
+    }
     if (b->stages & SSL__BN_STATS) SSL__K(bn_sums)(e, c0, nc);
     for (n = 0; b->stages & SSL__BN_APPLY && e->dx && n < b->n; n++)
         for (c = c0; c < c0 + nc; c++) {
