@@ -630,9 +630,9 @@ static void attention_weights(const array *q, const array *k, const array *mask,
     R(global_avg_pool, 1e-6, "1x1x1x1 | 3x65x5x7", ssl_global_avg_pool(in[0]), global_avg_pool(&in[0], y))    \
     R(interpolate_nearest, 1e-6, "1x1x1x1 | 3x5x4x9", ssl_interpolate(in[0], 7, 5, SSL_INTERPOLATE_NEAREST), interpolate(&in[0], 7, 5, 1, y)) \
     R(interpolate_bilinear, 2e-6, "1x1x1x1 | 3x5x4x9", ssl_interpolate(in[0], 7, 5, SSL_INTERPOLATE_BILINEAR), interpolate(&in[0], 7, 5, 0, y)) \
-    R(batch_norm, 1e-5, "2x1 1 1 | 65x3 3 3 | 3x65x5x7 65 65 | 2x3x65x33 3 3", ssl_batch_norm(in[0], in[1], in[2], NULL, NULL, 0.1f, 1e-5f), standardize(&in[0], 0, &in[1], &in[2], NULL, NULL, NULL, y)) \
+    R(batch_norm, 1e-5, "2x1 1 1 | 65x3 3 3 | 3x65x5x7 65 65 | 2x3x65x33 3 3 | 131x70x1x2 70 70", ssl_batch_norm(in[0], in[1], in[2], NULL, NULL, 0.1f, 1e-5f), standardize(&in[0], 0, &in[1], &in[2], NULL, NULL, NULL, y)) \
     R(batch_norm_eval, 1e-5, "1x1 1 1 c:1 q:1 | 3x65x5x7 65 65 c:65 q:65", frozen_batch_norm(in), standardize(&in[0], 0, &in[1], &in[2], &in[3], &in[4], NULL, y)) \
-    R(batch_norm_relu, 1e-5, "65x3 3 3 65x3 | 3x65x5x7 65 65 3x65x5x7", ssl_batch_norm_relu(in[0], in[1], in[2], NULL, NULL, 0.1f, 1e-5f, in[3]), standardize(&in[0], 0, &in[1], &in[2], NULL, NULL, &in[3], y)) \
+    R(batch_norm_relu, 1e-5, "65x3 3 3 65x3 | 3x65x5x7 65 65 3x65x5x7 | 66x37x3x3 37 37 66x37x3x3", ssl_batch_norm_relu(in[0], in[1], in[2], NULL, NULL, 0.1f, 1e-5f, in[3]), standardize(&in[0], 0, &in[1], &in[2], NULL, NULL, &in[3], y)) \
     R(group_norm, 1e-5, "1x3x2x2 3 3 | 3x66x5x7 66 66 | 5x3 3 3", ssl_group_norm(in[0], in[0]->ndim == 2 ? 1 : 3, in[1], in[2], 1e-5f), standardize(&in[0], in[0].ndim == 2 ? 1 : 3, &in[1], &in[2], NULL, NULL, NULL, y))
 
 #define NORMS(R)                                                                                               \
