@@ -6451,7 +6451,7 @@ static void SSL__K(bn_apply_small)(const ssl__bn_job *e, int c0, int nc)
     const ssl__bn *b = e->b;
     const int places = nc * (int)b->hw;
     const SSL__V zero = SSL__VZERO(), floor = SSL__VSET1(b->relu ? 0.0f : -INFINITY);
-    float mean[SSL__BN_PLACES], scale[SSL__BN_PLACES], shift[SSL__BN_PLACES], c[SSL__BN_CHANNELS];
+    float mean[SSL__BN_PLACES], scale[SSL__BN_PLACES], shift[SSL__BN_PLACES], c[SSL__BN_CHANNELS] = { 0.0f };
     int n, i;
     for (i = 0; i < nc; i++) c[i] = e->mean ? e->mean[c0 + i] : 0.0f;
     SSL__K(bn_spread)(nc, b->hw, c, mean);
@@ -6546,7 +6546,7 @@ static void SSL__K(bn_sums_small)(const ssl__bn_job *e, int c0, int nc)
 {
     const ssl__bn *b = e->b;
     double sum[SSL__BN_PLACES], dot[SSL__BN_PLACES], s[SSL__BN_CHANNELS], d[SSL__BN_CHANNELS];
-    float mean[SSL__BN_PLACES], c[SSL__BN_CHANNELS];
+    float mean[SSL__BN_PLACES], c[SSL__BN_CHANNELS] = { 0.0f };
     int j;
     for (j = 0; j < nc; j++) c[j] = e->mean ? e->mean[c0 + j] : 0.0f;
     SSL__K(bn_spread)(nc, b->hw, c, mean);
@@ -6560,7 +6560,7 @@ static void SSL__K(bn_apply_small_b)(const ssl__bn_job *e, int c0, int nc, float
     const ssl__bn *b = e->b;
     const int places = nc * (int)b->hw;
     const SSL__V zero = SSL__VZERO();
-    float mean[SSL__BN_PLACES], scale[SSL__BN_PLACES], m1[SSL__BN_PLACES], m2[SSL__BN_PLACES], c[SSL__BN_CHANNELS];
+    float mean[SSL__BN_PLACES], scale[SSL__BN_PLACES], m1[SSL__BN_PLACES], m2[SSL__BN_PLACES], c[SSL__BN_CHANNELS] = { 0.0f };
     int n, i;
     for (i = 0; i < nc; i++) c[i] = e->mean ? e->mean[c0 + i] : 0.0f;
     SSL__K(bn_spread)(nc, b->hw, c, mean);
