@@ -3446,7 +3446,7 @@ static ssl__wino ssl__wino_make(ssl_ctx *c, const ssl__conv_kind *kind, const ss
     z.d.s = ssl__lane_f(z.e.s.out, z.e.s.n, 1, 1, 0, 1);
     return z;
 }
-/* Scratch of a thread for v[36][rows][row] and m[36][rows][m_row] of a block, zeroed where padding reads. */
+/* Room for v[36][v_rows][v_row] and m[36][m_rows][m_row]. */
 static int ssl__wino_scratch(const ssl__wino *z, int thread, int v_rows, int v_row, int m_rows, int m_row, ssl__wino_room *m)
 {
     const ssl__corr *e = &z->e;
@@ -3615,7 +3615,7 @@ static void ssl__wino_bw(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__wino
 {
     ssl__wino z = ssl__wino_make(c, kind, t, g, 0);
     ssl__corr *e = &z.e;
-    ssl__wino_blocks(&z, 128);
+    ssl__wino_blocks(&z, SSL__MIN(128 * kind->pair, SSL__MAX(128, e->ic + e->oc)));
     e->in = x; e->out = dw;
     z.d.in = dy;
     e->part_ld = (int64_t)SSL__WINO * e->oc * ssl__round_up(e->ic, kind->width);
