@@ -6909,7 +6909,7 @@ SSL__BF16_FN void ssl__bf16_words(int across, int n, const float *a, const float
 static const ssl__conv_kind ssl__conv_bf16 = { SSL__W, SSL__MM_WIDE * SSL__W, 2, SSL__K(turn), ssl__bf16_turn_c, ssl__bf16_turn_k, SSL__K(turn_back), ssl__bf16_gather, ssl__bf16_words,
                                                SSL__K(slices), ssl__bf16_mm_rows };
 #endif
-static const ssl__conv_kind *SSL__K(conv_kind)(const ssl_ctx *c) /* bf16 without a bf16 unit: float32 */
+static const ssl__conv_kind *SSL__K(conv_kind)(const ssl_ctx *c) /* bf16 without vdpbf16ps: float32; AMX has vdpbf16ps too */
 {
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
     if (c->bf16 && c->precision == SSL_PRECISION_BF16) return &ssl__conv_bf16;
@@ -6921,7 +6921,7 @@ static const ssl__winograd SSL__K(winograd) = { SSL__K(wino_in), SSL__K(wino_out
 #undef SSL__MM_WIDE
 
 /* Five ways: few channels per group directly; maps smaller than the kernel as one plain product; 3 x 3 by Winograd; 1 x 1 as a
-   product of the images; the rest as a product of gathered panels. */
+   product of the images; the rest as products of blocks that were turned channels last. */
 static void SSL__K(conv_f)(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
 {
     const ssl__conv_kind *kind = SSL__K(conv_kind)(c);
