@@ -2445,6 +2445,9 @@ static void *ssl__scratch(ssl_ctx *c, int thread, size_t bytes)
         s->missing = bytes;
         if (thread < 0) ssl__starved(c, s);
     }
+#ifdef SSL_GUARD
+    if (s->p) memset(s->p, 0xFF, s->size); /* NaN for whoever reads what it did not write */
+#endif
     return s->p;
 }
 /* As much for every thread as the neediest had: which chunks a thread gets is chance, and later steps must not allocate. */
@@ -3081,49 +3084,91 @@ typedef struct ssl__bn_job {
 } ssl__bn_job;
 
 /* ---- convolution as a matrix product ----
-   y[o,q] = sum_k w[o,k] x[k,q]: o output channel, k = (input channel, tap), q output position. The matrix x[k,q] exists only as
-   packed panels of nr positions, filled from a zero-padded copy of the block of rows or images that a chunk works on; weights are
-   packed once. dx is the same product: at stride s the rows of dx that lie s apart see the same taps, which are w turned around;
-   so one product for each of the s s phases. dw[o,k] = sum_q dy[o,q] x[k,q] runs over slices of the blocks, whose sums are added
-   in order. Along an axis: out[o0 + q ostep] += w[t0 + t tstep] in[q istep + d0 + t dstep], q < n, t < taps. */
-typedef struct ssl__lane { int n, in, out, o0, ostep, istep, taps, t0, tstep, d0, dstep; } ssl__lane;
+   y[q,o] = sum_k x[q,k] w[k,o]: q output position, k = (tap, input channel), o output channel. A chunk turns its block of rows or
+   images channels last, with a rim of zeros: the taps of a row of the kernel then lie side by side for a position, and positions of
+   a row at equal distances, so that products read the block itself; weights are packed once. dx is the same product: at stride s
+   the rows of dx that lie s apart see the same taps, which are w turned around; so one product for each of the s s phases.
+   dw[o,k] = sum_q dy[q,o] x[q,k] runs over slices of the blocks, whose sums are added in order; positions that follow each other
+   are gathered for it. Along an axis: out[o0 + q ostep] += w[t0 + t tstep] in[q istep + d0 + t dstep], q < n, t < taps; low and
+   high: the least and the largest of d0 + t dstep. */
+typedef struct ssl__conv_kind ssl__conv_kind;
+typedef struct ssl__lane { int n, in, out, o0, ostep, istep, taps, t0, tstep, d0, dstep, low, high; } ssl__lane;
+/* dst[rows][cols][step] = `live` planes of src[rows][cols], the others zero; dst's rows lie pitch apart, src is asked for `ahead` */
+typedef void (*ssl__turn_fn)(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t step, int64_t pitch);
+struct ssl__conv_kind { /* an instruction set at a precision, `width` channels at a time; a word is a float, or two bf16 */
+    int width, wide, pair; /* floats of a vector, columns of a product, channels (or positions) of a word */
+    ssl__turn_fn turn, turn_c, turn_k; /* to floats; to words along channels, width pair at a time; to words along positions (pitch = cols step) */
+    /* planes = or += src[rows][cols][step] + bias */
+    void (*turn_back)(int live, int rows, int cols, const float *src, int64_t step, int64_t pitch, const float *bias, int add, float *dst, int64_t plane);
+    void (*gather)(int n, int cols, const float *src, const int32_t *at, float *dst); /* words dst[n / pair][wide] of floats src[at[n]][cols] */
+    void (*words)(int across, int n, const float *a, const float *b, float *dst, int64_t place); /* vectors a[n], b[n] as pairs of the two (across) or side by side */
+    void (*sum)(int n, int slices, const float *src, int64_t slice, int64_t place, float *dst); /* dst[n] vectors, the sums of the slices */
+    /* y[m, nv vectors] = or += a[m,k] b[k, nv vectors], as SSL__MM_ROWS; k in words */
+    void (*rows)(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *y, int64_t ldy, int add);
+};
 typedef struct ssl__corr {
     ssl_ctx *c;
-    const ssl__gemm_kind *kind;
-    int plain;                  /* the packed panel of the kind is the float panel itself */
-    int pointwise;              /* dw: one tap, no stride, no padding: positions are packed from where they lie */
+    const ssl__conv_kind *kind;
+    const ssl__window *g;
     int images, groups, ic, oc; /* channels of one group */
-    ssl__lane r, s;             /* rows, columns */
+    int back, phases_r, phases_s; /* dx: its phases */
+    ssl__lane r, s;             /* rows, columns; of the first phase, low and high over all */
     const float *in, *w, *bias, *dy;
     int64_t wg, wo, wc;         /* w[group wg + o wo + c wc + row kw + column] */
-    int kw;
     float beta, *out;
-    int k, kc, blocks_k, panels; /* depth of the product, cut into blocks_k of kc; panels of mr output channels */
+    int word;                   /* words of a pixel */
     int block_images, block_rows, blocks_r, blocks; /* positions of a chunk: whole images, or rows of one image */
-    char *a;                    /* packed weights [group][block of k][panel] */
-    int slices, slice_blocks, bands, band; /* dw: slices of the positions, bands of the columns */
-    float *part;                /* dw: [slice][group][panels mr][columns] */
+    int panels;                 /* of oc */
+    float *u;                   /* packed weights [group][panel][tap, phase after phase][word][wide] */
+    int run, runs, run_ld, pointwise; /* dw: columns side by side (the taps of a row, or one), runs of a row, floats of one; x is gathered by itself */
+    int slices, slice_blocks, bands, band; /* dw: slices of the positions, bands of oc */
+    float *part;                /* dw: [slice][group][oc][part_ld] */
     int64_t part_ld;
 } ssl__corr;
-typedef struct ssl__patch { int n0, n, i0, rows, prow, pcol; int64_t plane; } ssl__patch; /* a block, and the shape of its padded copy */
-typedef struct ssl__run { int dst, n; int64_t src; } ssl__run; /* a stretch of a panel's row that is contiguous in its source */
+typedef struct ssl__patch { int n0, n, i0, rows, prow, pcol; } ssl__patch; /* a block, and the shape of its padded copy */
 
+static ssl__lane ssl__lane_ends(ssl__lane a)
+{
+    a.low = a.d0 + SSL__MIN(0, (a.taps - 1) * a.dstep);
+    a.high = a.d0 + SSL__MAX(0, (a.taps - 1) * a.dstep);
+    return a;
+}
 static ssl__lane ssl__lane_f(int in, int out, int taps, int stride, int pad, int dilation)
-{ ssl__lane a = { out, in, out, 0, 1, stride, taps, 0, 1, -pad, dilation }; return a; }
+{
+    ssl__lane a = { out, in, out, 0, 1, stride, taps, 0, 1, -pad, dilation, 0, 0 };
+    return ssl__lane_ends(a);
+}
 /* Positions phase, phase + stride ... of dx read dy at q + (phase + pad - t dilation) / stride, for the taps t that make it whole. */
 static ssl__lane ssl__lane_b(int in, int out, int taps, int stride, int pad, int dilation, int phase)
 {
-    ssl__lane a = { (in - phase + stride - 1) / stride, out, in, phase, stride, 1, 0, 0, 1, 0, 0 };
+    ssl__lane a = { (in - phase + stride - 1) / stride, out, in, phase, stride, 1, 0, 0, 1, 0, 0, 0, 0 };
     while (a.t0 < taps && (phase + pad - a.t0 * dilation) % stride) a.t0++;
     while (a.tstep * dilation % stride) a.tstep++;
     if (a.t0 < taps) a.taps = (taps - 1 - a.t0) / a.tstep + 1;
     a.d0 = (phase + pad - a.t0 * dilation) / stride;
     a.dstep = -(a.tstep * dilation / stride);
-    return a;
+    return ssl__lane_ends(a);
 }
-static int ssl__lane_low(const ssl__lane *a) { return a->d0 + SSL__MIN(0, (a->taps - 1) * a->dstep); }
-static int ssl__lane_extent(const ssl__lane *a, int n) /* input positions under n outputs */
-{ return (n - 1) * a->istep + (a->dstep < 0 ? -a->dstep : a->dstep) * SSL__MAX(a->taps - 1, 0) + 1; }
+static ssl__lane ssl__corr_lane(const ssl__corr *e, int column, int phase)
+{
+    const ssl__window *g = e->g;
+    if (!e->back) return column ? ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw) : ssl__lane_f(g->h, g->oh, g->kh, g->sh, g->ph, g->dh);
+    return column ? ssl__lane_b(g->w, g->ow, g->kw, g->sw, g->pw, g->dw, phase) : ssl__lane_b(g->h, g->oh, g->kh, g->sh, g->ph, g->dh, phase);
+}
+static ssl__lane ssl__corr_lanes(const ssl__corr *e, int column, int phases)
+{
+    ssl__lane all = ssl__corr_lane(e, column, 0);
+    int i, any = all.taps > 0;
+    for (i = 1; i < phases; i++) {
+        const ssl__lane a = ssl__corr_lane(e, column, i);
+        if (a.n < 1 || a.taps < 1) continue;
+        all.low = any ? SSL__MIN(all.low, a.low) : a.low;
+        all.high = any ? SSL__MAX(all.high, a.high) : a.high;
+        any = 1;
+    }
+    return all;
+}
+static int ssl__lane_extent(const ssl__lane *a, int n) { return (n - 1) * a->istep + a->high - a->low + 1; } /* input positions under n outputs */
 
 static void ssl__corr_blocks(ssl__corr *e, int positions) /* blocks of about this many positions, the same for any number of threads */
 {
@@ -3142,372 +3187,273 @@ static ssl__patch ssl__corr_patch(const ssl__corr *e, int block)
     p.rows = SSL__MIN(e->block_rows, e->r.n - p.i0);
     p.prow = ssl__lane_extent(&e->r, p.rows);
     p.pcol = ssl__lane_extent(&e->s, e->s.n);
-    p.plane = (int64_t)p.n * p.prow * p.pcol;
     return p;
 }
-static size_t ssl__corr_padded(const ssl__corr *e) /* floats of the largest padded copy */
-{ return (size_t)e->ic * (size_t)e->block_images * (size_t)ssl__lane_extent(&e->r, e->block_rows) * (size_t)ssl__lane_extent(&e->s, e->s.n); }
-
-static inline void ssl__copy(float *dst, const float *src, int n)
+static size_t ssl__corr_padded(const ssl__corr *e) /* pixels of the largest padded copy */
+{ return (size_t)e->block_images * (size_t)ssl__lane_extent(&e->r, e->block_rows) * (size_t)ssl__lane_extent(&e->s, e->s.n); }
+/* Channels c .. c + live of the rows under a block in image n of it, into the middle of dst. A 1 x 1 kernel skips rows. */
+static void ssl__corr_turn(const ssl__corr *e, const ssl__patch *p, ssl__turn_fn turn, int live, int n, int group, int c, float *dst, int64_t step)
 {
-    for (; n >= 8; n -= 8, dst += 8, src += 8) memcpy(dst, src, 8 * sizeof(float));
-    for (; n >= 4; n -= 4, dst += 4, src += 4) memcpy(dst, src, 4 * sizeof(float));
-    for (; n > 0; n--) *dst++ = *src++;
+    const int top = p->i0 * e->r.istep + e->r.low, skip = e->r.taps == 1 && !e->back ? e->r.istep : 1, r0 = top + ssl__round_up(SSL__MAX(0, -top), skip);
+    const int r1 = SSL__MIN(top + p->prow, e->r.in), c0 = SSL__MAX(0, e->s.low), c1 = SSL__MIN(e->s.in, e->s.low + p->pcol);
+    const int whole = skip == 1 && c1 - c0 == e->s.in; /* rows without gaps between them */
+    const int64_t plane = (int64_t)e->r.in * e->s.in;
+    const float *src = e->in + (((int64_t)(p->n0 + n) * e->groups + group) * e->ic + c) * plane + (int64_t)r0 * e->s.in + c0;
+    int r;
+    dst += ((int64_t)(r0 - top) * p->pcol + c0 - e->s.low) * step;
+    live = SSL__MAX(0, SSL__MIN(live, e->ic - c));
+    for (r = r0; r < r1 && c0 < c1; r += whole ? r1 - r0 : skip, src += (int64_t)skip * e->s.in, dst += (int64_t)skip * p->pcol * step)
+        turn(live, whole ? r1 - r0 : 1, c1 - c0, src, plane, plane > 128 ? 128 : e->groups * e->ic * plane, dst, step, (int64_t)p->pcol * step);
 }
-/* dst[channel][image][row][column] = channels c0..c1-1 of the inputs under a block; what lies outside of the images is left alone. */
-static void ssl__corr_pad(const ssl__corr *e, const ssl__patch *p, int group, int c0, int c1, float *dst)
+/* x[image][prow][pcol][step]: all channels of a block. The last first: what it writes past a pixel is written again. */
+static void ssl__corr_turn_all(const ssl__corr *e, const ssl__patch *p, ssl__turn_fn turn, int pair, int group, float *x, int64_t step)
 {
-    const int low = ssl__lane_low(&e->s), a = SSL__MIN(SSL__MAX(-low, 0), p->pcol), cols = SSL__MAX(0, SSL__MIN(e->s.in - low, p->pcol) - a);
-    const int top = p->i0 * e->r.istep + ssl__lane_low(&e->r), r0 = SSL__MAX(0, -top), r1 = SSL__MIN(p->prow, e->r.in - top);
-    int c, n, i;
+    const int64_t image = (int64_t)p->prow * p->pcol * step;
+    const int width = e->kind->width;
+    int n, c;
+    memset(x, 0, sizeof(float) * (size_t)(p->n * image)); /* the rim stays zero */
     for (n = 0; n < p->n; n++)
-        for (c = c0; c < c1; c++) {
-            const float *src = e->in + (((int64_t)(p->n0 + n) * e->groups + group) * e->ic + c) * e->r.in * e->s.in + (int64_t)top * e->s.in + low + a;
-            float *d = dst + (c - c0) * p->plane + (int64_t)n * p->prow * p->pcol + a;
-            for (i = r0; i < r1; i++) ssl__copy(d + i * p->pcol, src + (int64_t)i * e->s.in, cols);
-        }
-}
-/* Ask for what ssl__corr_pad is to read next. */
-static void ssl__corr_prefetch(const ssl__corr *e, const ssl__patch *p, int group, int c0, int c1)
-{
-    const int top = p->i0 * e->r.istep + ssl__lane_low(&e->r), r0 = SSL__MAX(0, top), r1 = SSL__MIN(top + p->prow, e->r.in);
-    int n, c, k;
-    for (n = 0; n < p->n; n++)
-        for (c = c0; c < SSL__MIN(c1, e->ic); c++) {
-            const float *src = e->in + ((((int64_t)(p->n0 + n) * e->groups + group) * e->ic + c) * e->r.in + r0) * e->s.in;
-            for (k = 0; k < (r1 - r0) * e->s.in; k += 16) SSL__PREFETCH(src + k);
-        }
-}
-/* Where output position q of the block lies in the padded copy, and tap t. */
-static int64_t ssl__corr_position(const ssl__corr *e, const ssl__patch *p, int q)
-{
-    const int j = q % e->s.n, i = q / e->s.n % p->rows, n = q / e->s.n / p->rows;
-    return ((int64_t)n * p->prow + i * e->r.istep) * p->pcol + j * e->s.istep;
-}
-static int64_t ssl__corr_tap(const ssl__corr *e, const ssl__patch *p, int t)
-{
-    const int i = t / e->s.taps, j = t % e->s.taps;
-    return (int64_t)(e->r.d0 + i * e->r.dstep - ssl__lane_low(&e->r)) * p->pcol + e->s.d0 + j * e->s.dstep - ssl__lane_low(&e->s);
+        for (c = (e->ic - 1) / (width * pair) * width * pair; c >= 0; c -= width * pair) ssl__corr_turn(e, p, turn, width * pair, n, group, c, x + n * image + c / pair, step);
 }
 
-/* A panel [depth][width]: row p is made of the runs at src + base[p]. */
-static void ssl__corr_fill(int depth, int width, const float *src, const int64_t *base, int n_runs, const ssl__run *run, int step, float *dst)
-{
-    int p, i, j;
-    for (p = 0; p < depth; p++, dst += width)
-        for (i = 0; i < n_runs; i++) {
-            const float *s = src + base[p] + run[i].src;
-            if (step == 1) ssl__copy(dst + run[i].dst, s, run[i].n);
-            else for (j = 0; j < run[i].n; j++) dst[run[i].dst + j] = s[(int64_t)j * step];
-        }
-}
-static int ssl__corr_runs(int n, const int64_t *at, int step, ssl__run *run) /* at[0..n-1] as runs of equal steps */
-{
-    int i, count = 0;
-    for (i = 0; i < n; i++) {
-        if (!i || at[i] != at[i - 1] + step) { run[count].dst = i; run[count].n = 0; run[count++].src = at[i]; }
-        run[count - 1].n++;
-    }
-    return count;
-}
-
-typedef struct ssl__corr_room { float *padded, *turned, *col, *sums; char *a, *b; int64_t *base; } ssl__corr_room; /* a thread's scratch */
-static int ssl__corr_scratch(const ssl__corr *e, int thread, size_t turned, size_t sums, size_t a_bytes, ssl__corr_room *m)
-{
-    const size_t panel = (size_t)e->kind->nr * (size_t)e->kc, padded = (ssl__corr_padded(e) + 15) & ~(size_t)15;
-    char *p = (char *)ssl__scratch(e->c, thread, sizeof(float) * (padded + turned + sums + 2 * panel) + a_bytes + sizeof(int64_t) * (size_t)(e->kc + 64));
-    if (!p) return 0;
-    m->padded = (float *)p;
-    m->sums = m->padded + padded;
-    m->col = m->sums + sums;
-    m->b = (char *)(m->col + panel);
-    m->a = m->b + sizeof(float) * panel;
-    m->turned = (float *)(m->a + a_bytes);
-    m->base = (int64_t *)(m->turned + turned);
-    return 1;
-}
-static const char *ssl__corr_pack(const ssl__corr *e, int depth, const ssl__corr_room *m)
-{
-    if (e->plain) return (const char *)m->col;
-    e->kind->pack_b(e->kind->nr, depth, m->col, 1, e->kind->nr, m->b);
-    return m->b;
-}
-static size_t ssl__corr_panel_bytes(const ssl__corr *e) { return (size_t)e->kind->mr * (size_t)e->kc * (size_t)e->kind->elem; }
-
-static void ssl__corr_weights_chunk(void *arg, int chunk, int thread) /* one panel of the weights */
+/* One panel of the weights: taps in the order of their phases, of a row of the kernel in that of the positions they read. */
+static void ssl__corr_weights_chunk(void *arg, int chunk, int thread)
 {
     const ssl__corr *e = (const ssl__corr *)arg;
-    const int mr = e->kind->mr, group = chunk / e->panels, o0 = chunk % e->panels * mr, rows = SSL__MIN(mr, e->oc - o0);
-    float *row = (float *)ssl__scratch(e->c, thread, sizeof(float) * (size_t)rows * (size_t)e->k), *d = row;
-    int o, c, i, j, kb;
-    if (!row) return;
-    for (o = o0; o < o0 + rows; o++)
-        for (c = 0; c < e->ic; c++)
-            for (i = 0; i < e->r.taps; i++)
-                for (j = 0; j < e->s.taps; j++)
-                    *d++ = e->w[group * e->wg + o * e->wo + c * e->wc + (int64_t)(e->r.t0 + i * e->r.tstep) * e->kw + e->s.t0 + j * e->s.tstep];
-    for (kb = 0; kb < e->blocks_k; kb++)
-        e->kind->pack_a(rows, SSL__MIN(e->kc, e->k - kb * e->kc), row + kb * e->kc, e->k, 1,
-                        e->a + ((size_t)(group * e->blocks_k + kb) * (size_t)e->panels + (size_t)(chunk % e->panels)) * ssl__corr_panel_bytes(e));
+    const ssl__conv_kind *kind = e->kind;
+    const int group = chunk / e->panels, o0 = chunk % e->panels * kind->wide, width = kind->width, taps = e->g->kh * e->g->kw;
+    float *a = (float *)ssl__scratch(e->c, thread, sizeof(float) * 2 * (size_t)(taps * width)), *b = a + taps * width;
+    int o, c, pr, ps, i, j;
+    if (!a) return;
+    for (o = o0; o < SSL__MIN(e->oc, o0 + kind->wide); o += width)
+        for (c = 0; c < e->ic; c += kind->pair) {
+            const float *w = e->w + group * e->wg + o * e->wo + c * e->wc;
+            float *u = e->u + (int64_t)chunk * taps * e->word * kind->wide + (int64_t)(c / kind->pair) * kind->wide + o - o0;
+            kind->turn(SSL__MIN(width, e->oc - o), 1, taps, w, e->wo, 0, a, width, 0);
+            if (kind->pair > 1 && c + 1 == e->ic) memset(b, 0, sizeof(float) * (size_t)(taps * width));
+            else if (kind->pair > 1) kind->turn(SSL__MIN(width, e->oc - o), 1, taps, w + e->wc, e->wo, 0, b, width, 0);
+            for (pr = 0; pr < e->phases_r; pr++)
+                for (ps = 0; ps < e->phases_s; ps++) {
+                    const ssl__lane r = ssl__corr_lane(e, 0, pr), s = ssl__corr_lane(e, 1, ps);
+                    for (i = 0; i < r.taps; i++)
+                        for (j = 0; j < s.taps; j++, u += (int64_t)e->word * kind->wide) {
+                            const int t = ((r.t0 + i * r.tstep) * e->g->kw + s.t0 + (s.dstep < 0 ? s.taps - 1 - j : j) * s.tstep) * width;
+                            kind->words(1, 1, a + t, b + t, u, 0);
+                        }
+                }
+        }
 }
-
-/* out = beta out + sums + bias at the positions of the block */
-static void ssl__corr_store(const ssl__corr *e, const ssl__patch *p, int group, const float *sums, int64_t ld)
+/* One phase of a block: y[image][row][column][wide] of its positions. The rows of a product are positions of a row, or images. */
+static void ssl__corr_phase(const ssl__corr *e, const ssl__patch *p, const ssl__lane *r, const ssl__lane *s, int nv, const float *u, const float *x, float *y)
 {
-    int o, n, i, j;
-    for (o = 0; o < e->oc; o++)
-        for (n = 0; n < p->n; n++)
-            for (i = 0; i < p->rows; i++) {
-                const float *SSL_RESTRICT s = sums + o * ld + ((int64_t)n * p->rows + i) * e->s.n;
-                const float bias = e->bias ? e->bias[group * e->oc + o] : 0.0f;
-                float *SSL_RESTRICT y = e->out + (((int64_t)(p->n0 + n) * e->groups + group) * e->oc + o) * e->r.out * e->s.out +
-                                        (int64_t)(e->r.o0 + (p->i0 + i) * e->r.ostep) * e->s.out + e->s.o0;
-                if (e->s.ostep == 1 && e->beta == 0.0f) for (j = 0; j < e->s.n; j++) y[j] = s[j] + bias;
-                else if (e->s.ostep == 1) for (j = 0; j < e->s.n; j++) y[j] += s[j] + bias;
-                else for (j = 0; j < e->s.n; j++) y[j * e->s.ostep] = (e->beta == 0.0f ? 0.0f : y[j * e->s.ostep]) + s[j] + bias;
-            }
+    const int wide = e->kind->wide, rows = SSL__MIN(p->rows, r->n - p->i0), side = s->taps == 1 || s->dstep == 1 || s->dstep == -1;
+    const int runs = side ? 1 : s->taps, k = (side ? s->taps : 1) * e->word, steps = s->taps > 0 ? r->taps * runs : 0, images = p->n > s->n;
+    const int64_t x_row = (int64_t)p->pcol * e->word, x_image = p->prow * x_row, x_col = (int64_t)s->istep * e->word;
+    const int64_t y_row = (int64_t)e->s.out * wide, y_image = p->rows * e->r.ostep * y_row, y_col = (int64_t)s->ostep * wide;
+    int t, i, n;
+    y += r->o0 * y_row + s->o0 * wide;
+    for (t = 0; t < SSL__MAX(1, steps); t++, u += (int64_t)k * wide) { /* no taps: zeros */
+        const int64_t at = steps ? (r->d0 + t / runs * r->dstep - e->r.low) * x_row + (int64_t)(s->low + t % runs * SSL__MAX(s->dstep, -s->dstep) - e->s.low) * e->word : 0;
+        for (n = 0; n < (images ? s->n : p->n); n++)
+            for (i = 0; i < rows; i++)
+                e->kind->rows(images ? p->n : s->n, nv, steps ? k : 0, x + at + n * (images ? x_col : x_image) + i * r->istep * x_row, images ? x_image : x_col, 1, u, wide,
+                              y + n * (images ? y_col : y_image) + i * r->ostep * y_row, images ? y_image : y_col, t > 0);
+    }
 }
-
 static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output channels of a group at one block of positions */
 {
     const ssl__corr *e = (const ssl__corr *)arg;
-    const int nr = e->kind->nr, mr = e->kind->mr, group = chunk % e->groups, taps = e->r.taps * e->s.taps;
+    const ssl__conv_kind *kind = e->kind;
+    const int group = chunk % e->groups, wide = kind->wide, width = kind->width;
     const ssl__patch p = ssl__corr_patch(e, chunk / e->groups);
-    const int positions = p.n * p.rows * e->s.n, ld = ssl__round_up(e->block_images * e->block_rows * e->s.n, nr);
-    ssl__corr_room m;
-    ssl__run run[64];
-    int64_t at[64];
-    int kb, k, j, i, n_runs;
-    if (!ssl__corr_scratch(e, thread, 0, (size_t)e->panels * (size_t)mr * (size_t)ld, 0, &m)) return;
-    memset(m.padded, 0, sizeof(float) * (size_t)(e->ic * p.plane));
-    ssl__corr_pad(e, &p, group, 0, e->ic, m.padded);
-    if (e->kind->begin) e->kind->begin();
-    for (kb = 0; kb < e->blocks_k; kb++) {
-        const int depth = SSL__MIN(e->kc, e->k - kb * e->kc);
-        const char *a = e->a + (size_t)(group * e->blocks_k + kb) * (size_t)e->panels * ssl__corr_panel_bytes(e);
-        for (k = 0; k < depth; k++) m.base[k] = (kb * e->kc + k) / taps * p.plane + ssl__corr_tap(e, &p, (kb * e->kc + k) % taps);
-        for (j = 0; j < positions; j += nr) {
-            const int cols = SSL__MIN(nr, positions - j);
-            const char *b;
-            for (i = 0; i < cols; i++) at[i] = ssl__corr_position(e, &p, j + i);
-            n_runs = ssl__corr_runs(cols, at, e->s.istep, run);
-            if (cols < nr) memset(m.col, 0, sizeof(float) * (size_t)nr * (size_t)depth);
-            ssl__corr_fill(depth, nr, m.padded, m.base, n_runs, run, e->s.istep, m.col);
-            b = ssl__corr_pack(e, depth, &m);
-            for (i = 0; i < e->panels; i++)
-                e->kind->tile(ssl__round_up(depth, e->kind->kr), a + (size_t)i * ssl__corr_panel_bytes(e), b, m.sums + (int64_t)i * mr * ld + j, ld, kb > 0);
-        }
+    const size_t x_size = (ssl__corr_padded(e) * (size_t)e->word + (size_t)width + 15) & ~(size_t)15;
+    const int out_rows = SSL__MIN(p.rows * e->r.ostep, e->r.out - p.i0 * e->r.ostep);
+    const int64_t plane = (int64_t)e->r.out * e->s.out, y_image = (int64_t)p.rows * e->r.ostep * e->s.out * wide;
+    float *x = (float *)ssl__scratch(e->c, thread, sizeof(float) * (x_size + (size_t)(e->block_images * e->block_rows * e->r.ostep * e->s.out) * (size_t)wide)), *y = x + x_size;
+    int o, n, pr, ps;
+    if (!x) return;
+    ssl__corr_turn_all(e, &p, kind->turn_c, kind->pair, group, x, e->word);
+    for (o = 0; o < e->oc; o += wide) {
+        const float *u = e->u + ((int64_t)group * e->panels + o / wide) * e->g->kh * e->g->kw * e->word * wide;
+        for (pr = 0; pr < e->phases_r; pr++)
+            for (ps = 0; ps < e->phases_s; ps++) {
+                const ssl__lane r = ssl__corr_lane(e, 0, pr), s = ssl__corr_lane(e, 1, ps);
+                ssl__corr_phase(e, &p, &r, &s, ssl__ceil_div(SSL__MIN(wide, e->oc - o), width), u, x, y);
+                u += (int64_t)r.taps * s.taps * e->word * wide;
+            }
+        for (n = 0; n < p.n; n++)
+            for (pr = 0; pr < wide && o + pr < e->oc; pr += width)
+                kind->turn_back(SSL__MIN(width, e->oc - o - pr), out_rows, e->s.out, y + n * y_image + pr, wide, (int64_t)e->s.out * wide, e->bias ? e->bias + group * e->oc + o + pr : NULL,
+                                e->beta != 0.0f, e->out + (((int64_t)(p.n0 + n) * e->groups + group) * e->oc + o + pr) * plane + (int64_t)p.i0 * e->r.ostep * e->s.out, plane);
     }
-    if (e->kind->end) e->kind->end();
-    ssl__corr_store(e, &p, group, m.sums, ld);
 }
-static void ssl__corr_depth(ssl__corr *e, int k)
+static ssl__corr ssl__corr_make(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__window *g, int back)
 {
-    e->k = k;
-    e->blocks_k = SSL__MAX(1, ssl__ceil_div(k, e->kind->kc)); /* k 0: a phase without taps, whose sums are zeros */
-    e->kc = ssl__round_up(SSL__MAX(1, ssl__ceil_div(k, e->blocks_k)), e->kind->kr);
-    e->panels = ssl__ceil_div(e->oc, e->kind->mr);
+    const int64_t taps = (int64_t)g->kh * g->kw, ic = g->ci / g->groups, oc = g->co / g->groups;
+    ssl__corr e;
+    memset(&e, 0, sizeof e);
+    e.c = c; e.kind = kind; e.g = g; e.images = g->n; e.groups = g->groups; e.back = back;
+    e.ic = (int)(back ? oc : ic);
+    e.oc = (int)(back ? ic : oc);
+    e.wg = oc * ic * taps;
+    e.wo = back ? taps : ic * taps;
+    e.wc = back ? ic * taps : taps;
+    e.phases_r = back ? g->sh : 1;
+    e.phases_s = back ? g->sw : 1;
+    e.r = ssl__corr_lanes(&e, 0, e.phases_r);
+    e.s = ssl__corr_lanes(&e, 1, e.phases_s);
+    e.word = ssl__ceil_div(e.ic, kind->pair);
+    e.panels = ssl__ceil_div(e.oc, kind->wide);
+    return e;
 }
 static void ssl__corr_run(ssl__corr *e)
 {
-    if (e->r.n < 1 || e->s.n < 1) return; /* a phase of a strided map that has no pixel */
-    ssl__corr_depth(e, e->ic * e->r.taps * e->s.taps);
-    ssl__corr_blocks(e, SSL__MAX(4 * e->kind->nr, SSL__MIN(512, 65536 / e->oc)));
-    e->a = (char *)ssl__scratch(e->c, -1, (size_t)e->groups * (size_t)e->blocks_k * (size_t)e->panels * ssl__corr_panel_bytes(e) + 1);
-    if (!e->a) return;
-    if (e->k) ssl__parallel(e->c, e->groups * e->panels, ssl__corr_weights_chunk, e);
+    ssl__corr_blocks(e, SSL__MAX(128, SSL__MIN(512, 65536 / e->oc)));
+    e->u = (float *)ssl__scratch(e->c, -1, sizeof(float) * (size_t)(e->groups * e->panels * e->g->kh * e->g->kw) * (size_t)e->word * (size_t)e->kind->wide);
+    if (!e->u) return;
+    ssl__parallel(e->c, e->groups * e->panels, ssl__corr_weights_chunk, e);
     ssl__parallel(e->c, e->groups * e->blocks, ssl__corr_chunk, e);
 }
-static ssl__corr ssl__corr_make(ssl_ctx *c, const ssl__gemm_kind *kind, int plain, const ssl__window *g)
+static void ssl__corr_f(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
 {
-    ssl__corr e;
-    memset(&e, 0, sizeof e);
-    e.c = c; e.kind = kind; e.plain = plain; e.images = g->n; e.groups = g->groups; e.kw = g->kw;
-    e.ic = g->ci / g->groups;
-    e.oc = g->co / g->groups;
-    e.wg = (int64_t)e.oc * e.ic * g->kh * g->kw;
-    return e;
-}
-static void ssl__corr_f(ssl_ctx *c, const ssl__gemm_kind *kind, int plain, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
-{
-    ssl__corr e = ssl__corr_make(c, kind, plain, g);
-    e.wo = (int64_t)e.ic * g->kh * g->kw;
-    e.wc = (int64_t)g->kh * g->kw;
-    e.r = ssl__lane_f(g->h, g->oh, g->kh, g->sh, g->ph, g->dh);
-    e.s = ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw);
+    ssl__corr e = ssl__corr_make(c, kind, g, 0);
     e.in = x; e.w = w; e.bias = bias; e.out = y;
     ssl__corr_run(&e);
 }
-static void ssl__corr_bx(ssl_ctx *c, const ssl__gemm_kind *kind, int plain, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
+static void ssl__corr_bx(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
 {
-    int i, j;
-    for (i = 0; i < g->sh; i++)
-        for (j = 0; j < g->sw; j++) {
-            ssl__corr e = ssl__corr_make(c, kind, plain, g);
-            const int t = e.ic;
-            e.wc = (int64_t)e.ic * g->kh * g->kw;
-            e.wo = (int64_t)g->kh * g->kw;
-            e.ic = e.oc;
-            e.oc = t;
-            e.r = ssl__lane_b(g->h, g->oh, g->kh, g->sh, g->ph, g->dh, i);
-            e.s = ssl__lane_b(g->w, g->ow, g->kw, g->sw, g->pw, g->dw, j);
-            e.in = dy; e.w = w; e.out = dx; e.beta = beta;
-            ssl__corr_run(&e);
-        }
+    ssl__corr e = ssl__corr_make(c, kind, g, 1);
+    e.in = dy; e.w = w; e.out = dx; e.beta = beta;
+    ssl__corr_run(&e);
 }
 
-static void ssl__transpose(int rows, int cols, const float *src, float *dst) /* dst[cols][rows] */
+/* Channels c0 .. c1 of t[image][group][channels][plane] at the positions of a block, to words [panel][image][position][wide]. */
+static void ssl__corr_positions(const ssl__corr *e, const ssl__patch *p, int group, const float *t, int channels, int c0, int c1, int steps, float *dst, int64_t panel)
 {
-    int i, j;
-    for (i = 0; i + 4 <= rows; i += 4) {
-        for (j = 0; j + 4 <= cols; j += 4) ssl__transpose4(src + (int64_t)i * cols + j, cols, dst + (int64_t)j * rows + i, rows);
-        for (; j < cols; j++) { int k; for (k = i; k < i + 4; k++) dst[(int64_t)j * rows + k] = src[(int64_t)k * cols + j]; }
-    }
-    for (; i < rows; i++) for (j = 0; j < cols; j++) dst[(int64_t)j * rows + i] = src[(int64_t)i * cols + j];
-}
-/* Pack positions q0 .. q0 + depth of channels c0 .. of t[image][group][channels][plane] as an operand of `width` rows: image by
-   image, unless kr does not divide what a block has of one; then a copy without gaps is packed. */
-static void ssl__corr_pack_positions(const ssl__corr *e, const ssl__patch *p, int group, const float *t, int channels, int c0, int q0, int depth,
-                                     int width, void (*pack)(int, int, const float *, int64_t, int64_t, void *), float *row, char *dst)
-{
-    const int image = p->rows * e->s.n, rows = SSL__MIN(width, channels - c0), direct = image % e->kind->kr == 0;
     const int64_t plane = (int64_t)e->r.n * e->s.n;
-    int q, n, r;
-    for (q = q0; q < q0 + depth; q += n) {
-        const float *src = t + (((int64_t)(p->n0 + q / image) * e->groups + group) * channels + c0) * plane + (int64_t)p->i0 * e->s.n + q % image;
-        n = SSL__MIN(q0 + depth - q, image - q % image);
-        if (direct) pack(rows, n, src, plane, 1, dst + (size_t)((q - q0) * width * e->kind->elem));
-        else for (r = 0; r < rows; r++) ssl__copy(row + (int64_t)r * depth + q - q0, src + r * plane, n);
-    }
-    if (!direct) pack(rows, depth, row, depth, 1, dst);
+    const int wide = e->kind->wide, width = e->kind->width;
+    int c, n;
+    for (c = c0; c < c1; c += width)
+        for (n = 0; n < p->n; n++)
+            e->kind->turn_k(SSL__MIN(width, channels - c), p->rows, e->s.n, t + (((int64_t)(p->n0 + n) * e->groups + group) * channels + c) * plane + (int64_t)p->i0 * e->s.n, plane,
+                            plane > 128 ? 128 : e->groups * channels * plane, dst + (c - c0) / wide * panel + (int64_t)n * steps * wide + (c - c0) % wide, wide, (int64_t)e->s.n * wide);
 }
-static void ssl__corr_bw_block(const ssl__corr *e, const ssl__patch *p, int group, int j0, int j1, const ssl__corr_room *m, float *part, int add)
+typedef struct ssl__corr_room { float *x, *dy, *b; int32_t *at; } ssl__corr_room; /* a thread's scratch for dw */
+static void ssl__corr_bw_block(const ssl__corr *e, int block, int group, int o0, int o1, const ssl__corr_room *m, float *part, int add)
 {
-    const int nr = e->kind->nr, mr = e->kind->mr, positions = p->n * p->rows * e->s.n;
-    ssl__run run[64];
-    int64_t at[64];
-    int q0, q, i, j, n_runs;
-    for (q0 = 0; q0 < positions; q0 += e->kc, add = 1) {
-        const int depth = SSL__MIN(e->kc, positions - q0);
-        for (i = 0; i < e->panels; i++)
-            ssl__corr_pack_positions(e, p, group, e->dy, e->oc, i * mr, q0, depth, mr, e->kind->pack_a, m->sums, m->a + (size_t)i * ssl__corr_panel_bytes(e));
-        for (q = 0; !e->pointwise && q < depth; q++) m->base[q] = ssl__corr_position(e, p, q0 + q) * e->ic;
-        for (j = j0; j < j1; j += nr) {
-            const int cols = SSL__MIN(nr, e->k - j);
-            const char *b = m->b;
-            if (e->pointwise) ssl__corr_pack_positions(e, p, group, e->in, e->ic, j, q0, depth, nr, e->kind->pack_b, m->col, m->b);
-            else {
-                for (i = 0; i < cols; i++) at[i] = ssl__corr_tap(e, p, (j + i) / e->ic) * e->ic + (j + i) % e->ic;
-                n_runs = ssl__corr_runs(cols, at, 1, run);
-                if (cols < nr) memset(m->col, 0, sizeof(float) * (size_t)nr * (size_t)depth);
-                ssl__corr_fill(depth, nr, m->turned, m->base, n_runs, run, 1, m->col);
-                b = ssl__corr_pack(e, depth, m);
-            }
-            for (i = 0; i < e->panels; i++)
-                e->kind->tile(ssl__round_up(depth, e->kind->kr), m->a + (size_t)i * ssl__corr_panel_bytes(e), b, part + (int64_t)i * mr * e->part_ld + j, e->part_ld, add);
+    const ssl__conv_kind *kind = e->kind;
+    const ssl__patch p = ssl__corr_patch(e, block);
+    const int image = p.rows * e->s.n, steps = ssl__ceil_div(image, kind->pair), k = p.n * steps, wide = kind->wide;
+    const int64_t panel = (int64_t)k * wide;
+    int t, i, j, q, n;
+    ssl__corr_positions(e, &p, group, e->dy, e->oc, o0, o1, steps, m->dy, panel);
+    if (e->pointwise) ssl__corr_positions(e, &p, group, e->in, e->ic, 0, e->ic, steps, m->b, panel);
+    else ssl__corr_turn_all(e, &p, kind->turn, 1, group, m->x, e->ic);
+    for (n = 0; !e->pointwise && n < p.n; n++)
+        for (q = 0; q < steps * kind->pair; q++) {
+            const int at = SSL__MIN(q, image - 1); /* an odd position out is met by zeros of dy */
+            m->at[n * steps * kind->pair + q] = ((n * p.prow + at / e->s.n * e->r.istep) * p.pcol + at % e->s.n * e->s.istep) * e->ic;
         }
-    }
+    for (t = 0; t < e->r.taps * e->runs; t++)
+        for (j = 0; j < e->run; j += wide) {
+            const int cols = SSL__MIN(wide, e->run - j);
+            const float *b = e->pointwise ? m->b + j / wide * panel : m->b;
+            if (!e->pointwise)
+                kind->gather(k * kind->pair, cols, m->x + ((int64_t)(t / e->runs * e->r.dstep) * p.pcol + t % e->runs * e->s.dstep) * e->ic + j, m->at, m->b);
+            for (i = 0; i < o1 - o0; i += wide)
+                kind->rows(SSL__MIN(wide, o1 - o0 - i), ssl__ceil_div(cols, kind->width), k, m->dy + i / wide * panel, 1, wide, b, wide, part + i * e->part_ld + (int64_t)t * e->run_ld + j, e->part_ld, add);
+        }
 }
-static void ssl__corr_bw_chunk(void *arg, int chunk, int thread) /* one slice of the positions, one band of the columns (tap, channel) */
+static void ssl__corr_bw_chunk(void *arg, int chunk, int thread) /* a slice of the blocks, a band of oc */
 {
     const ssl__corr *e = (const ssl__corr *)arg;
-    const int group = chunk % e->groups, band = chunk / e->groups % e->bands, slice = chunk / e->groups / e->bands;
-    const int j0 = band * e->band, j1 = SSL__MIN(e->k, j0 + e->band), b0 = slice * e->slice_blocks, b1 = SSL__MIN(e->blocks, b0 + e->slice_blocks);
-    float *part = e->part + ((int64_t)slice * e->groups + group) * e->panels * e->kind->mr * e->part_ld;
-    const size_t padded = (ssl__corr_padded(e) + 15) & ~(size_t)15;
+    const int group = chunk % e->groups, band = chunk / e->groups % e->bands, slice = chunk / e->groups / e->bands, wide = e->kind->wide;
+    const int o0 = band * e->band, o1 = SSL__MIN(e->oc, o0 + e->band), b0 = slice * e->slice_blocks, b1 = SSL__MIN(e->blocks, b0 + e->slice_blocks);
+    const size_t positions = (size_t)(e->block_images * (ssl__round_up(e->block_rows * e->s.n, e->kind->pair))), steps = positions / (size_t)e->kind->pair;
+    const size_t x = e->pointwise ? 0 : (ssl__corr_padded(e) * (size_t)e->ic + (size_t)wide + 15) & ~(size_t)15;
+    const size_t dy = steps * (size_t)ssl__round_up(o1 - o0, wide), columns = steps * (size_t)(e->pointwise ? ssl__round_up(e->ic, wide) : wide);
     ssl__corr_room m;
     int b;
-    if (!ssl__corr_scratch(e, thread, padded, (size_t)e->kind->mr * (size_t)e->kc, (size_t)e->panels * ssl__corr_panel_bytes(e), &m)) return;
-    if (e->kind->begin) e->kind->begin();
-    for (b = b0; b < b1; b++) {
-        const ssl__patch p = ssl__corr_patch(e, b);
-        if (!e->pointwise) {
-            memset(m.padded, 0, sizeof(float) * (size_t)(e->ic * p.plane));
-            ssl__corr_pad(e, &p, group, 0, e->ic, m.padded);
-            ssl__transpose(e->ic, (int)p.plane, m.padded, m.turned);
-        }
-        ssl__corr_bw_block(e, &p, group, j0, j1, &m, part, b > b0);
-    }
-    if (e->kind->end) e->kind->end();
+    m.x = (float *)ssl__scratch(e->c, thread, sizeof(float) * (x + dy + columns) + sizeof(int32_t) * positions);
+    m.dy = m.x + x;
+    m.b = m.dy + dy;
+    m.at = (int32_t *)(m.b + columns);
+    if (!m.x) return;
+    for (b = b0; b < b1; b++) ssl__corr_bw_block(e, b, group, o0, o1, &m, e->part + (((int64_t)slice * e->groups + group) * e->oc + o0) * e->part_ld, b > b0);
 }
 static void ssl__corr_bw_add(void *arg, int chunk, int thread) /* dw of one output channel += its slices */
 {
     const ssl__corr *e = (const ssl__corr *)arg;
-    const int group = chunk / e->oc, o = chunk % e->oc, taps = e->r.taps * e->s.taps;
-    const int64_t slice = (int64_t)e->groups * e->panels * e->kind->mr * e->part_ld;
-    const float *src = e->part + ((int64_t)group * e->panels * e->kind->mr + o) * e->part_ld;
-    float *dw = e->out + group * e->wg + o * e->wo;
-    int s, c, t;
-    (void)thread;
-    for (s = 0; s < e->slices; s++, src += slice)
-        for (c = 0; c < e->ic; c++)
-            for (t = 0; t < taps; t++) dw[c * taps + t] += src[t * e->ic + c];
+    const int width = e->kind->width, taps = e->r.taps * e->s.taps, side = e->runs == 1, group = chunk / e->oc, o = chunk % e->oc;
+    const int64_t slice = (int64_t)e->groups * e->oc * e->part_ld;
+    float *sum = (float *)ssl__scratch(e->c, thread, sizeof(float) * (size_t)(taps * width)), *dw = e->out + group * e->wg + o * e->wo;
+    int c, t, k;
+    if (!sum) return;
+    for (c = 0; c < e->ic; c += width) {
+        const float *src = e->part + ((int64_t)group * e->oc + o) * e->part_ld + c;
+        const int live = SSL__MIN(width, e->ic - c);
+        for (t = 0; t < e->r.taps * e->runs; t++, src += e->run_ld) e->kind->sum(side ? e->s.taps : 1, e->slices, src, slice, e->ic, sum + t * (side ? e->s.taps : 1) * width);
+        if (taps > 1) e->kind->turn_back(live, 1, taps, sum, width, 0, NULL, 1, dw + (int64_t)c * taps, taps);
+        else for (k = 0; k < live; k++) dw[c + k] += sum[k];
+    }
 }
-static void ssl__corr_bw(ssl_ctx *c, const ssl__gemm_kind *kind, int plain, const ssl__window *g, const float *x, const float *dy, float *dw)
+/* Slices and bands for dw of `size` floats: at least 16 chunks where there is as much, and partial sums of at most `most` floats. */
+static void ssl__corr_slices(ssl__corr *e, int64_t size, int64_t most)
 {
-    ssl__corr e = ssl__corr_make(c, kind, plain, g);
-    int64_t size;
-    e.wo = (int64_t)e.ic * g->kh * g->kw;
-    e.r = ssl__lane_f(g->h, g->oh, g->kh, g->sh, g->ph, g->dh);
-    e.s = ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw);
+    for (e->slices = 8; e->slices > 1 && e->slices * size > most; ) e->slices /= 2;
+    e->slice_blocks = ssl__ceil_div(e->blocks, e->slices);
+    e->slices = ssl__ceil_div(e->blocks, e->slice_blocks);
+    e->bands = SSL__MAX(1, SSL__MIN(ssl__ceil_div(16, e->slices * e->groups), e->oc / 128));
+    e->band = ssl__round_up(ssl__ceil_div(e->oc, e->bands), e->kind->width);
+    e->bands = ssl__ceil_div(e->oc, e->band);
+    e->part = (float *)ssl__scratch(e->c, -1, sizeof(float) * (size_t)(e->slices * size + 16));
+}
+static void ssl__corr_bw(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__window *g, const float *x, const float *dy, float *dw)
+{
+    ssl__corr e = ssl__corr_make(c, kind, g, 0);
+    const int side = e.s.taps == 1 || e.s.dstep == 1;
     e.in = x; e.dy = dy; e.out = dw;
-    ssl__corr_depth(&e, e.ic * g->kh * g->kw);
     e.pointwise = g->kh * g->kw * g->sh * g->sw == 1 && !g->ph && !g->pw;
-    e.kc = kind->kc;
-    ssl__corr_blocks(&e, kind->kc);
-    e.part_ld = ssl__round_up(e.k, kind->nr);
-    size = (int64_t)e.groups * e.panels * kind->mr * e.part_ld;
-    e.slice_blocks = ssl__ceil_div(e.blocks, (int)SSL__MAX(1, SSL__MIN(16, (2 << 20) / size)));
-    e.slices = ssl__ceil_div(e.blocks, e.slice_blocks);
-    e.bands = SSL__MAX(1, SSL__MIN(ssl__ceil_div(16, e.slices * e.groups), e.k / 512));
-    e.band = ssl__round_up(ssl__ceil_div(e.k, e.bands), kind->nr);
-    e.bands = ssl__ceil_div(e.k, e.band);
-    e.part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)e.slices * (size_t)size);
+    e.runs = side ? 1 : e.s.taps;
+    e.run = (side ? e.s.taps : 1) * e.ic;
+    e.run_ld = ssl__round_up(e.run, kind->width);
+    e.part_ld = (int64_t)e.r.taps * e.runs * e.run_ld;
+    ssl__corr_blocks(&e, 256);
+    ssl__corr_slices(&e, e.groups * e.oc * e.part_ld, 2 << 20);
     if (!e.part) return;
     ssl__parallel(c, e.slices * e.bands * e.groups, ssl__corr_bw_chunk, &e);
     ssl__parallel(c, e.groups * e.oc, ssl__corr_bw_add, &e);
 }
 /* ---- 3 x 3 at stride 1: F(4x4, 3x3) of Winograd's minimal filtering (Lavin and Gray 2016, arXiv 1509.09308) ----
    A tile of 4 x 4 outputs is y = A^T [(G w G^T) . (B^T x B)] A: 36 products where the sum has 144. At each of these 36 places stands
-   a matrix product over the channels, [oc,ic] [ic,tiles]. dx is the same with w turned around; dw = G^T [sum over tiles of
+   a matrix product over the channels, [tiles,ic] [ic,oc]. dx is the same with w turned around; dw = G^T [sum over tiles of
    (A dy A^T) . (B^T x B)] G. Interpolation points 0, +-1/sqrt 2, +-sqrt 2, infinity; relative error against double with normal numbers
-   and 64 to 512 channels 6e-7 to 1.1e-6, dw 1e-6 (the plain sum: 2e-7; points 0, +-1, +-2: twice as much). Always float32: it costs
-   less than the plain sum at bf16. The tiles of a block are numbered over images, rows, columns; a panel has nr of them. */
+   and 64 to 512 channels 6e-7 to 1.1e-6, dw 1e-6 (the plain sum: 2e-7; points 0, +-1, +-2: twice as much). At bf16 y is made in
+   float32 all the same, which costs less than the plain sum at bf16; dx and dw multiply bf16 pairs where there is a unit for them,
+   relative error of their norm 1.2e-2 to 1.4e-2 (the plain sum: 2.3e-3), far below what another mini-batch changes.
+   Everything is channels last inside, `width` channels in the lanes of a vector; the tiles of a block are numbered over images,
+   rows, columns. */
 typedef void (*ssl__wino_fn)(const float *src, int64_t row, int64_t col, float *dst, int64_t drow, int64_t dcol);
 #define SSL__WINO 36
-#define SSL__WINO_CHANNELS 8 /* padded at a time: pixels of a small map lie together over channels, not over images */
-#define SSL__WINO_SKEW 48 /* floats between the places of a panel, whose distance were otherwise a power of two: the same few cache sets */
+#define SSL__WINO_SKEW 48 /* floats between the places, whose distance were otherwise a power of two: the same few cache sets */
 enum { SSL__WINO_IN, SSL__WINO_OUT, SSL__WINO_BACK, SSL__WINO_WEIGHTS, SSL__WINO_GRAD };
-typedef struct ssl__wino_tile { int64_t in, out; int rows, cols; } ssl__wino_tile; /* where it lies, how much of it is inside of y */
-typedef struct ssl__winograd { /* the transforms of an instruction set, of `width` tiles or channels at a time */
-    int width;
-    const ssl__gemm_kind *kind;
-    ssl__wino_fn in, back, weights, grad; /* B^T x B, A dy A^T, G w G^T, G^T m G of channels that lie side by side */
-    void (*tiles_in)(const ssl__wino_tile *t, const float *plane, int64_t row, float *v, int64_t place);
-    void (*tiles_out)(const ssl__wino_tile *t, const float *m, int64_t place, float bias, int add, float *out, int64_t row); /* A^T m A + bias */
-} ssl__winograd;
+typedef struct ssl__winograd { ssl__wino_fn in, out, back, weights, grad; } ssl__winograd; /* B^T x B, A^T m A, A dy A^T, G w G^T, G^T m G of `width` channels */
 typedef struct ssl__wino {
     ssl__corr e, d;  /* x, and dy for dw, both with rows and columns rounded up to whole tiles */
     const ssl__winograd *t;
-    int turn;        /* w turned around */
-    float *u;        /* [group][36][panel of oc][ic][mr] */
-} ssl__wino;
+} ssl__wino; /* e.u: [group][36][panel][k][wide] */
+/* A thread's scratch: 2 channel groups of an image; 2 tiles or groups as floats; a transform at all places [36][tile][row], the products. */
+typedef struct ssl__wino_room { float *turned, *pair, *v, *m; int64_t v_row, v_place, m_row, m_place; } ssl__wino_room;
 
-/* Blocks of at most `most` tiles whose panels have the fewest empty places. */
-static void ssl__wino_blocks(ssl__wino *z, int most)
+/* Steps of k that n channels or tiles are: one each, or one for two. */
+static int ssl__wino_steps(const ssl__wino *z, int n) { return ssl__ceil_div(n, z->e.kind->pair); }
+static int64_t ssl__wino_place(int64_t rows, int64_t row) { return rows * row + SSL__WINO_SKEW; }
+static void ssl__wino_blocks(ssl__wino *z, int most) /* blocks of about `most` tiles: rows of one image, or whole images */
 {
     ssl__corr *e = &z->e;
-    const int th = e->r.n / 4, tw = e->s.n / 4, nr = e->kind->nr;
-    int64_t best = 0, all;
-    int k;
-    for (k = 1; k <= th && (k == 1 || k * tw <= most); k++) { /* rows of one image */
-        all = (int64_t)e->images * (th / k * ssl__round_up(k * tw, nr) + ssl__round_up(th % k * tw, nr));
-        if (!best || all <= best) { best = all; e->block_images = 1; e->block_rows = 4 * k; }
-    }
-    for (k = 2; k <= e->images && k * th * tw <= most; k++) {
-        all = (int64_t)(e->images / k) * ssl__round_up(k * th * tw, nr) + ssl__round_up(e->images % k * th * tw, nr);
-        if (all <= best) { best = all; e->block_images = k; e->block_rows = e->r.n; }
-    }
+    const int th = e->r.n / 4, tw = e->s.n / 4;
+    e->block_images = SSL__MAX(1, SSL__MIN(e->images, most / (th * tw)));
+    e->block_rows = 4 * ssl__ceil_div(th, ssl__ceil_div(th, SSL__MAX(1, SSL__MIN(th, most / tw))));
     e->blocks_r = ssl__ceil_div(e->r.n, e->block_rows);
     e->blocks = ssl__ceil_div(e->images, e->block_images) * e->blocks_r;
     z->d.block_images = e->block_images;
@@ -3515,235 +3461,198 @@ static void ssl__wino_blocks(ssl__wino *z, int most)
     z->d.blocks_r = e->blocks_r;
     z->d.blocks = e->blocks;
 }
-static int64_t ssl__wino_place(int depth, int width) { return (int64_t)depth * width + SSL__WINO_SKEW; }
 static int ssl__wino_block_tiles(const ssl__wino *z) { return z->e.block_images * z->e.block_rows * z->e.s.n / 16; }
-static int ssl__wino_tiles(const ssl__wino *z, const ssl__patch *p, int group, int lanes, ssl__wino_tile *t) /* those past the last: rows 0 */
-{
-    const ssl__corr *e = &z->e;
-    const int th = p->rows / 4, tw = e->s.n / 4, tiles = p->n * th * tw;
-    int q;
-    for (q = 0; q < lanes; q++) {
-        const int k = SSL__MIN(q, tiles - 1), n = k / tw / th, i = k / tw % th * 4, j = k % tw * 4;
-        t[q].in = ((int64_t)n * p->prow + i) * p->pcol + j;
-        t[q].out = (((int64_t)(p->n0 + n) * e->groups + group) * e->oc * e->r.out + p->i0 + i) * e->s.out + j;
-        t[q].rows = q < tiles ? SSL__MIN(4, e->r.out - p->i0 - i) : 0;
-        t[q].cols = SSL__MIN(4, e->s.out - j);
-    }
-    return tiles;
-}
-static ssl__wino ssl__wino_make(ssl_ctx *c, const ssl__winograd *t, const ssl__window *g, int turn)
+static ssl__wino ssl__wino_make(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__winograd *t, const ssl__window *g, int back)
 {
     ssl__wino z;
     memset(&z, 0, sizeof z);
     z.t = t;
-    z.turn = turn;
-    z.e = ssl__corr_make(c, t->kind, 1, g);
-    z.e.r = turn ? ssl__lane_f(g->oh, g->h, 3, 1, 2 - g->ph, 1) : ssl__lane_f(g->h, g->oh, 3, 1, g->ph, 1);
-    z.e.s = turn ? ssl__lane_f(g->ow, g->w, 3, 1, 2 - g->pw, 1) : ssl__lane_f(g->w, g->ow, 3, 1, g->pw, 1);
-    z.e.wo = turn ? 9 : 9 * (int64_t)z.e.ic;
-    z.e.wc = turn ? 9 * (int64_t)z.e.ic : 9;
-    if (turn) { const int ic = z.e.ic; z.e.ic = z.e.oc; z.e.oc = ic; }
+    z.e = ssl__corr_make(c, kind, g, back);
     z.e.r.n = ssl__round_up(z.e.r.n, 4);
     z.e.s.n = ssl__round_up(z.e.s.n, 4);
-    ssl__corr_depth(&z.e, z.e.ic);
     z.d = z.e;
     z.d.ic = z.e.oc;
     z.d.r = ssl__lane_f(z.e.r.out, z.e.r.n, 1, 1, 0, 1);
     z.d.s = ssl__lane_f(z.e.s.out, z.e.s.n, 1, 1, 0, 1);
     return z;
 }
+/* Room for v[36][v_rows][v_row] and m[36][m_rows][m_row]. */
+static int ssl__wino_scratch(const ssl__wino *z, int thread, int v_rows, int v_row, int m_rows, int m_row, ssl__wino_room *m)
+{
+    const ssl__corr *e = &z->e;
+    const size_t turned = 2 * (size_t)e->kind->width * (size_t)ssl__lane_extent(&e->r, e->block_rows) * (size_t)ssl__lane_extent(&e->s, e->s.n);
+    const size_t pair = 2 * SSL__WINO * (size_t)e->kind->width;
+    m->v_row = v_row;
+    m->m_row = m_row;
+    m->v_place = ssl__wino_place(v_rows, v_row);
+    m->m_place = ssl__wino_place(m_rows, m_row);
+    m->v = (float *)ssl__scratch(e->c, thread, sizeof(float) * (SSL__WINO * (size_t)(m->v_place + m->m_place) + turned + pair));
+    if (!m->v) return 0;
+    m->m = m->v + SSL__WINO * m->v_place;
+    m->pair = m->m + SSL__WINO * m->m_place;
+    m->turned = m->pair + pair;
+    return 1;
+}
 
 static void ssl__wino_weights_chunk(void *arg, int chunk, int thread) /* one panel of G w G^T */
 {
     const ssl__wino *z = (const ssl__wino *)arg;
     const ssl__corr *e = &z->e;
-    const int mr = e->kind->mr, width = z->t->width, group = chunk / e->panels, o0 = chunk % e->panels * mr;
-    const int64_t place = ssl__wino_place(e->ic, mr), next = e->panels * place;
-    float *u = z->u + (group * SSL__WINO * e->panels + chunk % e->panels) * place, taps[9 * 16];
-    int c, r, k, t;
+    const int width = e->kind->width, wide = e->kind->wide, pair = e->kind->pair > 1, group = chunk / e->panels, o0 = chunk % e->panels * wide;
+    const int64_t panel = ssl__wino_place(e->word, wide), next = e->panels * panel;
+    float *u = e->u + (group * SSL__WINO * e->panels + chunk % e->panels) * panel, taps[9 * 16], two[2 * SSL__WINO * 16];
+    int c, r;
     (void)thread;
-    memset(taps, 0, sizeof taps);
-    for (c = 0; c < e->ic; c++)
-        for (r = 0; r < mr; r += width) {
-            const float *w = e->w + group * e->wg + c * e->wc + (o0 + r) * e->wo;
-            const int rows = SSL__MIN(SSL__MIN(width, mr), e->oc - o0 - r);
-            for (k = 0; k < rows; k++, w += e->wo)
-                for (t = 0; t < 9; t++) taps[(z->turn ? 8 - t : t) * width + k] = w[t];
-            z->t->weights(taps, 3 * width, width, u + c * mr + r, 6 * next, next);
+    for (r = 0; r < wide && o0 + r < e->oc; r += width)
+        for (c = 0; c < e->ic; c++) {
+            float *t = two + (c & 1) * SSL__WINO * width, *d = pair ? t : u + (int64_t)c * wide + r;
+            const int64_t place = pair ? width : next;
+            e->kind->turn(SSL__MIN(width, e->oc - o0 - r), 1, 9, e->w + group * e->wg + c * e->wc + (o0 + r) * e->wo, e->wo, e->wc, taps, width, 0);
+            if (e->back) z->t->weights(taps + 8 * width, -3 * width, -width, d, 6 * place, place); /* w turned around */
+            else z->t->weights(taps, 3 * width, width, d, 6 * place, place);
+            if (!pair || (c % 2 == 0 && c + 1 < e->ic)) continue;
+            if (c % 2 == 0) memset(t + SSL__WINO * width, 0, sizeof(float) * SSL__WINO * (size_t)width);
+            e->kind->words(1, SSL__WINO, two, two + SSL__WINO * width, u + (int64_t)(c / 2) * wide + r, next);
         }
 }
 
-/* v[panel][36][ic][nr] = B^T x B of the tiles of a block */
-static void ssl__wino_in(const ssl__wino *z, const ssl__patch *p, int group, int lanes, const ssl__wino_tile *t, float *plane, float *v)
+/* fn of the tiles of a block, channels c0 to c1, at v[36][tile][channel], or (across, for sums over tiles) v[36][panel][tile][wide].
+   bf16 pairs are of two channels, or of two tiles. */
+static void ssl__wino_in(const ssl__corr *e, const ssl__patch *p, int group, int c0, int c1, ssl__wino_fn fn, int across,
+                         const ssl__wino_room *m, float *v, int64_t row, int64_t place, int64_t panel)
 {
-    const int width = z->t->width, nr = z->e.kind->nr;
-    const int64_t place = ssl__wino_place(z->e.ic, nr);
-    int c, q;
-    memset(plane, 0, sizeof(float) * SSL__WINO_CHANNELS * (size_t)p->plane);
-    for (c = 0; c < z->e.ic; c++) {
-        if (c % SSL__WINO_CHANNELS == 0) ssl__corr_pad(&z->e, p, group, c, SSL__MIN(z->e.ic, c + SSL__WINO_CHANNELS), plane);
-        ssl__corr_prefetch(&z->e, p, group, c + SSL__WINO_CHANNELS, c + SSL__WINO_CHANNELS + 1);
-        for (q = 0; q < lanes; q += width)
-            z->t->tiles_in(t + q, plane + c % SSL__WINO_CHANNELS * p->plane, p->pcol, v + q / nr * SSL__WINO * place + c * nr + q % nr, place);
+    const int width = e->kind->width, half = SSL__WINO * width, pair = e->kind->pair > 1, two = pair && !across, size = p->prow * p->pcol * width;
+    int c, n, i, j, q;
+    memset(m->turned, 0, sizeof(float) * (size_t)(two ? 2 * size : size)); /* the rim stays zero */
+    for (c = c0; c < c1; c += two ? 2 * width : width) {
+        float *d = v + (two ? (c - c0) / 2 : across ? (c - c0) / e->kind->wide * panel + (c - c0) % e->kind->wide : c - c0);
+        for (n = q = 0; n < p->n; n++) {
+            ssl__corr_turn(e, p, e->kind->turn, width, n, group, c, m->turned, width);
+            if (two) ssl__corr_turn(e, p, e->kind->turn, width, n, group, SSL__MIN(c + width, e->ic), m->turned + size, width);
+            for (i = 0; i < p->rows; i += 4)
+                for (j = 0; j < e->s.n; j += 4, q++) {
+                    const float *src = m->turned + ((int64_t)i * p->pcol + j) * width;
+                    if (!pair) { fn(src, (int64_t)p->pcol * width, width, d + q * row, 6 * place, place); continue; }
+                    fn(src, (int64_t)p->pcol * width, width, m->pair + (across && q & 1 ? half : 0), 6 * width, width);
+                    if (two) fn(src + size, (int64_t)p->pcol * width, width, m->pair + half, 6 * width, width);
+                    if (two) e->kind->words(0, SSL__WINO, m->pair, m->pair + half, d + q * row, place);
+                    else if (q & 1) e->kind->words(1, SSL__WINO, m->pair, m->pair + half, d + q / 2 * row, place);
+                }
+        }
+        if (!pair || two || q % 2 == 0) continue;
+        memset(m->pair + half, 0, sizeof(float) * (size_t)half);
+        e->kind->words(1, SSL__WINO, m->pair, m->pair + half, d + q / 2 * row, place);
     }
 }
-static void ssl__wino_out(const ssl__wino *z, int o0, int lanes, const float *bias, const ssl__wino_tile *t, const float *m) /* one panel of oc */
+static void ssl__wino_out(const ssl__wino *z, const ssl__patch *p, int group, const ssl__wino_room *m)
 {
-    const int width = z->t->width, nr = z->e.kind->nr, mr = z->e.kind->mr, place = mr * nr;
-    const int64_t plane = (int64_t)z->e.r.out * z->e.s.out;
-    int o, q, k;
-    for (o = o0; o < SSL__MIN(z->e.oc, o0 + mr); o++) {
-        float *out = z->e.out + o * plane;
-        for (q = 0; q < lanes; q += width) {
-            for (k = q; k < q + width; k += 4) { SSL__PREFETCH_W(out + 2 * plane + t[k].out); SSL__PREFETCH_W(out + 2 * plane + t[k].out + z->e.s.out);
-             SSL__PREFETCH_W(out + 2 * plane + t[k].out + 2 * z->e.s.out); SSL__PREFETCH_W(out + 2 * plane + t[k].out + 3 * z->e.s.out); }
-            z->t->tiles_out(t + q, m + q / nr * SSL__WINO * place + (o - o0) * nr + q % nr, place, bias ? bias[o] : 0.0f, z->e.beta != 0.0f, out, z->e.s.out);
+    const ssl__corr *e = &z->e;
+    const int width = e->kind->width, cols = e->s.n, rows = SSL__MIN(p->rows, e->r.out - p->i0);
+    int o, n, i, j;
+    for (o = 0; o < e->oc; o += width) {
+        const float *src = m->m + o;
+        for (n = 0; n < p->n; n++) {
+            const int64_t plane = (int64_t)e->r.out * e->s.out;
+            for (i = 0; i < p->rows; i += 4)
+                for (j = 0; j < cols; j += 4, src += m->m_row)
+                    z->t->out(src, 6 * m->m_place, m->m_place, m->turned + ((int64_t)i * cols + j) * width, (int64_t)cols * width, width);
+            e->kind->turn_back(SSL__MIN(width, e->oc - o), rows, e->s.out, m->turned, width, (int64_t)cols * width, e->bias ? e->bias + group * e->oc + o : NULL, e->beta != 0.0f,
+                            e->out + (((int64_t)(p->n0 + n) * e->groups + group) * e->oc + o) * plane + (int64_t)p->i0 * e->s.out, plane);
         }
     }
 }
-
-static size_t ssl__wino_plane(const ssl__corr *e) { return (ssl__corr_padded(e) / (size_t)e->ic + 15) & ~(size_t)15; }
 static void ssl__wino_chunk(void *arg, int chunk, int thread) /* all output channels of a group at one block of tiles */
 {
     const ssl__wino *z = (const ssl__wino *)arg;
     const ssl__corr *e = &z->e;
-    const ssl__gemm_kind *kind = e->kind;
-    const int nr = kind->nr, mr = kind->mr, group = chunk % e->groups, most = ssl__ceil_div(ssl__wino_block_tiles(z), nr);
+    const int group = chunk % e->groups, tiles = ssl__wino_block_tiles(z), k = e->word, width = e->kind->width, wide = e->kind->wide;
+    const int64_t panel = ssl__wino_place(k, wide);
+    const float *u = e->u + (int64_t)group * SSL__WINO * e->panels * panel;
     const ssl__patch p = ssl__corr_patch(e, chunk / e->groups);
-    const size_t plane = ssl__wino_plane(e), v_size = (size_t)SSL__WINO * (size_t)most * (size_t)ssl__wino_place(e->ic, nr);
-    const size_t m_size = (size_t)SSL__WINO * (size_t)e->panels * (size_t)most * (size_t)(mr * nr);
-    const int64_t place = ssl__wino_place(e->ic, mr);
-    float *v = (float *)ssl__scratch(e->c, thread, sizeof(float) * (v_size + m_size + plane * SSL__WINO_CHANNELS) + sizeof(ssl__wino_tile) * (size_t)(most * nr)), *m = v + v_size;
-    ssl__wino_tile *t = (ssl__wino_tile *)(m + m_size + plane * SSL__WINO_CHANNELS);
-    const float *u = z->u + (int64_t)group * e->panels * SSL__WINO * place;
-    int lanes, nj, i, j, kb, xi;
-    if (!v) return;
-    nj = ssl__ceil_div(p.n * p.rows * e->s.n / 16, nr);
-    lanes = nj * nr;
-    ssl__wino_tiles(z, &p, group, lanes, t);
-    ssl__wino_in(z, &p, group, lanes, t, m + m_size, v);
+    ssl__wino_room m;
+    int xi, j;
+    if (!ssl__wino_scratch(z, thread, tiles, ssl__round_up(k, width), tiles, ssl__round_up(e->oc, width), &m)) return;
+    ssl__wino_in(e, &p, group, 0, e->ic, z->t->in, 0, &m, m.v, m.v_row, m.v_place, 0);
     for (xi = 0; xi < SSL__WINO; xi++)
-        for (kb = 0; kb < e->ic; kb += kind->kc)
-            for (j = 0; j < nj; j++)
-                for (i = 0; i < e->panels; i++)
-                    kind->tile(SSL__MIN(kind->kc, e->ic - kb), u + (xi * e->panels + i) * place + (int64_t)kb * mr,
-                               v + (j * SSL__WINO + xi) * ssl__wino_place(e->ic, nr) + (int64_t)kb * nr, m + (((int64_t)i * nj + j) * SSL__WINO + xi) * mr * nr, nr, kb > 0);
-    for (i = 0; i < e->panels; i++) ssl__wino_out(z, i * mr, lanes, e->bias ? e->bias + group * e->oc : NULL, t, m + (int64_t)i * nj * SSL__WINO * mr * nr);
+        for (j = 0; j < e->panels; j++, u += panel)
+            e->kind->rows(p.n * p.rows * e->s.n / 16, ssl__ceil_div(SSL__MIN(wide, e->oc - j * wide), width), k, m.v + xi * m.v_place, m.v_row, 1, u, wide,
+                       m.m + xi * m.m_place + j * wide, m.m_row, 0);
+    ssl__wino_out(z, &p, group, &m);
 }
 static void ssl__wino_run(ssl__wino *z)
 {
-    const ssl__corr *e = &z->e;
+    ssl__corr *e = &z->e;
     ssl__wino_blocks(z, SSL__MAX(32, SSL__MIN(128, (e->ic + e->oc) / 8))); /* few channels: v and m in L2; many: w, read once for each block */
-    z->u = (float *)ssl__scratch(e->c, -1, sizeof(float) * SSL__WINO * (size_t)(e->groups * e->panels) * (size_t)ssl__wino_place(e->ic, e->kind->mr));
-    if (!z->u) return;
+    e->u = (float *)ssl__scratch(e->c, -1, sizeof(float) * SSL__WINO * (size_t)(e->groups * e->panels) * (size_t)ssl__wino_place(e->word, e->kind->wide));
+    if (!e->u) return;
     ssl__parallel(e->c, e->groups * e->panels, ssl__wino_weights_chunk, z);
     ssl__parallel(e->c, e->groups * e->blocks, ssl__wino_chunk, z);
 }
-static void ssl__wino_f(ssl_ctx *c, const ssl__winograd *t, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
+static void ssl__wino_f(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__winograd *t, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
 {
-    ssl__wino z = ssl__wino_make(c, t, g, 0);
+    ssl__wino z = ssl__wino_make(c, kind, t, g, 0);
     z.e.in = x; z.e.w = w; z.e.bias = bias; z.e.out = y;
     ssl__wino_run(&z);
 }
-static void ssl__wino_bx(ssl_ctx *c, const ssl__winograd *t, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
+static void ssl__wino_bx(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__winograd *t, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
 {
-    ssl__wino z = ssl__wino_make(c, t, g, 1);
+    ssl__wino z = ssl__wino_make(c, kind, t, g, 1);
     z.e.in = dy; z.e.w = w; z.e.out = dx; z.e.beta = beta;
     ssl__wino_run(&z);
 }
 
-/* One transform of `width` channels from c0 on of all tiles, channels last: to v[36][tile][step]. Channels past the last are zero. */
-typedef struct ssl__wino_room { float *plane, *turned, *v, *a; } ssl__wino_room;
-static void ssl__wino_channels(const ssl__corr *e, const ssl__patch *p, int width, int group, int c0, ssl__wino_fn fn, const ssl__wino_room *m,
-                               float *v, int step, int64_t place)
-{
-    const int live = SSL__MAX(0, SSL__MIN(width, e->ic - c0));
-    int n, i, j;
-    if (live < width) memset(m->plane, 0, sizeof(float) * (size_t)(width * p->plane));
-    if (live) ssl__corr_pad(e, p, group, c0, c0 + live, m->plane);
-    ssl__corr_prefetch(e, p, group, c0 + width, c0 + 2 * width);
-    ssl__transpose(width, (int)p->plane, m->plane, m->turned);
-    for (n = 0; n < p->n; n++)
-        for (i = 0; i < p->rows; i += 4)
-            for (j = 0; j < e->s.n; j += 4, v += step)
-                fn(m->turned + (((int64_t)n * p->prow + i) * p->pcol + j) * width, (int64_t)p->pcol * width, width, v, 6 * place, place);
-}
-static void ssl__wino_bw_block(const ssl__wino *z, int block, int group, int i0, int i1, const ssl__wino_room *m, float *part, int add)
-{
-    const ssl__gemm_kind *kind = z->e.kind;
-    const ssl__patch p = ssl__corr_patch(&z->e, block), pd = ssl__corr_patch(&z->d, block);
-    const int width = z->t->width, nr = kind->nr, mr = kind->mr, nj = ssl__ceil_div(z->e.ic, nr), tiles = p.n * p.rows * z->e.s.n / 16;
-    const int64_t v_place = ssl__wino_place(tiles, nr), a_place = ssl__wino_place(tiles, mr);
-    int c, i, j, xi;
-    memset(m->plane, 0, sizeof(float) * (size_t)(width * p.plane)); /* the rim stays zero */
-    for (c = 0; c < nj * nr; c += width)
-        ssl__wino_channels(&z->e, &p, width, group, c, z->t->in, m, m->v + c / nr * SSL__WINO * v_place + c % nr, nr, v_place);
-    memset(m->plane, 0, sizeof(float) * (size_t)(width * pd.plane));
-    for (i = i0; i < i1; i++)
-        for (c = 0; c < mr; c += width)
-            ssl__wino_channels(&z->d, &pd, width, group, i * mr + c, z->t->back, m, m->a + (i - i0) * SSL__WINO * a_place + c, mr, a_place);
-    for (xi = 0; xi < SSL__WINO; xi++)
-        for (j = 0; j < nj; j++)
-            for (i = i0; i < i1; i++)
-                kind->tile(tiles, m->a + ((i - i0) * SSL__WINO + xi) * a_place, m->v + (j * SSL__WINO + xi) * v_place,
-                           part + (((int64_t)i * nj + j) * SSL__WINO + xi) * mr * nr, nr, add);
-}
-static void ssl__wino_bw_chunk(void *arg, int chunk, int thread) /* a slice of the blocks, a band of the panels of oc */
+static void ssl__wino_bw_chunk(void *arg, int chunk, int thread) /* a slice of the blocks, a band of oc: part[36][oc][ic] */
 {
     const ssl__wino *z = (const ssl__wino *)arg;
     const ssl__corr *e = &z->e;
-    const int group = chunk % e->groups, band = chunk / e->groups % e->bands, slice = chunk / e->groups / e->bands;
-    const int i0 = band * e->band, i1 = SSL__MIN(e->panels, i0 + e->band), b0 = slice * e->slice_blocks, b1 = SSL__MIN(e->blocks, b0 + e->slice_blocks);
-    const int tiles = ssl__wino_block_tiles(z);
-    const size_t width = (size_t)z->t->width, plane = ssl__wino_plane(e) * width;
-    const size_t v = SSL__WINO * (size_t)ssl__ceil_div(e->ic, e->kind->nr) * (size_t)ssl__wino_place(tiles, e->kind->nr);
-    const size_t a = SSL__WINO * (size_t)e->band * (size_t)ssl__wino_place(tiles, e->kind->mr);
+    const int group = chunk % e->groups, band = chunk / e->groups % e->bands, slice = chunk / e->groups / e->bands, width = e->kind->width, wide = e->kind->wide;
+    const int o0 = band * e->band, o1 = SSL__MIN(e->oc, o0 + e->band), b0 = slice * e->slice_blocks, b1 = SSL__MIN(e->blocks, b0 + e->slice_blocks);
+    const int steps = ssl__wino_steps(z, ssl__wino_block_tiles(z));
+    const int64_t ld = ssl__round_up(e->ic, width);
+    float *part = e->part + ((int64_t)slice * e->groups + group) * e->part_ld + o0 * ld;
     ssl__wino_room m;
-    int b;
-    m.v = (float *)ssl__scratch(e->c, thread, sizeof(float) * (v + a + 2 * plane));
-    m.a = m.v + v;
-    m.plane = m.a + a;
-    m.turned = m.plane + plane;
-    if (!m.v) return;
-    for (b = b0; b < b1; b++) ssl__wino_bw_block(z, b, group, i0, i1, &m, e->part + ((int64_t)slice * e->groups + group) * e->part_ld, b > b0);
+    const int64_t panel = (int64_t)steps * wide;
+    int b, xi, i, j;
+    if (!ssl__wino_scratch(z, thread, steps, ssl__round_up(e->ic, wide), steps, ssl__round_up(o1 - o0, wide), &m)) return;
+    for (b = b0; b < b1; b++) {
+        const ssl__patch p = ssl__corr_patch(e, b), pd = ssl__corr_patch(&z->d, b);
+        const int k = ssl__wino_steps(z, p.n * p.rows * e->s.n / 16);
+        ssl__wino_in(e, &p, group, 0, e->ic, z->t->in, 1, &m, m.v, wide, m.v_place, panel);
+        ssl__wino_in(&z->d, &pd, group, o0, o1, z->t->back, 1, &m, m.m, wide, m.m_place, panel);
+        for (xi = 0; xi < SSL__WINO; xi++)
+            for (j = 0; j < e->ic; j += wide)
+                for (i = 0; i < o1 - o0; i += wide)
+                    e->kind->rows(SSL__MIN(wide, o1 - o0 - i), ssl__ceil_div(SSL__MIN(wide, e->ic - j), width), k, m.m + xi * m.m_place + i / wide * panel, 1, wide,
+                               m.v + xi * m.v_place + j / wide * panel, wide, part + (xi * e->oc + i) * ld + j, ld, b > b0);
+    }
 }
-static void ssl__wino_bw_add(void *arg, int chunk, int thread) /* dw of one panel of output channels += G^T (sum of the slices) G */
+static void ssl__wino_bw_add(void *arg, int chunk, int thread) /* dw of one output channel += G^T (sum of the slices) G */
 {
     const ssl__wino *z = (const ssl__wino *)arg;
     const ssl__corr *e = &z->e;
-    const int width = z->t->width, mr = e->kind->mr, nr = e->kind->nr, place = mr * nr, nj = ssl__ceil_div(e->ic, nr), group = chunk / e->panels, o0 = chunk % e->panels * mr;
-    float *SSL_RESTRICT m = e->part + group * e->part_ld + (int64_t)(o0 / mr) * nj * SSL__WINO * place, taps[9 * 16];
-    int c, s, o, k, t;
+    const int width = e->kind->width, ld = ssl__round_up(e->ic, width), group = chunk / e->oc, o = chunk % e->oc;
+    float sum[SSL__WINO * 16], taps[9 * 16];
+    int c;
     (void)thread;
-    for (s = 1; s < e->slices; s++) {
-        const float *SSL_RESTRICT part = m + (int64_t)s * e->groups * e->part_ld;
-        for (k = 0; k < nj * SSL__WINO * place; k++) m[k] += part[k];
+    for (c = 0; c < e->ic; c += width) {
+        const float *m = e->part + group * e->part_ld + (int64_t)o * ld + c;
+        e->kind->sum(SSL__WINO, e->slices, m, e->groups * e->part_ld, e->oc * ld, sum);
+        z->t->grad(sum, 6 * width, width, taps, 3 * width, width);
+        e->kind->turn_back(SSL__MIN(width, e->ic - c), 1, 9, taps, width, 0, NULL, 1, e->out + group * e->wg + o * e->wo + c * 9, 9);
     }
-    for (c = 0; c < e->ic; c += width)
-        for (o = o0; o < SSL__MIN(e->oc, o0 + mr); o++) {
-            float *dw = e->out + group * e->wg + o * e->wo + c * 9;
-            z->t->grad(m + (int64_t)(c / nr) * SSL__WINO * place + (o - o0) * nr + c % nr, 6 * place, place, taps, 3 * width, width);
-            for (k = 0; k < width && c + k < e->ic; k++)
-                for (t = 0; t < 9; t++) dw[k * 9 + t] += taps[t * width + k];
-        }
 }
-static void ssl__wino_bw(ssl_ctx *c, const ssl__winograd *t, const ssl__window *g, const float *x, const float *dy, float *dw)
+static void ssl__wino_bw(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__winograd *t, const ssl__window *g, const float *x, const float *dy, float *dw)
 {
-    ssl__wino z = ssl__wino_make(c, t, g, 0);
+    ssl__wino z = ssl__wino_make(c, kind, t, g, 0);
     ssl__corr *e = &z.e;
-    ssl__wino_blocks(&z, 128);
+    ssl__wino_blocks(&z, SSL__MIN(128 * kind->pair, SSL__MAX(128, e->ic + e->oc)));
     e->in = x; e->out = dw;
     z.d.in = dy;
-    e->part_ld = (int64_t)SSL__WINO * ssl__round_up(e->oc, t->kind->mr) * ssl__round_up(e->ic, t->kind->nr);
-    e->slice_blocks = ssl__ceil_div(e->blocks, (int)SSL__MAX(1, SSL__MIN(16, (6 << 20) / (e->part_ld * e->groups))));
-    e->slices = ssl__ceil_div(e->blocks, e->slice_blocks);
-    e->bands = SSL__MAX(1, SSL__MIN(ssl__ceil_div(16, e->slices * e->groups), e->oc / 128));
-    e->band = ssl__ceil_div(e->panels, e->bands);
-    e->bands = ssl__ceil_div(e->panels, e->band);
-    e->part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)(e->slices * e->groups * e->part_ld));
+    e->part_ld = (int64_t)SSL__WINO * e->oc * ssl__round_up(e->ic, kind->width);
+    ssl__corr_slices(e, e->groups * e->part_ld, 6 << 20);
     if (!e->part) return;
     ssl__parallel(c, e->slices * e->bands * e->groups, ssl__wino_bw_chunk, &z);
-    ssl__parallel(c, e->groups * e->panels, ssl__wino_bw_add, &z);
+    ssl__parallel(c, e->groups * e->oc, ssl__wino_bw_add, &z);
 }
 /* At least half of the products saved, and enough channels that the transforms do not cost more. */
 static int ssl__conv_winograd(const ssl__window *g)
@@ -3940,6 +3849,12 @@ static void ssl__cpu_unfold_b(ssl_ctx *c, const ssl__window *g, const float *dy,
 { ssl__window_job e = { g, NULL, NULL, NULL, NULL, dy, NULL, 1.0f, dx, NULL }; ssl__parallel(c, g->n * g->ci, ssl__cpu_unfold_b_chunk, &e); }
 
 /* ---- pooling: a chunk is one plane ---- */
+/* Orders by value, then by the lower place, so that the largest key is the first maximum: no branch depends on what the values are. */
+static inline int64_t ssl__pool_key(float v, int32_t at)
+{
+    const int32_t u = (int32_t)ssl__word(v + 0.0f); /* -0 is 0 */
+    return (int64_t)(u ^ (u >> 31 & INT32_MAX)) * ((int64_t)1 << 32) + (INT32_MAX - at);
+}
 static void ssl__cpu_max_pool_f_chunk(void *arg, int chunk, int thread)
 {
     const ssl__window_job *e = (const ssl__window_job *)arg;
@@ -3950,13 +3865,16 @@ static void ssl__cpu_max_pool_f_chunk(void *arg, int chunk, int thread)
     (void)thread;
     for (i = 0; i < g->oh; i++)
         for (j = 0; j < g->ow; j++, o++) {
-            const int r0 = i * g->sh - g->ph, s0 = j * g->sw - g->pw;
-            int best = -1;
-            for (r = SSL__MAX(r0, 0); r < SSL__MIN(r0 + g->kh, g->h); r++)
-                for (s = SSL__MAX(s0, 0); s < SSL__MIN(s0 + g->kw, g->w); s++)
-                    if (best < 0 || x[r * g->w + s] > x[best]) best = r * g->w + s;
-            e->at[o] = best;
-            e->y[o] = x[best];
+            const int r0 = SSL__MAX(i * g->sh - g->ph, 0), r1 = SSL__MIN(i * g->sh - g->ph + g->kh, g->h);
+            const int s0 = SSL__MAX(j * g->sw - g->pw, 0), s1 = SSL__MIN(j * g->sw - g->pw + g->kw, g->w);
+            int64_t best = INT64_MIN;
+            for (r = r0; r < r1; r++)
+                for (s = s0; s < s1; s++) {
+                    const int64_t key = ssl__pool_key(x[r * g->w + s], r * g->w + s);
+                    best = key > best ? key : best;
+                }
+            e->at[o] = INT32_MAX - (int32_t)(best & INT32_MAX);
+            e->y[o] = x[e->at[o]];
         }
 }
 static void ssl__cpu_max_pool_f(ssl_ctx *c, const ssl__window *g, const float *x, float *y, int32_t *at)
@@ -5939,6 +5857,8 @@ static void SSL__K(attn_bias)(const ssl__attn *a, int b, int i0, int m, int n, f
     for (i = 0; i < m; i++, f += a->Tk, u += a->Tk)
         if (a->kind == SSL__MASK_ADD) for (j = 0; j < n; j++) bias[j * lb + i] = f[j];
         else for (j = 0; j < n; j++) bias[j * lb + i] = u[j] ? -INFINITY : 0.0f;
+    for (; i % SSL__W; i++) /* whole vectors are worked on, and pairs of queries at bf16 */
+        for (j = 0; j < n; j++) bias[j * lb + i] = 0.0f;
 }
 /* Step to the next tile: as even as possible, the last one takes a few more. 0 at the end. */
 static int SSL__K(attn_next)(const SSL__K(attn_job) *e, SSL__K(attn_tile) *t, float *bias)
@@ -6391,7 +6311,6 @@ static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const
 #undef SSL__MM_NR
 #undef SSL__MM_TILE
 #undef SSL__MM_ROWS
-#undef SSL__MM_WIDE
 #undef SSL__MM_HIGH
 #undef SSL__MM_AHEAD
 #undef SSL__MM_SIX
@@ -6456,6 +6375,48 @@ static void SSL__K(bn_run)(ssl_ctx *c, ssl__bn_job *e, ssl__chunk_fn fn)
     ssl__parallel(c, (e->b->ch + e->per - 1) / e->per, fn, e);
 }
 
+/* ---- maps of at most SSL__BN_SMALL pixels: the channels of a chunk lie side by side, `places` floats of an image. A sum for each
+   place, of at most SSL__BN_IMAGES images in float, then over the places of a channel. ---- */
+#define SSL__BN_SMALL 32
+#define SSL__BN_PLACES 1024
+#define SSL__BN_IMAGES 64
+static inline void SSL__K(bn_spread)(int nc, int64_t hw, const float *c, float *p) /* p[place] = c[its channel], zero past the last */
+{
+    int64_t i, j;
+    for (j = 0; j < nc; j++) for (i = 0; i < hw; i++) *p++ = c[j];
+    for (i = nc * hw; i % 16; i++) *p++ = 0.0f;
+}
+static inline void SSL__K(bn_gather)(int nc, int64_t hw, const double *p, double *c) /* c[channel] = the sum of its places */
+{
+    int64_t i, j;
+    for (j = 0; j < nc; j++) for (c[j] = 0.0, i = 0; i < hw; i++) c[j] += *p++;
+}
+/* dy = 0 where y, if given, is not positive; sum += dy, dot += dy (x - mean). */
+static void SSL__K(bn_places_b)(const ssl__bn_job *e, int c0, int places, const float *mean, double *sum, double *dot)
+{
+    const ssl__bn *b = e->b;
+    const SSL__V zero = SSL__VZERO();
+    float s[SSL__BN_PLACES], d[SSL__BN_PLACES];
+    int n, m, i;
+    for (i = 0; i < places; i++) sum[i] = dot[i] = 0.0;
+    for (n = 0; n < b->n; n += SSL__BN_IMAGES) {
+        memset(s, 0, sizeof s);
+        memset(d, 0, sizeof d);
+        for (m = n; m < SSL__MIN(b->n, n + SSL__BN_IMAGES); m++) {
+            const int64_t at = (m * (int64_t)b->ch + c0) * b->hw;
+            for (i = 0; i < places; i += SSL__W) {
+                const int left = places - i;
+                SSL__V g = SSL__K(ld)(e->dy + at + i, left, zero);
+                if (b->relu) g = SSL__VIFNEG(SSL__VSUB(zero, SSL__K(ld)(e->ya + at + i, left, zero)), g, zero);
+                if (b->relu) SSL__K(st)(e->dy + at + i, left, g);
+                SSL__VSTORE(s + i, SSL__VADD(g, SSL__VLOAD(s + i)));
+                SSL__VSTORE(d + i, SSL__VFMA(SSL__VSUB(SSL__K(ld)(e->x + at + i, left, zero), SSL__VLOAD(mean + i)), g, SSL__VLOAD(d + i)));
+            }
+        }
+        for (i = 0; i < places; i++) { sum[i] += (double)s[i]; dot[i] += (double)d[i]; }
+    }
+}
+
 /* ---- batch norm: two passes over the channels of a chunk, which stay in the cache, then a third writes y ---- */
 static void SSL__K(bn_stats)(const ssl__bn_job *e, int c0, int nc)
 {
@@ -6473,6 +6434,42 @@ static void SSL__K(bn_stats)(const ssl__bn_job *e, int c0, int nc)
         for (j = 0; j < nc; j++) SSL__K(lane_square)(SSL__MIN(run, b->n - n), image, b->hw, e->mean[c0 + j], e->x + n * image + (c0 + j) * b->hw, lane[j]);
     for (j = 0; j < nc; j++) e->var[c0 + j] = (float)(SSL__K(fold)(lane[j]) / ((double)b->n * (double)b->hw));
 }
+/* Small maps: one pass. The images of a run, which stay in the cache, have a mean and squares about it of their own for each place;
+   they are joined as in Chan, Golub and LeVeque (1983). */
+static inline void SSL__K(bn_join)(double *mean, double *squares, double before, double m, double s, double here)
+{
+    *squares += s + (m - *mean) * (m - *mean) * before * here / (before + here);
+    *mean += (m - *mean) * here / (before + here);
+}
+static void SSL__K(bn_stats_small)(const ssl__bn_job *e, int c0, int nc)
+{
+    const ssl__bn *b = e->b;
+    const SSL__V zero = SSL__VZERO();
+    const int places = nc * (int)b->hw;
+    double mean[SSL__BN_PLACES] = { 0.0 }, squares[SSL__BN_PLACES] = { 0.0 };
+    float center[SSL__BN_PLACES], acc[SSL__BN_PLACES];
+    int n, m, i, j;
+    for (n = 0; n < b->n; n += SSL__BN_IMAGES) {
+        const int end = SSL__MIN(b->n, n + SSL__BN_IMAGES);
+        memset(center, 0, sizeof center);
+        memset(acc, 0, sizeof acc);
+        for (m = n; m < end; m++)
+            for (i = 0; i < places; i += SSL__W) SSL__VSTORE(center + i, SSL__VADD(SSL__VLOAD(center + i), SSL__K(ld)(e->x + (m * (int64_t)b->ch + c0) * b->hw + i, places - i, zero)));
+        for (i = 0; i < places; i += SSL__W) SSL__VSTORE(center + i, SSL__VMUL(SSL__VLOAD(center + i), SSL__VSET1(1.0f / (float)(end - n))));
+        for (m = n; m < end; m++)
+            for (i = 0; i < places; i += SSL__W) {
+                const SSL__V v = SSL__VSUB(SSL__K(ld)(e->x + (m * (int64_t)b->ch + c0) * b->hw + i, places - i, zero), SSL__VLOAD(center + i));
+                SSL__VSTORE(acc + i, SSL__VFMA(v, v, SSL__VLOAD(acc + i)));
+            }
+        for (i = 0; i < places; i++) SSL__K(bn_join)(&mean[i], &squares[i], (double)n, (double)center[i], (double)acc[i], (double)(end - n));
+    }
+    for (j = 0; j < nc; j++) {
+        double m1 = 0.0, s1 = 0.0;
+        for (i = 0; i < (int)b->hw; i++) SSL__K(bn_join)(&m1, &s1, (double)b->n * i, mean[j * b->hw + i], squares[j * b->hw + i], (double)b->n);
+        e->mean[c0 + j] = (float)m1;
+        e->var[c0 + j] = (float)(s1 / ((double)b->n * (double)b->hw));
+    }
+}
 static inline void SSL__K(bn_plane)(int64_t n, float mean, float scale, float shift, int relu, const float *SSL_RESTRICT x, const float *SSL_RESTRICT res, float *SSL_RESTRICT y)
 {
     const float floor = relu ? 0.0f : -INFINITY;
@@ -6481,12 +6478,40 @@ static inline void SSL__K(bn_plane)(int64_t n, float mean, float scale, float sh
     else for (i = 0; i < n; i++) { const float v = (x[i] - mean) * scale + shift; y[i] = v < floor ? floor : v; }
 }
 static inline float SSL__K(bn_rstd)(const ssl__bn_job *e, int c) { return e->mean ? 1.0f / sqrtf(e->var[c] + e->b->eps) : 1.0f; }
+static void SSL__K(bn_apply_small)(const ssl__bn_job *e, int c0, int nc)
+{
+    const ssl__bn *b = e->b;
+    const int places = nc * (int)b->hw;
+    const SSL__V zero = SSL__VZERO(), floor = SSL__VSET1(b->relu ? 0.0f : -INFINITY);
+    float mean[SSL__BN_PLACES], scale[SSL__BN_PLACES], shift[SSL__BN_PLACES], c[SSL__BN_CHANNELS] = { 0.0f };
+    int n, i;
+    for (i = 0; i < nc; i++) c[i] = e->mean ? e->mean[c0 + i] : 0.0f;
+    SSL__K(bn_spread)(nc, b->hw, c, mean);
+    for (i = 0; i < nc; i++) c[i] = SSL__K(bn_rstd)(e, c0 + i) * (e->w ? e->w[c0 + i] : 1.0f);
+    SSL__K(bn_spread)(nc, b->hw, c, scale);
+    for (i = 0; i < nc; i++) c[i] = e->bias ? e->bias[c0 + i] : 0.0f;
+    SSL__K(bn_spread)(nc, b->hw, c, shift);
+    for (n = 0; n < b->n; n++) {
+        const int64_t at = (n * (int64_t)b->ch + c0) * b->hw;
+        for (i = 0; i < places; i += SSL__W) {
+            const int left = places - i;
+            SSL__V v = SSL__VFMA(SSL__VSUB(SSL__K(ld)(e->x + at + i, left, zero), SSL__VLOAD(mean + i)), SSL__VLOAD(scale + i), SSL__VLOAD(shift + i));
+            if (e->res) v = SSL__VADD(v, SSL__K(ld)(e->res + at + i, left, zero));
+            SSL__K(st)(e->y + at + i, left, SSL__VMAX(floor, v)); /* in this order a NaN stays one */
+        }
+    }
+}
 static void SSL__K(batch_norm_f_chunk)(void *arg, int chunk, int thread)
 {
     const ssl__bn_job *e = (const ssl__bn_job *)arg;
     const ssl__bn *b = e->b;
     int c0, c, n, nc = SSL__K(bn_range)(e, chunk, &c0);
     (void)thread;
+    if (b->hw <= SSL__BN_SMALL) {
+        if (b->stages & SSL__BN_STATS) SSL__K(bn_stats_small)(e, c0, nc);
+        if (b->stages & SSL__BN_APPLY) SSL__K(bn_apply_small)(e, c0, nc);
+        return;
+    }
     if (b->stages & SSL__BN_STATS) SSL__K(bn_stats)(e, c0, nc);
     for (n = 0; b->stages & SSL__BN_APPLY && n < b->n; n++)
         for (c = c0; c < c0 + nc; c++) {
@@ -6526,6 +6551,13 @@ static void SSL__K(chansum)(ssl_ctx *c, int n, int ch, int64_t hw, const float *
     ssl__parallel(c, ch, SSL__K(chansum_chunk), &e);
 }
 
+static void SSL__K(bn_sums_store)(const ssl__bn_job *e, int c, double sum, double dot)
+{
+    e->s1[c] = (float)sum;
+    e->s2[c] = (float)(dot * (double)SSL__K(bn_rstd)(e, c));
+    if (e->db) e->db[c] += e->s1[c];
+    if (e->dw) e->dw[c] += e->s2[c];
+}
 static void SSL__K(bn_sums)(const ssl__bn_job *e, int c0, int nc)
 {
     const ssl__bn *b = e->b;
@@ -6540,11 +6572,46 @@ static void SSL__K(bn_sums)(const ssl__bn_job *e, int c0, int nc)
             const int64_t p = n * image + (c0 + j) * b->hw;
             SSL__K(lane_dot)(SSL__MIN(run, b->n - n), image, b->hw, e->mean ? e->mean[c0 + j] : 0.0f, e->x + p, b->relu ? e->ya + p : NULL, e->dy + p, sum[j], dot[j]);
         }
-    for (j = 0; j < nc; j++) {
-        e->s1[c0 + j] = (float)SSL__K(fold)(sum[j]);
-        e->s2[c0 + j] = (float)(SSL__K(fold)(dot[j]) * (double)SSL__K(bn_rstd)(e, c0 + j));
-        if (e->db) e->db[c0 + j] += e->s1[c0 + j];
-        if (e->dw) e->dw[c0 + j] += e->s2[c0 + j];
+    for (j = 0; j < nc; j++) SSL__K(bn_sums_store)(e, c0 + j, SSL__K(fold)(sum[j]), SSL__K(fold)(dot[j]));
+}
+static void SSL__K(bn_sums_small)(const ssl__bn_job *e, int c0, int nc)
+{
+    const ssl__bn *b = e->b;
+    double sum[SSL__BN_PLACES], dot[SSL__BN_PLACES], s[SSL__BN_CHANNELS], d[SSL__BN_CHANNELS];
+    float mean[SSL__BN_PLACES], c[SSL__BN_CHANNELS] = { 0.0f };
+    int j;
+    for (j = 0; j < nc; j++) c[j] = e->mean ? e->mean[c0 + j] : 0.0f;
+    SSL__K(bn_spread)(nc, b->hw, c, mean);
+    SSL__K(bn_places_b)(e, c0, nc * (int)b->hw, mean, sum, dot);
+    SSL__K(bn_gather)(nc, b->hw, sum, s);
+    SSL__K(bn_gather)(nc, b->hw, dot, d);
+    for (j = 0; j < nc; j++) SSL__K(bn_sums_store)(e, c0 + j, s[j], d[j]);
+}
+static void SSL__K(bn_apply_small_b)(const ssl__bn_job *e, int c0, int nc, float inv)
+{
+    const ssl__bn *b = e->b;
+    const int places = nc * (int)b->hw;
+    const SSL__V zero = SSL__VZERO();
+    float mean[SSL__BN_PLACES], scale[SSL__BN_PLACES], m1[SSL__BN_PLACES], m2[SSL__BN_PLACES], c[SSL__BN_CHANNELS] = { 0.0f };
+    int n, i;
+    for (i = 0; i < nc; i++) c[i] = e->mean ? e->mean[c0 + i] : 0.0f;
+    SSL__K(bn_spread)(nc, b->hw, c, mean);
+    for (i = 0; i < nc; i++) c[i] = SSL__K(bn_rstd)(e, c0 + i) * (e->w ? e->w[c0 + i] : 1.0f);
+    SSL__K(bn_spread)(nc, b->hw, c, scale);
+    for (i = 0; i < nc; i++) c[i] = e->s1[c0 + i] * inv;
+    SSL__K(bn_spread)(nc, b->hw, c, m1);
+    for (i = 0; i < nc; i++) c[i] = e->s2[c0 + i] * SSL__K(bn_rstd)(e, c0 + i) * inv;
+    SSL__K(bn_spread)(nc, b->hw, c, m2);
+    for (n = 0; n < b->n; n++) {
+        const int64_t at = (n * (int64_t)b->ch + c0) * b->hw;
+        for (i = 0; i < places; i += SSL__W) {
+            const int left = places - i;
+            const SSL__V apart = SSL__VSUB(SSL__K(ld)(e->x + at + i, left, zero), SSL__VLOAD(mean + i));
+            SSL__V v = SSL__VSUB(SSL__VSUB(SSL__K(ld)(e->dy + at + i, left, zero), SSL__VLOAD(m1 + i)), SSL__VMUL(apart, SSL__VLOAD(m2 + i)));
+            v = SSL__VMUL(SSL__VLOAD(scale + i), v);
+            if (e->beta != 0.0f) v = SSL__VADD(SSL__K(ld)(e->dx + at + i, left, zero), v);
+            SSL__K(st)(e->dx + at + i, left, v);
+        }
     }
 }
 static inline void SSL__K(bn_plane_b)(int64_t n, float scale, float m1, float mean, float m2, const float *SSL_RESTRICT x, const float *SSL_RESTRICT dy, float beta, float *SSL_RESTRICT dx)
@@ -6560,6 +6627,11 @@ static void SSL__K(batch_norm_b_chunk)(void *arg, int chunk, int thread)
     const float inv = b->count > 0.0 ? (float)(1.0 / b->count) : 0.0f;
     int c0, c, n, nc = SSL__K(bn_range)(e, chunk, &c0);
     (void)thread;
+    if (b->hw <= SSL__BN_SMALL) {
+        if (b->stages & SSL__BN_STATS) SSL__K(bn_sums_small)(e, c0, nc);
+        if (b->stages & SSL__BN_APPLY && e->dx) SSL__K(bn_apply_small_b)(e, c0, nc, inv);
+        return;
+    }
     if (b->stages & SSL__BN_STATS) SSL__K(bn_sums)(e, c0, nc);
     for (n = 0; b->stages & SSL__BN_APPLY && e->dx && n < b->n; n++)
         for (c = c0; c < c0 + nc; c++) {
@@ -6725,124 +6797,166 @@ static SSL__INLINE void SSL__K(wino)(int which, int n, int m, const float *src, 
     static void SSL__K(name)(const float *src, int64_t row, int64_t col, float *dst, int64_t drow, int64_t dcol)           \
     { SSL__K(wino)(which, n, m, src, row, col, dst, drow, dcol); }
 SSL__WINO_FN(wino_in, SSL__WINO_IN, 6, 6)
+SSL__WINO_FN(wino_out, SSL__WINO_OUT, 6, 4)
 SSL__WINO_FN(wino_back, SSL__WINO_BACK, 4, 6)
 SSL__WINO_FN(wino_weights, SSL__WINO_WEIGHTS, 3, 6)
 SSL__WINO_FN(wino_grad, SSL__WINO_GRAD, 6, 3)
 #undef SSL__WINO_FN
 
+static SSL__INLINE void SSL__K(square)(SSL__V *v) /* v[W] transposed */
+{
 #if SSL__PASS == 2
-#  define SSL__ROWS4(s, at, k) _mm512_insertf32x4(_mm512_insertf32x4(_mm512_insertf32x4(_mm512_castps128_ps512(_mm_loadu_ps((s)[k] + (at))), \
-    _mm_loadu_ps((s)[4 + (k)] + (at)), 1), _mm_loadu_ps((s)[8 + (k)] + (at)), 2), _mm_loadu_ps((s)[12 + (k)] + (at)), 3)
-#  define SSL__ROW(v, i)   ((i) == 0 ? _mm512_extractf32x4_ps(v, 0) : (i) == 1 ? _mm512_extractf32x4_ps(v, 1) : (i) == 2 ? _mm512_extractf32x4_ps(v, 2) : _mm512_extractf32x4_ps(v, 3)) /* i must be a literal where loops are not unrolled */
-#  define SSL__ZIP(h, a, b)   _mm512_unpack##h##_ps(a, b)
-#  define SSL__ZIP2(h, a, b)  _mm512_castpd_ps(_mm512_unpack##h##_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)))
-#elif SSL__PASS == 1
-#  define SSL__ROWS4(s, at, k) _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps((s)[k] + (at))), _mm_loadu_ps((s)[4 + (k)] + (at)), 1)
-#  define SSL__ROW(v, i)   ((i) == 0 ? _mm256_extractf128_ps(v, 0) : _mm256_extractf128_ps(v, 1))
-#  define SSL__ZIP(h, a, b)   _mm256_unpack##h##_ps(a, b)
-#  define SSL__ZIP2(h, a, b)  _mm256_castpd_ps(_mm256_unpack##h##_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)))
-#endif
-#ifdef SSL__ZIP
-static SSL__INLINE void SSL__K(quads)(SSL__V *v) /* the 4 x 4 floats in each 128 bits of v[0..3] transposed */
-{
-    const SSL__V a = SSL__ZIP(lo, v[0], v[1]), b = SSL__ZIP(lo, v[2], v[3]), c = SSL__ZIP(hi, v[0], v[1]), d = SSL__ZIP(hi, v[2], v[3]);
-    v[0] = SSL__ZIP2(lo, a, b); v[1] = SSL__ZIP2(hi, a, b); v[2] = SSL__ZIP2(lo, c, d); v[3] = SSL__ZIP2(hi, c, d);
-}
-#endif
-static SSL__INLINE void SSL__K(load4)(const float *const *s, int64_t at, SSL__V *v) /* v[j] = s[l][at + j] in lane l */
-{
-#ifdef SSL__ZIP
-    v[0] = SSL__ROWS4(s, at, 0); v[1] = SSL__ROWS4(s, at, 1); v[2] = SSL__ROWS4(s, at, 2); v[3] = SSL__ROWS4(s, at, 3);
-    SSL__K(quads)(v);
-#else
-    float t[4 * SSL__W];
-    int j, l;
-    for (j = 0; j < 4; j++) for (l = 0; l < SSL__W; l++) t[j * SSL__W + l] = s[l][at + j];
-    for (j = 0; j < 4; j++) v[j] = SSL__VLOAD(t + j * SSL__W);
-#endif
-}
-static SSL__INLINE void SSL__K(store4)(float *const *d, SSL__V *v, int add) /* d[l][j] = or += lane l of v[j] */
-{
-#ifdef SSL__ZIP
-    int i, k;
-    SSL__K(quads)(v);
-    SSL__UNROLL for (k = 0; k < 4; k++)
-        SSL__UNROLL for (i = 0; i < SSL__W / 4; i++) {
-            float *o = d[4 * i + k];
-            _mm_storeu_ps(o, add ? _mm_add_ps(_mm_loadu_ps(o), SSL__ROW(v[k], i)) : SSL__ROW(v[k], i));
-        }
-#else
-    float t[SSL__W];
-    int j, l;
-    for (j = 0; j < 4; j++) {
-        SSL__VSTORE(t, v[j]);
-        for (l = 0; l < SSL__W; l++) d[l][j] = (add ? d[l][j] : 0.0f) + t[l];
+    __m512i t[16];
+    int i;
+    SSL__UNROLL for (i = 0; i < 16; i++) t[i] = _mm512_castps_si512(v[i]);
+    SSL__K(transpose16)(t);
+    SSL__UNROLL for (i = 0; i < 16; i++) v[i] = _mm512_castsi512_ps(t[i]);
+#elif SSL__PASS == 1 /* pairs of rows, of pairs, of halves */
+    __m256 t[8], u[8];
+    int i;
+    SSL__UNROLL for (i = 0; i < 8; i += 2) { t[i] = _mm256_unpacklo_ps(v[i], v[i + 1]); t[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]); }
+    SSL__UNROLL for (i = 0; i < 8; i += 4) {
+        u[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44); u[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+        u[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44); u[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
     }
-#endif
-}
-static void SSL__K(wino_tiles_in)(const ssl__wino_tile *t, const float *plane, int64_t row, float *v, int64_t place)
-{
-    const float *s[SSL__W];
-    SSL__V x[6], y[6], z[6][6];
+    SSL__UNROLL for (i = 0; i < 4; i++) { v[i] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x20); v[i + 4] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x31); }
+#else
+    float s[SSL__W * SSL__W], t[SSL__W * SSL__W];
     int i, j;
-    for (i = 0; i < SSL__W; i++) s[i] = plane + t[i].in;
-    SSL__UNROLL for (i = 0; i < 6; i++) {
-        SSL__K(load4)(s, i * row, x);
-        SSL__K(load4)(s, i * row + 2, x + 2);
-        SSL__K(wino_line)(SSL__WINO_IN, x, y);
-        SSL__UNROLL for (j = 0; j < 6; j++) z[j][i] = y[j];
-    }
-    SSL__UNROLL for (j = 0; j < 6; j++) {
-        SSL__K(wino_line)(SSL__WINO_IN, z[j], y);
-        SSL__UNROLL for (i = 0; i < 6; i++) SSL__VSTORE(v + (6 * i + j) * place, y[i]);
-    }
+    for (i = 0; i < SSL__W; i++) SSL__VSTORE(s + i * SSL__W, v[i]);
+    for (i = 0; i < SSL__W; i++) for (j = 0; j < SSL__W; j++) t[j * SSL__W + i] = s[i * SSL__W + j];
+    for (i = 0; i < SSL__W; i++) v[i] = SSL__VLOAD(t + i * SSL__W);
+#endif
 }
-/* Tiles that lie wholly in y are stored there, others beside it first. */
-static void SSL__K(wino_tiles_out)(const ssl__wino_tile *t, const float *m, int64_t place, float bias, int add, float *out, int64_t row)
+/* ssl__conv_kind of this instruction set */
+static void SSL__K(turn)(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t step, int64_t pitch)
 {
-    float *d[SSL__W], rim[16 * SSL__W];
-    int64_t step[SSL__W];
-    SSL__V x[6], z[4][6], y[4][4];
-    int i, j, l, whole = 1;
-    for (l = 0; l < SSL__W; l++) {
-        const int in = t[l].rows == 4 && t[l].cols == 4;
-        d[l] = in ? out + t[l].out : rim + 16 * l;
-        step[l] = in ? row : 4;
-        whole &= in;
+    const int n = rows * cols;
+    SSL__V v[SSL__W];
+    int p, i, col = 0;
+    for (p = 0; p < n; p += SSL__W, src += SSL__W) {
+        SSL__UNROLL for (i = 0; i < SSL__W; i++) {
+            v[i] = i < live ? SSL__K(ld)(src + i * plane, n - p, SSL__VZERO()) : SSL__VZERO();
+            SSL__PREFETCH(src + i * plane + ahead);
+        }
+        SSL__K(square)(v);
+        SSL__UNROLL for (i = 0; i < SSL__W; i++) {
+            if (i < n - p) SSL__VSTORE(dst + col * step, v[i]);
+            if (++col == cols) { col = 0; dst += pitch; }
+        }
     }
-    if (!whole) memset(rim, 0, sizeof rim);
-    SSL__UNROLL for (i = 0; i < 6; i++) {
-        SSL__UNROLL for (j = 0; j < 6; j++) x[j] = SSL__VLOAD(m + (6 * i + j) * place);
-        SSL__K(wino_line)(SSL__WINO_OUT, x, y[0]);
-        SSL__UNROLL for (j = 0; j < 4; j++) z[j][i] = y[0][j];
-    }
-    SSL__UNROLL for (j = 0; j < 4; j++) {
-        SSL__K(wino_line)(SSL__WINO_OUT, z[j], x);
-        SSL__UNROLL for (i = 0; i < 4; i++) y[i][j] = SSL__VADD(x[i], SSL__VSET1(bias));
-    }
-    for (i = 0; i < 4; i++) {
-        SSL__K(store4)(d, y[i], add);
-        for (l = 0; l < SSL__W; l++) d[l] += step[l];
-    }
-    for (l = 0; !whole && l < SSL__W; l++)
-        for (i = 0; t[l].rows * t[l].cols < 16 && i < t[l].rows; i++)
-            for (j = 0; j < t[l].cols; j++) {
-                float *o = out + t[l].out + i * row + j;
-                *o = (add ? *o : 0.0f) + rim[16 * l + 4 * i + j];
-            }
 }
-#undef SSL__ROWS4
-#undef SSL__ROW
-#undef SSL__ZIP
-#undef SSL__ZIP2
-static const ssl__winograd SSL__K(winograd) = { SSL__W, &SSL__K(gemm_f32), SSL__K(wino_in), SSL__K(wino_back), SSL__K(wino_weights), SSL__K(wino_grad),
-                                                SSL__K(wino_tiles_in), SSL__K(wino_tiles_out) };
+static void SSL__K(turn_back)(int live, int rows, int cols, const float *src, int64_t step, int64_t pitch, const float *bias, int add, float *dst, int64_t plane)
+{
+    const int n = rows * cols;
+    SSL__V v[SSL__W];
+    int p, i, col = 0;
+    for (p = 0; p < n; p += SSL__W, dst += SSL__W) {
+        SSL__UNROLL for (i = 0; i < SSL__W; i++) {
+            v[i] = SSL__VZERO();
+            if (i < n - p) v[i] = SSL__VLOAD(src + col * step);
+            if (++col == cols) { col = 0; src += pitch; }
+        }
+        SSL__K(square)(v);
+        SSL__UNROLL for (i = 0; i < SSL__W; i++) {
+            float *o = dst + i * plane;
+            if (i >= live) break;
+            if (bias) v[i] = SSL__VADD(v[i], SSL__VSET1(bias[i]));
+            if (add) v[i] = SSL__VADD(v[i], SSL__K(ld)(o, n - p, SSL__VZERO()));
+            SSL__K(st)(o, n - p, v[i]);
+        }
+    }
+}
+static void SSL__K(gather)(int n, int cols, const float *src, const int32_t *at, float *dst)
+{
+    int i, j;
+    for (i = 0; i < n; i++, dst += SSL__MM_WIDE * SSL__W)
+        for (j = 0; j < cols; j += SSL__W) SSL__VSTORE(dst + j, SSL__VLOAD(src + at[i] + j));
+}
+static void SSL__K(words)(int across, int n, const float *a, const float *b, float *dst, int64_t place)
+{
+    int i;
+    (void)across; (void)b;
+    for (i = 0; i < n; i++) SSL__VSTORE(dst + i * place, SSL__VLOAD(a + i * SSL__W));
+}
+static void SSL__K(slices)(int n, int slices, const float *src, int64_t slice, int64_t place, float *dst)
+{
+    int i, s;
+    for (i = 0; i < n; i++, src += place, dst += SSL__W) {
+        SSL__V v = SSL__VLOAD(src);
+        for (s = 1; s < slices; s++) v = SSL__VADD(v, SSL__VLOAD(src + s * slice));
+        SSL__VSTORE(dst, v);
+    }
+}
+static const ssl__conv_kind SSL__K(conv_f32) = { SSL__W, SSL__MM_WIDE * SSL__W, 1, SSL__K(turn), SSL__K(turn), SSL__K(turn), SSL__K(turn_back), SSL__K(gather), SSL__K(words),
+                                                 SSL__K(slices), SSL__K(mm_rows) };
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
+SSL__BF16_FN void ssl__bf16_turn_c(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t step, int64_t pitch)
+{
+    const int n = rows * cols;
+    __m512i v[16];
+    int p, i, col = 0;
+    for (p = 0; p < n; p += 16, src += 16) {
+        SSL__UNROLL for (i = 0; i < 16; i++) {
+            const float *s = src + 2 * i * plane;
+            v[i] = 2 * i < live ? ssl__bf16_zip(s, 2 * i + 1 < live ? s + plane : NULL, n - p) : _mm512_setzero_si512();
+            SSL__PREFETCH(s + ahead);
+            SSL__PREFETCH(s + plane + ahead);
+        }
+        SSL__K(transpose16)(v);
+        SSL__UNROLL for (i = 0; i < 16; i++) {
+            if (i < n - p) _mm512_storeu_si512(dst + col * step, v[i]);
+            if (++col == cols) { col = 0; dst += pitch; }
+        }
+    }
+}
+SSL__BF16_FN void ssl__bf16_turn_k(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t step, int64_t pitch)
+{
+    const int n = rows * cols;
+    __m512i v[16];
+    int p, i;
+    (void)pitch;
+    for (p = 0; p < n; p += 32, src += 32) {
+        SSL__UNROLL for (i = 0; i < 16; i++) {
+            v[i] = i < live ? ssl__bf16_along(src + i * plane, n - p) : _mm512_setzero_si512();
+            SSL__PREFETCH(src + i * plane + ahead);
+            SSL__PREFETCH(src + i * plane + ahead + 16);
+        }
+        SSL__K(transpose16)(v);
+        SSL__UNROLL for (i = 0; i < 16; i++, dst += step) if (2 * i < n - p) _mm512_storeu_si512(dst, v[i]);
+    }
+}
+SSL__BF16_FN void ssl__bf16_gather(int n, int cols, const float *src, const int32_t *at, float *dst)
+{
+    int i, j;
+    for (i = 0; i < n; i += 2, dst += SSL__MM_WIDE * 16)
+        for (j = 0; j < cols; j += 16) _mm512_storeu_si512(dst + j, ssl__bf16_zip(src + at[i] + j, src + at[i + 1] + j, 16));
+}
+SSL__BF16_FN void ssl__bf16_words(int across, int n, const float *a, const float *b, float *dst, int64_t place)
+{
+    int i;
+    for (i = 0; i < n; i++, a += 16, b += 16, dst += place)
+        _mm512_storeu_si512(dst, across ? ssl__bf16_zip(a, b, 16) : (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(b), _mm512_loadu_ps(a)));
+}
+static const ssl__conv_kind ssl__conv_bf16 = { SSL__W, SSL__MM_WIDE * SSL__W, 2, SSL__K(turn), ssl__bf16_turn_c, ssl__bf16_turn_k, SSL__K(turn_back), ssl__bf16_gather, ssl__bf16_words,
+                                               SSL__K(slices), ssl__bf16_mm_rows };
+#endif
+static const ssl__conv_kind *SSL__K(conv_kind)(const ssl_ctx *c) /* bf16 without vdpbf16ps: float32; AMX has vdpbf16ps too */
+{
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
+    if (c->bf16 && c->precision == SSL_PRECISION_BF16) return &ssl__conv_bf16;
+#endif
+    (void)c;
+    return &SSL__K(conv_f32);
+}
+static const ssl__winograd SSL__K(winograd) = { SSL__K(wino_in), SSL__K(wino_out), SSL__K(wino_back), SSL__K(wino_weights), SSL__K(wino_grad) };
+#undef SSL__MM_WIDE
 
 /* Five ways: few channels per group directly; maps smaller than the kernel as one plain product; 3 x 3 by Winograd; 1 x 1 as a
-   product of the images; the rest as a product of gathered panels. */
+   product of the images; the rest as products of blocks that were turned channels last. */
 static void SSL__K(conv_f)(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
 {
-    const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c);
+    const ssl__conv_kind *kind = SSL__K(conv_kind)(c);
     const int plane = g->oh * g->ow;
     if (ssl__conv_direct(g)) ssl__cpu_conv_direct_f(c, g, x, w, bias, y);
     else if (ssl__conv_dense(g)) {
@@ -6853,13 +6967,13 @@ static void SSL__K(conv_f)(ssl_ctx *c, const ssl__window *g, const float *x, con
         if (wide) ep.bias = wide + (int64_t)in * out;
         if (wide) SSL__K(gemm)(c, 0, 1, 1, g->n, out, in, x, in, 0, wide, in, 0, 0.0f, y, out, 0, bias ? &ep : NULL);
     }
-    else if (ssl__conv_winograd(g)) ssl__wino_f(c, &SSL__K(winograd), g, x, w, bias, y);
-    else if (bias || !ssl__conv_pointwise(g)) ssl__corr_f(c, kind, kind == &SSL__K(gemm_f32), g, x, w, bias, y);
+    else if (ssl__conv_winograd(g)) ssl__wino_f(c, &SSL__K(conv_f32), &SSL__K(winograd), g, x, w, bias, y);
+    else if (bias || !ssl__conv_pointwise(g)) ssl__corr_f(c, kind, g, x, w, bias, y);
     else SSL__K(gemm)(c, 0, 0, g->n, g->co, plane, g->ci, w, g->ci, 0, x, plane, (int64_t)g->ci * plane, 0.0f, y, plane, (int64_t)g->co * plane, NULL);
 }
 static void SSL__K(conv_bx)(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
 {
-    const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c);
+    const ssl__conv_kind *kind = SSL__K(conv_kind)(c);
     const int plane = g->oh * g->ow;
     if (ssl__conv_direct(g)) ssl__cpu_conv_direct_bx(c, g, w, dy, beta, dx);
     else if (ssl__conv_dense(g)) {
@@ -6867,13 +6981,13 @@ static void SSL__K(conv_bx)(ssl_ctx *c, const ssl__window *g, const float *w, co
         const float *wide = ssl__dense_wide(c, g, w, NULL);
         if (wide) SSL__K(gemm)(c, 0, 0, 1, g->n, in, out, dy, out, 0, wide, in, 0, beta, dx, in, 0, NULL);
     }
-    else if (ssl__conv_winograd(g)) ssl__wino_bx(c, &SSL__K(winograd), g, w, dy, beta, dx);
-    else if (!ssl__conv_pointwise(g)) ssl__corr_bx(c, kind, kind == &SSL__K(gemm_f32), g, w, dy, beta, dx);
+    else if (ssl__conv_winograd(g)) ssl__wino_bx(c, kind, &SSL__K(winograd), g, w, dy, beta, dx);
+    else if (!ssl__conv_pointwise(g)) ssl__corr_bx(c, kind, g, w, dy, beta, dx);
     else SSL__K(gemm)(c, 1, 0, g->n, g->ci, plane, g->co, w, g->ci, 0, dy, plane, (int64_t)g->co * plane, beta, dx, plane, (int64_t)g->ci * plane, NULL);
 }
 static void SSL__K(conv_bw)(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw)
 {
-    const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c);
+    const ssl__conv_kind *kind = SSL__K(conv_kind)(c);
     if (ssl__conv_direct(g)) ssl__cpu_conv_direct_bw(c, g, x, dy, dw);
     else if (ssl__conv_dense(g)) {
         const int in = g->ci * g->h * g->w, out = g->co * g->oh * g->ow;
@@ -6881,8 +6995,8 @@ static void SSL__K(conv_bw)(ssl_ctx *c, const ssl__window *g, const float *x, co
         if (wide) SSL__K(gemm)(c, 1, 0, 1, out, in, g->n, dy, out, 0, x, in, 0, 0.0f, wide, in, 0, NULL);
         if (wide) ssl__dense_fold(c, g, wide, dw);
     }
-    else if (ssl__conv_winograd(g)) ssl__wino_bw(c, &SSL__K(winograd), g, x, dy, dw);
-    else ssl__corr_bw(c, kind, kind == &SSL__K(gemm_f32), g, x, dy, dw);
+    else if (ssl__conv_winograd(g)) ssl__wino_bw(c, kind, &SSL__K(winograd), g, x, dy, dw);
+    else ssl__corr_bw(c, kind, g, x, dy, dw);
 }
 
 /* ==== >>optim ==== kernels: each one pass over memory ================================================ */

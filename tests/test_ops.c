@@ -13,9 +13,10 @@
  *           b     U8 0 or 1, every third row all 1
  *   op      the result, made of in[0], in[1] ...
  *   oracle  statements that give y its shape and its values from in[0], in[1] ..., in double precision
- * Values and gradients may differ by tolerance x max(1, largest magnitude). On CUDA, rows of products also run at the lower
- * precisions, whose operands keep 11 (high: TF32) and 8 (bf16) bits: 3e-3 and 2.5e-2. linear_relu does not: a rounded sum near 0
- * may fall on the other side of the kink.
+ * Values and gradients may differ by tolerance x max(1, largest magnitude). Rows of products also run at the lower precisions
+ * of units for them, whose operands keep 11 (high: TF32) and 8 (bf16) bits: 3e-3 and 2.5e-2, on the CPU 1.5e-2 and for conv2d,
+ * whose gradients go through Winograd's transforms, 4e-2. linear_relu does not: a rounded sum near 0 may fall on the other side
+ * of the kink.
  */
 #define _POSIX_C_SOURCE 200809L /* setenv */
 #define SSL_GUARD
@@ -610,13 +611,16 @@ static void attention_weights(const array *q, const array *k, const array *mask,
     R(unpatchify_segments, 0, "24x3x8 s6:3x6", ssl_unpatchify_segments(in[0], in[1], 2, 2, 2, 8, 12), unpatchify_segments(&in[0], &in[1], 2, 2, 2, 8, 12, y))
 
 #define CONVOLUTION(R)                                                                                         \
-    R(conv2d, 1e-5, "2x3x6x7 4x3x3x3 4 | 1x1x1x1 1x1x3x3 1 | 3x17x2x2 18x17x3x3 18 | 17x16x7x10 20x16x3x3 20 | 1x264x4x3 257x264x3x3 257 | 2x20x5x33 30x20x3x3 30 | 9x33x4x4 26x33x3x3 26 | 1x3x32x33 5x3x3x3 5", \
+    R(conv2d, 1e-5, "2x3x6x7 4x3x3x3 4 | 1x1x1x1 1x1x3x3 1 | 3x17x2x2 18x17x3x3 18 | 17x16x7x10 20x16x3x3 20 | 1x264x4x3 257x264x3x3 257 | 2x20x5x33 30x20x3x3 30 | 9x33x4x4 26x33x3x3 26 | 1x3x32x33 5x3x3x3 5 | 33x20x1x2 19x20x1x1 19", \
       ssl_conv2d(in[0], in[1], in[2], window(1, 1, 1, 1, 1, 1)), conv2d(&in[0], &in[1], &in[2], window(1, 1, 1, 1, 1, 1), y)) \
-    R(conv2d_plain, 1e-5, "3x17x6x7 13x17x1x1 | 2x3x8x9 65x3x7x7 | 2x257x3x3 5x257x1x1 | 1x5x32x33 66x5x1x1", ssl_conv2d(in[0], in[1], NULL, NULL), conv2d(&in[0], &in[1], NULL, NULL, y)) \
-    R(conv2d_stride, 1e-5, "2x5x9x8 17x5x3x3 17 | 17x9x2x2 13x9x3x3 13 | 1x5x2x1 13x5x3x3 13 | 3x16x7x7 12x16x1x1 12 | 5x3x17x16 24x3x7x7 24 | 2x3x1x1 4x3x3x3 4", \
+    R(conv2d_plain, 1e-5, "3x17x6x7 13x17x1x1 | 2x3x8x9 65x3x7x7 | 2x257x3x3 5x257x1x1 | 1x5x32x33 66x5x1x1 | 2x18x9x6 33x18x3x3 | 1x40x4x5 70x40x2x3", ssl_conv2d(in[0], in[1], NULL, NULL), conv2d(&in[0], &in[1], NULL, NULL, y)) \
+    R(conv2d_stride, 1e-5, "2x5x9x8 17x5x3x3 17 | 17x9x2x2 13x9x3x3 13 | 1x5x2x1 13x5x3x3 13 | 3x16x7x7 12x16x1x1 12 | 5x3x17x16 24x3x7x7 24 | 2x3x1x1 4x3x3x3 4 | 35x33x4x4 70x33x3x3 70 | 2x66x13x10 34x66x3x3 34 | 2x34x8x8 20x34x1x1 20", \
       ssl_conv2d(in[0], in[1], in[2], window(2, 2, 1, 1, 1, 1)), conv2d(&in[0], &in[1], &in[2], window(2, 2, 1, 1, 1, 1), y)) \
+    R(conv2d_wide_pad, 1e-5, "2x17x5x6 18x17x3x3 | 1x20x3x9 16x20x1x1 | 2x6x8x7 5x6x4x4", ssl_conv2d(in[0], in[1], NULL, window(1, 1, 2, 2, 1, 1)), conv2d(&in[0], &in[1], NULL, window(1, 1, 2, 2, 1, 1), y)) \
+    R(conv2d_step3, 1e-5, "2x18x11x10 17x18x3x3 | 2x17x8x9 20x17x2x5", ssl_conv2d(in[0], in[1], NULL, window(3, 3, 1, 2, 1, 1)), conv2d(&in[0], &in[1], NULL, window(3, 3, 1, 2, 1, 1), y)) \
     R(conv2d_dilation, 1e-5, "2x5x9x8 7x5x3x3 | 2x16x12x11 5x16x3x2", ssl_conv2d(in[0], in[1], NULL, window(2, 3, 2, 0, 2, 1)), conv2d(&in[0], &in[1], NULL, window(2, 3, 2, 0, 2, 1), y)) \
-    R(conv2d_groups, 1e-5, "2x12x5x6 15x4x3x3 15 | 2x3x9x8 3x1x3x3 3", ssl_conv2d(in[0], in[1], in[2], window(1, 2, 1, 1, 1, 3)), conv2d(&in[0], &in[1], &in[2], window(1, 2, 1, 1, 1, 3), y)) \
+    R(conv2d_groups, 1e-5, "2x12x5x6 15x4x3x3 15 | 2x3x9x8 3x1x3x3 3 | 2x57x8x6 54x19x3x3 54", ssl_conv2d(in[0], in[1], in[2], window(1, 2, 1, 1, 1, 3)), conv2d(&in[0], &in[1], &in[2], window(1, 2, 1, 1, 1, 3), y)) \
+    R(conv2d_pair, 1e-5, "3x34x9x10 36x17x3x3 36", ssl_conv2d(in[0], in[1], in[2], window(1, 1, 1, 1, 1, 2)), conv2d(&in[0], &in[1], &in[2], window(1, 1, 1, 1, 1, 2), y)) \
     R(conv2d_reflect, 1e-5, "2x5x7x6 9x5x3x3", ssl_conv2d(in[0], in[1], NULL, reflecting(2)), reflected_conv2d(&in[0], &in[1], 2, y)) \
     R(pad2d, 1e-6, "1x1x1x1 | 3x5x7x6", ssl_pad2d(in[0], 1, 0, 2, 3, SSL_PAD_CONSTANT, 0.5f), pad2d(&in[0], 1, 0, 2, 3, 0, 0.5, y)) \
     R(pad2d_reflect, 1e-6, "1x1x4x4 | 3x5x7x6", ssl_pad2d(in[0], 1, 0, 2, 3, SSL_PAD_REFLECT, 0.0f), pad2d(&in[0], 1, 0, 2, 3, 1, 0.0, y)) \
@@ -626,9 +630,9 @@ static void attention_weights(const array *q, const array *k, const array *mask,
     R(global_avg_pool, 1e-6, "1x1x1x1 | 3x65x5x7", ssl_global_avg_pool(in[0]), global_avg_pool(&in[0], y))    \
     R(interpolate_nearest, 1e-6, "1x1x1x1 | 3x5x4x9", ssl_interpolate(in[0], 7, 5, SSL_INTERPOLATE_NEAREST), interpolate(&in[0], 7, 5, 1, y)) \
     R(interpolate_bilinear, 2e-6, "1x1x1x1 | 3x5x4x9", ssl_interpolate(in[0], 7, 5, SSL_INTERPOLATE_BILINEAR), interpolate(&in[0], 7, 5, 0, y)) \
-    R(batch_norm, 1e-5, "2x1 1 1 | 65x3 3 3 | 3x65x5x7 65 65 | 2x3x65x33 3 3", ssl_batch_norm(in[0], in[1], in[2], NULL, NULL, 0.1f, 1e-5f), standardize(&in[0], 0, &in[1], &in[2], NULL, NULL, NULL, y)) \
+    R(batch_norm, 1e-5, "2x1 1 1 | 65x3 3 3 | 3x65x5x7 65 65 | 2x3x65x33 3 3 | 131x70x1x2 70 70", ssl_batch_norm(in[0], in[1], in[2], NULL, NULL, 0.1f, 1e-5f), standardize(&in[0], 0, &in[1], &in[2], NULL, NULL, NULL, y)) \
     R(batch_norm_eval, 1e-5, "1x1 1 1 c:1 q:1 | 3x65x5x7 65 65 c:65 q:65", frozen_batch_norm(in), standardize(&in[0], 0, &in[1], &in[2], &in[3], &in[4], NULL, y)) \
-    R(batch_norm_relu, 1e-5, "65x3 3 3 65x3 | 3x65x5x7 65 65 3x65x5x7", ssl_batch_norm_relu(in[0], in[1], in[2], NULL, NULL, 0.1f, 1e-5f, in[3]), standardize(&in[0], 0, &in[1], &in[2], NULL, NULL, &in[3], y)) \
+    R(batch_norm_relu, 1e-5, "65x3 3 3 65x3 | 3x65x5x7 65 65 3x65x5x7 | 66x37x3x3 37 37 66x37x3x3", ssl_batch_norm_relu(in[0], in[1], in[2], NULL, NULL, 0.1f, 1e-5f, in[3]), standardize(&in[0], 0, &in[1], &in[2], NULL, NULL, &in[3], y)) \
     R(group_norm, 1e-5, "1x3x2x2 3 3 | 3x66x5x7 66 66 | 5x3 3 3", ssl_group_norm(in[0], in[0]->ndim == 2 ? 1 : 3, in[1], in[2], 1e-5f), standardize(&in[0], in[0].ndim == 2 ? 1 : 3, &in[1], &in[2], NULL, NULL, NULL, y))
 
 #define NORMS(R)                                                                                               \
@@ -954,7 +958,7 @@ static int run_variant(job *j, const char *isa)
     int threads, extra, ok = 1;
     memset(r, 0, sizeof r);
     j->variant = isa;
-    j->tolerance = !strcmp(isa, "cuda-high") ? 3e-3 : !strcmp(isa, "cuda-bf16") ? 2.5e-2 : lower(isa) ? 1.5e-2 : j->row->tolerance;
+    j->tolerance = !strcmp(isa, "cuda-high") ? 3e-3 : !strcmp(isa, "cuda-bf16") ? 2.5e-2 : !lower(isa) ? j->row->tolerance : strncmp(j->row->name, "conv2d", 6) ? 1.5e-2 : 4e-2;
     choose(&d, isa);
     for (threads = 0; threads < 2 && ok; threads++) {
         ssl_ctx *c;
