@@ -2722,14 +2722,8 @@ typedef struct ssl__gemm_block { /* y[rows,cols] = or += a b over kc of k */
     float *sums;                /* what block_a adds the sums of op(a) over k to, or NULL; only if op(a) is transposed */
 } ssl__gemm_block;
 struct ssl__gemm_kind {         /* one way to multiply: an instruction set at a precision */
-    int mr, nr;                 /* register tile of `tile` */
-    int kr, kc;                 /* k is padded with zeros to a multiple of kr and cut into blocks of at most kc */
+    int mr, kr;                 /* rows of a tile; k is padded with zeros to a multiple of kr */
     int elem;                   /* bytes of a packed element */
-    void (*pack_a)(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst);
-    void (*pack_b)(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst);
-    void (*tile)(int kc, const void *a, const void *b, float *y, int64_t ldy, int add); /* y[mr,nr] = or += a b, both packed */
-    void (*begin)(void), (*end)(void); /* around a chunk, NULL if nothing is to be set up */
-    /* Whole products: */
     int panel, group;           /* columns of a panel of op(b), rows of op(a) at a time */
     int depth, depth_t;         /* most of k in a block; if op(a) is transposed */
     float pack_cost;            /* of packing one element, in multiply-adds */
@@ -2739,8 +2733,12 @@ struct ssl__gemm_kind {         /* one way to multiply: an instruction set at a 
     void (*block_b)(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst);
     void (*multiply)(const ssl__gemm_kind *kind, const ssl__gemm_block *b);
     void (*finish)(int rows, int cols, const ssl__epilogue *ep, int64_t ldpre, float *y, int64_t ldy);
+    void (*begin)(void), (*end)(void); /* around a chunk; NULL: nothing is to be set up */
+    /* for multiply by ssl__gemm_panels_multiply alone: */
+    void (*pack_a)(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst);
+    void (*pack_b)(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst);
+    void (*tile)(int kc, const void *a, const void *b, float *y, int64_t ldy, int add); /* y[mr,panel] = or += a b, both packed */
 };
-#define SSL__GEMM_TILE_MAX (32 * 32) /* the largest mr * nr */
 #define SSL__AHEAD 16 /* rows that packing fetches before it reads them */
 
 typedef struct ssl__gemm_job {
@@ -2765,50 +2763,6 @@ static size_t ssl__gemm_bytes(const ssl__gemm_job *g, int width) { return (size_
 static int ssl__gemm_padded(const ssl__gemm_job *g) { return ssl__round_up(g->n, g->kind->panel); }
 static char *ssl__gemm_shared(const ssl__gemm_job *g, int kb, int j)
 { return g->shared_b + (size_t)kb * ssl__gemm_bytes(g, ssl__gemm_padded(g)) + (size_t)j * (size_t)ssl__round_up(ssl__gemm_depth(g, kb), g->kind->kr) * (size_t)g->kind->elem; }
-
-/* ---- block_a, block_b and multiply by way of panels [kc][mr] and [kc][nr]: for units that want both operands packed.
-   32 steps of k of one panel after the other: what lies along the rows of the source is then read in order. */
-#define SSL__GEMM_PIECE 32
-static SSL__UNUSED void ssl__gemm_panels_a(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
-{
-    const int mr = kind->mr, depth = ssl__round_up(kc, kind->kr);
-    int i, p;
-    for (p = 0; p == 0 || p < kc; p += SSL__GEMM_PIECE)
-        for (i = 0; i < rows; i += mr)
-            kind->pack_a(SSL__MIN(mr, rows - i), SSL__MIN(SSL__GEMM_PIECE, kc - p), src + i * rs + p * ps, rs, ps,
-                         (char *)dst + (size_t)(i * depth + p * mr) * (size_t)kind->elem);
-    b->a = dst;
-}
-static SSL__UNUSED void ssl__gemm_panels_b(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
-{
-    const int nr = kind->nr, depth = ssl__round_up(kc, kind->kr);
-    int j, p;
-    for (p = 0; p == 0 || p < kc; p += SSL__GEMM_PIECE)
-        for (j = 0; j < cols; j += nr)
-            kind->pack_b(SSL__MIN(nr, cols - j), SSL__MIN(SSL__GEMM_PIECE, kc - p), src + j * cs + p * ps, cs, ps,
-                         (char *)dst + (size_t)(j * depth + p * nr) * (size_t)kind->elem);
-}
-/* One register tile. At the rim the whole tile is computed beside y, and what exists of it is stored. */
-static void ssl__gemm_tile(const ssl__gemm_kind *kind, int kc, const char *a, const char *b, float *y, int64_t ldy, int rows, int cols, int add)
-{
-    float rim[SSL__GEMM_TILE_MAX];
-    int i, j;
-    if (rows >= kind->mr && cols >= kind->nr) { kind->tile(kc, a, b, y, ldy, add); return; }
-    rows = SSL__MIN(rows, kind->mr);
-    cols = SSL__MIN(cols, kind->nr);
-    kind->tile(kc, a, b, rim, kind->nr, 0);
-    for (i = 0; i < rows; i++, y += ldy)
-        for (j = 0; j < cols; j++) y[j] = (add ? y[j] : 0.0f) + rim[i * kind->nr + j];
-}
-static SSL__UNUSED void ssl__gemm_panels_multiply(const ssl__gemm_kind *kind, const ssl__gemm_block *b) /* panels of b outermost, so that one stays in L1 */
-{
-    const size_t step = (size_t)ssl__round_up(b->kc, kind->kr) * (size_t)kind->elem;
-    int i, j;
-    for (j = 0; j < b->cols; j += kind->nr)
-        for (i = 0; i < b->rows; i += kind->mr)
-            ssl__gemm_tile(kind, ssl__round_up(b->kc, kind->kr), (const char *)b->a + (size_t)i * step, (const char *)b->b + (size_t)j * step,
-                           b->y + i * b->ldy + j, b->ldy, b->rows - i, b->cols - j, b->add);
-}
 
 static void ssl__gemm_share_chunk(void *arg, int chunk, int thread)
 {
@@ -4423,21 +4377,7 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
 { SSL__K(ew) e = { n, a, 0.0f, x, NULL, NULL, y }; SSL__K(ew_run)(c, SSL__K(axpy_chunk), &e); }
 
 /* ==== >>gemm ==== kernels: the register tile, one template for every instruction set =====================
-   Sums in vector registers: 8 x 3, 12 x 2 (convolution), 6 x 4 (attention) of 32 (AVX-512, NEON); 4 x 3, 6 x 2 of 16 (AVX2); 6 x 2 (SSE2). */
-#if SSL__PASS == 2
-#  define SSL__MR 12
-#  define SSL__NV 2
-#elif SSL__PASS == 3
-#  define SSL__MR 8
-#  define SSL__NV 3
-#elif SSL__PASS == 1
-#  define SSL__MR 4
-#  define SSL__NV 3
-#else
-#  define SSL__MR 4
-#  define SSL__NV 2
-#endif
-#define SSL__NR (SSL__NV * SSL__W)
+   Sums in vector registers: 8 x 3, 6 x 4 (attention) of 32 (AVX-512, NEON); 4 x 3, 6 x 2 of 16 (AVX2); 6 x 2 (SSE2). */
 #if SSL__PASS == 2 || SSL__PASS == 3
 #  define SSL__MM_NV 3      /* vectors of a panel in whole products */
 #  define SSL__MM_HIGH 8    /* rows of its tiles */
@@ -4455,9 +4395,9 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
     FN SSL__INLINE void tile(const int mr, const int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, \
                              float *c, int64_t ldc, int add, ssl__ahead *f)                                    \
     {                                                                                                          \
-        SSL__V s[12][4], bv[4];                                                                                \
-        /* Four bases: an address is base + ars or base + 2 ars. g++ 12 with -fsanitize=undefined takes the wrong one of (c ? a0 : a3)[i]. */ \
-        const float *a0 = a, *a3 = a + 3 * ars, *a6 = a + 6 * ars, *a9 = a + 9 * ars;                          \
+        SSL__V s[9][4], bv[4];                                                                                 \
+        /* Three bases: an address is base + ars or base + 2 ars. g++ 12 with -fsanitize=undefined takes the wrong one of (c ? a0 : a3)[i]. */ \
+        const float *a0 = a, *a3 = a + 3 * ars, *a6 = a + 6 * ars;                                             \
         uintptr_t at = f ? f->at : 0;                                                                          \
         int p, r, v, left = f ? f->left : 0;                                                                   \
         SSL__UNROLL for (r = 0; r < mr; r++)                                                                   \
@@ -4465,7 +4405,7 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
                 if (nv != SSL__MM_WIDE) SSL__PREFETCH_W(c + r * ldc + v * SSL__W); /* in attention it is in L1 */ \
                 s[r][v] = SSL__VZERO();                                                                        \
             }                                                                                                  \
-        for (p = 0; p < k; p++, a0 += acs, a3 += acs, a6 += acs, a9 += acs, b += ldb) {                        \
+        for (p = 0; p < k; p++, a0 += acs, a3 += acs, a6 += acs, b += ldb) {                                   \
             SSL__UNROLL for (v = 0; v < nv; v++) bv[v] = SSL__VLOAD(b + v * SSL__W);                           \
             if (f) {                                                                                           \
                 SSL__PREFETCH((const char *)at);                                                               \
@@ -4473,7 +4413,7 @@ static void SSL__K(axpy)(ssl_ctx *c, int64_t n, float a, const float *x, float *
                 if (--left == 0) { left = f->lines; at += (uintptr_t)f->jump; }                                \
             }                                                                                                  \
             SSL__UNROLL for (r = 0; r < mr; r++) {                                                             \
-                const SSL__V av = SSL__VSET1(r < 3 ? a0[r * ars] : r < 6 ? a3[(r - 3) * ars] : r < 9 ? a6[(r - 6) * ars] : a9[(r - 9) * ars]); \
+                const SSL__V av = SSL__VSET1(r < 3 ? a0[r * ars] : r < 6 ? a3[(r - 3) * ars] : a6[(r - 6) * ars]); \
                 SSL__UNROLL for (v = 0; v < nv; v++) s[r][v] = FMA(av, bv[v], s[r][v]);                        \
             }                                                                                                  \
         }                                                                                                      \
@@ -4558,9 +4498,6 @@ static SSL__INLINE void SSL__K(gemm_multiply_by)(SSL__K(mm_fn) *rows, SSL__K(mm_
 }
 static void SSL__K(gemm_multiply)(const ssl__gemm_kind *kind, const ssl__gemm_block *b) { (void)kind; SSL__K(gemm_multiply_by)(SSL__K(mm_rows), SSL__K(mm_ahead), b->kc, b); }
 
-static void SSL__K(gemm_tile)(int kc, const void *a, const void *b, float *y, int64_t ldy, int add)
-{ SSL__K(mm_tile)(SSL__MR, SSL__NV, kc, (const float *)a, 1, SSL__MR, (const float *)b, SSL__NR, y, ldy, add, NULL); }
-
 /* ---- packing */
 #if SSL__PASS == 2
 static SSL__INLINE void SSL__K(transpose16)(__m512i *r) /* 16 x 16 of 32 bits: within 128-bit lanes, then across */
@@ -4613,10 +4550,6 @@ static void SSL__K(gemm_pack)(int width, int rows, int kc, const float *src, int
 #  define ssl__cpu_gemm_pack_avx2     ssl__gemm_pack
 #  define ssl__cpu_gemm_pack_neon     ssl__gemm_pack
 #endif
-static void SSL__K(gemm_pack_a)(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)
-{ SSL__K(gemm_pack)(SSL__MR, rows, kc, src, rs, ps, (float *)dst); }
-static void SSL__K(gemm_pack_b)(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
-{ SSL__K(gemm_pack)(SSL__NR, cols, kc, src, cs, ps, (float *)dst); }
 static void SSL__K(gemm_block_b)(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
 {
     int j;
@@ -4660,10 +4593,6 @@ static void SSL__K(gemm_block_a)(const ssl__gemm_kind *kind, int rows, int kc, c
 
 /* bf16 without a bf16 unit: the operands are rounded, the rest is float32. */
 static void SSL__K(gemm_round)(int64_t n, float *x) { int64_t i; for (i = 0; i < n; i++) x[i] = ssl__bf16(x[i]); }
-static void SSL__K(gemm_round_a)(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)
-{ SSL__K(gemm_pack_a)(rows, kc, src, rs, ps, dst); SSL__K(gemm_round)(SSL__MR * kc, (float *)dst); }
-static void SSL__K(gemm_round_b)(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
-{ SSL__K(gemm_pack_b)(cols, kc, src, cs, ps, dst); SSL__K(gemm_round)(SSL__NR * kc, (float *)dst); }
 static void SSL__K(gemm_round_block_a)(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
 { SSL__K(gemm_block_a)(kind, rows, kc, src, rs, ps, dst, b); SSL__K(gemm_round)((int64_t)rows * kc, (float *)dst); }
 static void SSL__K(gemm_round_block_b)(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
@@ -4692,10 +4621,10 @@ static void SSL__K(gemm_finish)(int rows, int cols, const ssl__epilogue *ep, int
         }
 }
 
-static const ssl__gemm_kind SSL__K(gemm_f32) = { SSL__MR, SSL__NR, 1, 256, 4, SSL__K(gemm_pack_a), SSL__K(gemm_pack_b), SSL__K(gemm_tile), NULL, NULL,
-    SSL__MM_NR, 96, 512, 128, 16.0f, 1, 1, SSL__K(gemm_block_a), SSL__K(gemm_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish) };
-static const ssl__gemm_kind SSL__K(gemm_bf16) = { SSL__MR, SSL__NR, 1, 256, 4, SSL__K(gemm_round_a), SSL__K(gemm_round_b), SSL__K(gemm_tile), NULL, NULL,
-    SSL__MM_NR, 96, 512, 128, 24.0f, 1, 0, SSL__K(gemm_round_block_a), SSL__K(gemm_round_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish) };
+static const ssl__gemm_kind SSL__K(gemm_f32) = { SSL__MM_HIGH, 1, 4, SSL__MM_NR, 96, 512, 128, 16.0f, 1, 1,
+    SSL__K(gemm_block_a), SSL__K(gemm_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish), NULL, NULL, NULL, NULL, NULL };
+static const ssl__gemm_kind SSL__K(gemm_bf16) = { SSL__MM_HIGH, 1, 4, SSL__MM_NR, 96, 512, 128, 24.0f, 1, 0,
+    SSL__K(gemm_round_block_a), SSL__K(gemm_round_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish), NULL, NULL, NULL, NULL, NULL };
 
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
 /* ---- AVX512_BF16: vdpbf16ps adds two products of bf16 pairs to each of 16 sums, twice the rate of float32. An element of a packed
@@ -4707,8 +4636,6 @@ SSL__MM_ROWS(SSL__BF16_FN, ssl__bf16_mm_tile, ssl__bf16_mm_rows)
 SSL__MM_AHEAD(SSL__BF16_FN, ssl__bf16_mm_tile, ssl__bf16_mm_ahead)
 SSL__BF16_FN void ssl__bf16_multiply(const ssl__gemm_kind *kind, const ssl__gemm_block *b)
 { (void)kind; SSL__K(gemm_multiply_by)(ssl__bf16_mm_rows, ssl__bf16_mm_ahead, ssl__ceil_div(b->kc, 2), b); }
-SSL__BF16_FN void ssl__bf16_tile(int kc, const void *a, const void *b, float *y, int64_t ldy, int add)
-{ ssl__bf16_mm_tile(SSL__MR, SSL__NV, ssl__ceil_div(kc, 2), (const float *)a, 1, SSL__MR, (const float *)b, SSL__NR, y, ldy, add, NULL); }
 
 /* 16 pairs: of n floats side by side (along k), or of two rows one of which may be missing */
 SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_along(const float *s, int n)
@@ -4767,10 +4694,6 @@ SSL__BF16_FN void ssl__bf16_pack(int width, int rows, int kc, const float *src, 
                 if (p + 2 * i < kc) _mm512_mask_storeu_epi32(d + i * width, SSL__K(mask16)(width - r), t[i]);
         }
 }
-SSL__BF16_FN void ssl__bf16_pack_a(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)
-{ ssl__bf16_pack(SSL__MR, rows, kc, src, rs, ps, (float *)dst); }
-SSL__BF16_FN void ssl__bf16_pack_b(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
-{ ssl__bf16_pack(SSL__NR, cols, kc, src, cs, ps, (float *)dst); }
 SSL__BF16_FN void ssl__bf16_block_b(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
 {
     int j;
@@ -4802,8 +4725,8 @@ SSL__BF16_FN void ssl__bf16_block_a(const ssl__gemm_kind *kind, int rows, int kc
     ssl__bf16_pack(rows, rows, kc, src, rs, ps, d);
     if (b->sums) SSL__K(gemm_sums)(rows, kc, src, ps, b->sums);
 }
-static const ssl__gemm_kind ssl__bf16_kind = { SSL__MR, SSL__NR, 2, 512, 2, ssl__bf16_pack_a, ssl__bf16_pack_b, ssl__bf16_tile, NULL, NULL,
-    SSL__MM_NR, 96, 1024, 256, 16.0f, 1, 0, ssl__bf16_block_a, ssl__bf16_block_b, ssl__bf16_multiply, SSL__K(gemm_finish) };
+static const ssl__gemm_kind ssl__bf16_kind = { SSL__MM_HIGH, 2, 2, SSL__MM_NR, 96, 1024, 256, 16.0f, 1, 0,
+    ssl__bf16_block_a, ssl__bf16_block_b, ssl__bf16_multiply, SSL__K(gemm_finish), NULL, NULL, NULL, NULL, NULL };
 #endif
 
 #if SSL__PASS == 2 && defined(SSL__AMX)
@@ -4812,7 +4735,8 @@ static const ssl__gemm_kind ssl__bf16_kind = { SSL__MR, SSL__NR, 2, 512, 2, ssl_
    [pair][column] for op(b). At precision `high` x = hi + lo, hi = bf16(x), lo = bf16(x - hi), a block holds 2 tiles of hi and
    2 of lo, and a b = hi hi + hi lo + lo hi; what is left out is below 2^-16 |a| |b|. */
 #define SSL__AMX_FN __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,amx-tile,amx-bf16"))) static
-#define SSL__AMX_KR 32
+#define SSL__AMX_KR   32
+#define SSL__AMX_TILE 32 /* rows and columns of four tiles */
 
 /* Palette 1, eight tiles of 16 rows x 64 bytes: bytes 16.. row lengths (16 bits each), 48.. rows. */
 static const uint8_t ssl__amx_config[64] = { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0,
@@ -4923,10 +4847,54 @@ SSL__AMX_FN void ssl__amx_pack_b_bf16(int cols, int kc, const float *src, int64_
 SSL__AMX_FN void ssl__amx_pack_a_high(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst) { ssl__amx_pack(0, 1, rows, kc, src, rs, ps, dst); }
 SSL__AMX_FN void ssl__amx_pack_b_high(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst) { ssl__amx_pack(1, 1, cols, kc, src, cs, ps, dst); }
 
-static const ssl__gemm_kind ssl__amx_bf16 = { 32, 32, SSL__AMX_KR, 256, 2, ssl__amx_pack_a_bf16, ssl__amx_pack_b_bf16, ssl__amx_tile_bf16,
-    ssl__amx_begin, ssl__amx_end, 32, 32, 256, 256, 256.0f, 0, 0, ssl__gemm_panels_a, ssl__gemm_panels_b, ssl__gemm_panels_multiply, SSL__K(gemm_finish) };
-static const ssl__gemm_kind ssl__amx_high = { 32, 32, SSL__AMX_KR, 256, 4, ssl__amx_pack_a_high, ssl__amx_pack_b_high, ssl__amx_tile_high,
-    ssl__amx_begin, ssl__amx_end, 32, 32, 256, 256, 128.0f, 0, 0, ssl__gemm_panels_a, ssl__gemm_panels_b, ssl__gemm_panels_multiply, SSL__K(gemm_finish) };
+/* ---- block_a, block_b and multiply by way of panels [kc][mr] and [kc][panel], of both operands.
+   32 steps of k of one panel after the other: what lies along the rows of the source is then read in order. */
+#define SSL__GEMM_PIECE 32
+static void ssl__gemm_panels_a(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
+{
+    const int mr = kind->mr, depth = ssl__round_up(kc, kind->kr);
+    int i, p;
+    for (p = 0; p == 0 || p < kc; p += SSL__GEMM_PIECE)
+        for (i = 0; i < rows; i += mr)
+            kind->pack_a(SSL__MIN(mr, rows - i), SSL__MIN(SSL__GEMM_PIECE, kc - p), src + i * rs + p * ps, rs, ps,
+                         (char *)dst + (size_t)(i * depth + p * mr) * (size_t)kind->elem);
+    b->a = dst;
+}
+static void ssl__gemm_panels_b(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
+{
+    const int nr = kind->panel, depth = ssl__round_up(kc, kind->kr);
+    int j, p;
+    for (p = 0; p == 0 || p < kc; p += SSL__GEMM_PIECE)
+        for (j = 0; j < cols; j += nr)
+            kind->pack_b(SSL__MIN(nr, cols - j), SSL__MIN(SSL__GEMM_PIECE, kc - p), src + j * cs + p * ps, cs, ps,
+                         (char *)dst + (size_t)(j * depth + p * nr) * (size_t)kind->elem);
+}
+/* One register tile. At the rim the whole tile is computed beside y, and what exists of it is stored. */
+static void ssl__gemm_tile(const ssl__gemm_kind *kind, int kc, const char *a, const char *b, float *y, int64_t ldy, int rows, int cols, int add)
+{
+    float rim[SSL__AMX_TILE * SSL__AMX_TILE];
+    int i, j;
+    if (rows >= kind->mr && cols >= kind->panel) { kind->tile(kc, a, b, y, ldy, add); return; }
+    rows = SSL__MIN(rows, kind->mr);
+    cols = SSL__MIN(cols, kind->panel);
+    kind->tile(kc, a, b, rim, kind->panel, 0);
+    for (i = 0; i < rows; i++, y += ldy)
+        for (j = 0; j < cols; j++) y[j] = (add ? y[j] : 0.0f) + rim[i * kind->panel + j];
+}
+static void ssl__gemm_panels_multiply(const ssl__gemm_kind *kind, const ssl__gemm_block *b) /* panels of b outermost, so that one stays in L1 */
+{
+    const size_t step = (size_t)ssl__round_up(b->kc, kind->kr) * (size_t)kind->elem;
+    int i, j;
+    for (j = 0; j < b->cols; j += kind->panel)
+        for (i = 0; i < b->rows; i += kind->mr)
+            ssl__gemm_tile(kind, ssl__round_up(b->kc, kind->kr), (const char *)b->a + (size_t)i * step, (const char *)b->b + (size_t)j * step,
+                           b->y + i * b->ldy + j, b->ldy, b->rows - i, b->cols - j, b->add);
+}
+
+static const ssl__gemm_kind ssl__amx_bf16 = { SSL__AMX_TILE, SSL__AMX_KR, 2, SSL__AMX_TILE, 32, 256, 256, 256.0f, 0, 0, ssl__gemm_panels_a, ssl__gemm_panels_b,
+    ssl__gemm_panels_multiply, SSL__K(gemm_finish), ssl__amx_begin, ssl__amx_end, ssl__amx_pack_a_bf16, ssl__amx_pack_b_bf16, ssl__amx_tile_bf16 };
+static const ssl__gemm_kind ssl__amx_high = { SSL__AMX_TILE, SSL__AMX_KR, 4, SSL__AMX_TILE, 32, 256, 256, 128.0f, 0, 0, ssl__gemm_panels_a, ssl__gemm_panels_b,
+    ssl__gemm_panels_multiply, SSL__K(gemm_finish), ssl__amx_begin, ssl__amx_end, ssl__amx_pack_a_high, ssl__amx_pack_b_high, ssl__amx_tile_high };
 #endif
 
 static const ssl__gemm_kind *SSL__K(gemm_kind)(const ssl_ctx *c) /* how this context multiplies */
@@ -4952,9 +4920,6 @@ static void SSL__K(linear_bw)(ssl_ctx *c, int rows, int in, int out, const float
     ssl__gemm_run(c, kind, 1, 0, 1, out, in, rows, dy, out, 0, x, in, 0, beta, dw, in, 0, NULL, sums ? db : NULL);
     if (db && !sums) SSL__K(colsum)(c, rows, out, dy, db);
 }
-#undef SSL__MR
-#undef SSL__NV
-#undef SSL__NR
 
 /* ==== >>reduce ==== sums in 16 lanes per block of SSL__GRAIN, blocks added in order: the same for any thread count */
 static void SSL__K(sum_chunk)(void *arg, int chunk, int thread)
