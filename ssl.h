@@ -2196,8 +2196,8 @@ typedef struct ssl__update { /* one optimizer step of a stretch of the flat buff
     SSL__KERNEL(half_layer_norm_b, (ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, \
                                     const float *half_dy, float beta, float *dx, float *dw, float *db))        \
     SSL__KERNEL(half_act_f, (ssl_ctx *c, int64_t n, ssl_act act, const float *half_x, float *half_y))          \
+    SSL__KERNEL(half_conv_b, (ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *dy, float beta, float *dx, float *dw)) /* conv_bx and conv_bw, dx or dw may be NULL */ \
     /* dpre = dy act'(pre) (pre NULL: dy), which may lie at dy; db += its column sums; dpre, db may be NULL. half: dy and pre are bf16 */ \
-    SSL__KERNEL(half_conv_b, (ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *dy, float beta, float *dx, float *dw)) /* conv_bx and conv_bw, each may be NULL */ \
     SSL__KERNEL(half_linear_b, (ssl_ctx *c, int rows, int cols, int half, ssl_act act, const float *dy, const float *pre, float *half_dpre, float *db))
 
 #define SSL__KERNEL(name, args) void (*name) args;
