@@ -26,7 +26,7 @@ static const struct { const char *name, *changes; } demos[] = {
     { "mp3", MASKED "epochs=8" },
     { "moco", VIEWS },
     { "byol", VIT ANY_COLOR "scale_min=0.4 blur_p=0 second_blur_p=0 second_solarize_p=0 momentum=0.9 epochs=6" },
-    { "simsiam", VIEWS },
+    { "simsiam", VIEWS "lr=1e-3 weight_decay=0.05 predictor_hidden=128 epochs=6" },
     { "barlow", VIEWS },
     { "vicreg", VIEWS },
     { "dino", VIEWS "local_views=0 projector_out=64 prototypes=128 momentum=0.95 teacher_temperature=0.04 freeze_prototypes=0 epochs=4" },
