@@ -64,7 +64,8 @@
  *     Determinism  same seed, same bits, for any number of threads on one machine type; every random draw is Philox 4x32-10.
  *     Precision    of products, a property of the context. highest: float32 (3x3 convolutions by Winograd's F(4x4,3x3), relative
  *                  error 1e-6). high: float32 as three bf16 products where the CPU has AMX (2e-5 of a product), TF32 on a GPU, else
- *                  as highest. bf16: operands rounded to bf16. Sums, everything that is no product, weights and moments: float32.
+ *                  as highest. bf16: operands rounded to bf16, those of convolutions on a CPU only where AVX512_BF16 multiplies them, at
+ *                  3x3 with stride 1 in the backward pass alone. Sums, everything that is no product, weights and moments: float32.
  *                  A GPU keeps at bf16 what lies inside of transformer and residual blocks, and its gradients, in bf16 too.
  *     GPU          calls return before they have run: a step's kernels start together when it ends or when a value is read. A sequence
  *                  that comes again becomes a CUDA graph and is replayed with the numbers of its step; another shape makes another
@@ -4850,25 +4851,23 @@ SSL__AMX_FN void ssl__amx_pack_b_high(int cols, int kc, const float *src, int64_
 /* ---- block_a, block_b and multiply by way of panels [kc][mr] and [kc][panel], of both operands.
    32 steps of k of one panel after the other: what lies along the rows of the source is then read in order. */
 #define SSL__GEMM_PIECE 32
-static void ssl__gemm_panels_a(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
+typedef void (*ssl__panel_fn)(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst);
+static void ssl__gemm_panels(const ssl__gemm_kind *kind, ssl__panel_fn pack, int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, char *dst)
 {
-    const int mr = kind->mr, depth = ssl__round_up(kc, kind->kr);
+    const int depth = ssl__round_up(kc, kind->kr);
     int i, p;
     for (p = 0; p == 0 || p < kc; p += SSL__GEMM_PIECE)
-        for (i = 0; i < rows; i += mr)
-            kind->pack_a(SSL__MIN(mr, rows - i), SSL__MIN(SSL__GEMM_PIECE, kc - p), src + i * rs + p * ps, rs, ps,
-                         (char *)dst + (size_t)(i * depth + p * mr) * (size_t)kind->elem);
+        for (i = 0; i < rows; i += width)
+            pack(SSL__MIN(width, rows - i), SSL__MIN(SSL__GEMM_PIECE, kc - p), src + i * rs + p * ps, rs, ps,
+                 dst + (size_t)(i * depth + p * width) * (size_t)kind->elem);
+}
+static void ssl__gemm_panels_a(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
+{
+    ssl__gemm_panels(kind, kind->pack_a, kind->mr, rows, kc, src, rs, ps, (char *)dst);
     b->a = dst;
 }
 static void ssl__gemm_panels_b(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
-{
-    const int nr = kind->panel, depth = ssl__round_up(kc, kind->kr);
-    int j, p;
-    for (p = 0; p == 0 || p < kc; p += SSL__GEMM_PIECE)
-        for (j = 0; j < cols; j += nr)
-            kind->pack_b(SSL__MIN(nr, cols - j), SSL__MIN(SSL__GEMM_PIECE, kc - p), src + j * cs + p * ps, cs, ps,
-                         (char *)dst + (size_t)(j * depth + p * nr) * (size_t)kind->elem);
-}
+{ ssl__gemm_panels(kind, kind->pack_b, kind->panel, cols, kc, src, cs, ps, (char *)dst); }
 /* One register tile. At the rim the whole tile is computed beside y, and what exists of it is stored. */
 static void ssl__gemm_tile(const ssl__gemm_kind *kind, int kc, const char *a, const char *b, float *y, int64_t ldy, int rows, int cols, int add)
 {
