@@ -3425,7 +3425,7 @@ static void ssl__corr_bw(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__wind
     ssl__corr e = ssl__corr_make(c, kind, g, 0);
     const int side = e.s.taps == 1 || e.s.dstep == 1;
     e.in = x; e.dy = dy; e.out = dw;
-    e.pointwise = !e.half_in && g->kh * g->kw * g->sh * g->sw == 1 && !g->ph && !g->pw;
+    e.pointwise = !e.half_in && !e.half_dy && g->kh * g->kw * g->sh * g->sw == 1 && !g->ph && !g->pw;
     e.runs = side ? 1 : e.s.taps;
     e.run = (side ? e.s.taps : 1) * e.ic;
     e.run_ld = ssl__round_up(e.run, kind->width);
