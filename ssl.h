@@ -3069,6 +3069,7 @@ struct ssl__conv_kind { /* an instruction set at a precision, `width` channels a
     void (*sum)(int n, int slices, const float *src, int64_t slice, int64_t place, float *dst); /* dst[n] vectors, the sums of the slices */
     /* y[m, nv vectors] = or += a[m,k] b[k, nv vectors], as SSL__MM_ROWS; k in words */
     void (*rows)(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *y, int64_t ldy, int add);
+    void (*pack)(int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst); /* as gemm_pack; kc in channels */
     /* of half maps, NULL without: bf16 dst[n][ld] = or += src[n][step], cols of a row; words dst[n / 2][wide] of bf16 src[at[n]][cols], zero past an odd end */
     void (*put)(int n, int cols, const float *src, int64_t step, float *dst, int64_t ld, int add);
     void (*pairs)(int n, int cols, const float *src, const int32_t *at, float *dst);
@@ -3216,8 +3217,14 @@ static void ssl__corr_weights_chunk(void *arg, int chunk, int thread)
     const ssl__corr *e = (const ssl__corr *)arg;
     const ssl__conv_kind *kind = e->kind;
     const int group = chunk / e->panels, o0 = chunk % e->panels * kind->wide, width = kind->width, taps = e->g->kh * e->g->kw;
-    float *a = (float *)ssl__scratch(e->c, thread, sizeof(float) * 2 * (size_t)(taps * width)), *b = a + taps * width;
+    float *a, *b;
     int o, c, pr, ps, i, j;
+    if (taps == 1) {
+        kind->pack(kind->wide, SSL__MIN(kind->wide, e->oc - o0), e->ic, e->w + group * e->wg + o0 * e->wo, e->wo, e->wc, e->u + (int64_t)chunk * e->word * kind->wide);
+        return;
+    }
+    a = (float *)ssl__scratch(e->c, thread, sizeof(float) * 2 * (size_t)(taps * width));
+    b = a + taps * width;
     if (!a) return;
     for (o = o0; o < SSL__MIN(e->oc, o0 + kind->wide); o += width)
         for (c = 0; c < e->ic; c += kind->pair) {
@@ -3309,7 +3316,7 @@ static ssl__corr ssl__corr_make(ssl_ctx *c, const ssl__conv_kind *kind, const ss
 }
 static void ssl__corr_run(ssl__corr *e)
 {
-    ssl__corr_blocks(e, SSL__MAX(128, SSL__MIN(512, 65536 / e->oc)));
+    ssl__corr_blocks(e, SSL__MAX(96, SSL__MIN(e->half_out && e->g->kh * e->g->kw == 1 ? 96 : 512, 65536 / e->oc)));
     e->u = (float *)ssl__scratch(e->c, -1, sizeof(float) * (size_t)(e->groups * e->panels * e->g->kh * e->g->kw) * (size_t)e->word * (size_t)e->kind->wide);
     if (!e->u) return;
     ssl__parallel(e->c, e->groups * e->panels, ssl__corr_weights_chunk, e);
@@ -7194,7 +7201,7 @@ SSL__BF16_FN void ssl__half_pairs(int n, int cols, const float *src, const int32
 #  define SSL__CONV_HALF NULL, NULL
 #endif
 static const ssl__conv_kind SSL__K(conv_f32) = { SSL__W, SSL__MM_WIDE * SSL__W, 1, SSL__K(turn), SSL__K(turn), SSL__K(turn), SSL__K(turn_back), SSL__K(gather), SSL__K(words),
-                                                 SSL__K(slices), SSL__K(mm_rows), SSL__CONV_HALF };
+                                                 SSL__K(slices), SSL__K(mm_rows), SSL__K(gemm_pack), SSL__CONV_HALF };
 #undef SSL__CONV_HALF
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
 SSL__BF16_FN void ssl__bf16_turn_c(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t step, int64_t pitch)
@@ -7245,7 +7252,7 @@ SSL__BF16_FN void ssl__bf16_words(int across, int n, const float *a, const float
         _mm512_storeu_si512(dst, across ? ssl__bf16_zip(a, b, 16) : (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(b), _mm512_loadu_ps(a)));
 }
 static const ssl__conv_kind ssl__conv_bf16 = { SSL__W, SSL__MM_WIDE * SSL__W, 2, SSL__K(turn), ssl__bf16_turn_c, ssl__bf16_turn_k, SSL__K(turn_back), ssl__bf16_gather, ssl__bf16_words,
-                                               SSL__K(slices), ssl__bf16_mm_rows, ssl__half_put, ssl__half_pairs };
+                                               SSL__K(slices), ssl__bf16_mm_rows, ssl__bf16_pack, ssl__half_put, ssl__half_pairs };
 #endif
 static const ssl__conv_kind *SSL__K(conv_kind)(const ssl_ctx *c) /* bf16 without vdpbf16ps: float32; AMX has vdpbf16ps too */
 {
