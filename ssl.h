@@ -3070,9 +3070,11 @@ struct ssl__conv_kind { /* an instruction set at a precision, `width` channels a
     /* y[m, nv vectors] = or += a[m,k] b[k, nv vectors], as SSL__MM_ROWS; k in words */
     void (*rows)(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *y, int64_t ldy, int add);
     void (*pack)(int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst); /* as gemm_pack; kc in channels */
-    /* of half maps, NULL without: bf16 dst[n][ld] = or += src[n][step], cols of a row; words dst[n / 2][wide] of bf16 src[at[n]][cols], zero past an odd end */
+    /* of half maps, NULL without: bf16 dst[n][ld] = or += src[n][step], cols of a row; words dst[cols / wide, `panel` apart][n / 2][wide]
+       of bf16 src[at[n]][cols], zero past an odd end; as many of m rows (the others by rows) as f has to fetch meanwhile, returns how many */
     void (*put)(int n, int cols, const float *src, int64_t step, float *dst, int64_t ld, int add);
-    void (*pairs)(int n, int cols, const float *src, const int32_t *at, float *dst);
+    void (*pairs)(int n, int cols, const float *src, const int32_t *at, float *dst, int64_t panel);
+    int (*ahead)(int m, int k, const float *a, int64_t ars, const float *b, float *y, int64_t ldy, ssl__ahead *f);
 };
 typedef struct ssl__corr {
     ssl_ctx *c;
@@ -3245,7 +3247,7 @@ static void ssl__corr_weights_chunk(void *arg, int chunk, int thread)
         }
 }
 /* One phase of a block: y[image][row][column][wide] of its positions. The rows of a product are positions of a row, or images. */
-static void ssl__corr_phase(const ssl__corr *e, const ssl__patch *p, const ssl__lane *r, const ssl__lane *s, int nv, const float *u, const float *x, float *y)
+static void ssl__corr_phase(const ssl__corr *e, const ssl__patch *p, const ssl__lane *r, const ssl__lane *s, int nv, const float *u, const float *x, float *y, ssl__ahead *f)
 {
     const int wide = e->kind->wide, rows = SSL__MIN(p->rows, r->n - p->i0), side = s->taps == 1 || s->dstep == 1 || s->dstep == -1;
     const int runs = side ? 1 : s->taps, k = (side ? s->taps : 1) * e->word, steps = s->taps > 0 ? r->taps * runs : 0, images = p->n > s->n;
@@ -3255,11 +3257,29 @@ static void ssl__corr_phase(const ssl__corr *e, const ssl__patch *p, const ssl__
     y += r->o0 * y_row + s->o0 * wide;
     for (t = 0; t < SSL__MAX(1, steps); t++, u += (int64_t)k * wide) { /* no taps: zeros */
         const int64_t at = steps ? (r->d0 + t / runs * r->dstep - e->r.low) * x_row + (int64_t)(s->low + t % runs * SSL__MAX(s->dstep, -s->dstep) - e->s.low) * e->word : 0;
+        if (f && nv == e->kind->wide / e->kind->width) { /* single pixels */
+            n = e->kind->ahead(p->n, k, x, x_image, u, y, y_image, f);
+            if (n < p->n) e->kind->rows(p->n - n, nv, k, x + n * x_image, x_image, 1, u, wide, y + n * y_image, y_image, 0);
+            return;
+        }
         for (n = 0; n < (images ? s->n : p->n); n++)
             for (i = 0; i < rows; i++)
                 e->kind->rows(images ? p->n : s->n, nv, steps ? k : 0, x + at + n * (images ? x_col : x_image) + i * r->istep * x_row, images ? x_image : x_col, 1, u, wide,
                               y + n * (images ? y_col : y_image) + i * r->ostep * y_row, images ? y_image : y_col, t > 0);
     }
+}
+/* Maps of a single pixel: what a panel's product fetches meanwhile, its outputs' lines, and the first also the rows of the next block */
+static void ssl__half_ahead(const ssl__corr *e, const ssl__patch *p, int o, const float *x, ssl__ahead *f)
+{
+    const size_t bytes = 2 * (size_t)e->ic * (size_t)p->n;
+    f[0].at = (uintptr_t)ssl__element(e->out, 1, (int64_t)p->n0 * e->oc + o);
+    f[0].end = f[0].at + 2 * (uintptr_t)e->oc * (uintptr_t)(p->n - 1) + 64;
+    f[0].lines = f[0].left = 2;
+    f[0].jump = 2 * (int64_t)e->oc - 128;
+    f[1].at = (uintptr_t)x + bytes;
+    f[1].end = o || p->n0 + 2 * p->n > e->images ? f[1].at : f[1].at + bytes;
+    f[1].lines = f[1].left = INT32_MAX;
+    f[1].jump = 0;
 }
 static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output channels of a group at one block of positions */
 {
@@ -3268,8 +3288,11 @@ static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output chan
     const int group = chunk % e->groups, wide = kind->wide, width = kind->width;
     ssl__patch p = ssl__corr_patch(e, chunk / e->groups);
     const float *inside = ssl__half_inside(e, &p);
+    const int plain = inside && e->half_out && e->r.in * e->s.in * e->r.out * e->s.out * e->g->kh * e->g->kw == 1;
+    ssl__ahead f[2];
     const size_t x_size = inside ? 0 : (ssl__corr_padded(e) * (size_t)e->word + (size_t)width + 15) & ~(size_t)15;
     const int out_rows = SSL__MIN(p.rows * e->r.ostep, e->r.out - p.i0 * e->r.ostep);
+    const int joined = out_rows == p.rows * e->r.ostep ? p.n : 1;
     const int64_t plane = (int64_t)e->r.out * e->s.out, y_image = (int64_t)p.rows * e->r.ostep * e->s.out * wide;
     float *x = (float *)ssl__scratch(e->c, thread, sizeof(float) * (x_size + (size_t)(e->block_images * e->block_rows * e->r.ostep * e->s.out) * (size_t)wide)), *y = x + x_size;
     int o, n, pr, ps;
@@ -3280,11 +3303,12 @@ static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output chan
         for (pr = 0; pr < e->phases_r; pr++)
             for (ps = 0; ps < e->phases_s; ps++) {
                 const ssl__lane r = ssl__corr_lane(e, 0, pr), s = ssl__corr_lane(e, 1, ps);
-                ssl__corr_phase(e, &p, &r, &s, ssl__ceil_div(SSL__MIN(wide, e->oc - o), width), u, inside ? inside : x, y);
+                if (plain) ssl__half_ahead(e, &p, o, inside, f);
+                ssl__corr_phase(e, &p, &r, &s, ssl__ceil_div(SSL__MIN(wide, e->oc - o), width), u, inside ? inside : x, y, plain ? f : NULL);
                 u += (int64_t)r.taps * s.taps * e->word * wide;
             }
-        for (n = 0; e->half_out && n < p.n; n++)
-            kind->put(out_rows * e->s.out, SSL__MIN(wide, e->oc - o), y + n * y_image, wide, ssl__element(e->out, 1, ((p.n0 + n) * plane + (int64_t)p.i0 * e->r.ostep * e->s.out) * e->oc + o),
+        for (n = 0; e->half_out && n < p.n; n += joined) /* rows of images that lie side by side in y, too */
+            kind->put(joined * out_rows * e->s.out, SSL__MIN(wide, e->oc - o), y + n * y_image, wide, ssl__element(e->out, 1, ((p.n0 + n) * plane + (int64_t)p.i0 * e->r.ostep * e->s.out) * e->oc + o),
                       e->oc, e->beta != 0.0f);
         for (n = 0; !e->half_out && n < p.n; n++)
             for (pr = 0; pr < wide && o + pr < e->oc; pr += width)
@@ -3357,26 +3381,26 @@ static void ssl__corr_bw_block(const ssl__corr *e, int block, int group, int o0,
     const int positions = p.n * padded, k = ssl__ceil_div(positions, kind->pair); /* each image by itself is whole words, but all of a half map together */
     const int64_t panel = (int64_t)k * wide;
     int t, i, j, q, n;
-    for (i = o0; e->half_dy && i < o1; i += wide) {
-        for (q = 0; q < positions; q++) m->at[q] = q * e->oc;
-        kind->pairs(positions, SSL__MIN(wide, o1 - i), ssl__element(e->dy, 1, ((int64_t)p.n0 * e->r.n + p.i0) * e->s.n * e->oc + i), m->at, m->dy + (i - o0) / wide * panel);
-    }
-    if (!e->half_dy) ssl__corr_positions(e, &p, group, e->dy, e->oc, o0, o1, steps, m->dy, panel);
-    if (e->pointwise) ssl__corr_positions(e, &p, group, e->in, e->ic, 0, e->ic, steps, m->b, panel);
+    for (q = 0; e->half_dy && q < positions; q++) m->at[q] = q * e->oc;
+    if (e->half_dy) kind->pairs(positions, o1 - o0, ssl__element(e->dy, 1, ((int64_t)p.n0 * e->r.n + p.i0) * e->s.n * e->oc + o0), m->at, m->dy, panel);
+    else ssl__corr_positions(e, &p, group, e->dy, e->oc, o0, o1, steps, m->dy, panel);
+    if (e->pointwise && !e->half_in) ssl__corr_positions(e, &p, group, e->in, e->ic, 0, e->ic, steps, m->b, panel);
     else if (!x) ssl__corr_turn_all(e, &p, kind->turn, 1, group, m->x, e->ic);
     if (!x) x = m->x;
-    for (n = 0; !e->pointwise && n < p.n; n++)
+    for (n = 0; n < p.n; n++)
         for (q = 0; q < padded; q++) {
             const int at = SSL__MIN(q, image - 1); /* an odd position out is met by zeros of dy */
             m->at[n * padded + q] = ((n * p.prow + at / e->s.n * e->r.istep) * p.pcol + at % e->s.n * e->s.istep) * e->ic;
         }
-    if (!e->pointwise && positions % 2) m->at[positions] = m->at[positions - 1];
+    if (positions % 2) m->at[positions] = m->at[positions - 1];
+    if (e->pointwise && e->half_in) kind->pairs(k * kind->pair, e->ic, x, m->at, m->b, panel);
     for (t = 0; t < e->r.taps * e->runs; t++)
         for (j = 0; j < e->run; j += wide) {
             const int cols = SSL__MIN(wide, e->run - j);
             const float *b = e->pointwise ? m->b + j / wide * panel : m->b;
-            if (!e->pointwise)
-                (e->half_in ? kind->pairs : kind->gather)(k * kind->pair, cols, ssl__element(x, e->half_in, ((int64_t)(t / e->runs * e->r.dstep) * p.pcol + t % e->runs * e->s.dstep) * e->ic + j), m->at, m->b);
+            const float *from = ssl__element(x, e->half_in, ((int64_t)(t / e->runs * e->r.dstep) * p.pcol + t % e->runs * e->s.dstep) * e->ic + j);
+            if (!e->pointwise && e->half_in) kind->pairs(k * kind->pair, cols, from, m->at, m->b, 0);
+            else if (!e->pointwise) kind->gather(k * kind->pair, cols, from, m->at, m->b);
             for (i = 0; i < o1 - o0; i += wide)
                 for (q = 0; q < k; q += SSL__CORR_DEPTH)
                     kind->rows(SSL__MIN(wide, o1 - o0 - i), ssl__ceil_div(cols, kind->width), SSL__MIN(SSL__CORR_DEPTH, k - q), m->dy + i / wide * panel + q * wide, 1, wide, b + q * wide, wide,
@@ -3389,7 +3413,7 @@ static void ssl__corr_bw_chunk(void *arg, int chunk, int thread) /* a slice of t
     const int group = chunk % e->groups, band = chunk / e->groups % e->bands, slice = chunk / e->groups / e->bands, wide = e->kind->wide;
     const int o0 = band * e->band, o1 = SSL__MIN(e->oc, o0 + e->band), b0 = slice * e->slice_blocks, b1 = SSL__MIN(e->blocks, b0 + e->slice_blocks);
     const size_t positions = (size_t)(e->block_images * (ssl__round_up(e->block_rows * e->s.n, e->kind->pair))), steps = positions / (size_t)e->kind->pair;
-    const size_t x = e->pointwise ? 0 : (ssl__corr_padded(e) * (size_t)e->ic + (size_t)wide + 15) & ~(size_t)15;
+    const size_t x = e->pointwise && !e->half_in ? 0 : (ssl__corr_padded(e) * (size_t)e->ic + (size_t)wide + 15) & ~(size_t)15;
     const size_t dy = steps * (size_t)ssl__round_up(o1 - o0, wide), columns = steps * (size_t)(e->pointwise ? ssl__round_up(e->ic, wide) : wide);
     ssl__corr_room m;
     int b;
@@ -3432,7 +3456,8 @@ static void ssl__corr_bw(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__wind
     ssl__corr e = ssl__corr_make(c, kind, g, 0);
     const int side = e.s.taps == 1 || e.s.dstep == 1;
     e.in = x; e.dy = dy; e.out = dw;
-    e.pointwise = !e.half_in && !e.half_dy && g->kh * g->kw * g->sh * g->sw == 1 && !g->ph && !g->pw;
+    if (e.half_in || e.half_dy) e.pointwise = e.half_in && g->kh * g->kw == 1 && e.ic <= 512; /* beyond that a panel at a time, for the cache's sake */
+    else e.pointwise = g->kh * g->kw * g->sh * g->sw == 1 && !g->ph && !g->pw;
     e.runs = side ? 1 : e.s.taps;
     e.run = (side ? e.s.taps : 1) * e.ic;
     e.run_ld = ssl__round_up(e.run, kind->width);
@@ -7177,13 +7202,16 @@ SSL__BF16_FN void ssl__half_put(int n, int cols, const float *src, int64_t step,
 {
     int64_t at = 0;
     int j;
-    for (; n > 0; n--, src += step, at += ld)
-        for (j = 0; j < cols; j += 16) {
+    for (; n > 0; n--, src += step, at += ld) {
+        for (j = 0; !add && j + 32 <= cols; j += 32)
+            _mm512_storeu_si512(ssl__element(dst, 1, at + j), (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(src + j + 16), _mm512_loadu_ps(src + j)));
+        for (; j < cols; j += 16) {
             const __m512 v = _mm512_loadu_ps(src + j);
             ssl__half_st(dst, at + j, cols - j, add ? _mm512_add_ps(ssl__half_ld(dst, at + j, cols - j), v) : v);
         }
+    }
 }
-SSL__BF16_FN void ssl__half_pairs(int n, int cols, const float *src, const int32_t *at, float *dst)
+SSL__BF16_FN void ssl__half_pairs(int n, int cols, const float *src, const int32_t *at, float *dst, int64_t panel)
 {
     const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
     const __m512i high = _mm512_or_si512(low, _mm512_set1_epi16(16));
@@ -7192,17 +7220,29 @@ SSL__BF16_FN void ssl__half_pairs(int n, int cols, const float *src, const int32
         for (j = 0; j < cols; j += 32) {
             const __mmask32 m = cols - j >= 32 ? ~(__mmask32)0 : ((__mmask32)1 << (cols - j)) - 1;
             const __m512i a = _mm512_maskz_loadu_epi16(m, ssl__element(src, 1, at[i] + j)), b = i + 1 < n ? _mm512_maskz_loadu_epi16(m, ssl__element(src, 1, at[i + 1] + j)) : _mm512_setzero_si512();
-            _mm512_storeu_si512(dst + j, _mm512_permutex2var_epi16(a, low, b));
-            _mm512_storeu_si512(dst + j + 16, _mm512_permutex2var_epi16(a, high, b));
+            float *d = dst + j / (SSL__MM_WIDE * 16) * panel + j % (SSL__MM_WIDE * 16);
+            SSL__PREFETCH(ssl__element(src, 1, at[SSL__MIN(i + 2 * SSL__AHEAD, n - 1)] + j));
+            SSL__PREFETCH(ssl__element(src, 1, at[SSL__MIN(i + 2 * SSL__AHEAD + 1, n - 1)] + j));
+            _mm512_storeu_si512(d, _mm512_permutex2var_epi16(a, low, b));
+            _mm512_storeu_si512(d + 16, _mm512_permutex2var_epi16(a, high, b));
         }
 }
-#  define SSL__CONV_HALF ssl__half_put, ssl__half_pairs
+SSL__BF16_FN int ssl__half_rows_ahead(int m, int k, const float *a, int64_t ars, const float *b, float *y, int64_t ldy, ssl__ahead *f)
+{
+    int i;
+    for (i = 0; m - i >= 6; i += 6) {
+        if (f->at >= f->end) { f[0] = f[1]; f[1].at = f[1].end; }
+        if (f->at >= f->end) break;
+        ssl__bf16_mm_tile(6, SSL__MM_WIDE, k, a + i * ars, ars, 1, b, SSL__MM_WIDE * 16, y + i * ldy, ldy, 0, f);
+    }
+    return i;
+}
+#  define SSL__CONV_HALF ssl__half_put, ssl__half_pairs, ssl__half_rows_ahead
 #else
-#  define SSL__CONV_HALF NULL, NULL
+#  define SSL__CONV_HALF NULL, NULL, NULL
 #endif
 static const ssl__conv_kind SSL__K(conv_f32) = { SSL__W, SSL__MM_WIDE * SSL__W, 1, SSL__K(turn), SSL__K(turn), SSL__K(turn), SSL__K(turn_back), SSL__K(gather), SSL__K(words),
                                                  SSL__K(slices), SSL__K(mm_rows), SSL__K(gemm_pack), SSL__CONV_HALF };
-#undef SSL__CONV_HALF
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
 SSL__BF16_FN void ssl__bf16_turn_c(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t step, int64_t pitch)
 {
@@ -7252,8 +7292,9 @@ SSL__BF16_FN void ssl__bf16_words(int across, int n, const float *a, const float
         _mm512_storeu_si512(dst, across ? ssl__bf16_zip(a, b, 16) : (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(b), _mm512_loadu_ps(a)));
 }
 static const ssl__conv_kind ssl__conv_bf16 = { SSL__W, SSL__MM_WIDE * SSL__W, 2, SSL__K(turn), ssl__bf16_turn_c, ssl__bf16_turn_k, SSL__K(turn_back), ssl__bf16_gather, ssl__bf16_words,
-                                               SSL__K(slices), ssl__bf16_mm_rows, ssl__bf16_pack, ssl__half_put, ssl__half_pairs };
+                                               SSL__K(slices), ssl__bf16_mm_rows, ssl__bf16_pack, SSL__CONV_HALF };
 #endif
+#undef SSL__CONV_HALF
 static const ssl__conv_kind *SSL__K(conv_kind)(const ssl_ctx *c) /* bf16 without vdpbf16ps: float32; AMX has vdpbf16ps too */
 {
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
