@@ -3094,6 +3094,7 @@ typedef struct ssl__corr {
     int run, runs, run_ld, pointwise; /* dw: columns side by side (the taps of a row, or one), runs of a row, floats of one; x is gathered by itself */
     int slices, slice_blocks, bands, band; /* dw: slices of the positions, bands of oc */
     float *part;                /* dw: [slice][group][oc][part_ld] */
+    int adds;                   /* part has a value already */
     int64_t part_ld;
 } ssl__corr;
 typedef struct ssl__patch { int n0, n, i0, rows, prow, pcol; } ssl__patch; /* a block, and the shape of its padded copy */
@@ -3422,33 +3423,42 @@ static void ssl__corr_bw_chunk(void *arg, int chunk, int thread) /* a slice of t
     m.b = m.dy + dy;
     m.at = (int32_t *)(m.b + columns);
     if (!m.x) return;
-    for (b = b0; b < b1; b++) ssl__corr_bw_block(e, b, group, o0, o1, &m, e->part + (((int64_t)slice * e->groups + group) * e->oc + o0) * e->part_ld, b > b0);
+    for (b = b0; b < b1; b++) ssl__corr_bw_block(e, b, group, o0, o1, &m, e->part + (((int64_t)slice * e->groups + group) * e->oc + o0) * e->part_ld, e->adds || b > b0);
 }
 static void ssl__corr_bw_add(void *arg, int chunk, int thread) /* dw of one output channel += its slices */
 {
     const ssl__corr *e = (const ssl__corr *)arg;
     const int width = e->kind->width, taps = e->r.taps * e->s.taps, side = e->runs == 1, group = chunk / e->oc, o = chunk % e->oc;
     const int64_t slice = (int64_t)e->groups * e->oc * e->part_ld;
-    float *sum = (float *)ssl__scratch(e->c, thread, sizeof(float) * (size_t)(taps * width)), *dw = e->out + group * e->wg + o * e->wo;
-    int c, t, k;
+    float *sum = (float *)ssl__scratch(e->c, thread, sizeof(float) * (size_t)(taps > 1 ? taps * width : ssl__round_up(e->ic, width))), *dw = e->out + group * e->wg + o * e->wo;
+    int c, t;
     if (!sum) return;
+    if (taps == 1) {
+        e->kind->sum(ssl__ceil_div(e->ic, width), e->slices, e->part + ((int64_t)group * e->oc + o) * e->part_ld, slice, width, sum);
+        for (c = 0; c < e->ic; c++) dw[c] += sum[c];
+        return;
+    }
     for (c = 0; c < e->ic; c += width) {
         const float *src = e->part + ((int64_t)group * e->oc + o) * e->part_ld + c;
         const int live = SSL__MIN(width, e->ic - c);
         for (t = 0; t < e->r.taps * e->runs; t++, src += e->run_ld) e->kind->sum(side ? e->s.taps : 1, e->slices, src, slice, e->ic, sum + t * (side ? e->s.taps : 1) * width);
-        if (taps > 1) e->kind->turn_back(live, 1, taps, sum, width, 0, NULL, 1, dw + (int64_t)c * taps, taps);
-        else for (k = 0; k < live; k++) dw[c + k] += sum[k];
+        e->kind->turn_back(live, 1, taps, sum, width, 0, NULL, 1, dw + (int64_t)c * taps, taps);
     }
 }
-/* Slices and bands for dw of `size` floats: at least 16 chunks where there is as much, and partial sums of at most `most` floats. */
+/* Bands of dy whose words stay in the cache, and of which there is work for all threads; each prepares all of x again. They change no bits. */
+static void ssl__corr_bands(ssl__corr *e)
+{
+    e->bands = SSL__MAX(ssl__ceil_div(e->oc, 512), SSL__MIN(ssl__ceil_div(2 * e->c->n_threads, e->slices * e->groups), e->oc / 128));
+    e->band = ssl__round_up(ssl__ceil_div(e->oc, e->bands), e->kind->wide);
+    e->bands = ssl__ceil_div(e->oc, e->band);
+}
+/* Slices and bands for dw of `size` floats, with partial sums of at most `most` floats. */
 static void ssl__corr_slices(ssl__corr *e, int64_t size, int64_t most)
 {
     for (e->slices = 8; e->slices > 1 && e->slices * size > most; ) e->slices /= 2;
     e->slice_blocks = ssl__ceil_div(e->blocks, e->slices);
     e->slices = ssl__ceil_div(e->blocks, e->slice_blocks);
-    e->bands = SSL__MAX(1, SSL__MIN(ssl__ceil_div(16, e->slices * e->groups), e->oc / 128));
-    e->band = ssl__round_up(ssl__ceil_div(e->oc, e->bands), e->kind->width);
-    e->bands = ssl__ceil_div(e->oc, e->band);
+    ssl__corr_bands(e);
     e->part = (float *)ssl__scratch(e->c, -1, sizeof(float) * (size_t)(e->slices * size + 16));
 }
 static void ssl__corr_bw(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__window *g, const float *x, const float *dy, float *dw)
@@ -3465,8 +3475,14 @@ static void ssl__corr_bw(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__wind
     ssl__corr_blocks(&e, 256);
     ssl__corr_slices(&e, e.groups * e.oc * e.part_ld, 2 << 20);
     if (!e.part) return;
+    if (e.slices < 8 && g->kh * g->kw == 1 && e.ic % kind->width == 0 && e.groups == 1) { /* large and in rows: dw itself is the sum */
+        e.slices = e.adds = 1;
+        e.slice_blocks = e.blocks;
+        e.part = dw;
+        ssl__corr_bands(&e);
+    }
     ssl__parallel(c, e.slices * e.bands * e.groups, ssl__corr_bw_chunk, &e);
-    ssl__parallel(c, e.groups * e.oc, ssl__corr_bw_add, &e);
+    if (!e.adds) ssl__parallel(c, e.groups * e.oc, ssl__corr_bw_add, &e);
 }
 /* ---- 3 x 3 at stride 1: F(4x4, 3x3) of Winograd's minimal filtering (Lavin and Gray 2016, arXiv 1509.09308) ----
    A tile of 4 x 4 outputs is y = A^T [(G w G^T) . (B^T x B)] A: 36 products where the sum has 144. At each of these 36 places stands
@@ -6654,6 +6670,7 @@ SSL__BF16_FN void ssl__half_norm_moments_chunk(void *arg, int chunk, int thread)
     const int64_t begin = chunk * h->slice, end = SSL__MIN(h->rows, begin + h->slice), run = ssl__half_norm_run(h);
     double *mean = h->part + 2 * (int64_t)chunk * ld, *squares = mean + ld;
     float *m = (float *)ssl__scratch(h->e->c, thread, sizeof(float) * 2 * (size_t)ld), *s = m + ld;
+    const __m512 zero = _mm512_setzero_ps();
     int64_t i, r;
     int j;
     if (!m) return;
@@ -6662,15 +6679,24 @@ SSL__BF16_FN void ssl__half_norm_moments_chunk(void *arg, int chunk, int thread)
         const int64_t stop = SSL__MIN(end, i + run);
         const double here = (double)(stop - i), before = (double)(i - begin), share = here / (before + here);
         const __m512 scale = _mm512_set1_ps(1.0f / (float)here);
-        memset(m, 0, sizeof(float) * 2 * (size_t)ld);
-        for (r = i; r < stop; r++)
-            for (j = 0; j < ch; j += 16) _mm512_storeu_ps(m + j, _mm512_add_ps(_mm512_loadu_ps(m + j), ssl__half_ld(h->e->x, r * ch + j, ch - j)));
-        for (j = 0; j < ch; j += 16) _mm512_storeu_ps(m + j, _mm512_mul_ps(_mm512_loadu_ps(m + j), scale));
-        for (r = i; r < stop; r++)
-            for (j = 0; j < ch; j += 16) {
-                const __m512 d = _mm512_sub_ps(ssl__half_ld(h->e->x, r * ch + j, ch - j), _mm512_loadu_ps(m + j));
-                _mm512_storeu_ps(s + j, _mm512_fmadd_ps(d, d, _mm512_loadu_ps(s + j)));
+        for (j = 0; j < ch; j += 64) {
+            __m512 sum[4] = { zero, zero, zero, zero }, square[4] = { zero, zero, zero, zero };
+            int q;
+            for (r = i; r < stop; r++)
+                SSL__UNROLL for (q = 0; q < 4; q++) if (j + 16 * q < ch) sum[q] = _mm512_add_ps(sum[q], ssl__half_ld(h->e->x, r * ch + j + 16 * q, ch - j - 16 * q));
+            SSL__UNROLL for (q = 0; q < 4; q++) sum[q] = _mm512_mul_ps(sum[q], scale);
+            for (r = i; r < stop; r++) {
+                SSL__PREFETCH(ssl__element(h->e->x, 1, (r + run) * ch + j));
+                SSL__PREFETCH(ssl__element(h->e->x, 1, (r + run) * ch + j + 32));
+                SSL__UNROLL for (q = 0; q < 4; q++) {
+                    __m512 d;
+                    if (j + 16 * q >= ch) break;
+                    d = _mm512_sub_ps(ssl__half_ld(h->e->x, r * ch + j + 16 * q, ch - j - 16 * q), sum[q]);
+                    square[q] = _mm512_fmadd_ps(d, d, square[q]);
+                }
             }
+            for (q = 0; q < 4 && j + 16 * q < ch; q++) { _mm512_storeu_ps(m + j + 16 * q, sum[q]); _mm512_storeu_ps(s + j + 16 * q, square[q]); }
+        }
         for (j = 0; j < ch; j++) {
             const double apart = (double)m[j] - mean[j];
             squares[j] += (double)s[j] + apart * apart * before * share;
@@ -7215,17 +7241,23 @@ SSL__BF16_FN void ssl__half_pairs(int n, int cols, const float *src, const int32
 {
     const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
     const __m512i high = _mm512_or_si512(low, _mm512_set1_epi16(16));
+    const __mmask32 last = ((__mmask32)1 << cols % 32) - 1;
     int i, j;
-    for (i = 0; i < n; i += 2, dst += SSL__MM_WIDE * 16)
+    for (i = 0; i < n; i += 2, dst += SSL__MM_WIDE * 16) {
+        const uint16_t *x = (const uint16_t *)(const void *)src + at[i], *next = (const uint16_t *)(const void *)src + at[SSL__MIN(i + 1, n - 1)];
+        const uint16_t *x_ahead = (const uint16_t *)(const void *)src + at[SSL__MIN(i + SSL__AHEAD, n - 1)], *next_ahead = (const uint16_t *)(const void *)src + at[SSL__MIN(i + SSL__AHEAD + 1, n - 1)];
+        const __mmask32 some = i + 1 < n ? ~(__mmask32)0 : 0;
         for (j = 0; j < cols; j += 32) {
-            const __mmask32 m = cols - j >= 32 ? ~(__mmask32)0 : ((__mmask32)1 << (cols - j)) - 1;
-            const __m512i a = _mm512_maskz_loadu_epi16(m, ssl__element(src, 1, at[i] + j)), b = i + 1 < n ? _mm512_maskz_loadu_epi16(m, ssl__element(src, 1, at[i + 1] + j)) : _mm512_setzero_si512();
             float *d = dst + j / (SSL__MM_WIDE * 16) * panel + j % (SSL__MM_WIDE * 16);
-            SSL__PREFETCH(ssl__element(src, 1, at[SSL__MIN(i + 2 * SSL__AHEAD, n - 1)] + j));
-            SSL__PREFETCH(ssl__element(src, 1, at[SSL__MIN(i + 2 * SSL__AHEAD + 1, n - 1)] + j));
+            const int whole = j + 32 <= cols;
+            const __m512i a = whole ? _mm512_loadu_si512(x + j) : _mm512_maskz_loadu_epi16(last, x + j);
+            const __m512i b = whole ? _mm512_maskz_loadu_epi16(some, next + j) : _mm512_maskz_loadu_epi16(last & some, next + j);
+            SSL__PREFETCH(x_ahead + j);
+            SSL__PREFETCH(next_ahead + j);
             _mm512_storeu_si512(d, _mm512_permutex2var_epi16(a, low, b));
             _mm512_storeu_si512(d + 16, _mm512_permutex2var_epi16(a, high, b));
         }
+    }
 }
 SSL__BF16_FN int ssl__half_rows_ahead(int m, int k, const float *a, int64_t ars, const float *b, float *y, int64_t ldy, ssl__ahead *f)
 {
