@@ -3181,16 +3181,17 @@ static void ssl__corr_turn(const ssl__corr *e, const ssl__patch *p, ssl__turn_fn
 static void ssl__half_window(const ssl__corr *e, int n, int top, int left, int prow, int pcol, float *dst)
 {
     const int r0 = SSL__MAX(0, -top), r1 = SSL__MIN(prow, e->r.in - top), c0 = SSL__MAX(0, -left), c1 = SSL__MIN(pcol, e->s.in - left);
-    const int64_t row = (int64_t)pcol * e->ic;
+    const size_t pixel = 2 * (size_t)e->ic, some = (size_t)SSL__MAX(0, c1 - c0) * pixel, all = (size_t)(prow * pcol) * pixel;
+    const char *src = (const char *)e->in + (((int64_t)n * e->r.in + top + r0) * e->s.in + left + c0) * (int64_t)pixel;
+    char *d = (char *)dst;
+    size_t at = 0, next = (size_t)(r0 * pcol + c0) * pixel; /* from `at` on nothing is written yet, the next row goes to `next` */
     int r;
-    if (c1 <= c0 || r1 <= r0) { memset(dst, 0, 2 * (size_t)(prow * row)); return; }
-    memset(dst, 0, 2 * (size_t)(r0 * row));
-    for (r = r0; r < r1; r++) {
-        memset(ssl__element(dst, 1, r * row), 0, 2 * (size_t)(c0 * e->ic));
-        memcpy(ssl__element(dst, 1, r * row + (int64_t)c0 * e->ic), ssl__element(e->in, 1, (((int64_t)n * e->r.in + top + r) * e->s.in + left + c0) * e->ic), 2 * (size_t)((c1 - c0) * e->ic));
-        memset(ssl__element(dst, 1, r * row + (int64_t)c1 * e->ic), 0, 2 * (size_t)((pcol - c1) * e->ic));
+    for (r = r0; r < r1 && some; r++, src += (size_t)e->s.in * pixel, next += (size_t)pcol * pixel) {
+        if (next > at) memset(d + at, 0, next - at);
+        memcpy(d + next, src, some);
+        at = next + some;
     }
-    memset(ssl__element(dst, 1, r1 * row), 0, 2 * (size_t)((prow - r1) * row));
+    if (all > at) memset(d + at, 0, all - at);
 }
 /* A half map of which a block reads no rim: where the block lies in it; p then has the shape of the whole. */
 static const float *ssl__half_inside(const ssl__corr *e, ssl__patch *p)
