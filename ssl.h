@@ -45,7 +45,7 @@
  *     SSL_NO_THREADS               no pthreads: loaders work in the foreground
  *     SSL_PORTABLE                 only the plain C kernels
  *     SSL_CUBLASLT                 matrix products on a GPU by cuBLASLt (link with -lcublasLt), to compare with
- *     environment SSL_ISA=portable|avx2|avx512|avx512bf16|neon  forces one instruction set
+ *     environment SSL_ISA=portable|avx2|avx512|avx512bf16|amx|neon  forces one instruction set
  *     environment SSL_DEVICE=cuda      contexts whose desc names no device are on the GPU
  *     environment SSL_CUDA_SYNC=1      every kernel runs at once and is waited for: a fault names its call and your line
  *     environment SSL_CUDA_GRAPH=0     kernels are launched one by one
@@ -4002,7 +4002,7 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #define SSL__PASS 0
 #define SSL__SUFFIX _portable
 #define SSL__ISA_NAME "portable"
-#include __FILE__
+#include "ssl.h" /* the file at hand, wherever it lies: quotes begin beside it, __FILE__ would not */
 #undef SSL__PASS
 #undef SSL__SUFFIX
 #undef SSL__ISA_NAME
@@ -4027,7 +4027,7 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #    endif
 #    pragma GCC target("avx2,fma")
 #  endif
-#  include __FILE__
+#  include "ssl.h"
 #  ifdef __clang__
 #    pragma clang attribute pop
 #  else
@@ -4048,7 +4048,7 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #    endif
 #    pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,prefer-vector-width=512")
 #  endif
-#  include __FILE__
+#  include "ssl.h"
 #  ifdef __clang__
 #    pragma clang attribute pop
 #  else
@@ -4062,7 +4062,7 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #  define SSL__PASS 3
 #  define SSL__SUFFIX _neon
 #  define SSL__ISA_NAME "neon"
-#  include __FILE__
+#  include "ssl.h"
 #  undef SSL__PASS
 #  undef SSL__SUFFIX
 #  undef SSL__ISA_NAME
