@@ -83,7 +83,7 @@ EMULATED = env SSL_DEVICE=cuda $(B)/emu
 emulated_emulation   = '$(B)/emu/emulation'
 emulated_test_gemm   = '$(EMULATED)/test_gemm cuda'
 emulated_test_ops    = '$(EMULATED)/test_ops'
-emulated_conformance = $(foreach p,highest bf16,$(REPLAY:%='$(EMULATED)/conformance % --precision $p'))
+emulated_conformance = $(foreach p,highest high bf16,$(REPLAY:%='$(EMULATED)/conformance % --precision $p'))
 emulated_device      = '$(EMULATED)/device'
 emulated_methods     = '$(EMULATED)/methods'
 test:
@@ -127,9 +127,9 @@ CHECKED = $(ON_GPU) compute-sanitizer --error-exitcode 1 --log-file $(B)/log-cud
 test-cuda:
 	@if nvidia-smi -L >/dev/null 2>&1; then \
 	    $(MAKE) -k --no-print-directory $(B)/cuda/test_ops $(B)/cuda/test_gemm $(B)/cuda/conformance $(B)/cuda/device; \
-	    sh tests/run.sh $(B)/log-cuda '$(ON_GPU) $(B)/cuda/test_gemm cuda' '$(ON_GPU) $(B)/cuda/test_ops' '$(ON_GPU) $(B)/cuda/device' $(foreach p,highest bf16,$(REPLAY:%='$(ON_GPU) $(B)/cuda/conformance % --precision $p')) \
+	    sh tests/run.sh $(B)/log-cuda '$(ON_GPU) $(B)/cuda/test_gemm cuda' '$(ON_GPU) $(B)/cuda/test_ops' '$(ON_GPU) $(B)/cuda/device' $(foreach p,highest high bf16,$(REPLAY:%='$(ON_GPU) $(B)/cuda/conformance % --precision $p')) \
 	        '$(CHECKED) memcheck $(B)/cuda/test_ops' '$(CHECKED) racecheck $(B)/cuda/test_ops' '$(CHECKED) memcheck $(B)/cuda/device presets' '$(CHECKED) racecheck $(B)/cuda/device half_blocks'; \
-	else echo "no NVIDIA GPU here"; echo "0 passed, 0 failed, $(words test_gemm test_ops device memcheck racecheck memcheck racecheck $(REPLAY) $(REPLAY)) skipped"; fi
+	else echo "no NVIDIA GPU here"; echo "0 passed, 0 failed, $(words test_gemm test_ops device memcheck racecheck memcheck racecheck $(REPLAY) $(REPLAY) $(REPLAY)) skipped"; fi
 
 bench-cuda:
 	@FIXTURES='$(FIXTURES)' NVCC='$(NVCC)' bash bench/gpu_run.sh $(B)/gpu

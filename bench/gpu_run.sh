@@ -90,7 +90,7 @@ for i in "${!workloads[@]}"; do
 done
 workload_table | tee "$out/workloads.txt"
 stage "gemm-$lt-cublasLt" 60 build/cuda/gemm_cuda
-[ ! -d "$fixtures" ] || for precision in highest bf16; do stage "conformance-$precision" 60 build/cuda/conformance "$fixtures" --precision "$precision"; done
+[ ! -d "$fixtures" ] || for precision in highest bf16 high; do stage "conformance-$precision" 60 build/cuda/conformance "$fixtures" --precision "$precision"; done
 stage graph-off-W1 20 env SSL_CUDA_GRAPH=0 build/cuda/bench train W1 --device cuda --precision bf16 --batch 4096 --seconds 2
 if command -v compute-sanitizer >/dev/null; then
     for what in 'memcheck test_ops linear' 'racecheck test_ops attention' 'memcheck test_ops attention' 'racecheck test_ops linear' 'memcheck device presets' 'racecheck device half_blocks'; do
