@@ -2122,12 +2122,12 @@ typedef struct ssl__attn { /* element (b, t, h, j) of q is q[(b Tq + t) sq + h d
                          float *dq, float *dk, float *dv, float *dmask))
 typedef struct ssl__window { /* a kh x kw window sliding over x [n,ci,h,w], giving y [n,co,oh,ow]; strides s, padding p, dilation d */
     int n, ci, h, w, co, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups;
-    unsigned half; /* SSL__HALF_X: x and dx are bf16, SSL__HALF_Y: y and dy */
+    unsigned half; /* SSL__HALF_X: x and dx are half maps, SSL__HALF_Y: y and dy, and no bias and one group */
 } ssl__window;
 typedef struct ssl__resize { int planes, h, w, oh, ow, mode, top, left; float value; } ssl__resize; /* [planes,h,w] -> [planes,oh,ow] */
 /* Batch norm works in stages, so that ranks can add their statistics between them. */
 enum { SSL__BN_STATS = 1, SSL__BN_APPLY = 2 };
-typedef struct ssl__bn { int n, ch, stages, relu; int64_t hw; double count; float eps; unsigned half; } ssl__bn; /* count: values per channel, of all ranks; half: as of a window */
+typedef struct ssl__bn { int n, ch, stages, relu; int64_t hw; double count; float eps; unsigned half; } ssl__bn; /* count: values per channel, of all ranks; half: as of a window; res is of y's type */
 #define SSL__KERNELS_CONV                                                                                      \
     SSL__KERNEL(conv_f, (ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)) \
     SSL__KERNEL(conv_bx, (ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)) \
@@ -2190,23 +2190,31 @@ typedef struct ssl__update { /* one optimizer step of a stretch of the flat buff
 #define SSL__KERNELS_PLAIN SSL__UNARY_PLAIN(SSL__UNARY_KERNELS) SSL__KERNELS_SMALL SSL__KERNELS_MASK /* small or rare: the portable pass serves every instruction set */
 #define SSL__KERNELS_ALL   SSL__KERNELS SSL__KERNELS_PLAIN SSL__KERNELS_ONCE
 
-/* On bf16 values, two to a float: of backends that keep results inside of a layer so (ssl__inner). gemm, attn_*, conv_f and batch_norm_* are told by a field. */
+/* On bf16 values, two to a float: of backends that keep results inside of a layer so (ssl__inner). gemm, attn_*, and with maps conv_f and batch_norm_*, are told by a field. */
 #define SSL__KERNELS_HALF                                                                                      \
     SSL__KERNEL(half_layer_norm_f, (ssl_ctx *c, int rows, int cols, float eps, const float *x, const float *w, const float *b, \
                                     float *half_y, float *stat))                                               \
     SSL__KERNEL(half_layer_norm_b, (ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, \
                                     const float *half_dy, float beta, float *dx, float *dw, float *db))        \
     SSL__KERNEL(half_act_f, (ssl_ctx *c, int64_t n, ssl_act act, const float *half_x, float *half_y))          \
-    SSL__KERNEL(half_conv_b, (ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *dy, float beta, float *dx, float *dw)) /* conv_bx and conv_bw, dx or dw may be NULL */ \
     /* dpre = dy act'(pre) (pre NULL: dy), which may lie at dy; db += its column sums; dpre, db may be NULL. half: dy and pre are bf16 */ \
     SSL__KERNEL(half_linear_b, (ssl_ctx *c, int rows, int cols, int half, ssl_act act, const float *dy, const float *pre, float *half_dpre, float *db))
+/* On half maps: bf16, [N,C,H,W] channels last in memory, [N,H,W,C], C a multiple of 8; of backends that keep a ResNet's maps so (ssl__inner_map). */
+#define SSL__KERNELS_MAPS                                                                                      \
+    SSL__KERNEL(half_conv_b, (ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *dy, float beta, float *dx, float *dw)) /* conv_bx and conv_bw, dx or dw may be NULL */ \
+    SSL__KERNEL(half_pool_f, (ssl_ctx *c, const ssl__window *g, const float *half_x, float *half_y, int32_t *at)) /* maximum; at: what half_pool_b wants to know */ \
+    SSL__KERNEL(half_pool_b, (ssl_ctx *c, const ssl__window *g, const int32_t *at, const float *half_dy, float beta, float *half_dx)) \
+    SSL__KERNEL(half_mean_f, (ssl_ctx *c, int n, int ch, int64_t hw, const float *half_x, float *y)) /* y[n,ch] = mean over hw */ \
+    SSL__KERNEL(half_mean_b, (ssl_ctx *c, int n, int ch, int64_t hw, const float *dy, float beta, float *half_dx)) \
+    /* half = beta half + planes (to_half), or planes = beta planes + half; planes [n,ch,hw] are float32 */    \
+    SSL__KERNEL(half_turn, (ssl_ctx *c, int n, int ch, int64_t hw, int to_half, float beta, float *planes, float *half))
 
 #define SSL__KERNEL(name, args) void (*name) args;
 typedef struct ssl__kernels {
     const char *isa;
     SSL__KERNELS_ALL
 } ssl__kernels;
-typedef struct ssl__half_kernels { SSL__KERNELS_HALF } ssl__half_kernels;
+typedef struct ssl__half_kernels { SSL__KERNELS_HALF SSL__KERNELS_MAPS } ssl__half_kernels; /* a backend has all or none of a list; none are NULL */
 #undef SSL__KERNEL
 SSL_HD static SSL__INLINE float *ssl__element(const float *p, int half, int64_t i) { return (float *)((uintptr_t)p + (uintptr_t)(half ? 2 * i : 4 * i)); }
 
@@ -7339,7 +7347,10 @@ static int64_t ssl__floats(const ssl_tensor *t) { return (int64_t)(ssl__bytes(t)
 
 /* The type of a result that no user sees, which one kernel writes and only products, attention, batch norms and backward passes read:
    bf16 where the backend can, which halves the bytes of most activations. */
-static ssl_dtype ssl__inner(const ssl_ctx *c) { return c->half && c->precision == SSL_PRECISION_BF16 ? SSL_BF16 : SSL_F32; }
+static ssl_dtype ssl__inner(const ssl_ctx *c) { return c->half && c->half->half_layer_norm_f && c->precision == SSL_PRECISION_BF16 ? SSL_BF16 : SSL_F32; }
+/* The same for a map of a ResNet. An SSL_BF16 tensor of four axes [N,C,H,W] lies channels last in memory, as [N,H,W,C]. */
+static ssl_dtype ssl__inner_map(const ssl_ctx *c, int channels)
+{ return c->half && c->half->half_turn && c->precision == SSL_PRECISION_BF16 && channels % 8 == 0 ? SSL_BF16 : SSL_F32; }
 static int ssl__is_half(const ssl_tensor *t) { return t->dtype == SSL_BF16; }
 
 #define SSL__NUMEL_LIMIT ((int64_t)1 << 40)
@@ -9124,7 +9135,7 @@ static void ssl__conv2d_back(ssl_tensor *y)
     }
     if ((d = ssl_grad_of(y->in[2])) != NULL) c->k->chansum(c, g->n, g->co, (int64_t)g->oh * g->ow, y->g, d);
 }
-static ssl_tensor *ssl__conv2d(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc, ssl_dtype type) /* x, and y without a bias, may be inner */
+static ssl_tensor *ssl__conv2d(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc, ssl_dtype type) /* x and y may be half maps where there is no bias, one group, padding of zeros */
 {
     ssl_ctx *c = x->ctx;
     ssl_conv_desc d;
@@ -9187,7 +9198,10 @@ typedef struct ssl__pool_aux { ssl__window g; int32_t *at; } ssl__pool_aux;
 static void ssl__max_pool2d_back(ssl_tensor *y)
 {
     const ssl__pool_aux *a = (const ssl__pool_aux *)y->aux;
-    y->ctx->k->max_pool_b(y->ctx, &a->g, a->at, y->g, ssl_grad_of(y->in[0]));
+    ssl_ctx *c = y->ctx;
+    float *dx, beta;
+    if (!ssl__is_half(y)) c->k->max_pool_b(c, &a->g, a->at, y->g, ssl_grad_of(y->in[0]));
+    else if ((dx = ssl__grad_beta(y->in[0], &beta)) != NULL) c->half->half_pool_b(c, &a->g, a->at, y->g, beta, dx);
 }
 static void ssl__avg_pool2d_back(ssl_tensor *y) { y->ctx->k->avg_pool_b(y->ctx, &((const ssl__pool_aux *)y->aux)->g, y->g, ssl_grad_of(y->in[0])); }
 
@@ -9195,6 +9209,7 @@ static void ssl__avg_pool2d_back(ssl_tensor *y) { y->ctx->k->avg_pool_b(y->ctx, 
 static ssl_tensor *ssl__pool(const char *at, const char *op, ssl_tensor *x, int kh, int kw, int stride, int padding)
 {
     ssl_ctx *c = x->ctx;
+    const ssl_dtype type = ssl__is_half(x) ? SSL_BF16 : SSL_F32;
     ssl__pool_aux *a = (ssl__pool_aux *)ssl__aux(c, at, sizeof *a);
     ssl_conv_desc d = SSL_ZERO;
     ssl_tensor *y;
@@ -9203,10 +9218,10 @@ static ssl_tensor *ssl__pool(const char *at, const char *op, ssl_tensor *x, int 
     d.stride = stride ? stride : kh;
     d.stride_w = stride ? stride : kw;
     d.padding = d.padding_w = padding;
-    if (c->status || !ssl__window_make(at, op, x, SSL_F32, kh, kw, &d, &a->g)) return &c->nil;
+    if (c->status || !ssl__window_make(at, op, x, type, kh, kw, &d, &a->g)) return &c->nil;
     if (2 * padding > SSL__MIN(kh, kw)) return ssl__fail(c, SSL_E_ARG, at, "%s: padding %d is more than half of the kernel %d", op, padding, SSL__MIN(kh, kw));
     dim[0] = a->g.n; dim[1] = a->g.ci; dim[2] = a->g.oh; dim[3] = a->g.ow;
-    y = ssl__new(c, at, op, SSL_F32, 4, dim);
+    y = ssl__new(c, at, op, type, 4, dim);
     if (!c->status) y->aux = a;
     return y;
 }
@@ -9217,7 +9232,7 @@ SSL_API ssl_tensor *ssl_max_pool2d_at(const char *at, ssl_tensor *x, int kernel,
     ssl__pool_aux *a = (ssl__pool_aux *)y->aux;
     if (!c->status) a->at = (int32_t *)ssl__temp(c, at, sizeof(int32_t) * (size_t)ssl_numel(y));
     if (c->status) return &c->nil;
-    c->k->max_pool_f(c, &a->g, x->x, y->x, a->at);
+    (ssl__is_half(y) ? c->half->half_pool_f : c->k->max_pool_f)(c, &a->g, x->x, y->x, a->at);
     return ssl__record(y, ssl__max_pool2d_back, x, NULL, NULL);
 }
 static ssl_tensor *ssl__avg_pool(const char *at, const char *op, ssl_tensor *x, int kh, int kw, int stride, int padding)
@@ -9234,6 +9249,39 @@ SSL_API ssl_tensor *ssl_global_avg_pool_at(const char *at, ssl_tensor *x)
 {
     ssl_tensor *y = ssl__avg_pool(at, "ssl_global_avg_pool", x, x->ndim == 4 ? x->dim[2] : 1, x->ndim == 4 ? x->dim[3] : 1, 0, 0);
     return ssl_reshape_at(at, y, 2, y->dim[0], y->dim[1]);
+}
+
+/* ---- half maps and what lies outside of them: the other type in the other order, the mean over the pixels ---- */
+static void ssl__half_map_turn(ssl_ctx *c, const ssl_tensor *t, int to_half, float beta, float *planes, float *half)
+{ c->half->half_turn(c, t->dim[0], t->dim[1], (int64_t)t->dim[2] * t->dim[3], to_half, beta, planes, half); }
+static void ssl__half_map_back(ssl_tensor *y)
+{
+    float beta, *dx = ssl__grad_beta(y->in[0], &beta);
+    if (dx) ssl__half_map_turn(y->ctx, y, !ssl__is_half(y), beta, ssl__is_half(y) ? dx : y->g, ssl__is_half(y) ? y->g : dx);
+}
+static ssl_tensor *ssl__half_map(const char *at, ssl_tensor *x, ssl_dtype type) /* x as a half map (SSL_BF16) or in planes (SSL_F32) */
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *y;
+    if (c->status || x->dtype == type) return x;
+    y = ssl__new(c, at, "half map", type, 4, x->dim);
+    if (c->status) return &c->nil;
+    ssl__half_map_turn(c, y, ssl__is_half(y), 0.0f, ssl__is_half(y) ? x->x : y->x, ssl__is_half(y) ? y->x : x->x);
+    return ssl__record(y, ssl__half_map_back, x, NULL, NULL);
+}
+static void ssl__half_mean_back(ssl_tensor *y)
+{
+    const ssl_tensor *x = y->in[0];
+    float beta, *dx = ssl__grad_beta(y->in[0], &beta);
+    if (dx) y->ctx->half->half_mean_b(y->ctx, x->dim[0], x->dim[1], (int64_t)x->dim[2] * x->dim[3], y->g, beta, dx);
+}
+static ssl_tensor *ssl__half_mean(const char *at, ssl_tensor *x) /* of a half map: [N,C] */
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *y = ssl__new(c, at, "ssl_global_avg_pool", SSL_F32, 2, x->dim);
+    if (c->status) return &c->nil;
+    c->half->half_mean_f(c, x->dim[0], x->dim[1], (int64_t)x->dim[2] * x->dim[3], x->x, y->x);
+    return ssl__record(y, ssl__half_mean_back, x, NULL, NULL);
 }
 
 /* ---- interpolation ---- */
@@ -9325,7 +9373,7 @@ static int ssl__norm_check(const char *at, const char *op, ssl_tensor *x, int n,
 }
 
 static ssl_tensor *ssl__batch_norm(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *rm, ssl_tensor *rv,
-                                   float momentum, float eps, int relu, ssl_tensor *res, ssl_dtype type) /* x, and y without res, may be inner */
+                                   float momentum, float eps, int relu, ssl_tensor *res, ssl_dtype type) /* x may be a half map, y and res may, both */
 {
     ssl_ctx *c = x->ctx;
     ssl_tensor *v[4], *y;
@@ -10127,35 +10175,39 @@ static ssl_tensor *ssl__tap(ssl__taps *t, const char *block, const char *name, s
     int i;
     snprintf(buf, sizeof buf, "%s%s%s", block, *block && *name ? "." : "", name);
     for (i = 0; i < t->n; i++)
-        if (!t->out[i] && !strcmp(t->name[i], buf)) { t->out[i] = y; t->left--; }
+        if (!t->out[i] && !strcmp(t->name[i], buf)) { t->out[i] = ssl__half_map(y->at, y, SSL_F32); t->left--; }
     return y;
 }
 
 /* relu(bn(conv(x)) + residual), one op for all but the convolution unless someone asks for what lies between. */
 static ssl_tensor *ssl__resnet_conv_bn(const char *at, ssl__taps *t, const char *block, const char *conv_name, const char *bn_name, ssl_tensor *x,
-                                       const ssl_conv_layer *conv, const ssl_batch_norm_layer *bn, int relu, ssl_tensor *residual, ssl_dtype type)
+                                       const ssl_conv_layer *conv, const ssl_batch_norm_layer *bn, int relu, ssl_tensor *residual)
 {
-    const int fused = relu && !ssl__tap_find(t, block, bn_name), inner = bn->running_mean && !ssl__tap_find(t, block, conv_name);
+    const int fused = relu && !ssl__tap_find(t, block, bn_name), may = bn->running_mean && !conv->bias && conv->d.groups < 2 && conv->d.pad_mode <= SSL_PAD_ZERO;
+    const ssl_dtype type = may ? ssl__inner_map(x->ctx, conv->weight->dim[0]) : SSL_F32;
     ssl_tensor *y;
-    x = ssl__tap(t, block, conv_name, ssl__conv2d(at, x, conv->weight, conv->bias, &conv->d, inner ? ssl__inner(x->ctx) : SSL_F32));
+    if (!may) x = ssl__half_map(at, x, SSL_F32);
+    if (residual) residual = ssl__half_map(at, residual, fused ? type : SSL_F32);
+    x = ssl__tap(t, block, conv_name, ssl__conv2d(at, x, conv->weight, conv->bias, &conv->d, type));
     if (!bn->running_mean) y = ssl_layer_norm_chw_at(at, x, bn->weight, bn->bias, 1e-5f);
-    else y = ssl__batch_norm(at, x, bn->weight, bn->bias, bn->running_mean, bn->running_var, bn->momentum, bn->eps, fused, fused ? residual : NULL, fused ? type : SSL_F32);
+    else y = ssl__batch_norm(at, x, bn->weight, bn->bias, bn->running_mean, bn->running_var, bn->momentum, bn->eps, fused, fused ? residual : NULL, type);
     ssl__resnet_shed(t, x);
     if (bn->running_mean && fused) return y;
     y = ssl__tap(t, block, bn_name, y);
+    if (!relu) return y;
+    y = ssl__half_map(at, y, SSL_F32);
     if (residual) y = ssl_add_at(at, y, residual);
-    return relu ? ssl_relu_at(at, y) : y;
+    return ssl__half_map(at, ssl_relu_at(at, y), type);
 }
 static ssl_tensor *ssl__resnet_block_forward(const char *at, ssl__taps *t, const ssl_resnet_block *b, ssl_tensor *x)
 {
     ssl_tensor *shortcut = x, *y; /* the block's own values go as soon as may be, those of its input are the caller's */
     int i;
-    if (b->down.weight) shortcut = ssl__tap(t, b->name, "downsample", ssl__resnet_conv_bn(at, t, b->name, "downsample.0", "downsample.1", x, &b->down, &b->down_bn, 0, NULL, SSL_F32));
+    if (b->down.weight) shortcut = ssl__tap(t, b->name, "downsample", ssl__resnet_conv_bn(at, t, b->name, "downsample.0", "downsample.1", x, &b->down, &b->down_bn, 0, NULL));
     for (i = 0; i < b->convs; i++) {
-        const int last = i == b->convs - 1;
         char conv[8] = "conv1", bn[4] = "bn1";
         conv[4] = bn[2] = (char)('1' + i);
-        y = ssl__resnet_conv_bn(at, t, b->name, conv, bn, x, &b->conv[i], &b->bn[i], 1, last ? shortcut : NULL, last ? SSL_F32 : ssl__inner(x->ctx));
+        y = ssl__resnet_conv_bn(at, t, b->name, conv, bn, x, &b->conv[i], &b->bn[i], 1, i == b->convs - 1 ? shortcut : NULL);
         if (i) ssl__resnet_shed(t, x);
         x = y;
     }
@@ -10172,7 +10224,7 @@ static ssl_tensor *ssl__resnet_run(const char *at, const ssl_resnet *net, ssl_te
     if (x->ndim != 4 || x->dim[1] != net->d.channels) return ssl__fail(net->ctx, SSL_E_SHAPE, at, "ssl_resnet_forward: images%s: [N,%d,H,W] is needed", ssl__shape(x, s), net->d.channels);
     if (net->d.cpc && (x->dim[2] != net->d.cpc || x->dim[3] != net->d.cpc))
         return ssl__fail(net->ctx, SSL_E_SHAPE, at, "ssl_resnet_forward: images%s: the layer norms of this network (cpc %d) need images of %d x %d", ssl__shape(x, s), net->d.cpc, net->d.cpc, net->d.cpc);
-    x = ssl__tap(t, "", "relu", ssl__resnet_conv_bn(at, t, "", "conv1", "bn1", x, &net->conv1, &net->bn1, 1, NULL, SSL_F32));
+    x = ssl__tap(t, "", "relu", ssl__resnet_conv_bn(at, t, "", "conv1", "bn1", x, &net->conv1, &net->bn1, 1, NULL));
     y = ssl__tap(t, "", "maxpool", net->d.cifar_stem ? x : ssl_max_pool2d_at(at, x, 3, 2, 1));
     if (y != x) ssl__resnet_shed(t, x);
     x = y;
@@ -10187,7 +10239,7 @@ static ssl_tensor *ssl__resnet_run(const char *at, const ssl_resnet *net, ssl_te
         ssl__tap(t, "", stage, x);
     }
     if (t->n && !t->left) return x;
-    x = ssl_global_avg_pool_at(at, x);
+    x = ssl__is_half(x) ? ssl__half_mean(at, x) : ssl_global_avg_pool_at(at, x);
     if (ssl__tap_find(t, "", "avgpool")) ssl__tap(t, "", "avgpool", ssl_reshape_at(at, x, 4, x->dim[0], x->dim[1], 1, 1));
     return net->fc.weight ? ssl__tap(t, "", "fc", ssl_linear_at(at, x, net->fc.weight, net->fc.bias)) : x;
 }
@@ -10258,7 +10310,8 @@ SSL_API ssl_tensor *ssl_resnet_forward_at(const char *at, const ssl_resnet *net,
 SSL_API ssl_tensor *ssl_resnet_block_forward_at(const char *at, const ssl_resnet_block *block, ssl_tensor *x)
 {
     ssl__taps none = SSL_ZERO;
-    return ssl__resnet_block_forward(at, &none, block, x);
+    if (!x->ctx->status && x->ndim == 4) x = ssl__half_map(at, x, ssl__inner_map(x->ctx, x->dim[1]));
+    return ssl__half_map(at, ssl__resnet_block_forward(at, &none, block, x), SSL_F32);
 }
 
 /* ==== >>backbone ==== a network of either kind ======================================================== */

@@ -2291,8 +2291,6 @@ template <int MODE> static void ssl__conv_back(ssl_ctx *c, const ssl__window *g,
 static void ssl__cuda_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y) { SSL__CONV(c, ssl__conv_forward, g, x, w, bias, y); }
 static void ssl__cuda_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx) { SSL__CONV(c, ssl__conv_back, g, NULL, w, dy, beta, dx, NULL); }
 static void ssl__cuda_conv_bw(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw) { SSL__CONV(c, ssl__conv_back, g, x, NULL, dy, 0.0f, NULL, dw); }
-static void ssl__cuda_half_conv_b(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *dy, float beta, float *dx, float *dw)
-{ SSL__CONV(c, ssl__conv_back, g, x, w, dy, beta, dx, dw); }
 
 static __global__ void ssl__k_unfold_f(ssl__window g, const float *x, float *y)
 {
@@ -3146,7 +3144,7 @@ static void ssl__cuda_sent(ssl_ctx *c, int64_t ticket) { ssl__moved(c, ssl__cuda
 /* ==== >>context ========================================================================================== */
 #define SSL__KERNEL(name, args) ssl__cuda_##name,
 static const ssl__kernels ssl__cuda_kernels = { "cuda", SSL__KERNELS_ALL };
-static const ssl__half_kernels ssl__cuda_half_kernels = { SSL__KERNELS_HALF };
+static const ssl__half_kernels ssl__cuda_half_kernels = { SSL__KERNELS_HALF NULL, NULL, NULL, NULL, NULL, NULL };
 #undef SSL__KERNEL
 static const ssl__backend ssl__cuda_backend = { ssl__cuda_mem_alloc, ssl__cuda_mem_release, ssl__cuda_mem_put, ssl__cuda_mem_get, ssl__cuda_mem_copy,
                                                 ssl__cuda_mem_available, ssl__cuda_error, ssl__cuda_fetch, ssl__cuda_fetched, ssl__cuda_judge,
