@@ -3040,6 +3040,7 @@ SSL_HD static inline float ssl__resize_source(int nearest, int o, int n, int out
     return nearest ? 0.0f : t - (float)i[0];
 }
 typedef struct ssl__bn_job {
+    ssl_ctx *c;
     const ssl__bn *b;
     const float *x, *w, *bias, *res, *ya;
     float *mean, *var, *y, *dy, *s1, *s2, *dw, *db, *dx, beta;
@@ -3068,12 +3069,16 @@ struct ssl__conv_kind { /* an instruction set at a precision, `width` channels a
     void (*sum)(int n, int slices, const float *src, int64_t slice, int64_t place, float *dst); /* dst[n] vectors, the sums of the slices */
     /* y[m, nv vectors] = or += a[m,k] b[k, nv vectors], as SSL__MM_ROWS; k in words */
     void (*rows)(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *y, int64_t ldy, int add);
+    /* of half maps, NULL without: bf16 dst[n][ld] = or += src[n][step], cols of a row; words dst[n / 2][wide] of bf16 src[at[n]][cols], zero past an odd end */
+    void (*put)(int n, int cols, const float *src, int64_t step, float *dst, int64_t ld, int add);
+    void (*pairs)(int n, int cols, const float *src, const int32_t *at, float *dst);
 };
 typedef struct ssl__corr {
     ssl_ctx *c;
     const ssl__conv_kind *kind;
     const ssl__window *g;
     int images, groups, ic, oc; /* channels of one group */
+    int half_in, half_out, half_dy; /* in, out and dy are half maps, of one group: in is copied as it is, or read where it lies */
     int back, phases_r, phases_s; /* dx: its phases */
     ssl__lane r, s;             /* rows, columns; of the first phase, low and high over all */
     const float *in, *w, *bias, *dy;
@@ -3168,12 +3173,38 @@ static void ssl__corr_turn(const ssl__corr *e, const ssl__patch *p, ssl__turn_fn
     for (r = r0; r < r1 && c0 < c1; r += whole ? r1 - r0 : skip, src += (int64_t)skip * e->s.in, dst += (int64_t)skip * p->pcol * step)
         turn(live, whole ? r1 - r0 : 1, c1 - c0, src, plane, plane > 128 ? 128 : e->groups * e->ic * plane, dst, step, (int64_t)p->pcol * step);
 }
+/* dst[prow][pcol] = the rows and columns of a half map that begin at (top, left), zeros outside of it; d lies at element 0 */
+static void ssl__half_window(const ssl__corr *e, int n, int top, int left, int prow, int pcol, float *dst)
+{
+    const int r0 = SSL__MAX(0, -top), r1 = SSL__MIN(prow, e->r.in - top), c0 = SSL__MAX(0, -left), c1 = SSL__MIN(pcol, e->s.in - left);
+    const int64_t row = (int64_t)pcol * e->ic;
+    int r;
+    if (c1 <= c0 || r1 <= r0) { memset(dst, 0, 2 * (size_t)(prow * row)); return; }
+    memset(dst, 0, 2 * (size_t)(r0 * row));
+    for (r = r0; r < r1; r++) {
+        memset(ssl__element(dst, 1, r * row), 0, 2 * (size_t)(c0 * e->ic));
+        memcpy(ssl__element(dst, 1, r * row + (int64_t)c0 * e->ic), ssl__element(e->in, 1, (((int64_t)n * e->r.in + top + r) * e->s.in + left + c0) * e->ic), 2 * (size_t)((c1 - c0) * e->ic));
+        memset(ssl__element(dst, 1, r * row + (int64_t)c1 * e->ic), 0, 2 * (size_t)((pcol - c1) * e->ic));
+    }
+    memset(ssl__element(dst, 1, r1 * row), 0, 2 * (size_t)((prow - r1) * row));
+}
+/* A half map of which a block reads no rim: where the block lies in it; p then has the shape of the whole. */
+static const float *ssl__half_inside(const ssl__corr *e, ssl__patch *p)
+{
+    if (!e->half_in || e->r.low < 0 || e->s.low < 0 || (e->r.n - 1) * e->r.istep + e->r.high >= e->r.in || (e->s.n - 1) * e->s.istep + e->s.high >= e->s.in) return NULL;
+    p->prow = e->r.in;
+    p->pcol = e->s.in;
+    return ssl__element(e->in, 1, (((int64_t)p->n0 * e->r.in + p->i0 * e->r.istep + e->r.low) * e->s.in + e->s.low) * e->ic);
+}
 /* x[image][prow][pcol][step]: all channels of a block. The last first: what it writes past a pixel is written again. */
 static void ssl__corr_turn_all(const ssl__corr *e, const ssl__patch *p, ssl__turn_fn turn, int pair, int group, float *x, int64_t step)
 {
     const int64_t image = (int64_t)p->prow * p->pcol * step;
     const int width = e->kind->width;
     int n, c;
+    for (n = 0; e->half_in && n < p->n; n++)
+        ssl__half_window(e, p->n0 + n, p->i0 * e->r.istep + e->r.low, e->s.low, p->prow, p->pcol, ssl__element(x, 1, (int64_t)n * p->prow * p->pcol * e->ic));
+    if (e->half_in) return;
     memset(x, 0, sizeof(float) * (size_t)(p->n * image)); /* the rim stays zero */
     for (n = 0; n < p->n; n++)
         for (c = (e->ic - 1) / (width * pair) * width * pair; c >= 0; c -= width * pair) ssl__corr_turn(e, p, turn, width * pair, n, group, c, x + n * image + c / pair, step);
@@ -3228,23 +3259,27 @@ static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output chan
     const ssl__corr *e = (const ssl__corr *)arg;
     const ssl__conv_kind *kind = e->kind;
     const int group = chunk % e->groups, wide = kind->wide, width = kind->width;
-    const ssl__patch p = ssl__corr_patch(e, chunk / e->groups);
-    const size_t x_size = (ssl__corr_padded(e) * (size_t)e->word + (size_t)width + 15) & ~(size_t)15;
+    ssl__patch p = ssl__corr_patch(e, chunk / e->groups);
+    const float *inside = ssl__half_inside(e, &p);
+    const size_t x_size = inside ? 0 : (ssl__corr_padded(e) * (size_t)e->word + (size_t)width + 15) & ~(size_t)15;
     const int out_rows = SSL__MIN(p.rows * e->r.ostep, e->r.out - p.i0 * e->r.ostep);
     const int64_t plane = (int64_t)e->r.out * e->s.out, y_image = (int64_t)p.rows * e->r.ostep * e->s.out * wide;
     float *x = (float *)ssl__scratch(e->c, thread, sizeof(float) * (x_size + (size_t)(e->block_images * e->block_rows * e->r.ostep * e->s.out) * (size_t)wide)), *y = x + x_size;
     int o, n, pr, ps;
     if (!x) return;
-    ssl__corr_turn_all(e, &p, kind->turn_c, kind->pair, group, x, e->word);
+    if (!inside) ssl__corr_turn_all(e, &p, kind->turn_c, kind->pair, group, x, e->word);
     for (o = 0; o < e->oc; o += wide) {
         const float *u = e->u + ((int64_t)group * e->panels + o / wide) * e->g->kh * e->g->kw * e->word * wide;
         for (pr = 0; pr < e->phases_r; pr++)
             for (ps = 0; ps < e->phases_s; ps++) {
                 const ssl__lane r = ssl__corr_lane(e, 0, pr), s = ssl__corr_lane(e, 1, ps);
-                ssl__corr_phase(e, &p, &r, &s, ssl__ceil_div(SSL__MIN(wide, e->oc - o), width), u, x, y);
+                ssl__corr_phase(e, &p, &r, &s, ssl__ceil_div(SSL__MIN(wide, e->oc - o), width), u, inside ? inside : x, y);
                 u += (int64_t)r.taps * s.taps * e->word * wide;
             }
-        for (n = 0; n < p.n; n++)
+        for (n = 0; e->half_out && n < p.n; n++)
+            kind->put(out_rows * e->s.out, SSL__MIN(wide, e->oc - o), y + n * y_image, wide, ssl__element(e->out, 1, ((p.n0 + n) * plane + (int64_t)p.i0 * e->r.ostep * e->s.out) * e->oc + o),
+                      e->oc, e->beta != 0.0f);
+        for (n = 0; !e->half_out && n < p.n; n++)
             for (pr = 0; pr < wide && o + pr < e->oc; pr += width)
                 kind->turn_back(SSL__MIN(width, e->oc - o - pr), out_rows, e->s.out, y + n * y_image + pr, wide, (int64_t)e->s.out * wide, e->bias ? e->bias + group * e->oc + o + pr : NULL,
                                 e->beta != 0.0f, e->out + (((int64_t)(p.n0 + n) * e->groups + group) * e->oc + o + pr) * plane + (int64_t)p.i0 * e->r.ostep * e->s.out, plane);
@@ -3258,6 +3293,9 @@ static ssl__corr ssl__corr_make(ssl_ctx *c, const ssl__conv_kind *kind, const ss
     e.c = c; e.kind = kind; e.g = g; e.images = g->n; e.groups = g->groups; e.back = back;
     e.ic = (int)(back ? oc : ic);
     e.oc = (int)(back ? ic : oc);
+    e.half_in = (g->half & (back ? SSL__HALF_Y : SSL__HALF_X)) != 0;
+    e.half_out = (g->half & (back ? SSL__HALF_X : SSL__HALF_Y)) != 0;
+    e.half_dy = (g->half & SSL__HALF_Y) != 0;
     e.wg = oc * ic * taps;
     e.wo = back ? taps : ic * taps;
     e.wc = back ? ic * taps : taps;
@@ -3302,29 +3340,40 @@ static void ssl__corr_positions(const ssl__corr *e, const ssl__patch *p, int gro
                             plane > 128 ? 128 : e->groups * channels * plane, dst + (c - c0) / wide * panel + (int64_t)n * steps * wide + (c - c0) % wide, wide, (int64_t)e->s.n * wide);
 }
 typedef struct ssl__corr_room { float *x, *dy, *b; int32_t *at; } ssl__corr_room; /* a thread's scratch for dw */
+#define SSL__CORR_DEPTH 128 /* words of k that stay in L1 with their panel */
 static void ssl__corr_bw_block(const ssl__corr *e, int block, int group, int o0, int o1, const ssl__corr_room *m, float *part, int add)
 {
     const ssl__conv_kind *kind = e->kind;
-    const ssl__patch p = ssl__corr_patch(e, block);
-    const int image = p.rows * e->s.n, steps = ssl__ceil_div(image, kind->pair), k = p.n * steps, wide = kind->wide;
+    ssl__patch p = ssl__corr_patch(e, block);
+    const float *x = ssl__half_inside(e, &p);
+    const int image = p.rows * e->s.n, padded = e->half_dy ? image : ssl__round_up(image, kind->pair), steps = padded / kind->pair, wide = kind->wide;
+    const int positions = p.n * padded, k = ssl__ceil_div(positions, kind->pair); /* each image by itself is whole words, but all of a half map together */
     const int64_t panel = (int64_t)k * wide;
     int t, i, j, q, n;
-    ssl__corr_positions(e, &p, group, e->dy, e->oc, o0, o1, steps, m->dy, panel);
+    for (i = o0; e->half_dy && i < o1; i += wide) {
+        for (q = 0; q < positions; q++) m->at[q] = q * e->oc;
+        kind->pairs(positions, SSL__MIN(wide, o1 - i), ssl__element(e->dy, 1, ((int64_t)p.n0 * e->r.n + p.i0) * e->s.n * e->oc + i), m->at, m->dy + (i - o0) / wide * panel);
+    }
+    if (!e->half_dy) ssl__corr_positions(e, &p, group, e->dy, e->oc, o0, o1, steps, m->dy, panel);
     if (e->pointwise) ssl__corr_positions(e, &p, group, e->in, e->ic, 0, e->ic, steps, m->b, panel);
-    else ssl__corr_turn_all(e, &p, kind->turn, 1, group, m->x, e->ic);
+    else if (!x) ssl__corr_turn_all(e, &p, kind->turn, 1, group, m->x, e->ic);
+    if (!x) x = m->x;
     for (n = 0; !e->pointwise && n < p.n; n++)
-        for (q = 0; q < steps * kind->pair; q++) {
+        for (q = 0; q < padded; q++) {
             const int at = SSL__MIN(q, image - 1); /* an odd position out is met by zeros of dy */
-            m->at[n * steps * kind->pair + q] = ((n * p.prow + at / e->s.n * e->r.istep) * p.pcol + at % e->s.n * e->s.istep) * e->ic;
+            m->at[n * padded + q] = ((n * p.prow + at / e->s.n * e->r.istep) * p.pcol + at % e->s.n * e->s.istep) * e->ic;
         }
+    if (!e->pointwise && positions % 2) m->at[positions] = m->at[positions - 1];
     for (t = 0; t < e->r.taps * e->runs; t++)
         for (j = 0; j < e->run; j += wide) {
             const int cols = SSL__MIN(wide, e->run - j);
             const float *b = e->pointwise ? m->b + j / wide * panel : m->b;
             if (!e->pointwise)
-                kind->gather(k * kind->pair, cols, m->x + ((int64_t)(t / e->runs * e->r.dstep) * p.pcol + t % e->runs * e->s.dstep) * e->ic + j, m->at, m->b);
+                (e->half_in ? kind->pairs : kind->gather)(k * kind->pair, cols, ssl__element(x, e->half_in, ((int64_t)(t / e->runs * e->r.dstep) * p.pcol + t % e->runs * e->s.dstep) * e->ic + j), m->at, m->b);
             for (i = 0; i < o1 - o0; i += wide)
-                kind->rows(SSL__MIN(wide, o1 - o0 - i), ssl__ceil_div(cols, kind->width), k, m->dy + i / wide * panel, 1, wide, b, wide, part + i * e->part_ld + (int64_t)t * e->run_ld + j, e->part_ld, add);
+                for (q = 0; q < k; q += SSL__CORR_DEPTH)
+                    kind->rows(SSL__MIN(wide, o1 - o0 - i), ssl__ceil_div(cols, kind->width), SSL__MIN(SSL__CORR_DEPTH, k - q), m->dy + i / wide * panel + q * wide, 1, wide, b + q * wide, wide,
+                               part + i * e->part_ld + (int64_t)t * e->run_ld + j, e->part_ld, add || q);
         }
 }
 static void ssl__corr_bw_chunk(void *arg, int chunk, int thread) /* a slice of the blocks, a band of oc */
@@ -3376,7 +3425,7 @@ static void ssl__corr_bw(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__wind
     ssl__corr e = ssl__corr_make(c, kind, g, 0);
     const int side = e.s.taps == 1 || e.s.dstep == 1;
     e.in = x; e.dy = dy; e.out = dw;
-    e.pointwise = g->kh * g->kw * g->sh * g->sw == 1 && !g->ph && !g->pw;
+    e.pointwise = !e.half_in && !e.half_dy && g->kh * g->kw * g->sh * g->sw == 1 && !g->ph && !g->pw;
     e.runs = side ? 1 : e.s.taps;
     e.run = (side ? e.s.taps : 1) * e.ic;
     e.run_ld = ssl__round_up(e.run, kind->width);
@@ -3405,7 +3454,7 @@ typedef struct ssl__wino {
     ssl__corr e, d;  /* x, and dy for dw, both with rows and columns rounded up to whole tiles */
     const ssl__winograd *t;
 } ssl__wino; /* e.u: [group][36][panel][k][wide] */
-/* A thread's scratch: 2 channel groups of an image; 2 tiles or groups as floats; a transform at all places [36][tile][row], the products. */
+/* A thread's scratch: 2 channel groups of an image, or windows of a half map; 2 tiles or groups as floats; a transform at all places [36][tile][row], the products. */
 typedef struct ssl__wino_room { float *turned, *pair, *v, *m; int64_t v_row, v_place, m_row, m_place; } ssl__wino_room;
 
 /* Steps of k that n channels or tiles are: one each, or one for two. */
@@ -3434,6 +3483,7 @@ static ssl__wino ssl__wino_make(ssl_ctx *c, const ssl__conv_kind *kind, const ss
     z.e.r.n = ssl__round_up(z.e.r.n, 4);
     z.e.s.n = ssl__round_up(z.e.s.n, 4);
     z.d = z.e;
+    z.d.half_in = z.e.half_dy;
     z.d.ic = z.e.oc;
     z.d.r = ssl__lane_f(z.e.r.out, z.e.r.n, 1, 1, 0, 1);
     z.d.s = ssl__lane_f(z.e.s.out, z.e.s.n, 1, 1, 0, 1);
@@ -3443,7 +3493,8 @@ static ssl__wino ssl__wino_make(ssl_ctx *c, const ssl__conv_kind *kind, const ss
 static int ssl__wino_scratch(const ssl__wino *z, int thread, int v_rows, int v_row, int m_rows, int m_row, ssl__wino_room *m)
 {
     const ssl__corr *e = &z->e;
-    const size_t turned = 2 * (size_t)e->kind->width * (size_t)ssl__lane_extent(&e->r, e->block_rows) * (size_t)ssl__lane_extent(&e->s, e->s.n);
+    const size_t turned = e->half_in ? SSL__WINO * (size_t)SSL__MAX(e->ic, e->oc) + 32
+                                     : 2 * (size_t)e->kind->width * (size_t)ssl__lane_extent(&e->r, e->block_rows) * (size_t)ssl__lane_extent(&e->s, e->s.n);
     const size_t pair = 2 * SSL__WINO * (size_t)e->kind->width;
     m->v_row = v_row;
     m->m_row = m_row;
@@ -3507,6 +3558,50 @@ static void ssl__wino_in(const ssl__corr *e, const ssl__patch *p, int group, int
         e->kind->words(1, SSL__WINO, m->pair, m->pair + half, d + q / 2 * row, place);
     }
 }
+/* The same of a half map, window after window, `side` pixels wide: where it lies, or beside it with zeros for what is outside. */
+static void ssl__wino_half_in(const ssl__corr *e, const ssl__patch *p, int c0, int c1, ssl__wino_fn fn, int side, int across,
+                              const ssl__wino_room *m, float *v, int64_t row, int64_t place, int64_t panel)
+{
+    const int width = e->kind->width, half = SSL__WINO * width, pair = e->kind->pair > 1, step = pair && across ? 2 : 1, columns = e->s.n / 4, image = p->rows / 4 * columns, n = p->n * image;
+    const float *src[2];
+    int64_t src_row[2];
+    int c, q, k;
+    for (q = 0; q < n; q += step) {
+        for (k = 0; k < SSL__MIN(step, n - q); k++) {
+            const int at = (q + k) % image, top = p->i0 + at / columns * 4 + e->r.low, left = at % columns * 4 + e->s.low, in = p->n0 + (q + k) / image;
+            const int inside = top >= 0 && left >= 0 && top + side <= e->r.in && left + side <= e->s.in;
+            float *beside = m->turned + k * (SSL__WINO / 2) * e->ic;
+            if (!inside) ssl__half_window(e, in, top, left, side, side, beside);
+            src[k] = inside ? ssl__element(e->in, 1, (((int64_t)in * e->r.in + top) * e->s.in + left) * e->ic) : beside;
+            src_row[k] = (int64_t)(inside ? e->s.in : side) * e->ic;
+        }
+        for (c = c0; c < c1; c += pair && !across ? 2 * width : width) {
+            float *d = v + (pair && !across ? (c - c0) / 2 : across ? (c - c0) / e->kind->wide * panel + (c - c0) % e->kind->wide : c - c0) + q / step * row;
+            if (!pair) { fn(ssl__element(src[0], 1, c), src_row[0], e->ic, d, 6 * place, place); continue; }
+            fn(ssl__element(src[0], 1, c), src_row[0], e->ic, m->pair, 6 * width, width);
+            if (across && q + 1 < n) fn(ssl__element(src[1], 1, c), src_row[1], e->ic, m->pair + half, 6 * width, width);
+            else if (across) memset(m->pair + half, 0, sizeof(float) * (size_t)half);
+            else if (c + width < e->ic) fn(ssl__element(src[0], 1, c + width), src_row[0], e->ic, m->pair + half, 6 * width, width);
+            e->kind->words(across, SSL__WINO, m->pair, m->pair + half, d, place);
+        }
+    }
+}
+static void ssl__wino_half_out(const ssl__wino *z, const ssl__patch *p, const ssl__wino_room *m)
+{
+    const ssl__corr *e = &z->e;
+    const int columns = e->s.n / 4, image = p->rows / 4 * columns, width = e->kind->width, wide = e->kind->wide;
+    float tile[16 * 64];
+    int q, o, k, r;
+    for (q = 0; q < p->n * image; q++) {
+        const int i = p->i0 + q % image / columns * 4, j = q % columns * 4, rows = SSL__MIN(4, e->r.out - i), cols = SSL__MIN(4, e->s.out - j);
+        for (o = 0; o < e->oc && cols > 0; o += wide) {
+            const int live = SSL__MIN(wide, e->oc - o);
+            for (k = 0; k < live; k += width) z->t->out(m->m + q * m->m_row + o + k, 6 * m->m_place, m->m_place, tile + k, 4 * wide, wide);
+            for (r = 0; r < rows; r++)
+                e->kind->put(cols, live, tile + r * 4 * wide, wide, ssl__element(e->out, 1, (((int64_t)(p->n0 + q / image) * e->r.out + i + r) * e->s.out + j) * e->oc + o), e->oc, e->beta != 0.0f);
+        }
+    }
+}
 static void ssl__wino_out(const ssl__wino *z, const ssl__patch *p, int group, const ssl__wino_room *m)
 {
     const ssl__corr *e = &z->e;
@@ -3535,12 +3630,14 @@ static void ssl__wino_chunk(void *arg, int chunk, int thread) /* all output chan
     ssl__wino_room m;
     int xi, j;
     if (!ssl__wino_scratch(z, thread, tiles, ssl__round_up(k, width), tiles, ssl__round_up(e->oc, width), &m)) return;
-    ssl__wino_in(e, &p, group, 0, e->ic, z->t->in, 0, &m, m.v, m.v_row, m.v_place, 0);
+    if (e->half_in) ssl__wino_half_in(e, &p, 0, e->ic, z->t->in, 6, 0, &m, m.v, m.v_row, m.v_place, 0);
+    else ssl__wino_in(e, &p, group, 0, e->ic, z->t->in, 0, &m, m.v, m.v_row, m.v_place, 0);
     for (xi = 0; xi < SSL__WINO; xi++)
         for (j = 0; j < e->panels; j++, u += panel)
             e->kind->rows(p.n * p.rows * e->s.n / 16, ssl__ceil_div(SSL__MIN(wide, e->oc - j * wide), width), k, m.v + xi * m.v_place, m.v_row, 1, u, wide,
                        m.m + xi * m.m_place + j * wide, m.m_row, 0);
-    ssl__wino_out(z, &p, group, &m);
+    if (e->half_out) ssl__wino_half_out(z, &p, &m);
+    else ssl__wino_out(z, &p, group, &m);
 }
 static void ssl__wino_run(ssl__wino *z)
 {
@@ -3580,8 +3677,10 @@ static void ssl__wino_bw_chunk(void *arg, int chunk, int thread) /* a slice of t
     for (b = b0; b < b1; b++) {
         const ssl__patch p = ssl__corr_patch(e, b), pd = ssl__corr_patch(&z->d, b);
         const int k = ssl__wino_steps(z, p.n * p.rows * e->s.n / 16);
-        ssl__wino_in(e, &p, group, 0, e->ic, z->t->in, 1, &m, m.v, wide, m.v_place, panel);
-        ssl__wino_in(&z->d, &pd, group, o0, o1, z->t->back, 1, &m, m.m, wide, m.m_place, panel);
+        if (e->half_in) ssl__wino_half_in(e, &p, 0, e->ic, z->t->in, 6, 1, &m, m.v, wide, m.v_place, panel);
+        else ssl__wino_in(e, &p, group, 0, e->ic, z->t->in, 1, &m, m.v, wide, m.v_place, panel);
+        if (e->half_in) ssl__wino_half_in(&z->d, &pd, o0, o1, z->t->back, 4, 1, &m, m.m, wide, m.m_place, panel);
+        else ssl__wino_in(&z->d, &pd, group, o0, o1, z->t->back, 1, &m, m.m, wide, m.m_place, panel);
         for (xi = 0; xi < SSL__WINO; xi++)
             for (j = 0; j < e->ic; j += wide)
                 for (i = 0; i < o1 - o0; i += wide)
@@ -3625,7 +3724,7 @@ static int ssl__conv_winograd(const ssl__window *g)
            SSL__MIN(g->ci, g->co) / g->groups >= 16 && 2 * SSL__WINO * tiles <= 9 * positions;
 }
 /* ---- maps smaller than the kernel: y[n, (o,p)] = sum over (c,q) of x[n, (c,q)] w[o, c, tap through which p sees q], a plain product ---- */
-typedef struct ssl__dense { const ssl__window *g; float *wide, *w; const float *in, *bias; } ssl__dense; /* wide[(o,p)][(c,q)], bias of (o,p) */
+typedef struct ssl__dense { const ssl__window *g; float *wide, *w; const float *in, *bias; } ssl__dense; /* wide[(o,p)][(c,q)], bias of (o,p); of half maps (p,o), (q,c) */
 static int ssl__conv_dense(const ssl__window *g) /* at least half of the taps always fall on padding; wide is at most twice as large as w */
 {
     const int in = g->h * g->w, out = g->oh * g->ow, taps = g->kh * g->kw;
@@ -3643,14 +3742,15 @@ static void ssl__dense_chunk(void *arg, int chunk, int thread) /* one output cha
     const int in = g->h * g->w, out = g->oh * g->ow, taps = g->kh * g->kw;
     const float *w = e->in ? e->in + (int64_t)chunk * g->ci * taps : NULL;
     float *dw = e->w ? e->w + (int64_t)chunk * g->ci * taps : NULL;
+    const int last = g->half != 0, step = last ? 1 : in;
     int p, q, c;
     (void)thread;
     for (p = 0; p < out; p++)
         for (q = 0; q < in; q++) {
-            float *wide = e->wide + ((int64_t)chunk * out + p) * g->ci * in + q;
+            float *wide = e->wide + (last ? (int64_t)p * g->co + chunk : (int64_t)chunk * out + p) * g->ci * in + (last ? q * g->ci : q);
             const int t = ssl__dense_tap(g, p, q);
-            if (w) for (c = 0; c < g->ci; c++) wide[c * in] = t < 0 ? 0.0f : w[c * taps + t];
-            else if (t >= 0) for (c = 0; c < g->ci; c++) dw[c * taps + t] += wide[c * in];
+            if (w) for (c = 0; c < g->ci; c++) wide[c * step] = t < 0 ? 0.0f : w[c * taps + t];
+            else if (t >= 0) for (c = 0; c < g->ci; c++) dw[c * taps + t] += wide[c * step];
         }
     for (p = 0; w && p < out; p++) e->wide[(int64_t)g->co * out * g->ci * in + (int64_t)chunk * out + p] = e->bias ? e->bias[chunk] : 0.0f;
 }
@@ -3666,6 +3766,18 @@ static float *ssl__dense_wide(ssl_ctx *c, const ssl__window *g, const float *w, 
 static void ssl__dense_fold(ssl_ctx *c, const ssl__window *g, float *wide, float *dw)
 { ssl__dense e = { g, wide, dw, NULL, NULL }; ssl__parallel(c, g->co, ssl__dense_chunk, &e); }
 
+/* The convolution of half maps that a plain product is, as one of n maps of a single pixel. */
+static ssl__window ssl__half_plain(const ssl__window *g)
+{
+    ssl__window p = *g;
+    const int dense = ssl__conv_dense(g);
+    p.n = dense ? g->n : g->n * g->h * g->w;
+    p.ci = dense ? g->ci * g->h * g->w : g->ci;
+    p.co = dense ? g->co * g->oh * g->ow : g->co;
+    p.h = p.w = p.oh = p.ow = p.kh = p.kw = p.sh = p.sw = 1;
+    p.ph = p.pw = 0;
+    return p;
+}
 /* Few channels per group (depthwise): the matrix would be nearly empty, the sliding rows below are faster. */
 static int ssl__conv_direct(const ssl__window *g) { return (g->ci / g->groups) * (g->co / g->groups) < 16; }
 /* 1 x 1 without stride or padding: images are already the matrix. */
@@ -6473,6 +6585,180 @@ static void SSL__K(bn_apply_small)(const ssl__bn_job *e, int c0, int nc)
         }
     }
 }
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
+/* ---- half maps: rows of ch bf16, in slices whose sums are added in order. Within a slice runs of rows that stay in L1 have a
+   mean and squares about it, or sums, in float32 for each channel; runs and slices are joined in double. ---- */
+/* 16 numbers of a half map from element i on, of which left exist */
+SSL__BF16_FN SSL__INLINE __m512 ssl__half_ld(const float *p, int64_t i, int left)
+{
+    const float *at = ssl__element(p, 1, i);
+    const __m256i v = left >= 16 ? _mm256_loadu_si256((const __m256i *)(const void *)at) : _mm256_maskz_loadu_epi16(SSL__K(mask16)(left), at);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16));
+}
+SSL__BF16_FN SSL__INLINE void ssl__half_st(float *p, int64_t i, int left, __m512 v)
+{
+    float *at = ssl__element(p, 1, i);
+    if (left >= 16) _mm256_storeu_si256((__m256i *)(void *)at, (__m256i)_mm512_cvtneps_pbh(v));
+    else _mm256_mask_storeu_epi16(at, SSL__K(mask16)(left), (__m256i)_mm512_cvtneps_pbh(v));
+}
+typedef struct ssl__half_norm { const ssl__bn_job *e; int64_t rows, slice; int slices, ld; double *part; float *p; } ssl__half_norm; /* part [slices][2][ld]; p [5][ld] */
+static int ssl__half_norm_make(ssl_ctx *c, const ssl__bn_job *e, ssl__half_norm *h)
+{
+    h->e = e;
+    h->rows = e->b->n * e->b->hw;
+    h->ld = ssl__round_up(e->b->ch, 16);
+    h->slices = (int)SSL__MAX(1, SSL__MIN(32, h->rows * e->b->ch / 65536));
+    h->slice = (h->rows + h->slices - 1) / h->slices;
+    h->slices = (int)((h->rows + h->slice - 1) / h->slice);
+    h->part = (double *)ssl__scratch(c, -1, (sizeof(double) * 2 * (size_t)h->slices + sizeof(float) * 5) * (size_t)h->ld);
+    h->p = (float *)(h->part + 2 * h->slices * h->ld);
+    return h->part != NULL;
+}
+static int64_t ssl__half_norm_run(const ssl__half_norm *h) { return SSL__MAX(8, 8192 / h->ld); } /* rows that stay in L1 */
+SSL__BF16_FN void ssl__half_norm_moments_chunk(void *arg, int chunk, int thread)
+{
+    const ssl__half_norm *h = (const ssl__half_norm *)arg;
+    const int ch = h->e->b->ch, ld = h->ld;
+    const int64_t begin = chunk * h->slice, end = SSL__MIN(h->rows, begin + h->slice), run = ssl__half_norm_run(h);
+    double *mean = h->part + 2 * (int64_t)chunk * ld, *squares = mean + ld;
+    float *m = (float *)ssl__scratch(h->e->c, thread, sizeof(float) * 2 * (size_t)ld), *s = m + ld;
+    int64_t i, r;
+    int j;
+    if (!m) return;
+    memset(mean, 0, sizeof(double) * 2 * (size_t)ld);
+    for (i = begin; i < end; i += run) {
+        const int64_t stop = SSL__MIN(end, i + run);
+        const double here = (double)(stop - i), before = (double)(i - begin), share = here / (before + here);
+        const __m512 scale = _mm512_set1_ps(1.0f / (float)here);
+        memset(m, 0, sizeof(float) * 2 * (size_t)ld);
+        for (r = i; r < stop; r++)
+            for (j = 0; j < ch; j += 16) _mm512_storeu_ps(m + j, _mm512_add_ps(_mm512_loadu_ps(m + j), ssl__half_ld(h->e->x, r * ch + j, ch - j)));
+        for (j = 0; j < ch; j += 16) _mm512_storeu_ps(m + j, _mm512_mul_ps(_mm512_loadu_ps(m + j), scale));
+        for (r = i; r < stop; r++)
+            for (j = 0; j < ch; j += 16) {
+                const __m512 d = _mm512_sub_ps(ssl__half_ld(h->e->x, r * ch + j, ch - j), _mm512_loadu_ps(m + j));
+                _mm512_storeu_ps(s + j, _mm512_fmadd_ps(d, d, _mm512_loadu_ps(s + j)));
+            }
+        for (j = 0; j < ch; j++) {
+            const double apart = (double)m[j] - mean[j];
+            squares[j] += (double)s[j] + apart * apart * before * share;
+            mean[j] += apart * share;
+        }
+    }
+}
+SSL__BF16_FN void ssl__half_norm_apply_chunk(void *arg, int chunk, int thread) /* p: mean, scale, shift */
+{
+    const ssl__half_norm *h = (const ssl__half_norm *)arg;
+    const ssl__bn_job *e = h->e;
+    const int ch = e->b->ch, ld = h->ld;
+    const int64_t end = SSL__MIN(h->rows, (chunk + 1) * h->slice);
+    const __m512 floor = _mm512_set1_ps(e->b->relu ? 0.0f : -INFINITY);
+    const float *p = h->p;
+    int64_t r;
+    int j;
+    (void)thread;
+    for (r = chunk * h->slice; r < end; r++)
+        for (j = 0; j < ch; j += 16) {
+            const int64_t at = r * ch + j;
+            __m512 v = _mm512_fmadd_ps(_mm512_sub_ps(ssl__half_ld(e->x, at, ch - j), _mm512_loadu_ps(p + j)), _mm512_loadu_ps(p + ld + j), _mm512_loadu_ps(p + 2 * ld + j));
+            if (e->res) v = _mm512_add_ps(v, ssl__half_ld(e->res, at, ch - j));
+            ssl__half_st(e->y, at, ch - j, _mm512_max_ps(floor, v)); /* in this order a NaN stays one */
+        }
+}
+static void ssl__half_norm_f(ssl_ctx *c, ssl__bn_job *e)
+{
+    const ssl__bn *b = e->b;
+    ssl__half_norm h;
+    int i, j;
+    e->c = c;
+    if (!ssl__half_norm_make(c, e, &h)) return;
+    if (b->stages & SSL__BN_STATS) ssl__parallel(c, h.slices, ssl__half_norm_moments_chunk, &h);
+    for (j = 0; b->stages & SSL__BN_STATS && j < b->ch; j++) {
+        double mean = 0.0, squares = 0.0;
+        for (i = 0; i < h.slices; i++)
+            SSL__K(bn_join)(&mean, &squares, (double)(i * h.slice), h.part[2 * i * h.ld + j], h.part[(2 * i + 1) * h.ld + j], (double)(SSL__MIN(h.rows, (i + 1) * h.slice) - i * h.slice));
+        e->mean[j] = (float)mean;
+        e->var[j] = (float)(squares / (double)h.rows);
+    }
+    for (j = 0; j < h.ld; j++) {
+        const int some = j < b->ch;
+        h.p[j] = some ? e->mean[j] : 0.0f;
+        h.p[h.ld + j] = some ? SSL__K(bn_rstd)(e, j) * (e->w ? e->w[j] : 1.0f) : 0.0f;
+        h.p[2 * h.ld + j] = some && e->bias ? e->bias[j] : 0.0f;
+    }
+    if (b->stages & SSL__BN_APPLY) ssl__parallel(c, h.slices, ssl__half_norm_apply_chunk, &h);
+}
+SSL__BF16_FN void ssl__half_norm_sums_chunk(void *arg, int chunk, int thread) /* p: mean */
+{
+    const ssl__half_norm *h = (const ssl__half_norm *)arg;
+    const ssl__bn_job *e = h->e;
+    const int ch = e->b->ch, ld = h->ld;
+    const int64_t begin = chunk * h->slice, end = SSL__MIN(h->rows, begin + h->slice), run = ssl__half_norm_run(h);
+    const __m512 zero = _mm512_setzero_ps();
+    double *sum = h->part + 2 * (int64_t)chunk * ld, *dot = sum + ld;
+    float *s = (float *)ssl__scratch(e->c, thread, sizeof(float) * 2 * (size_t)ld), *d = s + ld;
+    int64_t i, r;
+    int j;
+    if (!s) return;
+    memset(sum, 0, sizeof(double) * 2 * (size_t)ld);
+    for (i = begin; i < end; i += run) {
+        memset(s, 0, sizeof(float) * 2 * (size_t)ld);
+        for (r = i; r < SSL__MIN(end, i + run); r++)
+            for (j = 0; j < ch; j += 16) {
+                const int64_t at = r * ch + j;
+                __m512 g = ssl__half_ld(e->dy, at, ch - j);
+                if (e->b->relu) g = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(ssl__half_ld(e->ya, at, ch - j), zero, _CMP_GT_OQ), g);
+                if (e->b->relu) ssl__half_st(e->dy, at, ch - j, g);
+                _mm512_storeu_ps(s + j, _mm512_add_ps(_mm512_loadu_ps(s + j), g));
+                _mm512_storeu_ps(d + j, _mm512_fmadd_ps(_mm512_sub_ps(ssl__half_ld(e->x, at, ch - j), _mm512_loadu_ps(h->p + j)), g, _mm512_loadu_ps(d + j)));
+            }
+        for (j = 0; j < ch; j++) { sum[j] += (double)s[j]; dot[j] += (double)d[j]; }
+    }
+}
+SSL__BF16_FN void ssl__half_norm_back_chunk(void *arg, int chunk, int thread) /* p: mean, scale, mean of dy, mean of dy xhat over the deviation */
+{
+    const ssl__half_norm *h = (const ssl__half_norm *)arg;
+    const ssl__bn_job *e = h->e;
+    const int ch = e->b->ch, ld = h->ld;
+    const int64_t end = SSL__MIN(h->rows, (chunk + 1) * h->slice);
+    const float *p = h->p;
+    int64_t r;
+    int j;
+    (void)thread;
+    for (r = chunk * h->slice; r < end; r++)
+        for (j = 0; j < ch; j += 16) {
+            const int64_t at = r * ch + j;
+            const __m512 apart = _mm512_sub_ps(ssl__half_ld(e->x, at, ch - j), _mm512_loadu_ps(p + j));
+            __m512 v = _mm512_sub_ps(ssl__half_ld(e->dy, at, ch - j), _mm512_loadu_ps(p + 2 * ld + j));
+            v = _mm512_mul_ps(_mm512_loadu_ps(p + ld + j), _mm512_fnmadd_ps(apart, _mm512_loadu_ps(p + 3 * ld + j), v));
+            ssl__half_st(e->dx, at, ch - j, e->beta == 0.0f ? v : _mm512_add_ps(ssl__half_ld(e->dx, at, ch - j), v));
+        }
+}
+static void SSL__K(bn_sums_store)(const ssl__bn_job *e, int c, double sum, double dot);
+static void ssl__half_norm_b(ssl_ctx *c, ssl__bn_job *e)
+{
+    const ssl__bn *b = e->b;
+    const float inv = b->count > 0.0 ? (float)(1.0 / b->count) : 0.0f;
+    ssl__half_norm h;
+    int i, j;
+    e->c = c;
+    if (!ssl__half_norm_make(c, e, &h)) return;
+    for (j = 0; j < h.ld; j++) h.p[j] = j < b->ch ? e->mean[j] : 0.0f;
+    if (b->stages & SSL__BN_STATS) ssl__parallel(c, h.slices, ssl__half_norm_sums_chunk, &h);
+    for (j = 0; b->stages & SSL__BN_STATS && j < b->ch; j++) {
+        double sum = 0.0, dot = 0.0;
+        for (i = 0; i < h.slices; i++) { sum += h.part[2 * i * h.ld + j]; dot += h.part[(2 * i + 1) * h.ld + j]; }
+        SSL__K(bn_sums_store)(e, j, sum, dot);
+    }
+    for (j = 0; j < h.ld; j++) {
+        const float rstd = j < b->ch ? SSL__K(bn_rstd)(e, j) : 0.0f;
+        h.p[h.ld + j] = j < b->ch ? rstd * (e->w ? e->w[j] : 1.0f) : 0.0f;
+        h.p[2 * h.ld + j] = j < b->ch ? e->s1[j] * inv : 0.0f;
+        h.p[3 * h.ld + j] = j < b->ch ? e->s2[j] * rstd * inv : 0.0f;
+    }
+    if (b->stages & SSL__BN_APPLY && e->dx) ssl__parallel(c, h.slices, ssl__half_norm_back_chunk, &h);
+}
+#endif
 static void SSL__K(batch_norm_f_chunk)(void *arg, int chunk, int thread)
 {
     const ssl__bn_job *e = (const ssl__bn_job *)arg;
@@ -6497,6 +6783,9 @@ static void SSL__K(batch_norm_f)(ssl_ctx *c, const ssl__bn *b, const float *x, c
     ssl__bn_job e;
     memset(&e, 0, sizeof e);
     e.b = b; e.x = x; e.w = w; e.bias = bias; e.res = res; e.mean = mean; e.var = var; e.y = y;
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
+    if (b->half) { ssl__half_norm_f(c, &e); return; }
+#endif
     SSL__K(bn_run)(c, &e, SSL__K(batch_norm_f_chunk));
 }
 
@@ -6620,6 +6909,9 @@ static void SSL__K(batch_norm_b)(ssl_ctx *c, const ssl__bn *b, const float *x, c
     memset(&e, 0, sizeof e);
     e.b = b; e.x = x; e.ya = y; e.w = w; e.mean = (float *)(uintptr_t)mean; e.var = (float *)(uintptr_t)var;
     e.dy = dy; e.s1 = s1; e.s2 = s2; e.dw = dw; e.db = db; e.beta = beta; e.dx = dx;
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
+    if (b->half) { ssl__half_norm_b(c, &e); return; }
+#endif
     SSL__K(bn_run)(c, &e, SSL__K(batch_norm_b_chunk));
 }
 
@@ -6751,12 +7043,20 @@ static SSL__INLINE void SSL__K(wino_line)(int which, const SSL__V *x, SSL__V *y)
     y[1] = SSL__VFMA(a, o, e); y[2] = SSL__VSUB(e, SSL__VMUL(a, o));
     y[3] = SSL__VFMA(b, q, f); y[4] = SSL__VSUB(f, SSL__VMUL(b, q));
 }
-static SSL__INLINE void SSL__K(wino)(int which, int n, int m, const float *src, int64_t row, int64_t col, float *dst, int64_t drow, int64_t dcol)
+static SSL__INLINE SSL__V SSL__K(wino_load)(int half, const float *src, int64_t i)
+{
+#if SSL__PASS == 2
+    if (half) return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)ssl__element(src, 1, i))), 16));
+#endif
+    (void)half;
+    return SSL__VLOAD(src + i);
+}
+static SSL__INLINE void SSL__K(wino)(int which, int half, int n, int m, const float *src, int64_t row, int64_t col, float *dst, int64_t drow, int64_t dcol)
 {
     SSL__V x[6], y[6], t[6][6];
     int i, j;
     SSL__UNROLL for (i = 0; i < n; i++) {
-        SSL__UNROLL for (j = 0; j < n; j++) x[j] = SSL__VLOAD(src + i * row + j * col);
+        SSL__UNROLL for (j = 0; j < n; j++) x[j] = SSL__K(wino_load)(half, src, i * row + j * col);
         SSL__K(wino_line)(which, x, y);
         SSL__UNROLL for (j = 0; j < m; j++) t[j][i] = y[j];
     }
@@ -6765,14 +7065,19 @@ static SSL__INLINE void SSL__K(wino)(int which, int n, int m, const float *src, 
         SSL__UNROLL for (i = 0; i < m; i++) SSL__VSTORE(dst + i * drow + j * dcol, y[i]);
     }
 }
-#define SSL__WINO_FN(name, which, n, m)                                                                                    \
+#define SSL__WINO_FN(name, which, half, n, m)                                                                              \
     static void SSL__K(name)(const float *src, int64_t row, int64_t col, float *dst, int64_t drow, int64_t dcol)           \
-    { SSL__K(wino)(which, n, m, src, row, col, dst, drow, dcol); }
-SSL__WINO_FN(wino_in, SSL__WINO_IN, 6, 6)
-SSL__WINO_FN(wino_out, SSL__WINO_OUT, 6, 4)
-SSL__WINO_FN(wino_back, SSL__WINO_BACK, 4, 6)
-SSL__WINO_FN(wino_weights, SSL__WINO_WEIGHTS, 3, 6)
-SSL__WINO_FN(wino_grad, SSL__WINO_GRAD, 6, 3)
+    { SSL__K(wino)(which, half, n, m, src, row, col, dst, drow, dcol); }
+SSL__WINO_FN(wino_in, SSL__WINO_IN, 0, 6, 6)
+SSL__WINO_FN(wino_out, SSL__WINO_OUT, 0, 6, 4)
+SSL__WINO_FN(wino_back, SSL__WINO_BACK, 0, 4, 6)
+SSL__WINO_FN(wino_weights, SSL__WINO_WEIGHTS, 0, 3, 6)
+SSL__WINO_FN(wino_grad, SSL__WINO_GRAD, 0, 6, 3)
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
+SSL__WINO_FN(wino_half_in, SSL__WINO_IN, 1, 6, 6)
+SSL__WINO_FN(wino_half_back, SSL__WINO_BACK, 1, 4, 6)
+static const ssl__winograd ssl__half_winograd = { SSL__K(wino_half_in), SSL__K(wino_out), SSL__K(wino_half_back), SSL__K(wino_weights), SSL__K(wino_grad) };
+#endif
 #undef SSL__WINO_FN
 
 static SSL__INLINE void SSL__K(square)(SSL__V *v) /* v[W] transposed */
@@ -6860,8 +7165,37 @@ static void SSL__K(slices)(int n, int slices, const float *src, int64_t slice, i
         SSL__VSTORE(dst, v);
     }
 }
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
+SSL__BF16_FN void ssl__half_put(int n, int cols, const float *src, int64_t step, float *dst, int64_t ld, int add)
+{
+    int64_t at = 0;
+    int j;
+    for (; n > 0; n--, src += step, at += ld)
+        for (j = 0; j < cols; j += 16) {
+            const __m512 v = _mm512_loadu_ps(src + j);
+            ssl__half_st(dst, at + j, cols - j, add ? _mm512_add_ps(ssl__half_ld(dst, at + j, cols - j), v) : v);
+        }
+}
+SSL__BF16_FN void ssl__half_pairs(int n, int cols, const float *src, const int32_t *at, float *dst)
+{
+    const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
+    const __m512i high = _mm512_or_si512(low, _mm512_set1_epi16(16));
+    int i, j;
+    for (i = 0; i < n; i += 2, dst += SSL__MM_WIDE * 16)
+        for (j = 0; j < cols; j += 32) {
+            const __mmask32 m = cols - j >= 32 ? ~(__mmask32)0 : ((__mmask32)1 << (cols - j)) - 1;
+            const __m512i a = _mm512_maskz_loadu_epi16(m, ssl__element(src, 1, at[i] + j)), b = i + 1 < n ? _mm512_maskz_loadu_epi16(m, ssl__element(src, 1, at[i + 1] + j)) : _mm512_setzero_si512();
+            _mm512_storeu_si512(dst + j, _mm512_permutex2var_epi16(a, low, b));
+            _mm512_storeu_si512(dst + j + 16, _mm512_permutex2var_epi16(a, high, b));
+        }
+}
+#  define SSL__CONV_HALF ssl__half_put, ssl__half_pairs
+#else
+#  define SSL__CONV_HALF NULL, NULL
+#endif
 static const ssl__conv_kind SSL__K(conv_f32) = { SSL__W, SSL__MM_WIDE * SSL__W, 1, SSL__K(turn), SSL__K(turn), SSL__K(turn), SSL__K(turn_back), SSL__K(gather), SSL__K(words),
-                                                 SSL__K(slices), SSL__K(mm_rows) };
+                                                 SSL__K(slices), SSL__K(mm_rows), SSL__CONV_HALF };
+#undef SSL__CONV_HALF
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
 SSL__BF16_FN void ssl__bf16_turn_c(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t step, int64_t pitch)
 {
@@ -6911,7 +7245,7 @@ SSL__BF16_FN void ssl__bf16_words(int across, int n, const float *a, const float
         _mm512_storeu_si512(dst, across ? ssl__bf16_zip(a, b, 16) : (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(b), _mm512_loadu_ps(a)));
 }
 static const ssl__conv_kind ssl__conv_bf16 = { SSL__W, SSL__MM_WIDE * SSL__W, 2, SSL__K(turn), ssl__bf16_turn_c, ssl__bf16_turn_k, SSL__K(turn_back), ssl__bf16_gather, ssl__bf16_words,
-                                               SSL__K(slices), ssl__bf16_mm_rows };
+                                               SSL__K(slices), ssl__bf16_mm_rows, ssl__half_put, ssl__half_pairs };
 #endif
 static const ssl__conv_kind *SSL__K(conv_kind)(const ssl_ctx *c) /* bf16 without vdpbf16ps: float32; AMX has vdpbf16ps too */
 {
@@ -6922,6 +7256,166 @@ static const ssl__conv_kind *SSL__K(conv_kind)(const ssl_ctx *c) /* bf16 without
     return &SSL__K(conv_f32);
 }
 static const ssl__winograd SSL__K(winograd) = { SSL__K(wino_in), SSL__K(wino_out), SSL__K(wino_back), SSL__K(wino_weights), SSL__K(wino_grad) };
+
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
+/* Half maps: plain products where a pixel or a map is a row of one; 3 x 3 by Winograd; the rest by blocks. */
+static int ssl__half_winograd_fits(const ssl__window *g) { return g->half == (SSL__HALF_X | SSL__HALF_Y) && !ssl__conv_dense(g) && ssl__conv_winograd(g); }
+static int ssl__half_plain_fits(const ssl__window *g)
+{ return g->half == (SSL__HALF_X | SSL__HALF_Y) && (ssl__conv_dense(g) || g->kh * g->kw * g->sh * g->sw + g->ph + g->pw == 1); }
+static void ssl__half_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, float *y)
+{
+    const ssl__window p = ssl__half_plain(g);
+    if (ssl__half_winograd_fits(g)) ssl__wino_f(c, &SSL__K(conv_f32), &ssl__half_winograd, g, x, w, NULL, y);
+    else if (!ssl__half_plain_fits(g)) ssl__corr_f(c, &ssl__conv_bf16, g, x, w, NULL, y);
+    else if (!ssl__conv_dense(g) || (w = ssl__dense_wide(c, g, w, NULL)) != NULL) ssl__corr_f(c, &ssl__conv_bf16, &p, x, w, NULL, y);
+}
+static void ssl__half_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
+{
+    const ssl__window p = ssl__half_plain(g);
+    if (ssl__half_winograd_fits(g)) ssl__wino_bx(c, &ssl__conv_bf16, &ssl__half_winograd, g, w, dy, beta, dx);
+    else if (!ssl__half_plain_fits(g)) ssl__corr_bx(c, &ssl__conv_bf16, g, w, dy, beta, dx);
+    else if (!ssl__conv_dense(g) || (w = ssl__dense_wide(c, g, w, NULL)) != NULL) ssl__corr_bx(c, &ssl__conv_bf16, &p, w, dy, beta, dx);
+}
+static void ssl__half_conv_bw(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw)
+{
+    const ssl__window p = ssl__half_plain(g);
+    float *wide;
+    if (ssl__half_winograd_fits(g)) ssl__wino_bw(c, &ssl__conv_bf16, &ssl__half_winograd, g, x, dy, dw);
+    else if (!ssl__half_plain_fits(g)) ssl__corr_bw(c, &ssl__conv_bf16, g, x, dy, dw);
+    else if (!ssl__conv_dense(g)) ssl__corr_bw(c, &ssl__conv_bf16, &p, x, dy, dw);
+    else if ((wide = ssl__dense_wide(c, g, NULL, NULL)) != NULL) {
+        memset(wide, 0, sizeof(float) * (size_t)p.ci * (size_t)p.co);
+        ssl__corr_bw(c, &ssl__conv_bf16, &p, x, dy, wide);
+        ssl__dense_fold(c, g, wide, dw);
+    }
+}
+static void ssl__cpu_half_conv_b(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *dy, float beta, float *dx, float *dw)
+{
+    if (dx) ssl__half_conv_bx(c, g, w, dy, beta, dx);
+    if (dw) ssl__half_conv_bw(c, g, x, dy, dw);
+}
+
+/* ---- pooling of half maps, 32 channels at a time. at: a byte for each output, the tap that won (of at most 256) ---- */
+/* bf16 as integers of the same order, -0 as 0; its own inverse */
+static SSL__INLINE __m512i ssl__half_key(__m512i x)
+{ return _mm512_xor_si512(x, _mm512_and_si512(_mm512_srai_epi16(x, 15), _mm512_set1_epi16(0x7fff))); }
+static void ssl__cpu_half_pool_f_chunk(void *arg, int chunk, int thread) /* one row of outputs of an image */
+{
+    const ssl__window_job *e = (const ssl__window_job *)arg;
+    const ssl__window *g = e->g;
+    const int n = chunk / g->oh, top = chunk % g->oh * g->sh - g->ph;
+    uint8_t *won = (uint8_t *)e->at + (int64_t)chunk * g->ow * g->ci;
+    int j, c, r, s;
+    (void)thread;
+    for (j = 0; j < g->ow; j++)
+        for (c = 0; c < g->ci; c += 32) {
+            const __mmask32 m = g->ci - c >= 32 ? ~(__mmask32)0 : ((__mmask32)1 << (g->ci - c)) - 1;
+            const int left = j * g->sw - g->pw;
+            const int64_t o = (int64_t)j * g->ci + c;
+            __m512i best = _mm512_set1_epi16(INT16_MIN), tap = _mm512_setzero_si512();
+            for (r = SSL__MAX(0, -top); r < SSL__MIN(g->kh, g->h - top); r++)
+                for (s = SSL__MAX(0, -left); s < SSL__MIN(g->kw, g->w - left); s++) {
+                    const __m512i x = _mm512_maskz_loadu_epi16(m, ssl__element(e->x, 1, (((int64_t)n * g->h + top + r) * g->w + left + s) * g->ci + c));
+                    const __m512i key = ssl__half_key(_mm512_mask_mov_epi16(x, _mm512_cmpeq_epi16_mask(x, _mm512_set1_epi16(INT16_MIN)), _mm512_setzero_si512()));
+                    const __mmask32 more = _mm512_cmpgt_epi16_mask(key, best);
+                    best = _mm512_mask_mov_epi16(best, more, key);
+                    tap = _mm512_mask_mov_epi16(tap, more, _mm512_set1_epi16((short)(r * g->kw + s)));
+                }
+            _mm512_mask_storeu_epi16(ssl__element(e->y, 1, (int64_t)chunk * g->ow * g->ci + o), m, ssl__half_key(best));
+            _mm256_mask_storeu_epi8(won + o, m, _mm512_cvtepi16_epi8(tap));
+        }
+}
+static void ssl__cpu_half_pool_f(ssl_ctx *c, const ssl__window *g, const float *x, float *y, int32_t *at)
+{ ssl__window_job e = { g, NULL, x, NULL, NULL, NULL, NULL, 0.0f, y, at }; ssl__parallel(c, g->n * g->oh, ssl__cpu_half_pool_f_chunk, &e); }
+SSL__BF16_FN void ssl__cpu_half_pool_b_chunk(void *arg, int chunk, int thread) /* one row of inputs: what the windows over each pixel hold for it */
+{
+    const ssl__window_job *e = (const ssl__window_job *)arg;
+    const ssl__window *g = e->g;
+    const int n = chunk / g->h, row = chunk % g->h + g->ph;
+    const int i0 = SSL__MAX(0, (row - g->kh + g->sh) / g->sh), i1 = SSL__MIN(g->oh - 1, row / g->sh);
+    int x, c, i, j;
+    (void)thread;
+    for (x = 0; x < g->w; x++) {
+        const int col = x + g->pw, j0 = SSL__MAX(0, (col - g->kw + g->sw) / g->sw), j1 = SSL__MIN(g->ow - 1, col / g->sw);
+        for (c = 0; c < g->ci; c += 16) {
+            const int left = g->ci - c;
+            const int64_t o = ((int64_t)chunk * g->w + x) * g->ci + c;
+            __m512 sum = e->beta == 0.0f ? _mm512_setzero_ps() : ssl__half_ld(e->y, o, left);
+            for (i = i0; i <= i1; i++)
+                for (j = j0; j <= j1; j++) {
+                    const int64_t q = (((int64_t)n * g->oh + i) * g->ow + j) * g->ci + c;
+                    const __m128i won = _mm_maskz_loadu_epi8(SSL__K(mask16)(left), (const uint8_t *)e->at_in + q);
+                    const __mmask16 m = _mm_cmpeq_epi8_mask(won, _mm_set1_epi8((char)((row - i * g->sh) * g->kw + col - j * g->sw)));
+                    sum = _mm512_mask_add_ps(sum, m, sum, ssl__half_ld(e->dy, q, left));
+                }
+            ssl__half_st(e->y, o, left, sum);
+        }
+    }
+}
+static void ssl__cpu_half_pool_b(ssl_ctx *c, const ssl__window *g, const int32_t *at, const float *dy, float beta, float *dx)
+{ ssl__window_job e = { g, NULL, NULL, NULL, NULL, dy, at, beta, dx, NULL }; ssl__parallel(c, g->n * g->h, ssl__cpu_half_pool_b_chunk, &e); }
+
+/* ---- the mean over the pixels of a half map, and its planes ---- */
+typedef struct ssl__half_job { int ch, to_half; int64_t hw; float beta, *half, *flat; const float *x; } ssl__half_job;
+SSL__BF16_FN void ssl__cpu_half_mean_f_chunk(void *arg, int chunk, int thread) /* one image */
+{
+    const ssl__half_job *e = (const ssl__half_job *)arg;
+    const __m512 scale = _mm512_set1_ps(1.0f / (float)e->hw);
+    int c;
+    int64_t p;
+    (void)thread;
+    for (c = 0; c < e->ch; c += 16) {
+        __m512 sum = _mm512_setzero_ps();
+        for (p = 0; p < e->hw; p++) sum = _mm512_add_ps(sum, ssl__half_ld(e->x, (chunk * e->hw + p) * e->ch + c, e->ch - c));
+        SSL__K(st)(e->flat + (int64_t)chunk * e->ch + c, e->ch - c, _mm512_mul_ps(scale, sum));
+    }
+}
+static void ssl__cpu_half_mean_f(ssl_ctx *c, int n, int ch, int64_t hw, const float *x, float *y)
+{ ssl__half_job e = { ch, 0, hw, 0.0f, NULL, y, x }; ssl__parallel(c, n, ssl__cpu_half_mean_f_chunk, &e); }
+SSL__BF16_FN void ssl__cpu_half_mean_b_chunk(void *arg, int chunk, int thread)
+{
+    const ssl__half_job *e = (const ssl__half_job *)arg;
+    const __m512 scale = _mm512_set1_ps(1.0f / (float)e->hw);
+    int c;
+    int64_t p;
+    (void)thread;
+    for (p = chunk * e->hw; p < (chunk + 1) * e->hw; p++)
+        for (c = 0; c < e->ch; c += 16) {
+            const __m512 v = _mm512_mul_ps(scale, SSL__K(ld)(e->x + (int64_t)chunk * e->ch + c, e->ch - c, _mm512_setzero_ps()));
+            ssl__half_st(e->half, p * e->ch + c, e->ch - c, e->beta == 0.0f ? v : _mm512_add_ps(ssl__half_ld(e->half, p * e->ch + c, e->ch - c), v));
+        }
+}
+static void ssl__cpu_half_mean_b(ssl_ctx *c, int n, int ch, int64_t hw, const float *dy, float beta, float *dx)
+{ ssl__half_job e = { ch, 0, hw, beta, dx, NULL, dy }; ssl__parallel(c, n, ssl__cpu_half_mean_b_chunk, &e); }
+SSL__BF16_FN void ssl__cpu_half_turn_chunk(void *arg, int chunk, int thread) /* one image, squares of 16 channels and pixels */
+{
+    const ssl__half_job *e = (const ssl__half_job *)arg;
+    float *planes = e->flat + (int64_t)chunk * e->ch * e->hw;
+    __m512 v[16];
+    int64_t p;
+    int c, i;
+    (void)thread;
+    for (p = 0; p < e->hw; p += 16)
+        for (c = 0; c < e->ch; c += 16) {
+            const int pixels = (int)SSL__MIN(16, e->hw - p), live = SSL__MIN(16, e->ch - c);
+            const int64_t at = (chunk * e->hw + p) * e->ch + c;
+            for (i = 0; i < 16; i++) {
+                if (e->to_half) v[i] = i < live ? SSL__K(ld)(planes + (c + i) * e->hw + p, pixels, _mm512_setzero_ps()) : _mm512_setzero_ps();
+                else v[i] = i < pixels ? ssl__half_ld(e->half, at + (int64_t)i * e->ch, live) : _mm512_setzero_ps();
+            }
+            SSL__K(square)(v);
+            for (i = 0; i < (e->to_half ? pixels : live); i++) {
+                float *plane = planes + (c + i) * e->hw + p;
+                if (e->to_half) ssl__half_st(e->half, at + (int64_t)i * e->ch, live, e->beta == 0.0f ? v[i] : _mm512_add_ps(ssl__half_ld(e->half, at + (int64_t)i * e->ch, live), v[i]));
+                else SSL__K(st)(plane, pixels, e->beta == 0.0f ? v[i] : _mm512_add_ps(SSL__K(ld)(plane, pixels, v[i]), v[i]));
+            }
+        }
+}
+static void ssl__cpu_half_turn(ssl_ctx *c, int n, int ch, int64_t hw, int to_half, float beta, float *planes, float *half)
+{ ssl__half_job e = { ch, to_half, hw, beta, half, planes, NULL }; ssl__parallel(c, n, ssl__cpu_half_turn_chunk, &e); }
+static const ssl__half_kernels ssl__cpu_half_kernels = { NULL, NULL, NULL, NULL,
+    ssl__cpu_half_conv_b, ssl__cpu_half_pool_f, ssl__cpu_half_pool_b, ssl__cpu_half_mean_f, ssl__cpu_half_mean_b, ssl__cpu_half_turn };
+#endif
 #undef SSL__MM_WIDE
 
 /* Five ways: few channels per group directly; maps smaller than the kernel as one plain product; 3 x 3 by Winograd; 1 x 1 as a
@@ -6930,6 +7424,9 @@ static void SSL__K(conv_f)(ssl_ctx *c, const ssl__window *g, const float *x, con
 {
     const ssl__conv_kind *kind = SSL__K(conv_kind)(c);
     const int plane = g->oh * g->ow;
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
+    if (g->half) { ssl__half_conv_f(c, g, x, w, y); return; }
+#endif
     if (ssl__conv_direct(g)) ssl__cpu_conv_direct_f(c, g, x, w, bias, y);
     else if (ssl__conv_dense(g)) {
         const int in = g->ci * g->h * g->w, out = g->co * plane;
@@ -7224,6 +7721,9 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     c->k = ssl__cpu_kernels();
     c->bf16 = ssl__bf16_open(c->k);
     c->amx = ssl__amx_open(c->k);
+#ifdef SSL__AVX512BF16
+    if (c->bf16) c->half = &ssl__cpu_half_kernels;
+#endif
     c->data.on_device = c->small.on_device = 1;
     if (!initialized) ssl__fail(c, SSL_E_ARG, at, "ssl_open: the ssl_desc is not initialized: write `ssl_desc d = SSL_ZERO;`");
 #ifdef SSL__CUDA
