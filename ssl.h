@@ -2127,7 +2127,14 @@ typedef struct ssl__window { /* a kh x kw window sliding over x [n,ci,h,w], givi
 typedef struct ssl__resize { int planes, h, w, oh, ow, mode, top, left; float value; } ssl__resize; /* [planes,h,w] -> [planes,oh,ow] */
 /* Batch norm works in stages, so that ranks can add their statistics between them. */
 enum { SSL__BN_STATS = 1, SSL__BN_APPLY = 2 };
-typedef struct ssl__bn { int n, ch, stages, relu; int64_t hw; double count; float eps; unsigned half; } ssl__bn; /* count: values per channel, of all ranks; half: as of a window; res is of y's type */
+typedef struct ssl__bn { /* count: values per channel, of all ranks; half: as of a window; res is of y's type */
+    int n, ch, stages, relu;
+    int64_t hw;
+    double count;
+    float eps;
+    unsigned half;
+    const float *shift; /* batch_norm_b: the bias where dy behind the ReLU is not needed any more: x says where y > 0, and dy may stay as it is */
+} ssl__bn;
 #define SSL__KERNELS_CONV                                                                                      \
     SSL__KERNEL(conv_f, (ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)) \
     SSL__KERNEL(conv_bx, (ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)) \
@@ -9824,6 +9831,7 @@ static void ssl__batch_norm_back(ssl_tensor *y)
     }
     dx = ssl__grad_beta(x, &beta);
     a->b.stages = SSL__BN_STATS | SSL__BN_APPLY;
+    a->b.shift = bias && !res ? bias->x : NULL;
     c->k->batch_norm_b(c, &a->b, x->x, y->x, w ? w->x : NULL, a->mean, a->var, t.g, a->sums, a->sums + a->b.ch, ssl_grad_of(w), ssl_grad_of(bias), beta, dx);
     if (t.g != y->g) { ssl__grad_pass(&t, res); ssl__grad_drop(&t); }
     else ssl__grad_pass(y, res);

@@ -2691,25 +2691,36 @@ template <class R, class U> static __device__ __forceinline__ void ssl__each_oct
         SSL__REPEAT for (int u = 0; u < SSL__EARLY; u++) if (i + u * rows < end) use((int64_t)(i + u * rows) * t->b.ch + c, &a[u]);
     }
 }
+/* y before residual and ReLU is scale x + shift; backward, bias is there where the ReLU may be told from it. */
+static __device__ __forceinline__ void ssl__octet_line(const ssl__channels *t, int c, float scale[8], float shift[8])
+{
+    SSL__REPEAT for (int k = 0; k < 8; k++) {
+        scale[k] = ssl__bn_rstd(t, c + k) * (t->w ? t->w[c + k] : 1.0f);
+        shift[k] = (t->bias ? t->bias[c + k] : 0.0f) - (t->mean ? t->mean[c + k] : 0.0f) * scale[k];
+    }
+}
 /* A thread adds its pixels in float32, few of them (ssl__octet_grid), the block its threads' sums in double. */
 template <int WHAT> static __global__ void ssl__k_octet_sums(ssl__channels t, float *dy)
 {
     __shared__ float sum[16][SSL__THREADS + 8];
     const int c = ssl__own_octet(&t), own = (int)threadIdx.x, rows = SSL__THREADS / t.octets;
-    float zero[8] = { 0.0f }, s[8] = { 0.0f }, q[8] = { 0.0f };
+    float zero[8] = { 0.0f }, s[8] = { 0.0f }, q[8] = { 0.0f }, scale[8], shift[8];
+    if (WHAT == SSL__SUM_GRADIENTS && t.bias && c < t.b.ch) ssl__octet_line(&t, c, scale, shift);
     SSL__REPEAT for (int k = 0; k < 8; k++)
         if (c < t.b.ch) zero[k] = WHAT == SSL__SUM_MOMENTS ? ssl__bn_first(&t, c + k) : t.mean ? t.mean[c + k] : 0.0f;
     ssl__each_octet(&t,
         [&](int64_t e, ssl__early *a) {
             a->x = ssl__octet_at(t.x, e);
             if (WHAT == SSL__SUM_GRADIENTS) a->d = ssl__octet_at(dy, e);
-            if (WHAT == SSL__SUM_GRADIENTS && t.b.relu) a->y = ssl__octet_at(t.y, e);
+            if (WHAT == SSL__SUM_GRADIENTS && t.b.relu && !t.bias) a->y = ssl__octet_at(t.y, e);
         },
         [&](int64_t e, ssl__early *a) {
             float x[8], y[8], d[8];
             ssl__eight_of(a->x, x);
             if (WHAT == SSL__SUM_GRADIENTS) ssl__eight_of(a->d, d);
-            if (WHAT == SSL__SUM_GRADIENTS && t.b.relu) {
+            if (WHAT == SSL__SUM_GRADIENTS && t.b.relu && t.bias) {
+                SSL__REPEAT for (int k = 0; k < 8; k++) if (!(fmaf(x[k], scale[k], shift[k]) > 0.0f)) d[k] = 0.0f;
+            } else if (WHAT == SSL__SUM_GRADIENTS && t.b.relu) {
                 ssl__eight_of(a->y, y);
                 SSL__REPEAT for (int k = 0; k < 8; k++) if (!(y[k] > 0.0f)) d[k] = 0.0f;
                 ssl__eight_put((uint16_t *)(void *)dy + e, d, 0);
@@ -2734,10 +2745,7 @@ static __global__ void ssl__k_octet_norm_f(ssl__channels t, float *y)
     const int c = ssl__own_octet(&t);
     float scale[8], shift[8];
     if (c >= t.b.ch) return;
-    SSL__REPEAT for (int k = 0; k < 8; k++) {
-        scale[k] = ssl__bn_rstd(&t, c + k) * (t.w ? t.w[c + k] : 1.0f);
-        shift[k] = (t.bias ? t.bias[c + k] : 0.0f) - (t.mean ? t.mean[c + k] : 0.0f) * scale[k];
-    }
+    ssl__octet_line(&t, c, scale, shift);
     ssl__each_octet(&t,
         [&](int64_t e, ssl__early *a) {
             a->x = ssl__octet_at(t.x, e);
@@ -2748,7 +2756,7 @@ static __global__ void ssl__k_octet_norm_f(ssl__channels t, float *y)
             ssl__eight_of(a->x, v);
             if (t.res) ssl__eight_of(a->d, r);
             SSL__REPEAT for (int k = 0; k < 8; k++) {
-                v[k] = v[k] * scale[k] + shift[k] + (t.res ? r[k] : 0.0f);
+                v[k] = fmaf(v[k], scale[k], shift[k]) + (t.res ? r[k] : 0.0f);
                 if (t.b.relu && v[k] < 0.0f) v[k] = 0.0f;
             }
             ssl__eight_put((uint16_t *)(void *)y + e, v, 0);
@@ -2758,13 +2766,13 @@ static __global__ void ssl__k_octet_norm_b(ssl__channels t, const float *dy, con
 {
     const int c = ssl__own_octet(&t);
     const float inv = t.b.count > 0.0 ? (float)(1.0 / t.b.count) : 0.0f;
-    float scale[8], slope[8], shift[8]; /* dx = scale dy + slope x + shift */
+    float scale[8], shift[8], slope[8], level[8]; /* dx = scale dy + slope x + level */
     if (c >= t.b.ch) return;
+    ssl__octet_line(&t, c, scale, shift);
     SSL__REPEAT for (int k = 0; k < 8; k++) {
-        const float rstd = ssl__bn_rstd(&t, c + k), b = s2[c + k] * rstd * inv;
-        scale[k] = rstd * (t.w ? t.w[c + k] : 1.0f);
+        const float b = s2[c + k] * ssl__bn_rstd(&t, c + k) * inv;
         slope[k] = -scale[k] * b;
-        shift[k] = scale[k] * ((t.mean ? t.mean[c + k] : 0.0f) * b - s1[c + k] * inv);
+        level[k] = scale[k] * ((t.mean ? t.mean[c + k] : 0.0f) * b - s1[c + k] * inv);
     }
     ssl__each_octet(&t,
         [&](int64_t e, ssl__early *a) {
@@ -2775,7 +2783,10 @@ static __global__ void ssl__k_octet_norm_b(ssl__channels t, const float *dy, con
             float x[8], v[8];
             ssl__eight_of(a->x, x);
             ssl__eight_of(a->d, v);
-            SSL__REPEAT for (int k = 0; k < 8; k++) v[k] = v[k] * scale[k] + x[k] * slope[k] + shift[k];
+            SSL__REPEAT for (int k = 0; k < 8; k++) {
+                if (t.b.relu && t.bias && !(fmaf(x[k], scale[k], shift[k]) > 0.0f)) v[k] = 0.0f;
+                v[k] = v[k] * scale[k] + x[k] * slope[k] + level[k];
+            }
             ssl__eight_put((uint16_t *)(void *)dx + e, v, t.beta != 0.0f);
         });
 }
@@ -2862,7 +2873,7 @@ static void ssl__cuda_batch_norm_b(ssl_ctx *c, const ssl__bn *b, const float *x,
 {
     ssl__channels t;
     const dim3 grid = ssl__channel_grid(c, &t, b);
-    t.x = x; t.y = y; t.w = w; t.mean = mean; t.var = var; t.beta = beta;
+    t.x = x; t.y = y; t.w = w; t.bias = b->half ? b->shift : NULL; t.mean = mean; t.var = var; t.beta = beta;
     if (b->stages & SSL__BN_STATS && !ssl__channel_sums<SSL__SUM_GRADIENTS>(c, &t, grid, dy, s1, s2, db, dw)) return;
     if (!dx || !(b->stages & SSL__BN_APPLY)) return;
     if (t.octets) SSL__LAUNCH(c, ssl__k_octet_norm_b, grid, t, dy, s1, s2, dx);

@@ -494,13 +494,14 @@ static void run_norm_maps(ssl_device device, const map_shape *s, int relu, int w
     ssl_ctx *c = open_for_maps(device);
     ssl__bn b;
     float *p[13];
-    int i;
+    int i, told;
     fill(x, n, 3); fill(res, n, 5); fill(w, s->ch, 7); fill(bias, s->ch, 9); fill(r->dy, n, 11); fill(r->dx, n, 13);
     for (i = 0; i < n; i++) x[i] = rounded(x[i] + (float)(i / s->hw % s->ch % 3) * 20.0f); /* means far from 0 */
     for (i = 0; i < 6; i++) fill(r->of[i], s->ch, 17 + i);
     memset(&b, 0, sizeof b);
     b.n = s->n; b.ch = s->ch; b.hw = s->hw; b.relu = relu; b.eps = 1e-5f; b.count = (double)s->n * s->hw;
     if (cuda) b.half = SSL__HALF_X | SSL__HALF_Y;
+    told = relu && !with_res && way; /* what the ReLU lets pass, by the bias */
     p[0] = lend_map(c, 1, s, x); p[1] = lend(c, 0, s->ch, w); p[2] = lend(c, 0, s->ch, bias); p[3] = lend_map(c, 1, s, res);
     p[4] = lend_map(c, 1, s, res); p[5] = lend_map(c, 1, s, r->dy); p[6] = lend_map(c, 1, s, r->dx);
     for (i = 0; i < 6; i++) p[7 + i] = lend(c, 0, s->ch, r->of[i]);
@@ -510,9 +511,11 @@ static void run_norm_maps(ssl_device device, const map_shape *s, int relu, int w
     }
     for (i = 0; i < (way ? 2 : 1); i++) {
         b.stages = way ? i ? (int)SSL__BN_APPLY : (int)SSL__BN_STATS : SSL__BN_STATS | SSL__BN_APPLY;
-        c->k->batch_norm_b(c, &b, p[0], p[4], p[1], p[7], p[8], p[5], p[9], p[10], p[11], p[12], (float)way, p[6]);
+        b.shift = told ? p[2] : NULL;
+        c->k->batch_norm_b(c, &b, p[0], told && cuda ? NULL : p[4], p[1], p[7], p[8], p[5], p[9], p[10], p[11], p[12], (float)way, p[6]);
     }
     take_map(c, 1, s, p[4], r->y); take_map(c, 1, s, p[5], r->dy); take_map(c, 1, s, p[6], r->dx);
+    if (told) memset(r->dy, 0, sizeof r->dy);
     for (i = 0; i < 6; i++) take_back(c, 0, s->ch, p[7 + i], r->of[i]);
     for (i = 0; i < 4; i++) c->dev->release(c, p[i]);
     CHECK(ssl_close(c) == SSL_OK);
