@@ -2124,7 +2124,10 @@ typedef struct ssl__window { /* a kh x kw window sliding over x [n,ci,h,w], givi
     int n, ci, h, w, co, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups;
     unsigned half; /* SSL__HALF_X: x and dx are half maps, SSL__HALF_Y: y and dy, and no bias and one group */
 } ssl__window;
-typedef struct ssl__resize { int planes, h, w, oh, ow, mode, top, left; float value; } ssl__resize; /* [planes,h,w] -> [planes,oh,ow] */
+typedef struct ssl__resize { /* [planes,h,w] -> [planes,oh,ow]; interpolation: of the h x w pixels at top, left in planes of rows x cols, then mirrored */
+    int planes, h, w, oh, ow, mode, top, left, rows, cols, vflip, hflip;
+    float value;
+} ssl__resize;
 /* Batch norm works in stages, so that ranks can add their statistics between them. */
 enum { SSL__BN_STATS = 1, SSL__BN_APPLY = 2 };
 typedef struct ssl__bn { /* count: values per channel, of all ranks; half: as of a window; res is of y's type */
@@ -4026,17 +4029,17 @@ static void ssl__cpu_interpolate_chunk(void *arg, int chunk, int thread)
     const ssl__window_job *e = (const ssl__window_job *)arg;
     const ssl__resize *r = e->r;
     const int nearest = r->mode == SSL_INTERPOLATE_NEAREST;
-    const int64_t in = (int64_t)chunk * r->h * r->w;
+    const int64_t in = ((int64_t)chunk * r->rows + r->top) * r->cols + r->left;
     int64_t o = (int64_t)chunk * r->oh * r->ow;
     int i, j, k, si[2], sj[2];
     (void)thread;
     for (i = 0; i < r->oh; i++) {
-        const float li = ssl__resize_source(nearest, i, r->h, r->oh, si);
+        const float li = ssl__resize_source(nearest, r->vflip ? r->oh - 1 - i : i, r->h, r->oh, si);
         for (j = 0; j < r->ow; j++, o++) {
-            const float lj = ssl__resize_source(nearest, j, r->w, r->ow, sj);
+            const float lj = ssl__resize_source(nearest, r->hflip ? r->ow - 1 - j : j, r->w, r->ow, sj);
             float y = 0.0f;
             for (k = 0; k < 4; k++) {
-                const int64_t p = in + (int64_t)si[k >> 1] * r->w + sj[k & 1];
+                const int64_t p = in + (int64_t)si[k >> 1] * r->cols + sj[k & 1];
                 const float a = (k >> 1 ? li : 1.0f - li) * (k & 1 ? lj : 1.0f - lj);
                 if (e->x) y += a * e->x[p];
                 else e->y[p] += a * e->dy[o];
@@ -9791,26 +9794,30 @@ static ssl_tensor *ssl__half_mean(const char *at, ssl_tensor *x) /* of a half ma
     return ssl__record(y, ssl__half_mean_back, x, NULL, NULL);
 }
 
-/* ---- interpolation ---- */
+/* ---- interpolation of a box of the images, whose mirroring is part of it ---- */
 static void ssl__interpolate_back(ssl_tensor *y) { y->ctx->k->interpolate_b(y->ctx, (const ssl__resize *)y->aux, y->g, ssl_grad_of(y->in[0])); }
-SSL_API ssl_tensor *ssl_interpolate_at(const char *at, ssl_tensor *x, int oh, int ow, ssl_interpolation mode)
+static ssl_tensor *ssl__interpolate(const char *at, const char *op, ssl_tensor *x, const ssl_view_box *b, int oh, int ow, ssl_interpolation mode) /* b NULL: all of them */
 {
     ssl_ctx *c = x->ctx;
     ssl__resize *r = (ssl__resize *)ssl__aux(c, at, sizeof *r);
     ssl_tensor *y;
     int dim[4];
     char s[96];
-    if (c->status || !ssl__need(at, "ssl_interpolate", "x", x, SSL_F32)) return &c->nil;
-    if (x->ndim != 4) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_interpolate: x%s must be [N,C,H,W]", ssl__shape(x, s));
+    if (c->status || !ssl__need(at, op, "x", x, SSL_F32)) return &c->nil;
+    if (x->ndim != 4) return ssl__fail(c, SSL_E_SHAPE, at, "%s: x%s must be [N,C,H,W]", op, ssl__shape(x, s));
+    if (b && (b->y0 < 0 || b->x0 < 0 || b->y1 <= b->y0 || b->x1 <= b->x0 || b->y1 > x->dim[2] || b->x1 > x->dim[3]))
+        return ssl__fail(c, SSL_E_SHAPE, at, "%s: rows %d to %d and columns %d to %d of images%s: the box must have pixels and lie inside", op, b->y0, b->y1, b->x0, b->x1, ssl__shape(x, s));
     dim[0] = x->dim[0]; dim[1] = x->dim[1]; dim[2] = oh; dim[3] = ow;
-    y = ssl__new(c, at, "ssl_interpolate", SSL_F32, 4, dim);
+    y = ssl__new(c, at, op, SSL_F32, 4, dim);
     if (c->status) return &c->nil;
-    r->planes = x->dim[0] * x->dim[1]; r->h = x->dim[2]; r->w = x->dim[3]; r->oh = oh; r->ow = ow;
+    r->planes = x->dim[0] * x->dim[1]; r->h = r->rows = x->dim[2]; r->w = r->cols = x->dim[3]; r->oh = oh; r->ow = ow;
+    if (b) { r->top = b->y0; r->left = b->x0; r->h = b->y1 - b->y0; r->w = b->x1 - b->x0; r->vflip = b->vflip; r->hflip = b->hflip; }
     r->mode = mode == SSL_INTERPOLATE_DEFAULT ? (int)SSL_INTERPOLATE_BILINEAR : (int)mode;
     y->aux = r;
     c->k->interpolate_f(c, r, x->x, y->x);
     return ssl__record(y, ssl__interpolate_back, x, NULL, NULL);
 }
+SSL_API ssl_tensor *ssl_interpolate_at(const char *at, ssl_tensor *x, int oh, int ow, ssl_interpolation mode) { return ssl__interpolate(at, "ssl_interpolate", x, NULL, oh, ow, mode); }
 
 /* ==== >>batchnorm ==================================================================================== */
 /* With xhat = (x - mean) rstd and g = dy (after the ReLU): dw = sum g xhat, db = sum g,
@@ -12156,31 +12163,7 @@ SSL_API ssl_tensor *ssl_ppm_forward_at(const char *at, const ssl_ppm *p, ssl_ten
     return c->status ? &c->nil : ssl_reshape_at(at, ssl_permute_at(at, v, 0, 2, 1), 4, x->dim[0], x->dim[1], x->dim[2], x->dim[3]);
 }
 
-/* Mirror the axis of n elements, the last or the one before it, of x [B,C,h,w]. */
-static ssl_tensor *ssl__mirror(const char *at, ssl_tensor *x, int columns)
-{
-    ssl_ctx *c = x->ctx;
-    const int n = c->status ? 1 : x->dim[columns ? 3 : 2];
-    int32_t *order = (int32_t *)ssl__aux(c, at, sizeof *order * (size_t)n);
-    ssl_tensor *y;
-    int i;
-    if (c->status) return &c->nil;
-    for (i = 0; i < n; i++) order[i] = n - 1 - i;
-    y = ssl_reshape_at(at, x, 3, columns ? -1 : x->dim[0] * x->dim[1], n, columns ? 1 : x->dim[3]);
-    return ssl_reshape_at(at, ssl_index_select_at(at, y, ssl_input_i32_at(at, c, order, 1, n)), 4, x->dim[0], x->dim[1], x->dim[2], x->dim[3]);
-}
-SSL_API ssl_tensor *ssl_cutout_at(const char *at, ssl_tensor *x, const ssl_view_box *b, int h, int w, ssl_interpolation mode)
-{
-    ssl_ctx *c = x->ctx;
-    char s[96];
-    if (c->status) return &c->nil;
-    if (x->ndim != 4 || b->y0 < 0 || b->x0 < 0 || b->y1 <= b->y0 || b->x1 <= b->x0 || b->y1 > x->dim[2] || b->x1 > x->dim[3])
-        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_cutout: rows %d to %d and columns %d to %d of images%s: the box must have pixels and lie inside", b->y0, b->y1, b->x0, b->x1, ssl__shape(x, s));
-    x = ssl_slice_at(at, ssl_slice_at(at, x, 2, b->y0, b->y1), 3, b->x0, b->x1);
-    x = ssl_interpolate_at(at, x, h, w, mode);
-    if (b->hflip) x = ssl__mirror(at, x, 1);
-    return b->vflip ? ssl__mirror(at, x, 0) : x;
-}
+SSL_API ssl_tensor *ssl_cutout_at(const char *at, ssl_tensor *x, const ssl_view_box *b, int h, int w, ssl_interpolation mode) { return ssl__interpolate(at, "ssl_cutout", x, b, h, w, mode); }
 
 /* Place of element i of n, resized from elements begin.. of `size`. Linear interpolation of places is a place between. */
 static float ssl__pixel_place(int i, int n, int begin, int size, ssl_interpolation mode)

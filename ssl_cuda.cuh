@@ -2551,15 +2551,17 @@ static __global__ void ssl__k_pad_b(ssl__resize r, const float *dy, float *dx)
 static void ssl__cuda_pad_b(ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx)
 { SSL__LAUNCH(c, ssl__k_pad_b, ssl__grid((int64_t)r->planes * r->h * r->w), *r, dy, dx); }
 
+/* Boxes and mirrors come as arguments of one launch, so that a step with crops of other sizes is the same graph. */
 static __global__ void ssl__k_interpolate_f(ssl__resize r, const float *x, float *y)
 {
     const int nearest = r.mode == SSL_INTERPOLATE_NEAREST;
     SSL__EACH(e, (int64_t)r.planes * r.oh * r.ow) {
-        const float *in = x + e / r.ow / r.oh * r.h * r.w;
+        const int oi = (int)(e / r.ow % r.oh), oj = (int)(e % r.ow);
+        const float *in = x + (e / r.ow / r.oh * r.rows + r.top) * r.cols + r.left;
         int i[2], j[2];
-        const float li = ssl__resize_source(nearest, (int)(e / r.ow % r.oh), r.h, r.oh, i), lj = ssl__resize_source(nearest, (int)(e % r.ow), r.w, r.ow, j);
-        y[e] = (1.0f - li) * ((1.0f - lj) * in[i[0] * r.w + j[0]] + lj * in[i[0] * r.w + j[1]]) +
-               li * ((1.0f - lj) * in[i[1] * r.w + j[0]] + lj * in[i[1] * r.w + j[1]]);
+        const float li = ssl__resize_source(nearest, r.vflip ? r.oh - 1 - oi : oi, r.h, r.oh, i), lj = ssl__resize_source(nearest, r.hflip ? r.ow - 1 - oj : oj, r.w, r.ow, j);
+        y[e] = (1.0f - li) * ((1.0f - lj) * in[i[0] * r.cols + j[0]] + lj * in[i[0] * r.cols + j[1]]) +
+               li * ((1.0f - lj) * in[i[1] * r.cols + j[0]] + lj * in[i[1] * r.cols + j[1]]);
     }
 }
 static void ssl__cuda_interpolate_f(ssl_ctx *c, const ssl__resize *r, const float *x, float *y)
@@ -2580,22 +2582,22 @@ static __device__ void ssl__resize_range(int i, int n, int outputs, int *lo, int
 static __global__ void ssl__k_interpolate_b(ssl__resize r, const float *dy, float *dx)
 {
     const int nearest = r.mode == SSL_INTERPOLATE_NEAREST;
-    SSL__EACH(e, (int64_t)r.planes * r.h * r.w) {
-        const int j = (int)(e % r.w), i = (int)(e / r.w % r.h);
+    SSL__EACH(e, (int64_t)r.planes * r.rows * r.cols) {
+        const int j = (int)(e % r.cols) - r.left, i = (int)(e / r.cols % r.rows) - r.top;
         int i0, i1, j0, j1;
         float s = 0.0f;
+        if (i < 0 || j < 0 || i >= r.h || j >= r.w) continue;
         ssl__resize_range(i, r.h, r.oh, &i0, &i1);
         ssl__resize_range(j, r.w, r.ow, &j0, &j1);
         for (int oi = i0; oi < i1; oi++) {
-            const float wi = ssl__resize_weight(nearest, oi, r.h, r.oh, i);
-            for (int oj = j0; oj < j1 && wi != 0.0f; oj++)
-                s += wi * ssl__resize_weight(nearest, oj, r.w, r.ow, j) * dy[(e / r.w / r.h * r.oh + oi) * r.ow + oj];
+            const float wi = ssl__resize_weight(nearest, oi, r.h, r.oh, i), *const d = dy + (e / r.cols / r.rows * r.oh + (r.vflip ? r.oh - 1 - oi : oi)) * r.ow;
+            for (int oj = j0; oj < j1 && wi != 0.0f; oj++) s += wi * ssl__resize_weight(nearest, oj, r.w, r.ow, j) * d[r.hflip ? r.ow - 1 - oj : oj];
         }
         dx[e] += s;
     }
 }
 static void ssl__cuda_interpolate_b(ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx)
-{ SSL__LAUNCH(c, ssl__k_interpolate_b, ssl__grid((int64_t)r->planes * r->h * r->w), *r, dy, dx); }
+{ SSL__LAUNCH(c, ssl__k_interpolate_b, ssl__grid((int64_t)r->planes * r->rows * r->cols), *r, dy, dx); }
 
 /* ==== >>batchnorm ==== several blocks for each channel ====================================================
  * Sums (4 B a value, 8 to 16 backward), a warp a channel that adds the blocks' sums in order, then the values (8 B, 12 with a residual or backward);
