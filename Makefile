@@ -23,6 +23,7 @@ WARN      = -Wall -Wextra -Wpedantic
 B         = build
 STB_DIR   = /usr/include/stb
 FIXTURES  = ../shared/fixtures
+CUDA_WARN = -Werror all-warnings
 CUDA_ARCH = -gencode arch=compute_80,code=[sm_80,compute_80] -gencode arch=compute_90a,code=sm_90a
 
 PROGRAMS = $(basename $(notdir $(wildcard examples/*.c bench/*.c)))
@@ -61,7 +62,7 @@ $(B)/%: bench/%.c $(NEEDS)
 define cuda
 $(B)/cuda/%: $(1)/%.c ssl_cuda.cuh $(NEEDS)
 	@mkdir -p $$(@D)
-	$$(NVCC) -O3 -x cu $$(CUDA_ARCH) -Werror all-warnings -Xcompiler "$$(OPENMP)" $$(STB) -I. $$< -o $$@
+	$$(NVCC) -O3 -x cu $$(CUDA_ARCH) $$(CUDA_WARN) -Xcompiler "$$(OPENMP)" $$(STB) -I. $$< -o $$@
 endef
 $(foreach dir,examples bench tests,$(eval $(call cuda,$(dir))))
 $(B)/emu/%: tests/%.c tests/cuda_emu.h ssl_cuda.cuh $(NEEDS) # the CUDA kernels as plain C++ on the host
