@@ -3079,9 +3079,12 @@ struct ssl__conv_kind { /* an instruction set at a precision, `width` channels a
     void (*sum)(int n, int slices, const float *src, int64_t slice, int64_t place, float *dst); /* dst[n] vectors, the sums of the slices */
     /* y[m, nv vectors] = or += a[m,k] b[k, nv vectors], as SSL__MM_ROWS; k in words */
     void (*rows)(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *y, int64_t ldy, int add);
-    /* of half maps, NULL without: bf16 dst[n][ld] = or += src[n][step], cols of a row; words dst[n / 2][wide] of bf16 src[at[n]][cols], zero past an odd end */
+    void (*pack)(int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst); /* as gemm_pack; kc in channels */
+    /* of half maps, NULL without: bf16 dst[n][ld] = or += src[n][step], cols of a row; words dst[cols / wide, `panel` apart][n / 2][wide]
+       of bf16 src[at[n]][cols], zero past an odd end; as many of m rows (the others by rows) as f has to fetch meanwhile, returns how many */
     void (*put)(int n, int cols, const float *src, int64_t step, float *dst, int64_t ld, int add);
-    void (*pairs)(int n, int cols, const float *src, const int32_t *at, float *dst);
+    void (*pairs)(int n, int cols, const float *src, const int32_t *at, float *dst, int64_t panel);
+    int (*ahead)(int m, int k, const float *a, int64_t ars, const float *b, float *y, int64_t ldy, ssl__ahead *f);
 };
 typedef struct ssl__corr {
     ssl_ctx *c;
@@ -3101,6 +3104,7 @@ typedef struct ssl__corr {
     int run, runs, run_ld, pointwise; /* dw: columns side by side (the taps of a row, or one), runs of a row, floats of one; x is gathered by itself */
     int slices, slice_blocks, bands, band; /* dw: slices of the positions, bands of oc */
     float *part;                /* dw: [slice][group][oc][part_ld] */
+    int adds;                   /* part has a value already */
     int64_t part_ld;
 } ssl__corr;
 typedef struct ssl__patch { int n0, n, i0, rows, prow, pcol; } ssl__patch; /* a block, and the shape of its padded copy */
@@ -3226,8 +3230,14 @@ static void ssl__corr_weights_chunk(void *arg, int chunk, int thread)
     const ssl__corr *e = (const ssl__corr *)arg;
     const ssl__conv_kind *kind = e->kind;
     const int group = chunk / e->panels, o0 = chunk % e->panels * kind->wide, width = kind->width, taps = e->g->kh * e->g->kw;
-    float *a = (float *)ssl__scratch(e->c, thread, sizeof(float) * 2 * (size_t)(taps * width)), *b = a + taps * width;
+    float *a, *b;
     int o, c, pr, ps, i, j;
+    if (taps == 1) {
+        kind->pack(kind->wide, SSL__MIN(kind->wide, e->oc - o0), e->ic, e->w + group * e->wg + o0 * e->wo, e->wo, e->wc, e->u + (int64_t)chunk * e->word * kind->wide);
+        return;
+    }
+    a = (float *)ssl__scratch(e->c, thread, sizeof(float) * 2 * (size_t)(taps * width));
+    b = a + taps * width;
     if (!a) return;
     for (o = o0; o < SSL__MIN(e->oc, o0 + kind->wide); o += width)
         for (c = 0; c < e->ic; c += kind->pair) {
@@ -3248,7 +3258,7 @@ static void ssl__corr_weights_chunk(void *arg, int chunk, int thread)
         }
 }
 /* One phase of a block: y[image][row][column][wide] of its positions. The rows of a product are positions of a row, or images. */
-static void ssl__corr_phase(const ssl__corr *e, const ssl__patch *p, const ssl__lane *r, const ssl__lane *s, int nv, const float *u, const float *x, float *y)
+static void ssl__corr_phase(const ssl__corr *e, const ssl__patch *p, const ssl__lane *r, const ssl__lane *s, int nv, const float *u, const float *x, float *y, ssl__ahead *f)
 {
     const int wide = e->kind->wide, rows = SSL__MIN(p->rows, r->n - p->i0), side = s->taps == 1 || s->dstep == 1 || s->dstep == -1;
     const int runs = side ? 1 : s->taps, k = (side ? s->taps : 1) * e->word, steps = s->taps > 0 ? r->taps * runs : 0, images = p->n > s->n;
@@ -3258,11 +3268,29 @@ static void ssl__corr_phase(const ssl__corr *e, const ssl__patch *p, const ssl__
     y += r->o0 * y_row + s->o0 * wide;
     for (t = 0; t < SSL__MAX(1, steps); t++, u += (int64_t)k * wide) { /* no taps: zeros */
         const int64_t at = steps ? (r->d0 + t / runs * r->dstep - e->r.low) * x_row + (int64_t)(s->low + t % runs * SSL__MAX(s->dstep, -s->dstep) - e->s.low) * e->word : 0;
+        if (f && nv == e->kind->wide / e->kind->width) { /* single pixels */
+            n = e->kind->ahead(p->n, k, x, x_image, u, y, y_image, f);
+            if (n < p->n) e->kind->rows(p->n - n, nv, k, x + n * x_image, x_image, 1, u, wide, y + n * y_image, y_image, 0);
+            return;
+        }
         for (n = 0; n < (images ? s->n : p->n); n++)
             for (i = 0; i < rows; i++)
                 e->kind->rows(images ? p->n : s->n, nv, steps ? k : 0, x + at + n * (images ? x_col : x_image) + i * r->istep * x_row, images ? x_image : x_col, 1, u, wide,
                               y + n * (images ? y_col : y_image) + i * r->ostep * y_row, images ? y_image : y_col, t > 0);
     }
+}
+/* Maps of a single pixel: what a panel's product fetches meanwhile, its outputs' lines, and the first also the rows of the next block */
+static void ssl__half_ahead(const ssl__corr *e, const ssl__patch *p, int o, const float *x, ssl__ahead *f)
+{
+    const size_t bytes = 2 * (size_t)e->ic * (size_t)p->n;
+    f[0].at = (uintptr_t)ssl__element(e->out, 1, (int64_t)p->n0 * e->oc + o);
+    f[0].end = f[0].at + 2 * (uintptr_t)e->oc * (uintptr_t)(p->n - 1) + 64;
+    f[0].lines = f[0].left = 2;
+    f[0].jump = 2 * (int64_t)e->oc - 128;
+    f[1].at = (uintptr_t)x + bytes;
+    f[1].end = o || p->n0 + 2 * p->n > e->images ? f[1].at : f[1].at + bytes;
+    f[1].lines = f[1].left = INT32_MAX;
+    f[1].jump = 0;
 }
 static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output channels of a group at one block of positions */
 {
@@ -3271,8 +3299,11 @@ static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output chan
     const int group = chunk % e->groups, wide = kind->wide, width = kind->width;
     ssl__patch p = ssl__corr_patch(e, chunk / e->groups);
     const float *inside = ssl__half_inside(e, &p);
+    const int plain = inside && e->half_out && e->r.in * e->s.in * e->r.out * e->s.out * e->g->kh * e->g->kw == 1;
+    ssl__ahead f[2];
     const size_t x_size = inside ? 0 : (ssl__corr_padded(e) * (size_t)e->word + (size_t)width + 15) & ~(size_t)15;
     const int out_rows = SSL__MIN(p.rows * e->r.ostep, e->r.out - p.i0 * e->r.ostep);
+    const int joined = out_rows == p.rows * e->r.ostep ? p.n : 1;
     const int64_t plane = (int64_t)e->r.out * e->s.out, y_image = (int64_t)p.rows * e->r.ostep * e->s.out * wide;
     float *x = (float *)ssl__scratch(e->c, thread, sizeof(float) * (x_size + (size_t)(e->block_images * e->block_rows * e->r.ostep * e->s.out) * (size_t)wide)), *y = x + x_size;
     int o, n, pr, ps;
@@ -3283,11 +3314,12 @@ static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output chan
         for (pr = 0; pr < e->phases_r; pr++)
             for (ps = 0; ps < e->phases_s; ps++) {
                 const ssl__lane r = ssl__corr_lane(e, 0, pr), s = ssl__corr_lane(e, 1, ps);
-                ssl__corr_phase(e, &p, &r, &s, ssl__ceil_div(SSL__MIN(wide, e->oc - o), width), u, inside ? inside : x, y);
+                if (plain) ssl__half_ahead(e, &p, o, inside, f);
+                ssl__corr_phase(e, &p, &r, &s, ssl__ceil_div(SSL__MIN(wide, e->oc - o), width), u, inside ? inside : x, y, plain ? f : NULL);
                 u += (int64_t)r.taps * s.taps * e->word * wide;
             }
-        for (n = 0; e->half_out && n < p.n; n++)
-            kind->put(out_rows * e->s.out, SSL__MIN(wide, e->oc - o), y + n * y_image, wide, ssl__element(e->out, 1, ((p.n0 + n) * plane + (int64_t)p.i0 * e->r.ostep * e->s.out) * e->oc + o),
+        for (n = 0; e->half_out && n < p.n; n += joined) /* rows of images that lie side by side in y, too */
+            kind->put(joined * out_rows * e->s.out, SSL__MIN(wide, e->oc - o), y + n * y_image, wide, ssl__element(e->out, 1, ((p.n0 + n) * plane + (int64_t)p.i0 * e->r.ostep * e->s.out) * e->oc + o),
                       e->oc, e->beta != 0.0f);
         for (n = 0; !e->half_out && n < p.n; n++)
             for (pr = 0; pr < wide && o + pr < e->oc; pr += width)
@@ -3319,7 +3351,7 @@ static ssl__corr ssl__corr_make(ssl_ctx *c, const ssl__conv_kind *kind, const ss
 }
 static void ssl__corr_run(ssl__corr *e)
 {
-    ssl__corr_blocks(e, SSL__MAX(128, SSL__MIN(512, 65536 / e->oc)));
+    ssl__corr_blocks(e, SSL__MAX(96, SSL__MIN(e->half_out && e->g->kh * e->g->kw == 1 ? 96 : 512, 65536 / e->oc)));
     e->u = (float *)ssl__scratch(e->c, -1, sizeof(float) * (size_t)(e->groups * e->panels * e->g->kh * e->g->kw) * (size_t)e->word * (size_t)e->kind->wide);
     if (!e->u) return;
     ssl__parallel(e->c, e->groups * e->panels, ssl__corr_weights_chunk, e);
@@ -3360,26 +3392,26 @@ static void ssl__corr_bw_block(const ssl__corr *e, int block, int group, int o0,
     const int positions = p.n * padded, k = ssl__ceil_div(positions, kind->pair); /* each image by itself is whole words, but all of a half map together */
     const int64_t panel = (int64_t)k * wide;
     int t, i, j, q, n;
-    for (i = o0; e->half_dy && i < o1; i += wide) {
-        for (q = 0; q < positions; q++) m->at[q] = q * e->oc;
-        kind->pairs(positions, SSL__MIN(wide, o1 - i), ssl__element(e->dy, 1, ((int64_t)p.n0 * e->r.n + p.i0) * e->s.n * e->oc + i), m->at, m->dy + (i - o0) / wide * panel);
-    }
-    if (!e->half_dy) ssl__corr_positions(e, &p, group, e->dy, e->oc, o0, o1, steps, m->dy, panel);
-    if (e->pointwise) ssl__corr_positions(e, &p, group, e->in, e->ic, 0, e->ic, steps, m->b, panel);
+    for (q = 0; e->half_dy && q < positions; q++) m->at[q] = q * e->oc;
+    if (e->half_dy) kind->pairs(positions, o1 - o0, ssl__element(e->dy, 1, ((int64_t)p.n0 * e->r.n + p.i0) * e->s.n * e->oc + o0), m->at, m->dy, panel);
+    else ssl__corr_positions(e, &p, group, e->dy, e->oc, o0, o1, steps, m->dy, panel);
+    if (e->pointwise && !e->half_in) ssl__corr_positions(e, &p, group, e->in, e->ic, 0, e->ic, steps, m->b, panel);
     else if (!x) ssl__corr_turn_all(e, &p, kind->turn, 1, group, m->x, e->ic);
     if (!x) x = m->x;
-    for (n = 0; !e->pointwise && n < p.n; n++)
+    for (n = 0; n < p.n; n++)
         for (q = 0; q < padded; q++) {
             const int at = SSL__MIN(q, image - 1); /* an odd position out is met by zeros of dy */
             m->at[n * padded + q] = ((n * p.prow + at / e->s.n * e->r.istep) * p.pcol + at % e->s.n * e->s.istep) * e->ic;
         }
-    if (!e->pointwise && positions % 2) m->at[positions] = m->at[positions - 1];
+    if (positions % 2) m->at[positions] = m->at[positions - 1];
+    if (e->pointwise && e->half_in) kind->pairs(k * kind->pair, e->ic, x, m->at, m->b, panel);
     for (t = 0; t < e->r.taps * e->runs; t++)
         for (j = 0; j < e->run; j += wide) {
             const int cols = SSL__MIN(wide, e->run - j);
             const float *b = e->pointwise ? m->b + j / wide * panel : m->b;
-            if (!e->pointwise)
-                (e->half_in ? kind->pairs : kind->gather)(k * kind->pair, cols, ssl__element(x, e->half_in, ((int64_t)(t / e->runs * e->r.dstep) * p.pcol + t % e->runs * e->s.dstep) * e->ic + j), m->at, m->b);
+            const float *from = ssl__element(x, e->half_in, ((int64_t)(t / e->runs * e->r.dstep) * p.pcol + t % e->runs * e->s.dstep) * e->ic + j);
+            if (!e->pointwise && e->half_in) kind->pairs(k * kind->pair, cols, from, m->at, m->b, 0);
+            else if (!e->pointwise) kind->gather(k * kind->pair, cols, from, m->at, m->b);
             for (i = 0; i < o1 - o0; i += wide)
                 for (q = 0; q < k; q += SSL__CORR_DEPTH)
                     kind->rows(SSL__MIN(wide, o1 - o0 - i), ssl__ceil_div(cols, kind->width), SSL__MIN(SSL__CORR_DEPTH, k - q), m->dy + i / wide * panel + q * wide, 1, wide, b + q * wide, wide,
@@ -3392,7 +3424,7 @@ static void ssl__corr_bw_chunk(void *arg, int chunk, int thread) /* a slice of t
     const int group = chunk % e->groups, band = chunk / e->groups % e->bands, slice = chunk / e->groups / e->bands, wide = e->kind->wide;
     const int o0 = band * e->band, o1 = SSL__MIN(e->oc, o0 + e->band), b0 = slice * e->slice_blocks, b1 = SSL__MIN(e->blocks, b0 + e->slice_blocks);
     const size_t positions = (size_t)(e->block_images * (ssl__round_up(e->block_rows * e->s.n, e->kind->pair))), steps = positions / (size_t)e->kind->pair;
-    const size_t x = e->pointwise ? 0 : (ssl__corr_padded(e) * (size_t)e->ic + (size_t)wide + 15) & ~(size_t)15;
+    const size_t x = e->pointwise && !e->half_in ? 0 : (ssl__corr_padded(e) * (size_t)e->ic + (size_t)wide + 15) & ~(size_t)15;
     const size_t dy = steps * (size_t)ssl__round_up(o1 - o0, wide), columns = steps * (size_t)(e->pointwise ? ssl__round_up(e->ic, wide) : wide);
     ssl__corr_room m;
     int b;
@@ -3401,33 +3433,42 @@ static void ssl__corr_bw_chunk(void *arg, int chunk, int thread) /* a slice of t
     m.b = m.dy + dy;
     m.at = (int32_t *)(m.b + columns);
     if (!m.x) return;
-    for (b = b0; b < b1; b++) ssl__corr_bw_block(e, b, group, o0, o1, &m, e->part + (((int64_t)slice * e->groups + group) * e->oc + o0) * e->part_ld, b > b0);
+    for (b = b0; b < b1; b++) ssl__corr_bw_block(e, b, group, o0, o1, &m, e->part + (((int64_t)slice * e->groups + group) * e->oc + o0) * e->part_ld, e->adds || b > b0);
 }
 static void ssl__corr_bw_add(void *arg, int chunk, int thread) /* dw of one output channel += its slices */
 {
     const ssl__corr *e = (const ssl__corr *)arg;
     const int width = e->kind->width, taps = e->r.taps * e->s.taps, side = e->runs == 1, group = chunk / e->oc, o = chunk % e->oc;
     const int64_t slice = (int64_t)e->groups * e->oc * e->part_ld;
-    float *sum = (float *)ssl__scratch(e->c, thread, sizeof(float) * (size_t)(taps * width)), *dw = e->out + group * e->wg + o * e->wo;
-    int c, t, k;
+    float *sum = (float *)ssl__scratch(e->c, thread, sizeof(float) * (size_t)(taps > 1 ? taps * width : ssl__round_up(e->ic, width))), *dw = e->out + group * e->wg + o * e->wo;
+    int c, t;
     if (!sum) return;
+    if (taps == 1) {
+        e->kind->sum(ssl__ceil_div(e->ic, width), e->slices, e->part + ((int64_t)group * e->oc + o) * e->part_ld, slice, width, sum);
+        for (c = 0; c < e->ic; c++) dw[c] += sum[c];
+        return;
+    }
     for (c = 0; c < e->ic; c += width) {
         const float *src = e->part + ((int64_t)group * e->oc + o) * e->part_ld + c;
         const int live = SSL__MIN(width, e->ic - c);
         for (t = 0; t < e->r.taps * e->runs; t++, src += e->run_ld) e->kind->sum(side ? e->s.taps : 1, e->slices, src, slice, e->ic, sum + t * (side ? e->s.taps : 1) * width);
-        if (taps > 1) e->kind->turn_back(live, 1, taps, sum, width, 0, NULL, 1, dw + (int64_t)c * taps, taps);
-        else for (k = 0; k < live; k++) dw[c + k] += sum[k];
+        e->kind->turn_back(live, 1, taps, sum, width, 0, NULL, 1, dw + (int64_t)c * taps, taps);
     }
 }
-/* Slices and bands for dw of `size` floats: at least 16 chunks where there is as much, and partial sums of at most `most` floats. */
+/* Bands of dy whose words stay in the cache, and of which there is work for all threads; each prepares all of x again. They change no bits. */
+static void ssl__corr_bands(ssl__corr *e)
+{
+    e->bands = SSL__MAX(ssl__ceil_div(e->oc, 512), SSL__MIN(ssl__ceil_div(2 * e->c->n_threads, e->slices * e->groups), e->oc / 128));
+    e->band = ssl__round_up(ssl__ceil_div(e->oc, e->bands), e->kind->wide);
+    e->bands = ssl__ceil_div(e->oc, e->band);
+}
+/* Slices and bands for dw of `size` floats, with partial sums of at most `most` floats. */
 static void ssl__corr_slices(ssl__corr *e, int64_t size, int64_t most)
 {
     for (e->slices = 8; e->slices > 1 && e->slices * size > most; ) e->slices /= 2;
     e->slice_blocks = ssl__ceil_div(e->blocks, e->slices);
     e->slices = ssl__ceil_div(e->blocks, e->slice_blocks);
-    e->bands = SSL__MAX(1, SSL__MIN(ssl__ceil_div(16, e->slices * e->groups), e->oc / 128));
-    e->band = ssl__round_up(ssl__ceil_div(e->oc, e->bands), e->kind->width);
-    e->bands = ssl__ceil_div(e->oc, e->band);
+    ssl__corr_bands(e);
     e->part = (float *)ssl__scratch(e->c, -1, sizeof(float) * (size_t)(e->slices * size + 16));
 }
 static void ssl__corr_bw(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__window *g, const float *x, const float *dy, float *dw)
@@ -3435,7 +3476,8 @@ static void ssl__corr_bw(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__wind
     ssl__corr e = ssl__corr_make(c, kind, g, 0);
     const int side = e.s.taps == 1 || e.s.dstep == 1;
     e.in = x; e.dy = dy; e.out = dw;
-    e.pointwise = !e.half_in && !e.half_dy && g->kh * g->kw * g->sh * g->sw == 1 && !g->ph && !g->pw;
+    if (e.half_in || e.half_dy) e.pointwise = e.half_in && g->kh * g->kw == 1 && e.ic <= 512; /* beyond that a panel at a time, for the cache's sake */
+    else e.pointwise = g->kh * g->kw * g->sh * g->sw == 1 && !g->ph && !g->pw;
     e.runs = side ? 1 : e.s.taps;
     e.run = (side ? e.s.taps : 1) * e.ic;
     e.run_ld = ssl__round_up(e.run, kind->width);
@@ -3443,8 +3485,14 @@ static void ssl__corr_bw(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__wind
     ssl__corr_blocks(&e, 256);
     ssl__corr_slices(&e, e.groups * e.oc * e.part_ld, 2 << 20);
     if (!e.part) return;
+    if (e.slices < 8 && g->kh * g->kw == 1 && e.ic % kind->width == 0 && e.groups == 1) { /* large and in rows: dw itself is the sum */
+        e.slices = e.adds = 1;
+        e.slice_blocks = e.blocks;
+        e.part = dw;
+        ssl__corr_bands(&e);
+    }
     ssl__parallel(c, e.slices * e.bands * e.groups, ssl__corr_bw_chunk, &e);
-    ssl__parallel(c, e.groups * e.oc, ssl__corr_bw_add, &e);
+    if (!e.adds) ssl__parallel(c, e.groups * e.oc, ssl__corr_bw_add, &e);
 }
 /* ---- 3 x 3 at stride 1: F(4x4, 3x3) of Winograd's minimal filtering (Lavin and Gray 2016, arXiv 1509.09308) ----
    A tile of 4 x 4 outputs is y = A^T [(G w G^T) . (B^T x B)] A: 36 products where the sum has 144. At each of these 36 places stands
@@ -6632,6 +6680,7 @@ SSL__BF16_FN void ssl__half_norm_moments_chunk(void *arg, int chunk, int thread)
     const int64_t begin = chunk * h->slice, end = SSL__MIN(h->rows, begin + h->slice), run = ssl__half_norm_run(h);
     double *mean = h->part + 2 * (int64_t)chunk * ld, *squares = mean + ld;
     float *m = (float *)ssl__scratch(h->e->c, thread, sizeof(float) * 2 * (size_t)ld), *s = m + ld;
+    const __m512 zero = _mm512_setzero_ps();
     int64_t i, r;
     int j;
     if (!m) return;
@@ -6640,15 +6689,24 @@ SSL__BF16_FN void ssl__half_norm_moments_chunk(void *arg, int chunk, int thread)
         const int64_t stop = SSL__MIN(end, i + run);
         const double here = (double)(stop - i), before = (double)(i - begin), share = here / (before + here);
         const __m512 scale = _mm512_set1_ps(1.0f / (float)here);
-        memset(m, 0, sizeof(float) * 2 * (size_t)ld);
-        for (r = i; r < stop; r++)
-            for (j = 0; j < ch; j += 16) _mm512_storeu_ps(m + j, _mm512_add_ps(_mm512_loadu_ps(m + j), ssl__half_ld(h->e->x, r * ch + j, ch - j)));
-        for (j = 0; j < ch; j += 16) _mm512_storeu_ps(m + j, _mm512_mul_ps(_mm512_loadu_ps(m + j), scale));
-        for (r = i; r < stop; r++)
-            for (j = 0; j < ch; j += 16) {
-                const __m512 d = _mm512_sub_ps(ssl__half_ld(h->e->x, r * ch + j, ch - j), _mm512_loadu_ps(m + j));
-                _mm512_storeu_ps(s + j, _mm512_fmadd_ps(d, d, _mm512_loadu_ps(s + j)));
+        for (j = 0; j < ch; j += 64) {
+            __m512 sum[4] = { zero, zero, zero, zero }, square[4] = { zero, zero, zero, zero };
+            int q;
+            for (r = i; r < stop; r++)
+                SSL__UNROLL for (q = 0; q < 4; q++) if (j + 16 * q < ch) sum[q] = _mm512_add_ps(sum[q], ssl__half_ld(h->e->x, r * ch + j + 16 * q, ch - j - 16 * q));
+            SSL__UNROLL for (q = 0; q < 4; q++) sum[q] = _mm512_mul_ps(sum[q], scale);
+            for (r = i; r < stop; r++) {
+                SSL__PREFETCH(ssl__element(h->e->x, 1, (r + run) * ch + j));
+                SSL__PREFETCH(ssl__element(h->e->x, 1, (r + run) * ch + j + 32));
+                SSL__UNROLL for (q = 0; q < 4; q++) {
+                    __m512 d;
+                    if (j + 16 * q >= ch) break;
+                    d = _mm512_sub_ps(ssl__half_ld(h->e->x, r * ch + j + 16 * q, ch - j - 16 * q), sum[q]);
+                    square[q] = _mm512_fmadd_ps(d, d, square[q]);
+                }
             }
+            for (q = 0; q < 4 && j + 16 * q < ch; q++) { _mm512_storeu_ps(m + j + 16 * q, sum[q]); _mm512_storeu_ps(s + j + 16 * q, square[q]); }
+        }
         for (j = 0; j < ch; j++) {
             const double apart = (double)m[j] - mean[j];
             squares[j] += (double)s[j] + apart * apart * before * share;
@@ -7180,32 +7238,53 @@ SSL__BF16_FN void ssl__half_put(int n, int cols, const float *src, int64_t step,
 {
     int64_t at = 0;
     int j;
-    for (; n > 0; n--, src += step, at += ld)
-        for (j = 0; j < cols; j += 16) {
+    for (; n > 0; n--, src += step, at += ld) {
+        for (j = 0; !add && j + 32 <= cols; j += 32)
+            _mm512_storeu_si512(ssl__element(dst, 1, at + j), (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(src + j + 16), _mm512_loadu_ps(src + j)));
+        for (; j < cols; j += 16) {
             const __m512 v = _mm512_loadu_ps(src + j);
             ssl__half_st(dst, at + j, cols - j, add ? _mm512_add_ps(ssl__half_ld(dst, at + j, cols - j), v) : v);
         }
+    }
 }
-SSL__BF16_FN void ssl__half_pairs(int n, int cols, const float *src, const int32_t *at, float *dst)
+SSL__BF16_FN void ssl__half_pairs(int n, int cols, const float *src, const int32_t *at, float *dst, int64_t panel)
 {
     const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
     const __m512i high = _mm512_or_si512(low, _mm512_set1_epi16(16));
+    const __mmask32 last = ((__mmask32)1 << cols % 32) - 1;
     int i, j;
-    for (i = 0; i < n; i += 2, dst += SSL__MM_WIDE * 16)
+    for (i = 0; i < n; i += 2, dst += SSL__MM_WIDE * 16) {
+        const uint16_t *x = (const uint16_t *)(const void *)src + at[i], *next = (const uint16_t *)(const void *)src + at[SSL__MIN(i + 1, n - 1)];
+        const uint16_t *x_ahead = (const uint16_t *)(const void *)src + at[SSL__MIN(i + SSL__AHEAD, n - 1)], *next_ahead = (const uint16_t *)(const void *)src + at[SSL__MIN(i + SSL__AHEAD + 1, n - 1)];
+        const __mmask32 some = i + 1 < n ? ~(__mmask32)0 : 0;
         for (j = 0; j < cols; j += 32) {
-            const __mmask32 m = cols - j >= 32 ? ~(__mmask32)0 : ((__mmask32)1 << (cols - j)) - 1;
-            const __m512i a = _mm512_maskz_loadu_epi16(m, ssl__element(src, 1, at[i] + j)), b = i + 1 < n ? _mm512_maskz_loadu_epi16(m, ssl__element(src, 1, at[i + 1] + j)) : _mm512_setzero_si512();
-            _mm512_storeu_si512(dst + j, _mm512_permutex2var_epi16(a, low, b));
-            _mm512_storeu_si512(dst + j + 16, _mm512_permutex2var_epi16(a, high, b));
+            float *d = dst + j / (SSL__MM_WIDE * 16) * panel + j % (SSL__MM_WIDE * 16);
+            const int whole = j + 32 <= cols;
+            const __m512i a = whole ? _mm512_loadu_si512(x + j) : _mm512_maskz_loadu_epi16(last, x + j);
+            const __m512i b = whole ? _mm512_maskz_loadu_epi16(some, next + j) : _mm512_maskz_loadu_epi16(last & some, next + j);
+            SSL__PREFETCH(x_ahead + j);
+            SSL__PREFETCH(next_ahead + j);
+            _mm512_storeu_si512(d, _mm512_permutex2var_epi16(a, low, b));
+            _mm512_storeu_si512(d + 16, _mm512_permutex2var_epi16(a, high, b));
         }
+    }
 }
-#  define SSL__CONV_HALF ssl__half_put, ssl__half_pairs
+SSL__BF16_FN int ssl__half_rows_ahead(int m, int k, const float *a, int64_t ars, const float *b, float *y, int64_t ldy, ssl__ahead *f)
+{
+    int i;
+    for (i = 0; m - i >= 6; i += 6) {
+        if (f->at >= f->end) { f[0] = f[1]; f[1].at = f[1].end; }
+        if (f->at >= f->end) break;
+        ssl__bf16_mm_tile(6, SSL__MM_WIDE, k, a + i * ars, ars, 1, b, SSL__MM_WIDE * 16, y + i * ldy, ldy, 0, f);
+    }
+    return i;
+}
+#  define SSL__CONV_HALF ssl__half_put, ssl__half_pairs, ssl__half_rows_ahead
 #else
-#  define SSL__CONV_HALF NULL, NULL
+#  define SSL__CONV_HALF NULL, NULL, NULL
 #endif
 static const ssl__conv_kind SSL__K(conv_f32) = { SSL__W, SSL__MM_WIDE * SSL__W, 1, SSL__K(turn), SSL__K(turn), SSL__K(turn), SSL__K(turn_back), SSL__K(gather), SSL__K(words),
-                                                 SSL__K(slices), SSL__K(mm_rows), SSL__CONV_HALF };
-#undef SSL__CONV_HALF
+                                                 SSL__K(slices), SSL__K(mm_rows), SSL__K(gemm_pack), SSL__CONV_HALF };
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
 SSL__BF16_FN void ssl__bf16_turn_c(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t step, int64_t pitch)
 {
@@ -7255,8 +7334,9 @@ SSL__BF16_FN void ssl__bf16_words(int across, int n, const float *a, const float
         _mm512_storeu_si512(dst, across ? ssl__bf16_zip(a, b, 16) : (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(b), _mm512_loadu_ps(a)));
 }
 static const ssl__conv_kind ssl__conv_bf16 = { SSL__W, SSL__MM_WIDE * SSL__W, 2, SSL__K(turn), ssl__bf16_turn_c, ssl__bf16_turn_k, SSL__K(turn_back), ssl__bf16_gather, ssl__bf16_words,
-                                               SSL__K(slices), ssl__bf16_mm_rows, ssl__half_put, ssl__half_pairs };
+                                               SSL__K(slices), ssl__bf16_mm_rows, ssl__bf16_pack, SSL__CONV_HALF };
 #endif
+#undef SSL__CONV_HALF
 static const ssl__conv_kind *SSL__K(conv_kind)(const ssl_ctx *c) /* bf16 without vdpbf16ps: float32; AMX has vdpbf16ps too */
 {
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
