@@ -49,7 +49,7 @@ all: $(PROGRAMS:%=$(B)/%)
 # instruction sets do without them, which compiles in a third of the time.
 ISA_TESTS = test_ops test_gemm test_objectives
 $(addprefix $(B)/,$(filter-out $(ISA_TESTS),$(TESTS))): private CFLAGS += -O1 -DSSL_PORTABLE
-$(B)/test_objectives $(B)/emu/test_ops $(B)/emu/conformance $(B)/emu/test_gemm $(B)/emu/device: private CFLAGS += -O1
+$(B)/test_objectives $(B)/emu/test_ops $(B)/emu/conformance $(B)/emu/test_gemm $(B)/emu/device $(B)/amx/%: private CFLAGS += -O1
 $(B)/ssl.o: $(NEEDS)
 	printf '\043include "ssl.h"\n' | $(CC) -std=c11 $(FLAGS) -DSSL_IMPLEMENTATION -x c -c - -o $@
 $(B)/%: examples/%.c $(B)/ssl.o $(NEEDS)
@@ -65,13 +65,16 @@ $(B)/cuda/%: $(1)/%.c ssl_cuda.cuh $(NEEDS)
 	$$(NVCC) -O3 -x cu $$(CUDA_ARCH) $$(CUDA_WARN) -Xcompiler "$$(OPENMP)" $$(STB) -I. $$< -o $$@
 endef
 $(foreach dir,examples bench tests,$(eval $(call cuda,$(dir))))
+$(B)/amx/%: tests/%.c tests/amx_emu.h $(NEEDS) # AMX's tiles in plain C
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(FLAGS) -include tests/amx_emu.h $< -o $@ -lm -pthread
 $(B)/emu/%: tests/%.c tests/cuda_emu.h ssl_cuda.cuh $(NEEDS) # the CUDA kernels as plain C++ on the host
 	@mkdir -p $(@D)
 	$(CXX) -x c++ -std=c++17 $(FLAGS) -DSSL_PORTABLE -include tests/cuda_emu.h $< -o $@ -lm -pthread
 $(B)/emu/emulation: tests/emulation.cpp tests/cuda_emu.h tests/check.h Makefile
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 $(FLAGS) -include tests/cuda_emu.h $< -o $@
--include $(wildcard $(B)/*.d $(B)/emu/*.d)
+-include $(wildcard $(B)/*.d $(B)/amx/*.d $(B)/emu/*.d)
 
 demo: $(B)/demo
 	$(B)/demo
@@ -87,15 +90,18 @@ emulated_test_ops    = '$(EMULATED)/test_ops'
 emulated_conformance = $(foreach p,highest high bf16,$(REPLAY:%='$(EMULATED)/conformance % --precision $p'))
 emulated_device      = '$(EMULATED)/device'
 emulated_methods     = '$(EMULATED)/methods'
+AMX     := $(if $(shell grep -m1 avx512_bf16 /proc/cpuinfo 2>/dev/null),test_gemm conformance) # emulated where the rest of its instructions is there
+amx_test_gemm   = '$(B)/amx/test_gemm amx/'
+amx_conformance = $(foreach p,high bf16,$(REPLAY:%='$(B)/amx/conformance % --precision $p'))
 test:
-	-@$(MAKE) -k --no-print-directory $(TESTS:%=$(B)/%) $(if $(TESTS),$(B)/conformance $(B)/pretrain $(B)/evaluate) $(EMULATE:%=$(B)/emu/%)
+	-@$(MAKE) -k --no-print-directory $(TESTS:%=$(B)/%) $(if $(TESTS),$(B)/conformance $(B)/pretrain $(B)/evaluate) $(EMULATE:%=$(B)/emu/%) $(AMX:%=$(B)/amx/%)
 	@STB_DIR='$(STB_DIR)' NVCC='$(NVCC)' sh tests/run.sh $(B)/log $(TESTS:%=$(B)/%) $(if $(TESTS),$(foreach p,highest high bf16,$(REPLAY:%='$(B)/conformance % --precision $p'))) \
-	    $(foreach t,$(EMULATE),$(emulated_$t)) $(if $(MATRIX),'$(MATRIX)')
+	    $(foreach t,$(EMULATE),$(emulated_$t)) $(foreach t,$(AMX),$(amx_$t)) $(if $(MATRIX),'$(MATRIX)')
 
 # The emulation under the sanitizers: a wrong index, a missing barrier, a buffer read too early; and a step of every method. Minutes.
 SANITIZE = -O1 -g -DSSL_PORTABLE -fsanitize=address,undefined -fno-sanitize-recover=all
 test-emulated:
-	@$(MAKE) --no-print-directory test B=$(B)/sanitized CFLAGS='$(SANITIZE)' TESTS= MATRIX= REPLAY=tests/golden EMULATE='$(EMULATE) methods'
+	@$(MAKE) --no-print-directory test B=$(B)/sanitized CFLAGS='$(SANITIZE)' TESTS= MATRIX= AMX= REPLAY=tests/golden EMULATE='$(EMULATE) methods'
 
 conformance: $(B)/conformance
 	$(B)/conformance $(FIXTURES)

@@ -45,7 +45,7 @@
  *     SSL_NO_THREADS               no pthreads: loaders work in the foreground
  *     SSL_PORTABLE                 only the plain C kernels
  *     SSL_CUBLASLT                 matrix products on a GPU by cuBLASLt (link with -lcublasLt), to compare with
- *     environment SSL_ISA=portable|avx2|avx512|avx512bf16|neon  forces one instruction set
+ *     environment SSL_ISA=portable|avx2|avx512|avx512bf16|amx|neon  forces one instruction set
  *     environment SSL_DEVICE=cuda      contexts whose desc names no device are on the GPU
  *     environment SSL_CUDA_SYNC=1      every kernel runs at once and is waited for: a fault names its call and your line
  *     environment SSL_CUDA_GRAPH=0     kernels are launched one by one
@@ -4180,7 +4180,7 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #define SSL__PASS 0
 #define SSL__SUFFIX _portable
 #define SSL__ISA_NAME "portable"
-#include __FILE__
+#include "ssl.h" /* the file at hand, wherever it lies: quotes begin beside it, __FILE__ would not */
 #undef SSL__PASS
 #undef SSL__SUFFIX
 #undef SSL__ISA_NAME
@@ -4205,7 +4205,7 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #    endif
 #    pragma GCC target("avx2,fma")
 #  endif
-#  include __FILE__
+#  include "ssl.h"
 #  ifdef __clang__
 #    pragma clang attribute pop
 #  else
@@ -4226,7 +4226,7 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #    endif
 #    pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,prefer-vector-width=512")
 #  endif
-#  include __FILE__
+#  include "ssl.h"
 #  ifdef __clang__
 #    pragma clang attribute pop
 #  else
@@ -4240,7 +4240,7 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #  define SSL__PASS 3
 #  define SSL__SUFFIX _neon
 #  define SSL__ISA_NAME "neon"
-#  include __FILE__
+#  include "ssl.h"
 #  undef SSL__PASS
 #  undef SSL__SUFFIX
 #  undef SSL__ISA_NAME
@@ -5074,25 +5074,27 @@ static const ssl__gemm_kind ssl__amx_high = { SSL__AMX_TILE, SSL__AMX_KR, 4, SSL
     ssl__gemm_panels_multiply, SSL__K(gemm_finish), ssl__amx_begin, ssl__amx_end, ssl__amx_pack_a_high, ssl__amx_pack_b_high, ssl__amx_tile_high };
 #endif
 
-static const ssl__gemm_kind *SSL__K(gemm_kind)(const ssl_ctx *c) /* how this context multiplies */
+/* how this context multiplies; least: the shortest side of the product, of which a tile of AMX would be mostly padding */
+static const ssl__gemm_kind *SSL__K(gemm_kind)(const ssl_ctx *c, int least)
 {
 #if SSL__PASS == 2 && defined(SSL__AMX)
-    if (c->amx && c->precision == SSL_PRECISION_BF16) return &ssl__amx_bf16;
-    if (c->amx && c->precision == SSL_PRECISION_HIGH) return &ssl__amx_high;
+    if (c->amx && least >= SSL__AMX_TILE / 2 && c->precision == SSL_PRECISION_BF16) return &ssl__amx_bf16;
+    if (c->amx && least >= SSL__AMX_TILE / 2 && c->precision == SSL_PRECISION_HIGH) return &ssl__amx_high;
 #endif
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
     if (c->bf16 && c->precision == SSL_PRECISION_BF16) return &ssl__bf16_kind;
 #endif
+    (void)least;
     return c->precision == SSL_PRECISION_BF16 ? &SSL__K(gemm_bf16) : &SSL__K(gemm_f32);
 }
 static void SSL__K(gemm)(ssl_ctx *c, int ta, int tb, int batch, int m, int n, int k, const float *a, int lda, int64_t sa,
                          const float *b, int ldb, int64_t sb, float beta, float *y, int ldy, int64_t sy, const ssl__epilogue *ep)
 {
-    ssl__gemm_run(c, SSL__K(gemm_kind)(c), ta, tb, batch, m, n, k, a, lda, sa, b, ldb, sb, beta, y, ldy, sy, ep, NULL);
+    ssl__gemm_run(c, SSL__K(gemm_kind)(c, SSL__MIN(m, SSL__MIN(n, k))), ta, tb, batch, m, n, k, a, lda, sa, b, ldb, sb, beta, y, ldy, sy, ep, NULL);
 }
 static void SSL__K(linear_bw)(ssl_ctx *c, int rows, int in, int out, const float *x, const float *dy, float beta, float *dw, float *db)
 {
-    const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c);
+    const ssl__gemm_kind *kind = SSL__K(gemm_kind)(c, SSL__MIN(rows, SSL__MIN(in, out)));
     const int sums = db && kind->tall && out > 1; /* while dy is packed, which one column is not */
     ssl__gemm_run(c, kind, 1, 0, 1, out, in, rows, dy, out, 0, x, in, 0, beta, dw, in, 0, NULL, sums ? db : NULL);
     if (db && !sums) SSL__K(colsum)(c, rows, out, dy, db);
@@ -7757,6 +7759,9 @@ static int ssl__amx_open(const ssl__kernels *k)
     unsigned a = 0, b = 0, c = 0, d = 0;
     long failed = 158, request = 0x1023, feature = 18; /* arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA) */
     if (!ssl__bf16_open(k) || (want && strcmp(want, "amx"))) return 0;
+#  ifdef SSL_AMX_EMULATED /* tests/amx_emu.h */
+    return 1;
+#  endif
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1) || !(d >> 24 & 1)) return 0; /* amx-bf16, amx-tile */
     __asm__ volatile("syscall" : "+a"(failed) : "D"(request), "S"(feature) : "rcx", "r11", "memory");
     return !failed;

@@ -58,6 +58,8 @@ done
 c="gcc -std=c11 -O0"
 row no_openmp  "$c $impl one.c -o one $link && ./one"
 row portable   "$c $impl -DSSL_PORTABLE -DNDEBUG one.c -o one $link && ./one"
+row elsewhere  "mkdir -p lib/deep && cp '$root/ssl.h' lib/deep/ && sed 's,\"ssl.h\",\"deep/ssl.h\",' one.c >lib/one.c && $c $warn -DSSL_IMPLEMENTATION lib/one.c -o one $link && ./one &&
+                $c $warn -DSSL_IMPLEMENTATION -Ilib/deep one.c -o one $link && ./one"
 row arch       "$c $impl -march=native one.c -o one $link && ./one"
 
 # One implementation, used from two units; or a private copy in each.
