@@ -2306,7 +2306,9 @@ template <int MODE> static void ssl__conv_images(ssl_ctx *c, const ssl__window *
     typedef typename ssl__elem<MODE>::type E;
     const int cig = g->ci / g->groups, cog = g->co / g->groups, units = ((ssl__cuda *)c->gpu)->units, rows = back ? g->sh : 1, columns = back ? g->sw : 1;
     const int cell = ssl__conv_padded<MODE>(back ? cog : cig);
+    const E *taps = MODE == SSL__BF16 && !back && g->kh * g->kw == 1 && cell == cig ? (const E *)(const void *)ssl__cuda_narrow(c, w) : NULL; /* a parameter in its order */
     ssl__conv t;
+    if (!taps) taps = ws;
     memset(&t, 0, sizeof t);
     t.m = back ? cig : cog; t.ch = back ? cog : cig; t.turned = back; t.bias = bias; t.beta = beta; t.y = y; t.half = (g->half & (back ? SSL__HALF_X : SSL__HALF_Y)) != 0;
     for (int phase = 0; phase < rows * columns; phase++) {
@@ -2315,10 +2317,10 @@ template <int MODE> static void ssl__conv_images(ssl_ctx *c, const ssl__window *
         t.n = g->n * t.r.n * t.s.n;
         t.k = t.r.taps * t.s.taps * cell;
         if (t.n == 0) continue;
-        if (t.k) SSL__LAUNCH(c, (ssl__k_conv_taps<E>), ssl__grid((int64_t)t.groups * t.m * t.k), t, (int64_t)t.groups * t.m * t.k, w, ws);
-        if (t.m > 64 && ssl__conv_tiles(&t, 128, 128) * t.groups >= units) ssl__conv_launch<MODE, 128, 128>(c, &t, ws, xs);
-        else if (t.m <= 64 && ssl__conv_tiles(&t, 64, 128) * t.groups >= units) ssl__conv_launch<MODE, 64, 128>(c, &t, ws, xs);
-        else ssl__conv_launch<MODE, 64, 64>(c, &t, ws, xs);
+        if (t.k && taps == ws) SSL__LAUNCH(c, (ssl__k_conv_taps<E>), ssl__grid((int64_t)t.groups * t.m * t.k), t, (int64_t)t.groups * t.m * t.k, w, ws);
+        if (t.m > 64 && ssl__conv_tiles(&t, 128, 128) * t.groups >= units) ssl__conv_launch<MODE, 128, 128>(c, &t, taps, xs);
+        else if (t.m <= 64 && ssl__conv_tiles(&t, 64, 128) * t.groups >= units) ssl__conv_launch<MODE, 64, 128>(c, &t, taps, xs);
+        else ssl__conv_launch<MODE, 64, 64>(c, &t, taps, xs);
     }
 }
 template <int MODE, int M, int N> static void ssl__conv_launch_w(ssl_ctx *c, ssl__conv *t, const typename ssl__elem<MODE>::type *dy, const typename ssl__elem<MODE>::type *x)
