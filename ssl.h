@@ -2218,13 +2218,19 @@ typedef struct ssl__update { /* one optimizer step of a stretch of the flat buff
     SSL__KERNEL(half_mean_b, (ssl_ctx *c, int n, int ch, int64_t hw, const float *dy, float beta, float *half_dx)) \
     /* half = beta half + planes (to_half), or planes = beta planes + half; planes [n,ch,hw] are float32 */    \
     SSL__KERNEL(half_turn, (ssl_ctx *c, int n, int ch, int64_t hw, int to_half, float beta, float *planes, float *half))
+/* Layer norm over each image [ch,hw] of a half map, w and b [ch,hw]: y = xhat w + b + res, then ReLU. stat [n,2]; res may be NULL.
+   Backward dy = relu ? dy (y > 0) : dy in place first; dw and db are added to, and may be NULL, as may dx. */
+#define SSL__KERNELS_IMAGE_NORM                                                                                \
+    SSL__KERNEL(half_image_norm_f, (ssl_ctx *c, const ssl__bn *b, const float *x, const float *w, const float *bias, const float *res, float *stat, float *y)) \
+    SSL__KERNEL(half_image_norm_b, (ssl_ctx *c, const ssl__bn *b, const float *x, const float *y, const float *w, const float *stat, float *dy, \
+                                    float *dw, float *db, float beta, float *dx))
 
 #define SSL__KERNEL(name, args) void (*name) args;
 typedef struct ssl__kernels {
     const char *isa;
     SSL__KERNELS_ALL
 } ssl__kernels;
-typedef struct ssl__half_kernels { SSL__KERNELS_HALF SSL__KERNELS_MAPS } ssl__half_kernels; /* a backend has all or none of a list; none are NULL */
+typedef struct ssl__half_kernels { SSL__KERNELS_HALF SSL__KERNELS_MAPS SSL__KERNELS_IMAGE_NORM } ssl__half_kernels; /* a backend has all or none of a list; none are NULL */
 #undef SSL__KERNEL
 SSL_HD static SSL__INLINE float *ssl__element(const float *p, int half, int64_t i) { return (float *)((uintptr_t)p + (uintptr_t)(half ? 2 * i : 4 * i)); }
 
@@ -7506,7 +7512,7 @@ SSL__BF16_FN void ssl__cpu_half_turn_chunk(void *arg, int chunk, int thread) /* 
 static void ssl__cpu_half_turn(ssl_ctx *c, int n, int ch, int64_t hw, int to_half, float beta, float *planes, float *half)
 { ssl__half_job e = { ch, to_half, hw, beta, half, planes, NULL }; ssl__parallel(c, n, ssl__cpu_half_turn_chunk, &e); }
 static const ssl__half_kernels ssl__cpu_half_kernels = { NULL, NULL, NULL, NULL,
-    ssl__cpu_half_conv_b, ssl__cpu_half_pool_f, ssl__cpu_half_pool_b, ssl__cpu_half_mean_f, ssl__cpu_half_mean_b, ssl__cpu_half_turn };
+    ssl__cpu_half_conv_b, ssl__cpu_half_pool_f, ssl__cpu_half_pool_b, ssl__cpu_half_mean_f, ssl__cpu_half_mean_b, ssl__cpu_half_turn, NULL, NULL };
 #endif
 #undef SSL__MM_WIDE
 
@@ -10034,6 +10040,30 @@ SSL_API ssl_tensor *ssl_layer_norm_chw_at(const char *at, ssl_tensor *x, ssl_ten
     return ssl_reshape_at(at, y, 4, x->dim[0], x->dim[1], x->dim[2], x->dim[3]);
 }
 
+/* ---- layer norm of the images of a half map, residual and ReLU in one op ---- */
+typedef struct ssl__image_norm_aux { ssl__bn b; float *stat; } ssl__image_norm_aux;
+static void ssl__image_norm_back(ssl_tensor *y)
+{
+    const ssl__image_norm_aux *a = (const ssl__image_norm_aux *)y->aux;
+    const ssl_tensor *x = y->in[0], *w = y->in[1];
+    float beta, *dx = ssl__grad_beta(y->in[0], &beta);
+    y->ctx->half->half_image_norm_b(y->ctx, &a->b, x->x, y->x, w->x, a->stat, y->g, ssl_grad_of(y->in[1]), ssl_grad_of(y->in[2]), beta, dx);
+    ssl__grad_pass(y, y->in[3]);
+}
+static ssl_tensor *ssl__image_norm(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, float eps, int relu, ssl_tensor *res) /* x and res half maps */
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *y = ssl__new(c, at, "ssl_layer_norm_chw", SSL_BF16, 4, x->dim), *in[4];
+    ssl__image_norm_aux *a = (ssl__image_norm_aux *)ssl__aux(c, at, sizeof *a);
+    if (c->status) return &c->nil;
+    a->b.n = x->dim[0]; a->b.ch = x->dim[1]; a->b.hw = (int64_t)x->dim[2] * x->dim[3]; a->b.relu = relu; a->b.eps = eps; a->b.half = SSL__HALF_X | SSL__HALF_Y;
+    if (!(a->stat = (float *)ssl__temp(c, at, sizeof(float) * 2 * (size_t)x->dim[0]))) return &c->nil;
+    y->aux = a;
+    c->half->half_image_norm_f(c, &a->b, x->x, w->x, bias->x, res ? res->x : NULL, a->stat, y->x);
+    in[0] = x; in[1] = w; in[2] = bias; in[3] = res;
+    return ssl__record_n(y, ssl__image_norm_back, 4, in);
+}
+
 /* ==== >>mask ==== index lists and masks ============================================================== */
 SSL_API ssl_tensor *ssl_iota_at(const char *at, ssl_ctx *c, int n, int start, int div, int m)
 {
@@ -10783,16 +10813,18 @@ static ssl_tensor *ssl__tap(ssl__taps *t, const char *block, const char *name, s
 static ssl_tensor *ssl__resnet_conv_bn(const char *at, ssl__taps *t, const char *block, const char *conv_name, const char *bn_name, ssl_tensor *x,
                                        const ssl_conv_layer *conv, const ssl_batch_norm_layer *bn, int relu, ssl_tensor *residual)
 {
-    const int fused = relu && !ssl__tap_find(t, block, bn_name), may = bn->running_mean && !conv->bias && conv->d.groups < 2 && conv->d.pad_mode <= SSL_PAD_ZERO;
+    const int kernels = bn->running_mean || (x->ctx->half && x->ctx->half->half_image_norm_f); /* of the norm */
+    const int fused = relu && !ssl__tap_find(t, block, bn_name), may = kernels && !conv->bias && conv->d.groups < 2 && conv->d.pad_mode <= SSL_PAD_ZERO;
     const ssl_dtype type = may ? ssl__inner_map(x->ctx, conv->weight->dim[0]) : SSL_F32;
     ssl_tensor *y;
     if (!may) x = ssl__half_map(at, x, SSL_F32);
     if (residual) residual = ssl__half_map(at, residual, fused ? type : SSL_F32);
     x = ssl__tap(t, block, conv_name, ssl__conv2d(at, x, conv->weight, conv->bias, &conv->d, type));
-    if (!bn->running_mean) y = ssl_layer_norm_chw_at(at, x, bn->weight, bn->bias, 1e-5f);
+    if (!bn->running_mean && !ssl__is_half(x)) y = ssl_layer_norm_chw_at(at, x, bn->weight, bn->bias, 1e-5f);
+    else if (!bn->running_mean) y = ssl__image_norm(at, x, bn->weight, bn->bias, 1e-5f, fused, fused ? residual : NULL);
     else y = ssl__batch_norm(at, x, bn->weight, bn->bias, bn->running_mean, bn->running_var, bn->momentum, bn->eps, fused, fused ? residual : NULL, type);
     ssl__resnet_shed(t, x);
-    if (bn->running_mean && fused) return y;
+    if (fused && (bn->running_mean || ssl__is_half(y))) return y;
     y = ssl__tap(t, block, bn_name, y);
     if (!relu) return y;
     y = ssl__half_map(at, y, SSL_F32);

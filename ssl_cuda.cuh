@@ -10,7 +10,7 @@ extern "C++" {
 }
 #endif
 #define SSL__KERNEL(name, args) static void ssl__cuda_##name args;
-SSL__KERNELS_ALL SSL__KERNELS_HALF SSL__KERNELS_MAPS
+SSL__KERNELS_ALL SSL__KERNELS_HALF SSL__KERNELS_MAPS SSL__KERNELS_IMAGE_NORM
 #undef SSL__KERNEL
 
 /* ==== >>platform ==== memory, launches, errors =========================================================
@@ -2616,7 +2616,9 @@ static __device__ __forceinline__ void ssl__bn_share(const ssl__channels *t, int
     part[1] = q;
 }
 extern "C++" {
-enum { SSL__SUM_VALUES, SSL__SUM_MOMENTS, SSL__SUM_GRADIENTS }; /* sums of dy; of x and its square, less the channel's first value; of dy (after ReLU) and dy (x - mean) */
+/* sums of dy; of x and its square, less the channel's first value; of dy (after ReLU) and dy (x - mean); of dy and dy xhat, with mean and 1 / deviation of
+   each pixel in mean */
+enum { SSL__SUM_VALUES, SSL__SUM_MOMENTS, SSL__SUM_GRADIENTS, SSL__SUM_IMAGES };
 
 /* ---- planes ---- */
 template <int LANES> static __device__ __forceinline__ int ssl__own_channel() { return (int)blockIdx.x * LANES + (int)threadIdx.x % LANES; }
@@ -2682,16 +2684,16 @@ template <int LANES> static __global__ void ssl__k_batch_norm_b(ssl__channels t,
 
 /* ---- half maps ---- */
 enum { SSL__OCTETS = 16, SSL__EARLY = 2 }; /* of a block at most; pixels that a thread reads before it uses them */
-typedef struct ssl__early { uint4 x, y, d; } ssl__early;
+typedef struct ssl__early { uint4 x, y, d; float mean, rstd; } ssl__early;
 static __device__ __forceinline__ int ssl__own_octet(const ssl__channels *t) { return ((int)blockIdx.x * t->octets + (int)threadIdx.x % t->octets) * 8; } /* its first channel */
-/* read(place, a) and then use(place, a) for this thread's values */
+/* read(place, pixel, a) and then use(place, a) for this thread's values */
 template <class R, class U> static __device__ __forceinline__ void ssl__each_octet(const ssl__channels *t, R read, U use)
 {
     const int c = ssl__own_octet(t), rows = SSL__THREADS / t->octets, row = (int)threadIdx.x / t->octets, end = SSL__MIN(t->b.n * t->plane.d, ((int)blockIdx.y + 1) * t->per);
     ssl__early a[SSL__EARLY];
     if (c >= t->b.ch || row >= rows) return;
     SSL__ROLLED for (int i = (int)blockIdx.y * t->per + row; i < end; i += SSL__EARLY * rows) {
-        SSL__REPEAT for (int u = 0; u < SSL__EARLY; u++) if (i + u * rows < end) read((int64_t)(i + u * rows) * t->b.ch + c, &a[u]);
+        SSL__REPEAT for (int u = 0; u < SSL__EARLY; u++) if (i + u * rows < end) read((int64_t)(i + u * rows) * t->b.ch + c, i + u * rows, &a[u]);
         SSL__REPEAT for (int u = 0; u < SSL__EARLY; u++) if (i + u * rows < end) use((int64_t)(i + u * rows) * t->b.ch + c, &a[u]);
     }
 }
@@ -2711,17 +2713,19 @@ template <int WHAT> static __global__ void ssl__k_octet_sums(ssl__channels t, fl
     float zero[8] = { 0.0f }, s[8] = { 0.0f }, q[8] = { 0.0f }, scale[8], shift[8];
     if (WHAT == SSL__SUM_GRADIENTS && t.bias && c < t.b.ch) ssl__octet_line(&t, c, scale, shift);
     SSL__REPEAT for (int k = 0; k < 8; k++)
-        if (c < t.b.ch) zero[k] = WHAT == SSL__SUM_MOMENTS ? ssl__bn_first(&t, c + k) : t.mean ? t.mean[c + k] : 0.0f;
+        if (c < t.b.ch) zero[k] = WHAT == SSL__SUM_MOMENTS ? ssl__bn_first(&t, c + k) : WHAT == SSL__SUM_GRADIENTS && t.mean ? t.mean[c + k] : 0.0f;
     ssl__each_octet(&t,
-        [&](int64_t e, ssl__early *a) {
+        [&](int64_t e, int pixel, ssl__early *a) {
+            (void)pixel;
             a->x = ssl__octet_at(t.x, e);
-            if (WHAT == SSL__SUM_GRADIENTS) a->d = ssl__octet_at(dy, e);
+            if (WHAT != SSL__SUM_MOMENTS) a->d = ssl__octet_at(dy, e);
+            if (WHAT == SSL__SUM_IMAGES) { a->mean = t.mean[2 * pixel]; a->rstd = t.mean[2 * pixel + 1]; }
             if (WHAT == SSL__SUM_GRADIENTS && t.b.relu && !t.bias) a->y = ssl__octet_at(t.y, e);
         },
         [&](int64_t e, ssl__early *a) {
             float x[8], y[8], d[8];
             ssl__eight_of(a->x, x);
-            if (WHAT == SSL__SUM_GRADIENTS) ssl__eight_of(a->d, d);
+            if (WHAT != SSL__SUM_MOMENTS) ssl__eight_of(a->d, d);
             if (WHAT == SSL__SUM_GRADIENTS && t.b.relu && t.bias) {
                 SSL__REPEAT for (int k = 0; k < 8; k++) if (!(fmaf(x[k], scale[k], shift[k]) > 0.0f)) d[k] = 0.0f;
             } else if (WHAT == SSL__SUM_GRADIENTS && t.b.relu) {
@@ -2730,7 +2734,7 @@ template <int WHAT> static __global__ void ssl__k_octet_sums(ssl__channels t, fl
                 ssl__eight_put((uint16_t *)(void *)dy + e, d, 0);
             }
             SSL__REPEAT for (int k = 0; k < 8; k++) {
-                const float v = x[k] - zero[k];
+                const float v = WHAT == SSL__SUM_IMAGES ? (x[k] - a->mean) * a->rstd : x[k] - zero[k];
                 s[k] += WHAT == SSL__SUM_MOMENTS ? v : d[k];
                 q[k] += WHAT == SSL__SUM_MOMENTS ? v * v : v * d[k];
             }
@@ -2751,7 +2755,7 @@ static __global__ void ssl__k_octet_norm_f(ssl__channels t, float *y)
     if (c >= t.b.ch) return;
     ssl__octet_line(&t, c, scale, shift);
     ssl__each_octet(&t,
-        [&](int64_t e, ssl__early *a) {
+        [&](int64_t e, int, ssl__early *a) {
             a->x = ssl__octet_at(t.x, e);
             if (t.res) a->d = ssl__octet_at(t.res, e);
         },
@@ -2779,7 +2783,7 @@ static __global__ void ssl__k_octet_norm_b(ssl__channels t, const float *dy, con
         level[k] = scale[k] * ((t.mean ? t.mean[c + k] : 0.0f) * b - s1[c + k] * inv);
     }
     ssl__each_octet(&t,
-        [&](int64_t e, ssl__early *a) {
+        [&](int64_t e, int, ssl__early *a) {
             a->x = ssl__octet_at(t.x, e);
             a->d = ssl__octet_at(dy, e);
         },
@@ -2793,6 +2797,73 @@ static __global__ void ssl__k_octet_norm_b(ssl__channels t, const float *dy, con
             }
             ssl__eight_put((uint16_t *)(void *)dx + e, v, t.beta != 0.0f);
         });
+}
+
+/* ---- layer norm of the images of half maps: a warp an image, read from memory once and then from cache; w and bias channels last ---- */
+typedef struct ssl__images { int n, values, relu; float eps, beta; const float *x, *y, *w, *bias, *res; } ssl__images; /* values: of an image */
+static __device__ __forceinline__ void ssl__eight_of(const float *p, float v[8])
+{
+    const float4 a = ((const float4 *)(const void *)p)[0], b = ((const float4 *)(const void *)p)[1];
+    v[0] = a.x; v[1] = a.y; v[2] = a.z; v[3] = a.w; v[4] = b.x; v[5] = b.y; v[6] = b.z; v[7] = b.w;
+}
+#define SSL__EACH_OWN_EIGHT(e, t) for (int e = 8 * SSL__LANE; e < (t).values; e += 8 * 32)
+static __global__ void ssl__k_image_norm_f(ssl__images t, float *stat, float *y)
+{
+    SSL__EACH_WARP(i, t.n) {
+        const int64_t at = i * t.values;
+        const float zero = ssl__number_at(t.x, 1, at);
+        float v[8], w[8], b[8], s = 0.0f, q = 0.0f;
+        SSL__EACH_OWN_EIGHT(e, t) {
+            ssl__eight_of(ssl__octet_at(t.x, at + e), v);
+            SSL__REPEAT for (int k = 0; k < 8; k++) { s += v[k] - zero; q += (v[k] - zero) * (v[k] - zero); }
+        }
+        s = ssl__warp_sum(s) / (float)t.values;
+        q = ssl__warp_sum(q) / (float)t.values - s * s;
+        const float mean = zero + s, rstd = 1.0f / sqrtf(fmaxf(q, 0.0f) + t.eps);
+        if (SSL__LANE == 0) { stat[2 * i] = mean; stat[2 * i + 1] = rstd; }
+        SSL__EACH_OWN_EIGHT(e, t) {
+            ssl__eight_of(ssl__octet_at(t.x, at + e), v);
+            ssl__eight_of(t.w + e, w);
+            ssl__eight_of(t.bias + e, b);
+            SSL__REPEAT for (int k = 0; k < 8; k++) v[k] = (v[k] - mean) * rstd * w[k] + b[k];
+            if (t.res) {
+                ssl__eight_of(ssl__octet_at(t.res, at + e), b);
+                SSL__REPEAT for (int k = 0; k < 8; k++) v[k] += b[k];
+            }
+            SSL__REPEAT for (int k = 0; k < 8; k++) if (t.relu && v[k] < 0.0f) v[k] = 0.0f;
+            ssl__eight_put((uint16_t *)(void *)y + at + e, v, 0);
+        }
+    }
+}
+/* dx = rstd (g - mean g - xhat mean(g xhat)) with g = dy w */
+static __global__ void ssl__k_image_norm_b(ssl__images t, const float *stat, float *dy, float *dx)
+{
+    SSL__EACH_WARP(i, t.n) {
+        const int64_t at = i * t.values;
+        const float mean = stat[2 * i], rstd = stat[2 * i + 1];
+        float v[8], w[8], d[8], s = 0.0f, q = 0.0f;
+        SSL__EACH_OWN_EIGHT(e, t) {
+            ssl__eight_of(ssl__octet_at(dy, at + e), d);
+            if (t.relu) {
+                ssl__eight_of(ssl__octet_at(t.y, at + e), v);
+                SSL__REPEAT for (int k = 0; k < 8; k++) if (!(v[k] > 0.0f)) d[k] = 0.0f;
+                ssl__eight_put((uint16_t *)(void *)dy + at + e, d, 0);
+            }
+            ssl__eight_of(ssl__octet_at(t.x, at + e), v);
+            ssl__eight_of(t.w + e, w);
+            SSL__REPEAT for (int k = 0; k < 8; k++) { s += d[k] * w[k]; q += d[k] * w[k] * (v[k] - mean) * rstd; }
+        }
+        s = ssl__warp_sum(s) / (float)t.values;
+        q = ssl__warp_sum(q) / (float)t.values;
+        if (!dx) continue;
+        SSL__EACH_OWN_EIGHT(e, t) { /* what it wrote above and reads here is this lane's own */
+            ssl__eight_of(ssl__octet_at(dy, at + e), d);
+            ssl__eight_of(ssl__octet_at(t.x, at + e), v);
+            ssl__eight_of(t.w + e, w);
+            SSL__REPEAT for (int k = 0; k < 8; k++) v[k] = rstd * (d[k] * w[k] - s - (v[k] - mean) * rstd * q);
+            ssl__eight_put((uint16_t *)(void *)dx + at + e, v, t.beta != 0.0f);
+        }
+    }
 }
 
 /* o1, o2: mean and variance, or s1 and s2, which db and dw get too */
@@ -2810,9 +2881,10 @@ template <int WHAT> static __global__ void ssl__k_channel_totals(ssl__channels t
             o1[c] = (float)((double)ssl__bn_first(&t, (int)c) + s);
             o2[c] = (float)(q > 0.0 ? q : 0.0);
         } else {
+            const int64_t across = t.b.ch / t.b.hw, to = WHAT == SSL__SUM_IMAGES ? c % across * t.b.hw + c / across : c; /* of images a channel is a value [hw, across] */
             if (WHAT == SSL__SUM_GRADIENTS) { q *= (double)ssl__bn_rstd(&t, (int)c); o1[c] = (float)s; o2[c] = (float)q; }
-            if (db) db[c] += (float)s;
-            if (dw) dw[c] += (float)q;
+            if (db) db[to] += (float)s;
+            if (dw) dw[to] += (float)q;
         }
     }
 }
@@ -2846,8 +2918,10 @@ template <int WHAT> static int ssl__channel_sums(ssl_ctx *c, ssl__channels *t, d
     t->part = (double *)ssl__cuda_work(c, sizeof(double) * 2 * (size_t)t->b.ch * (size_t)t->shares);
     if (!t->part) return 0;
     if constexpr (WHAT != SSL__SUM_VALUES) if (t->octets) SSL__LAUNCH(c, ssl__k_octet_sums<WHAT>, grid, *t, dy);
-    if (!t->octets && t->b.hw < 8) SSL__LAUNCH(c, (ssl__k_channel_sums<32, WHAT>), grid, *t, dy);
-    else if (!t->octets) SSL__LAUNCH(c, (ssl__k_channel_sums<1, WHAT>), grid, *t, dy);
+    if constexpr (WHAT != SSL__SUM_IMAGES) {
+        if (!t->octets && t->b.hw < 8) SSL__LAUNCH(c, (ssl__k_channel_sums<32, WHAT>), grid, *t, dy);
+        else if (!t->octets) SSL__LAUNCH(c, (ssl__k_channel_sums<1, WHAT>), grid, *t, dy);
+    }
     SSL__LAUNCH(c, ssl__k_channel_totals<WHAT>, ssl__grid_warps(t->b.ch), *t, o1, o2, db, dw);
     return 1;
 }
@@ -2883,6 +2957,46 @@ static void ssl__cuda_batch_norm_b(ssl_ctx *c, const ssl__bn *b, const float *x,
     if (t.octets) SSL__LAUNCH(c, ssl__k_octet_norm_b, grid, t, dy, s1, s2, dx);
     else if (b->hw < 8) SSL__LAUNCH(c, ssl__k_batch_norm_b<32>, grid, t, dy, s1, s2, dx);
     else SSL__LAUNCH(c, ssl__k_batch_norm_b<1>, grid, t, dy, s1, s2, dx);
+}
+/* w and bias [ch,hw] with the channels last at work, which has room for both. */
+static ssl__images ssl__images_of(ssl_ctx *c, const ssl__bn *b, const float *x, const float *w, const float *bias, float *work)
+{
+    const ssl__turn turn = ssl__turn_of(1, 1, b->ch, b->ch, (int)b->hw);
+    ssl__images t;
+    memset(&t, 0, sizeof t);
+    t.n = b->n; t.values = b->ch * (int)b->hw; t.relu = b->relu; t.eps = b->eps; t.x = x; t.w = work;
+    SSL__LAUNCH(c, ssl__k_channels_last<float>, ssl__turn_grid(&turn, 4), turn, 0, w, work);
+    if (!bias) return t;
+    t.bias = work + t.values;
+    SSL__LAUNCH(c, ssl__k_channels_last<float>, ssl__turn_grid(&turn, 4), turn, 0, bias, work + t.values);
+    return t;
+}
+static void ssl__cuda_half_image_norm_f(ssl_ctx *c, const ssl__bn *b, const float *x, const float *w, const float *bias, const float *res, float *stat, float *y)
+{
+    float *const work = (float *)ssl__cuda_work(c, sizeof(float) * 2 * (size_t)b->ch * (size_t)b->hw);
+    ssl__images t;
+    if (!work) return;
+    t = ssl__images_of(c, b, x, w, bias, work);
+    t.res = res;
+    SSL__LAUNCH(c, ssl__k_image_norm_f, ssl__grid_warps(t.n), t, stat, y);
+}
+static void ssl__cuda_half_image_norm_b(ssl_ctx *c, const ssl__bn *b, const float *x, const float *y, const float *w, const float *stat, float *dy,
+                                        float *dw, float *db, float beta, float *dx)
+{
+    float *const work = (float *)ssl__cuda_work(c, sizeof(float) * (size_t)b->ch * (size_t)b->hw);
+    ssl__images t;
+    ssl__channels sums;
+    ssl__bn values = *b; /* an image's values are channels of a pixel */
+    if (!work) return;
+    t = ssl__images_of(c, b, x, w, NULL, work);
+    t.y = y; t.beta = beta;
+    SSL__LAUNCH(c, ssl__k_image_norm_b, ssl__grid_warps(t.n), t, stat, dy, dx);
+    if (!dw && !db) return;
+    values.ch = t.values;
+    values.hw = 1;
+    const dim3 grid = ssl__channel_grid(c, &sums, &values);
+    sums.x = x; sums.mean = stat; sums.b.hw = b->hw;
+    ssl__channel_sums<SSL__SUM_IMAGES>(c, &sums, grid, dy, NULL, NULL, db, dw);
 }
 static __global__ void ssl__k_batch_norm_running(int ch, float momentum, float unbias, const float *mean, const float *var, float *rm, float *rv)
 { SSL__EACH(j, ch) { rm[j] += momentum * (mean[j] - rm[j]); rv[j] += momentum * (unbias * var[j] - rv[j]); } }
@@ -3470,7 +3584,7 @@ static void ssl__cuda_sent(ssl_ctx *c, int64_t ticket) { ssl__moved(c, ssl__cuda
 /* ==== >>context ========================================================================================== */
 #define SSL__KERNEL(name, args) ssl__cuda_##name,
 static const ssl__kernels ssl__cuda_kernels = { "cuda", SSL__KERNELS_ALL };
-static const ssl__half_kernels ssl__cuda_half_kernels = { SSL__KERNELS_HALF SSL__KERNELS_MAPS };
+static const ssl__half_kernels ssl__cuda_half_kernels = { SSL__KERNELS_HALF SSL__KERNELS_MAPS SSL__KERNELS_IMAGE_NORM };
 #undef SSL__KERNEL
 static const ssl__backend ssl__cuda_backend = { ssl__cuda_mem_alloc, ssl__cuda_mem_release, ssl__cuda_mem_put, ssl__cuda_mem_get, ssl__cuda_mem_copy,
                                                 ssl__cuda_mem_available, ssl__cuda_error, ssl__cuda_fetch, ssl__cuda_fetched, ssl__cuda_judge,

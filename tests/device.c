@@ -538,6 +538,53 @@ static void test_half_norms(void)
         }
 }
 
+/* Layer norm of images, residual and ReLU; the CPU's in three steps. */
+typedef struct norm_images { float y[MOST_VALUES], dy[MOST_VALUES], dx[MOST_VALUES], dw[2048], db[2048]; } norm_images;
+static void run_norm_images(ssl_device device, const map_shape *s, int relu, int with_res, float beta, norm_images *r)
+{
+    static float x[MOST_VALUES], res[MOST_VALUES], w[2048], bias[2048];
+    const int cuda = device == SSL_DEVICE_CUDA, n = values_of(s), values = s->ch * s->hw;
+    ssl_ctx *c = open_for_maps(device);
+    ssl__bn b;
+    float *p[10];
+    int i;
+    fill(x, n, 3); fill(res, n, 5); fill(w, values, 7); fill(bias, values, 9); fill(r->dy, n, 11); fill(r->dx, n, 13); fill(r->dw, values, 15); fill(r->db, values, 17);
+    memset(&b, 0, sizeof b);
+    b.n = s->n; b.ch = s->ch; b.hw = s->hw; b.relu = relu; b.eps = 1e-5f; b.half = SSL__HALF_X | SSL__HALF_Y;
+    p[0] = lend_map(c, 1, s, x); p[1] = lend(c, 0, values, w); p[2] = lend(c, 0, values, bias); p[3] = lend_map(c, 1, s, res); p[4] = lend(c, 0, 2 * s->n, x);
+    p[5] = lend_map(c, 1, s, res); p[6] = lend_map(c, 1, s, r->dy); p[7] = lend_map(c, 1, s, r->dx); p[8] = lend(c, 0, values, r->dw); p[9] = lend(c, 0, values, r->db);
+    if (cuda) {
+        c->half->half_image_norm_f(c, &b, p[0], p[1], p[2], with_res ? p[3] : NULL, p[4], p[5]);
+        c->half->half_image_norm_b(c, &b, p[0], p[5], p[1], p[4], p[6], p[8], p[9], beta, p[7]);
+    } else {
+        c->k->layer_norm_f(c, s->n, values, b.eps, p[0], p[1], p[2], p[5], p[4]);
+        for (i = 0; i < n; i++) {
+            if (with_res) p[5][i] += res[i];
+            if (relu && !(p[5][i] > 0.0f)) p[5][i] = p[6][i] = 0.0f;
+        }
+        c->k->layer_norm_b(c, s->n, values, p[0], p[1], p[4], p[6], beta, p[7], p[8], p[9]);
+    }
+    take_map(c, 1, s, p[5], r->y); take_map(c, 1, s, p[6], r->dy); take_map(c, 1, s, p[7], r->dx); take_back(c, 0, values, p[8], r->dw); take_back(c, 0, values, p[9], r->db);
+    for (i = 0; i < 5; i++) c->dev->release(c, p[i]);
+    CHECK(ssl_close(c) == SSL_OK);
+}
+static void test_half_images(void)
+{
+    static const map_shape shapes[] = { { 5, 8, 3 }, { 9, 24, 16 }, { 3, 64, 25 }, { 300, 16, 4 } };
+    static norm_images r[3];
+    size_t i;
+    int how, k;
+    for (i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (how = 0; how < 4; how++) {
+            const map_shape *s = &shapes[i];
+            const int n = values_of(s), values = s->ch * s->hw;
+            for (k = 0; k < 3; k++) run_norm_images(k ? SSL_DEVICE_CUDA : SSL_DEVICE_CPU, s, how & 1, how & 2, (float)(how & 1), &r[k]);
+            CHECK(near_to(r[1].y, r[0].y, n, 1e-4 * HALF_ROUND) && near_to(r[1].dx, r[0].dx, n, 1e-4 * HALF_ROUND) && !memcmp(r[1].dy, r[0].dy, sizeof(float) * (size_t)n));
+            CHECK(near_to(r[1].dw, r[0].dw, values, 1e-5) && near_to(r[1].db, r[0].db, values, 1e-5));
+            CHECK(!memcmp(&r[1], &r[2], sizeof r[1]));
+        }
+}
+
 /* Max pooling, the mean over pixels, and turning, each both ways; beta 0 and 1. */
 static void pool_maps(ssl_device device, const ssl__window *g, float beta, float *y, float *dx, float *mean, float *dmean)
 {
@@ -615,7 +662,7 @@ static void test_half_turns(void)
         }
 }
 /* What a block of a ResNet gives, and how its input and parameters move it */
-static int64_t run_resnet(ssl_device device, ssl_precision precision, int depth, int block, float *y, size_t *bytes)
+static int64_t run_resnet(ssl_device device, ssl_precision precision, int depth, int block, int layer_norm, float *y, size_t *bytes)
 {
     static float in[MOST_VALUES];
     ssl_ctx *c = open_at(device, precision);
@@ -625,7 +672,7 @@ static int64_t run_resnet(ssl_device device, ssl_precision precision, int depth,
     int64_t n = 0;
     int i;
     for (i = 0; i < MOST_VALUES; i++) in[i] = value(i);
-    d.depth = depth; d.width = 8; d.cifar_stem = 1;
+    d.depth = depth; d.width = 8; d.cifar_stem = 1; d.cpc = layer_norm ? 11 : 0;
     for (i = 0; i < 4; i++) d.stage[i] = 1;
     net = ssl_resnet_new(c, "net", &d);
     x = ssl_requires_grad(ssl_input(c, in, 4, 6, net->block[block].conv[0].weight->dim[1], 11, 11));
@@ -644,12 +691,12 @@ static void test_half_resnets(void)
     static float y[2][1 << 20];
     int k;
     size_t bytes[3];
-    for (k = 0; k < 4; k++) { /* basic and bottleneck, at stride 1 and 2 */
-        const int depth = k % 2 ? 50 : 18, block = k / 2;
-        const int64_t n = run_resnet(SSL_DEVICE_CPU, SSL_PRECISION_HIGHEST, depth, block, y[0], &bytes[0]);
-        CHECK(n > 0 && run_resnet(SSL_DEVICE_CUDA, SSL_PRECISION_BF16, depth, block, y[1], &bytes[1]) == n);
-        if (!CHECK(apart(y[1], y[0], n) < 0.15)) printf("     depth %d is off by %g\n", depth, apart(y[1], y[0], n));
-        CHECK(run_resnet(SSL_DEVICE_CUDA, SSL_PRECISION_HIGHEST, depth, block, y[1], &bytes[2]) == n);
+    for (k = 0; k < 8; k++) { /* basic and bottleneck, at stride 1 and 2, with batch and layer norms */
+        const int depth = k % 2 ? 50 : 18, block = k / 2 % 2, layer_norm = k / 4;
+        const int64_t n = run_resnet(SSL_DEVICE_CPU, SSL_PRECISION_HIGHEST, depth, block, layer_norm, y[0], &bytes[0]);
+        CHECK(n > 0 && run_resnet(SSL_DEVICE_CUDA, SSL_PRECISION_BF16, depth, block, layer_norm, y[1], &bytes[1]) == n);
+        if (!CHECK(apart(y[1], y[0], n) < 0.15)) printf("     depth %d, block %d, layer norm %d: off by %g\n", depth, block, layer_norm, apart(y[1], y[0], n));
+        CHECK(run_resnet(SSL_DEVICE_CUDA, SSL_PRECISION_HIGHEST, depth, block, layer_norm, y[1], &bytes[2]) == n);
         CHECK(apart(y[1], y[0], n) < 1e-4);
         CHECK(bytes[1] < bytes[2]);
     }
@@ -960,6 +1007,7 @@ int main(int argc, char **argv)
     TEST(half_blocks);
     TEST(half_convolutions);
     TEST(half_norms);
+    TEST(half_images);
     TEST(half_pools);
     TEST(half_turns);
     TEST(half_resnets);
