@@ -2449,7 +2449,7 @@ static void ssl__cuda_max_pool_f(ssl_ctx *c, const ssl__window *g, const float *
 { SSL__LAUNCH(c, ssl__k_pool_f, ssl__grid((int64_t)g->n * g->ci * g->oh * g->ow), *g, x, y, at); }
 static void ssl__cuda_avg_pool_f(ssl_ctx *c, const ssl__window *g, const float *x, float *y) { ssl__cuda_max_pool_f(c, g, x, y, NULL); }
 
-/* ---- half maps, eight channels at a time: 16 B read for each value under a window, 32 B written; backward one to four windows reach a pixel ---- */
+/* ---- half maps, eight channels at a time; of a window the tap that won is kept, in 16 bits. Backward one to four windows reach a pixel ---- */
 typedef struct ssl__octets { int64_t n; ssl__divisor per, columns, rows; } ssl__octets; /* of a map: per pixel, and its rows and columns */
 static ssl__octets ssl__octets_of(int n, int ch, int h, int w)
 { const ssl__octets o = { (int64_t)n * h * w * (ch / 8), ssl__divisor_of(ch / 8), ssl__divisor_of(w), ssl__divisor_of(h) }; return o; }
@@ -2459,23 +2459,24 @@ static __device__ __forceinline__ int ssl__octet(const ssl__octets *o, int64_t e
     *c *= 8;
     return ssl__over(ssl__over(pixel, &o->columns, j), &o->rows, i);
 }
-static __global__ void ssl__k_half_pool_f(ssl__window g, ssl__octets out, const uint16_t *x, uint16_t *y, uint16_t *at) /* maximum, and the tap that it is under */
+static __global__ void ssl__k_half_pool_f(ssl__window g, ssl__octets out, const uint16_t *x, uint16_t *y, uint4 *at) /* maximum, and the taps that they are under */
 {
     SSL__EACH(e, out.n) {
         int i, j, c, any = 0;
-        float best[8], v[8];
-        uint16_t tap[8];
+        float best[8] = { 0.0f }, v[8];
+        uint32_t tap[8] = { 0 };
         const int n = ssl__octet(&out, e, &i, &j, &c), r0 = i * g.sh - g.ph, t0 = j * g.sw - g.pw;
         for (int r = SSL__MAX(0, -r0); r < SSL__MIN(g.kh, g.h - r0); r++)
             for (int t = SSL__MAX(0, -t0); t < SSL__MIN(g.kw, g.w - t0); t++, any = 1) {
                 ssl__eight(x + ((int64_t)(n * g.h + r0 + r) * g.w + t0 + t) * g.ci + c, v);
-                SSL__REPEAT for (int q = 0; q < 8; q++) if (!any || v[q] > best[q]) { best[q] = v[q]; tap[q] = (uint16_t)(r * g.kw + t); }
+                SSL__REPEAT for (int q = 0; q < 8; q++) if (!any || v[q] > best[q]) { best[q] = v[q]; tap[q] = (uint32_t)(r * g.kw + t); }
             }
         ssl__eight_put(y + e * 8, best, 0);
-        SSL__REPEAT for (int q = 0; q < 8; q++) at[e * 8 + q] = tap[q];
+        const uint4 taps = { tap[0] | tap[1] << 16, tap[2] | tap[3] << 16, tap[4] | tap[5] << 16, tap[6] | tap[7] << 16 };
+        at[e] = taps;
     }
 }
-static __global__ void ssl__k_half_pool_b(ssl__window g, ssl__octets in, const uint16_t *at, const uint16_t *dy, int add, uint16_t *dx)
+static __global__ void ssl__k_half_pool_b(ssl__window g, ssl__octets in, const uint4 *at, const uint16_t *dy, int add, uint16_t *dx)
 {
     SSL__EACH(e, in.n) {
         int i, j, c;
@@ -2484,8 +2485,11 @@ static __global__ void ssl__k_half_pool_b(ssl__window g, ssl__octets in, const u
         for (int oi = SSL__MAX(0, r - g.kh + g.sh) / g.sh; oi < g.oh && oi * g.sh <= r; oi++)
             for (int oj = SSL__MAX(0, t - g.kw + g.sw) / g.sw; oj < g.ow && oj * g.sw <= t; oj++) {
                 const int64_t o = ((int64_t)(n * g.oh + oi) * g.ow + oj) * g.ci + c;
+                const uint32_t tap = (uint32_t)((r - oi * g.sh) * g.kw + t - oj * g.sw);
+                const uint4 u = at[o / 8];
+                const uint32_t taps[4] = { u.x, u.y, u.z, u.w };
                 ssl__eight(dy + o, v);
-                SSL__REPEAT for (int q = 0; q < 8; q++) if (at[o + q] == (r - oi * g.sh) * g.kw + t - oj * g.sw) s[q] += v[q];
+                SSL__REPEAT for (int q = 0; q < 8; q++) if ((q & 1 ? taps[q / 2] >> 16 : taps[q / 2] & 0xffffu) == tap) s[q] += v[q];
             }
         ssl__eight_put(dx + e * 8, s, add);
     }
@@ -2493,12 +2497,12 @@ static __global__ void ssl__k_half_pool_b(ssl__window g, ssl__octets in, const u
 static void ssl__cuda_half_pool_f(ssl_ctx *c, const ssl__window *g, const float *x, float *y, int32_t *at)
 {
     const ssl__octets out = ssl__octets_of(g->n, g->ci, g->oh, g->ow);
-    SSL__LAUNCH(c, ssl__k_half_pool_f, ssl__grid(out.n), *g, out, (const uint16_t *)(const void *)x, (uint16_t *)(void *)y, (uint16_t *)(void *)at);
+    SSL__LAUNCH(c, ssl__k_half_pool_f, ssl__grid(out.n), *g, out, (const uint16_t *)(const void *)x, (uint16_t *)(void *)y, (uint4 *)(void *)at);
 }
 static void ssl__cuda_half_pool_b(ssl_ctx *c, const ssl__window *g, const int32_t *at, const float *dy, float beta, float *dx)
 {
     const ssl__octets in = ssl__octets_of(g->n, g->ci, g->h, g->w);
-    SSL__LAUNCH(c, ssl__k_half_pool_b, ssl__grid(in.n), *g, in, (const uint16_t *)(const void *)at, (const uint16_t *)(const void *)dy, beta != 0.0f, (uint16_t *)(void *)dx);
+    SSL__LAUNCH(c, ssl__k_half_pool_b, ssl__grid(in.n), *g, in, (const uint4 *)(const void *)at, (const uint16_t *)(const void *)dy, beta != 0.0f, (uint16_t *)(void *)dx);
 }
 static __global__ void ssl__k_half_mean_f(int64_t octets, int ch, int hw, const uint16_t *x, float *y) /* of n ch / 8 */
 {
