@@ -17,7 +17,7 @@
 enum { MOST_LEAVES = 4096 };
 /* Of the norm, where products round their operands. An operand is off by 2^-11 of itself at most (TF32, a mantissa of 10 bits) or 2^-8 (bf16), a product by
    as much in norm, an output by what several products in sequence add; gradients by a few times that. Both grow with the rounding: with operands
-   of 23 bits the same kernels keep the tolerances of the files. A ReLU's input that falls on its other side moves the gradients of a batch of few values by
+   left as they are the same kernels pass at the tenfold tolerances. A ReLU's input that falls on its other side moves the gradients of a batch of few values by
    up to a third at once, whatever the rounding: at TF32 in six cases. */
 typedef struct rounding { double out, grad, zero; } rounding;
 static const rounding tf32 = { 2e-3, 0.2, 4e-4 }; /* most seen: 9e-4; 4e-3, with a ReLU's jump 0.15 */
