@@ -2709,7 +2709,7 @@ static __device__ __forceinline__ void ssl__octet_line(const ssl__channels *t, i
         shift[k] = (t->bias ? t->bias[c + k] : 0.0f) - (t->mean ? t->mean[c + k] : 0.0f) * scale[k];
     }
 }
-/* A thread adds its pixels in float32, few of them (ssl__octet_grid), the block its threads' sums in double. */
+/* A thread adds its pixels in float32, few of them (ssl__channel_grid), the block its threads' sums in double. */
 template <int WHAT> static __global__ void ssl__k_octet_sums(ssl__channels t, float *dy)
 {
     __shared__ float sum[16][SSL__THREADS + 8];
