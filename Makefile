@@ -23,6 +23,7 @@ WARN      = -Wall -Wextra -Wpedantic
 B         = build
 STB_DIR   = /usr/include/stb
 FIXTURES  = ../shared/fixtures
+CUDA_WARN = -Werror all-warnings
 CUDA_ARCH = -gencode arch=compute_80,code=[sm_80,compute_80] -gencode arch=compute_90a,code=sm_90a
 
 PROGRAMS = $(basename $(notdir $(wildcard examples/*.c bench/*.c)))
@@ -61,7 +62,7 @@ $(B)/%: bench/%.c $(NEEDS)
 define cuda
 $(B)/cuda/%: $(1)/%.c ssl_cuda.cuh $(NEEDS)
 	@mkdir -p $$(@D)
-	$$(NVCC) -O3 -x cu $$(CUDA_ARCH) -Werror all-warnings -Xcompiler "$$(OPENMP)" $$(STB) -I. $$< -o $$@
+	$$(NVCC) -O3 -x cu $$(CUDA_ARCH) $$(CUDA_WARN) -Xcompiler "$$(OPENMP)" $$(STB) -I. $$< -o $$@
 endef
 $(foreach dir,examples bench tests,$(eval $(call cuda,$(dir))))
 $(B)/amx/%: tests/%.c tests/amx_emu.h $(NEEDS) # AMX's tiles in plain C
@@ -86,7 +87,7 @@ EMULATED = env SSL_DEVICE=cuda $(B)/emu
 emulated_emulation   = '$(B)/emu/emulation'
 emulated_test_gemm   = '$(EMULATED)/test_gemm cuda'
 emulated_test_ops    = '$(EMULATED)/test_ops'
-emulated_conformance = $(foreach p,highest bf16,$(REPLAY:%='$(EMULATED)/conformance % --precision $p'))
+emulated_conformance = $(foreach p,highest high bf16,$(REPLAY:%='$(EMULATED)/conformance % --precision $p'))
 emulated_device      = '$(EMULATED)/device'
 emulated_methods     = '$(EMULATED)/methods'
 AMX     := $(if $(shell grep -m1 avx512_bf16 /proc/cpuinfo 2>/dev/null),test_gemm conformance) # emulated where the rest of its instructions is there
@@ -133,9 +134,9 @@ CHECKED = $(ON_GPU) compute-sanitizer --error-exitcode 1 --log-file $(B)/log-cud
 test-cuda:
 	@if nvidia-smi -L >/dev/null 2>&1; then \
 	    $(MAKE) -k --no-print-directory $(B)/cuda/test_ops $(B)/cuda/test_gemm $(B)/cuda/conformance $(B)/cuda/device; \
-	    sh tests/run.sh $(B)/log-cuda '$(ON_GPU) $(B)/cuda/test_gemm cuda' '$(ON_GPU) $(B)/cuda/test_ops' '$(ON_GPU) $(B)/cuda/device' $(foreach p,highest bf16,$(REPLAY:%='$(ON_GPU) $(B)/cuda/conformance % --precision $p')) \
+	    sh tests/run.sh $(B)/log-cuda '$(ON_GPU) $(B)/cuda/test_gemm cuda' '$(ON_GPU) $(B)/cuda/test_ops' '$(ON_GPU) $(B)/cuda/device' $(foreach p,highest high bf16,$(REPLAY:%='$(ON_GPU) $(B)/cuda/conformance % --precision $p')) \
 	        '$(CHECKED) memcheck $(B)/cuda/test_ops' '$(CHECKED) racecheck $(B)/cuda/test_ops' '$(CHECKED) memcheck $(B)/cuda/device presets' '$(CHECKED) racecheck $(B)/cuda/device half_blocks'; \
-	else echo "no NVIDIA GPU here"; echo "0 passed, 0 failed, $(words test_gemm test_ops device memcheck racecheck memcheck racecheck $(REPLAY) $(REPLAY)) skipped"; fi
+	else echo "no NVIDIA GPU here"; echo "0 passed, 0 failed, $(words test_gemm test_ops device memcheck racecheck memcheck racecheck $(REPLAY) $(REPLAY) $(REPLAY)) skipped"; fi
 
 bench-cuda:
 	@FIXTURES='$(FIXTURES)' NVCC='$(NVCC)' bash bench/gpu_run.sh $(B)/gpu

@@ -2124,10 +2124,20 @@ typedef struct ssl__window { /* a kh x kw window sliding over x [n,ci,h,w], givi
     int n, ci, h, w, co, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups;
     unsigned half; /* SSL__HALF_X: x and dx are half maps, SSL__HALF_Y: y and dy, and no bias and one group */
 } ssl__window;
-typedef struct ssl__resize { int planes, h, w, oh, ow, mode, top, left; float value; } ssl__resize; /* [planes,h,w] -> [planes,oh,ow] */
+typedef struct ssl__resize { /* [planes,h,w] -> [planes,oh,ow]; interpolation: of the h x w pixels at top, left in planes of rows x cols, then mirrored */
+    int planes, h, w, oh, ow, mode, top, left, rows, cols, vflip, hflip;
+    float value;
+} ssl__resize;
 /* Batch norm works in stages, so that ranks can add their statistics between them. */
 enum { SSL__BN_STATS = 1, SSL__BN_APPLY = 2 };
-typedef struct ssl__bn { int n, ch, stages, relu; int64_t hw; double count; float eps; unsigned half; } ssl__bn; /* count: values per channel, of all ranks; half: as of a window; res is of y's type */
+typedef struct ssl__bn { /* count: values per channel, of all ranks; half: as of a window; res is of y's type */
+    int n, ch, stages, relu;
+    int64_t hw;
+    double count;
+    float eps;
+    unsigned half;
+    const float *shift; /* batch_norm_b: the bias where dy behind the ReLU is not needed any more: x says where y > 0, and dy may stay as it is */
+} ssl__bn;
 #define SSL__KERNELS_CONV                                                                                      \
     SSL__KERNEL(conv_f, (ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)) \
     SSL__KERNEL(conv_bx, (ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)) \
@@ -2208,13 +2218,19 @@ typedef struct ssl__update { /* one optimizer step of a stretch of the flat buff
     SSL__KERNEL(half_mean_b, (ssl_ctx *c, int n, int ch, int64_t hw, const float *dy, float beta, float *half_dx)) \
     /* half = beta half + planes (to_half), or planes = beta planes + half; planes [n,ch,hw] are float32 */    \
     SSL__KERNEL(half_turn, (ssl_ctx *c, int n, int ch, int64_t hw, int to_half, float beta, float *planes, float *half))
+/* Layer norm over each image [ch,hw] of a half map, w and b [ch,hw]: y = xhat w + b + res, then ReLU. stat [n,2]; res may be NULL.
+   Backward dy = relu ? dy (y > 0) : dy in place first; dw and db are added to, and may be NULL, as may dx. */
+#define SSL__KERNELS_IMAGE_NORM                                                                                \
+    SSL__KERNEL(half_image_norm_f, (ssl_ctx *c, const ssl__bn *b, const float *x, const float *w, const float *bias, const float *res, float *stat, float *y)) \
+    SSL__KERNEL(half_image_norm_b, (ssl_ctx *c, const ssl__bn *b, const float *x, const float *y, const float *w, const float *stat, float *dy, \
+                                    float *dw, float *db, float beta, float *dx))
 
 #define SSL__KERNEL(name, args) void (*name) args;
 typedef struct ssl__kernels {
     const char *isa;
     SSL__KERNELS_ALL
 } ssl__kernels;
-typedef struct ssl__half_kernels { SSL__KERNELS_HALF SSL__KERNELS_MAPS } ssl__half_kernels; /* a backend has all or none of a list; none are NULL */
+typedef struct ssl__half_kernels { SSL__KERNELS_HALF SSL__KERNELS_MAPS SSL__KERNELS_IMAGE_NORM } ssl__half_kernels; /* a backend has all or none of a list; none are NULL */
 #undef SSL__KERNEL
 SSL_HD static SSL__INLINE float *ssl__element(const float *p, int half, int64_t i) { return (float *)((uintptr_t)p + (uintptr_t)(half ? 2 * i : 4 * i)); }
 
@@ -4068,17 +4084,17 @@ static void ssl__cpu_interpolate_chunk(void *arg, int chunk, int thread)
     const ssl__window_job *e = (const ssl__window_job *)arg;
     const ssl__resize *r = e->r;
     const int nearest = r->mode == SSL_INTERPOLATE_NEAREST;
-    const int64_t in = (int64_t)chunk * r->h * r->w;
+    const int64_t in = ((int64_t)chunk * r->rows + r->top) * r->cols + r->left;
     int64_t o = (int64_t)chunk * r->oh * r->ow;
     int i, j, k, si[2], sj[2];
     (void)thread;
     for (i = 0; i < r->oh; i++) {
-        const float li = ssl__resize_source(nearest, i, r->h, r->oh, si);
+        const float li = ssl__resize_source(nearest, r->vflip ? r->oh - 1 - i : i, r->h, r->oh, si);
         for (j = 0; j < r->ow; j++, o++) {
-            const float lj = ssl__resize_source(nearest, j, r->w, r->ow, sj);
+            const float lj = ssl__resize_source(nearest, r->hflip ? r->ow - 1 - j : j, r->w, r->ow, sj);
             float y = 0.0f;
             for (k = 0; k < 4; k++) {
-                const int64_t p = in + (int64_t)si[k >> 1] * r->w + sj[k & 1];
+                const int64_t p = in + (int64_t)si[k >> 1] * r->cols + sj[k & 1];
                 const float a = (k >> 1 ? li : 1.0f - li) * (k & 1 ? lj : 1.0f - lj);
                 if (e->x) y += a * e->x[p];
                 else e->y[p] += a * e->dy[o];
@@ -7497,7 +7513,7 @@ SSL__BF16_FN void ssl__cpu_half_turn_chunk(void *arg, int chunk, int thread) /* 
 static void ssl__cpu_half_turn(ssl_ctx *c, int n, int ch, int64_t hw, int to_half, float beta, float *planes, float *half)
 { ssl__half_job e = { ch, to_half, hw, beta, half, planes, NULL }; ssl__parallel(c, n, ssl__cpu_half_turn_chunk, &e); }
 static const ssl__half_kernels ssl__cpu_half_kernels = { NULL, NULL, NULL, NULL,
-    ssl__cpu_half_conv_b, ssl__cpu_half_pool_f, ssl__cpu_half_pool_b, ssl__cpu_half_mean_f, ssl__cpu_half_mean_b, ssl__cpu_half_turn };
+    ssl__cpu_half_conv_b, ssl__cpu_half_pool_f, ssl__cpu_half_pool_b, ssl__cpu_half_mean_f, ssl__cpu_half_mean_b, ssl__cpu_half_turn, NULL, NULL };
 #endif
 #undef SSL__MM_WIDE
 
@@ -9870,26 +9886,30 @@ static ssl_tensor *ssl__half_mean(const char *at, ssl_tensor *x) /* of a half ma
     return ssl__record(y, ssl__half_mean_back, x, NULL, NULL);
 }
 
-/* ---- interpolation ---- */
+/* ---- interpolation of a box of the images, whose mirroring is part of it ---- */
 static void ssl__interpolate_back(ssl_tensor *y) { y->ctx->k->interpolate_b(y->ctx, (const ssl__resize *)y->aux, y->g, ssl_grad_of(y->in[0])); }
-SSL_API ssl_tensor *ssl_interpolate_at(const char *at, ssl_tensor *x, int oh, int ow, ssl_interpolation mode)
+static ssl_tensor *ssl__interpolate(const char *at, const char *op, ssl_tensor *x, const ssl_view_box *b, int oh, int ow, ssl_interpolation mode) /* b NULL: all of them */
 {
     ssl_ctx *c = x->ctx;
     ssl__resize *r = (ssl__resize *)ssl__aux(c, at, sizeof *r);
     ssl_tensor *y;
     int dim[4];
     char s[96];
-    if (c->status || !ssl__need(at, "ssl_interpolate", "x", x, SSL_F32)) return &c->nil;
-    if (x->ndim != 4) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_interpolate: x%s must be [N,C,H,W]", ssl__shape(x, s));
+    if (c->status || !ssl__need(at, op, "x", x, SSL_F32)) return &c->nil;
+    if (x->ndim != 4) return ssl__fail(c, SSL_E_SHAPE, at, "%s: x%s must be [N,C,H,W]", op, ssl__shape(x, s));
+    if (b && (b->y0 < 0 || b->x0 < 0 || b->y1 <= b->y0 || b->x1 <= b->x0 || b->y1 > x->dim[2] || b->x1 > x->dim[3]))
+        return ssl__fail(c, SSL_E_SHAPE, at, "%s: rows %d to %d and columns %d to %d of images%s: the box must have pixels and lie inside", op, b->y0, b->y1, b->x0, b->x1, ssl__shape(x, s));
     dim[0] = x->dim[0]; dim[1] = x->dim[1]; dim[2] = oh; dim[3] = ow;
-    y = ssl__new(c, at, "ssl_interpolate", SSL_F32, 4, dim);
+    y = ssl__new(c, at, op, SSL_F32, 4, dim);
     if (c->status) return &c->nil;
-    r->planes = x->dim[0] * x->dim[1]; r->h = x->dim[2]; r->w = x->dim[3]; r->oh = oh; r->ow = ow;
+    r->planes = x->dim[0] * x->dim[1]; r->h = r->rows = x->dim[2]; r->w = r->cols = x->dim[3]; r->oh = oh; r->ow = ow;
+    if (b) { r->top = b->y0; r->left = b->x0; r->h = b->y1 - b->y0; r->w = b->x1 - b->x0; r->vflip = b->vflip; r->hflip = b->hflip; }
     r->mode = mode == SSL_INTERPOLATE_DEFAULT ? (int)SSL_INTERPOLATE_BILINEAR : (int)mode;
     y->aux = r;
     c->k->interpolate_f(c, r, x->x, y->x);
     return ssl__record(y, ssl__interpolate_back, x, NULL, NULL);
 }
+SSL_API ssl_tensor *ssl_interpolate_at(const char *at, ssl_tensor *x, int oh, int ow, ssl_interpolation mode) { return ssl__interpolate(at, "ssl_interpolate", x, NULL, oh, ow, mode); }
 
 /* ==== >>batchnorm ==================================================================================== */
 /* With xhat = (x - mean) rstd and g = dy (after the ReLU): dw = sum g xhat, db = sum g,
@@ -9910,6 +9930,7 @@ static void ssl__batch_norm_back(ssl_tensor *y)
     }
     dx = ssl__grad_beta(x, &beta);
     a->b.stages = SSL__BN_STATS | SSL__BN_APPLY;
+    a->b.shift = bias && !res ? bias->x : NULL;
     c->k->batch_norm_b(c, &a->b, x->x, y->x, w ? w->x : NULL, a->mean, a->var, t.g, a->sums, a->sums + a->b.ch, ssl_grad_of(w), ssl_grad_of(bias), beta, dx);
     if (t.g != y->g) { ssl__grad_pass(&t, res); ssl__grad_drop(&t); }
     else ssl__grad_pass(y, res);
@@ -10018,6 +10039,30 @@ SSL_API ssl_tensor *ssl_layer_norm_chw_at(const char *at, ssl_tensor *x, ssl_ten
     if (x->ndim != 4) return ssl__fail(x->ctx, SSL_E_SHAPE, at, "ssl_layer_norm_chw: x%s must be [N,C,H,W]", ssl__shape(x, s));
     y = ssl_layer_norm_at(at, ssl_reshape_at(at, x, 2, x->dim[0], -1), w ? ssl_reshape_at(at, w, 1, -1) : NULL, bias ? ssl_reshape_at(at, bias, 1, -1) : NULL, eps);
     return ssl_reshape_at(at, y, 4, x->dim[0], x->dim[1], x->dim[2], x->dim[3]);
+}
+
+/* ---- layer norm of the images of a half map, residual and ReLU in one op ---- */
+typedef struct ssl__image_norm_aux { ssl__bn b; float *stat; } ssl__image_norm_aux;
+static void ssl__image_norm_back(ssl_tensor *y)
+{
+    const ssl__image_norm_aux *a = (const ssl__image_norm_aux *)y->aux;
+    const ssl_tensor *x = y->in[0], *w = y->in[1];
+    float beta, *dx = ssl__grad_beta(y->in[0], &beta);
+    y->ctx->half->half_image_norm_b(y->ctx, &a->b, x->x, y->x, w->x, a->stat, y->g, ssl_grad_of(y->in[1]), ssl_grad_of(y->in[2]), beta, dx);
+    ssl__grad_pass(y, y->in[3]);
+}
+static ssl_tensor *ssl__image_norm(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, float eps, int relu, ssl_tensor *res) /* x and res half maps */
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *y = ssl__new(c, at, "ssl_layer_norm_chw", SSL_BF16, 4, x->dim), *in[4];
+    ssl__image_norm_aux *a = (ssl__image_norm_aux *)ssl__aux(c, at, sizeof *a);
+    if (c->status) return &c->nil;
+    a->b.n = x->dim[0]; a->b.ch = x->dim[1]; a->b.hw = (int64_t)x->dim[2] * x->dim[3]; a->b.relu = relu; a->b.eps = eps; a->b.half = SSL__HALF_X | SSL__HALF_Y;
+    if (!(a->stat = (float *)ssl__temp(c, at, sizeof(float) * 2 * (size_t)x->dim[0]))) return &c->nil;
+    y->aux = a;
+    c->half->half_image_norm_f(c, &a->b, x->x, w->x, bias->x, res ? res->x : NULL, a->stat, y->x);
+    in[0] = x; in[1] = w; in[2] = bias; in[3] = res;
+    return ssl__record_n(y, ssl__image_norm_back, 4, in);
 }
 
 /* ==== >>mask ==== index lists and masks ============================================================== */
@@ -10769,16 +10814,18 @@ static ssl_tensor *ssl__tap(ssl__taps *t, const char *block, const char *name, s
 static ssl_tensor *ssl__resnet_conv_bn(const char *at, ssl__taps *t, const char *block, const char *conv_name, const char *bn_name, ssl_tensor *x,
                                        const ssl_conv_layer *conv, const ssl_batch_norm_layer *bn, int relu, ssl_tensor *residual)
 {
-    const int fused = relu && !ssl__tap_find(t, block, bn_name), may = bn->running_mean && !conv->bias && conv->d.groups < 2 && conv->d.pad_mode <= SSL_PAD_ZERO;
+    const int kernels = bn->running_mean || (x->ctx->half && x->ctx->half->half_image_norm_f); /* of the norm */
+    const int fused = relu && !ssl__tap_find(t, block, bn_name), may = kernels && !conv->bias && conv->d.groups < 2 && conv->d.pad_mode <= SSL_PAD_ZERO;
     const ssl_dtype type = may ? ssl__inner_map(x->ctx, conv->weight->dim[0]) : SSL_F32;
     ssl_tensor *y;
     if (!may) x = ssl__half_map(at, x, SSL_F32);
     if (residual) residual = ssl__half_map(at, residual, fused ? type : SSL_F32);
     x = ssl__tap(t, block, conv_name, ssl__conv2d(at, x, conv->weight, conv->bias, &conv->d, type));
-    if (!bn->running_mean) y = ssl_layer_norm_chw_at(at, x, bn->weight, bn->bias, 1e-5f);
+    if (!bn->running_mean && !ssl__is_half(x)) y = ssl_layer_norm_chw_at(at, x, bn->weight, bn->bias, 1e-5f);
+    else if (!bn->running_mean) y = ssl__image_norm(at, x, bn->weight, bn->bias, 1e-5f, fused, fused ? residual : NULL);
     else y = ssl__batch_norm(at, x, bn->weight, bn->bias, bn->running_mean, bn->running_var, bn->momentum, bn->eps, fused, fused ? residual : NULL, type);
     ssl__resnet_shed(t, x);
-    if (bn->running_mean && fused) return y;
+    if (fused && (bn->running_mean || ssl__is_half(y))) return y;
     y = ssl__tap(t, block, bn_name, y);
     if (!relu) return y;
     y = ssl__half_map(at, y, SSL_F32);
@@ -12234,31 +12281,7 @@ SSL_API ssl_tensor *ssl_ppm_forward_at(const char *at, const ssl_ppm *p, ssl_ten
     return c->status ? &c->nil : ssl_reshape_at(at, ssl_permute_at(at, v, 0, 2, 1), 4, x->dim[0], x->dim[1], x->dim[2], x->dim[3]);
 }
 
-/* Mirror the axis of n elements, the last or the one before it, of x [B,C,h,w]. */
-static ssl_tensor *ssl__mirror(const char *at, ssl_tensor *x, int columns)
-{
-    ssl_ctx *c = x->ctx;
-    const int n = c->status ? 1 : x->dim[columns ? 3 : 2];
-    int32_t *order = (int32_t *)ssl__aux(c, at, sizeof *order * (size_t)n);
-    ssl_tensor *y;
-    int i;
-    if (c->status) return &c->nil;
-    for (i = 0; i < n; i++) order[i] = n - 1 - i;
-    y = ssl_reshape_at(at, x, 3, columns ? -1 : x->dim[0] * x->dim[1], n, columns ? 1 : x->dim[3]);
-    return ssl_reshape_at(at, ssl_index_select_at(at, y, ssl_input_i32_at(at, c, order, 1, n)), 4, x->dim[0], x->dim[1], x->dim[2], x->dim[3]);
-}
-SSL_API ssl_tensor *ssl_cutout_at(const char *at, ssl_tensor *x, const ssl_view_box *b, int h, int w, ssl_interpolation mode)
-{
-    ssl_ctx *c = x->ctx;
-    char s[96];
-    if (c->status) return &c->nil;
-    if (x->ndim != 4 || b->y0 < 0 || b->x0 < 0 || b->y1 <= b->y0 || b->x1 <= b->x0 || b->y1 > x->dim[2] || b->x1 > x->dim[3])
-        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_cutout: rows %d to %d and columns %d to %d of images%s: the box must have pixels and lie inside", b->y0, b->y1, b->x0, b->x1, ssl__shape(x, s));
-    x = ssl_slice_at(at, ssl_slice_at(at, x, 2, b->y0, b->y1), 3, b->x0, b->x1);
-    x = ssl_interpolate_at(at, x, h, w, mode);
-    if (b->hflip) x = ssl__mirror(at, x, 1);
-    return b->vflip ? ssl__mirror(at, x, 0) : x;
-}
+SSL_API ssl_tensor *ssl_cutout_at(const char *at, ssl_tensor *x, const ssl_view_box *b, int h, int w, ssl_interpolation mode) { return ssl__interpolate(at, "ssl_cutout", x, b, h, w, mode); }
 
 /* Place of element i of n, resized from elements begin.. of `size`. Linear interpolation of places is a place between. */
 static float ssl__pixel_place(int i, int n, int begin, int size, ssl_interpolation mode)

@@ -10,7 +10,7 @@ extern "C++" {
 }
 #endif
 #define SSL__KERNEL(name, args) static void ssl__cuda_##name args;
-SSL__KERNELS_ALL SSL__KERNELS_HALF
+SSL__KERNELS_ALL SSL__KERNELS_HALF SSL__KERNELS_MAPS SSL__KERNELS_IMAGE_NORM
 #undef SSL__KERNEL
 
 /* ==== >>platform ==== memory, launches, errors =========================================================
@@ -627,6 +627,27 @@ static __device__ __forceinline__ void ssl__number_put(float *p, int half, int64
     else p[i] = v;
 }
 
+/* Eight bf16, which lie in 16 bytes. */
+static __device__ __forceinline__ uint4 ssl__octet_at(const float *p, int64_t i) { return *(const uint4 *)(const void *)((const uint16_t *)(const void *)p + i); } /* bf16 behind p */
+static __device__ __forceinline__ void ssl__eight_of(uint4 u, float v[8])
+{
+    const uint32_t w[4] = { u.x, u.y, u.z, u.w };
+    SSL__REPEAT for (int q = 0; q < 8; q++) v[q] = ssl__bits(q & 1 ? w[q / 2] & 0xffff0000u : w[q / 2] << 16);
+}
+static __device__ __forceinline__ void ssl__eight(const uint16_t *p, float v[8]) { ssl__eight_of(*(const uint4 *)(const void *)p, v); }
+static __device__ __forceinline__ void ssl__eight_put(uint16_t *p, const float v[8], int add)
+{
+    uint4 u;
+    float sum[8];
+    if (add) ssl__eight(p, sum);
+    SSL__REPEAT for (int q = 0; q < 8; q++) sum[q] = add ? sum[q] + v[q] : v[q];
+    u.x = ssl__to_bf16x2(sum[0], sum[1]);
+    u.y = ssl__to_bf16x2(sum[2], sum[3]);
+    u.z = ssl__to_bf16x2(sum[4], sum[5]);
+    u.w = ssl__to_bf16x2(sum[6], sum[7]);
+    *(uint4 *)(void *)p = u;
+}
+
 /* Where a tile comes from: rows of numbers, zeros outside of them. whole: four numbers at a time (what is copied as bf16 always is, 16 bytes).
    half: bf16 behind a pointer to float, on the way through registers. */
 template <class E> struct ssl__panel { typedef E elem; const E *p; int ld, rows, cols, whole, half; };
@@ -782,6 +803,29 @@ template <class G, int BYTES, class F> static __device__ __forceinline__ void ss
         }
         __syncthreads();
         SSL__ROLLED for (int i = (int)threadIdx.x / G::N; i < 64; i += G::T / G::N) f(i0 + i, ssl__own_column<G>(), out[i * (G::N + 4) + ssl__own_column<G>()]);
+    }
+}
+
+/* f(i, j, the results i .. i + 7 of column j), for results that lie along i in memory: 64 rows at a time change hands, as 64 words of each column. */
+template <class G, class F> static __device__ __forceinline__ void ssl__each_eight(const float *acc, void *shared, F f)
+{
+    const int LD = 64 + 4;
+    float *const out = (float *)shared;
+    static_assert(G::STAGED >= G::N * LD * (int)sizeof(float), "the slabs' memory holds 64 rows of results");
+    SSL__ROLLED for (int i0 = 0; i0 < G::M; i0 += 64) {
+        __syncthreads();
+        SSL__REPEAT for (int e = 0; e < G::RESULTS; e++) {
+            int i, j;
+            ssl__spot<G>(e, &i, &j);
+            if (i / 64 * 64 == i0) out[j * LD + i % 64] = acc[e];
+        }
+        __syncthreads();
+        SSL__ROLLED for (int e = (int)threadIdx.x; e < 8 * G::N; e += G::T) {
+            const float4 *const at = (const float4 *)(const void *)(out + e / 8 * LD + e % 8 * 8);
+            const float4 low = at[0], high = at[1];
+            const float v[8] = { low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w };
+            f(i0 + e % 8 * 8, e / 8, v);
+        }
     }
 }
 
@@ -2036,9 +2080,9 @@ static __global__ void ssl__k_mask_diagonal_b(int64_t n, const float *dy, float 
 static void ssl__cuda_mask_diagonal_b(ssl_ctx *c, int n, const float *dy, float *dx) { SSL__LAUNCH(c, ssl__k_mask_diagonal_b, ssl__grid((int64_t)n * n), n, dy, dx); }
 
 /* ==== >>conv ==== matrix products over images with the channels last, gathered while they are staged: nothing is unfolded in memory.
- * Images are first copied [pixel, group, channel], the channels of a group padded to whole 16 bytes and rounded to bf16 where the product is; weights
- * likewise [row, tap, channel]. The copy costs 8 B a value (bf16: 6), with which a 3 x 3 window does 18 FLOP for each channel of the result. Now k runs
- * over (tap, channel), both operands lie along it, and every 16 bytes of the gather come from one tap at one pixel:
+ * Half maps lie so and are read in place. Planes are first copied [pixel, group, channel], the channels of a group padded to whole 16 bytes and rounded to
+ * bf16 where the product is, which costs 8 B a value (bf16: 6); weights likewise [row, tap, channel]. Now k runs over (tap, channel), both operands lie
+ * along it, and every 16 bytes of the gather come from one tap at one pixel:
  *   forward: y [o, position] = w [o, (tap, c)] x [position, (tap, c)]
  *   dx: the same product of dy, a stride's phase at a time (ssl__lane): no tap that a phase does not meet is multiplied
  *   dw [o, (tap, c)] = dy [position, o]^T x [position, (tap, c)], positions cut into slices that are added in order */
@@ -2055,24 +2099,49 @@ typedef struct ssl__conv {
     ssl__divisor image, row, cell, line; /* positions of an image and of a row; padded channels of a tap; taps of a row */
     int groups, m, n, k, k_slice, slices, tiles_n;
     int ch, kw, area, turned;            /* channels of a group in the images that are gathered; the window's width and taps; dx: weights [ch, row] */
-    int half;                            /* y is bf16 */
+    int half;                            /* y is a half map */
     const float *bias;
     float beta, *part, *y;
 } ssl__conv;
 
-template <class E> static __global__ void ssl__k_channels_last(int pixels, int groups, int ch, int padded, ssl__divisor plane, int half, const float *x, E *y)
-{ /* 32 pixels x 32 channels: read along pixels, written along channels */
-    __shared__ float tile[32][33];
-    const int across = (padded + 31) / 32, group = (int)blockIdx.y / across, c0 = (int)blockIdx.y % across * 32, warp = (int)threadIdx.x / 32;
-    const int p0 = (int)blockIdx.x * 32;
-    int in, n;
-    n = ssl__over(p0 + SSL__LANE, &plane, &in);
-    for (int c = warp; c < 32; c += SSL__WARPS)
-        tile[c][SSL__LANE] = c0 + c < ch && p0 + SSL__LANE < pixels ? ssl__number_at(x, half, ((int64_t)(n * groups + group) * ch + c0 + c) * plane.d + in) : 0.0f;
-    __syncthreads();
-    for (int p = warp; p < 32 && p0 + p < pixels; p += SSL__WARPS)
-        if (c0 + SSL__LANE < padded) ssl__keep(tile[SSL__LANE][p], y + ((int64_t)(p0 + p) * groups + group) * padded + c0 + SSL__LANE);
+/* ---- planes to channels last and back: a lane has 16 bytes of channels at one of its warp's 32 pixels, so reads (writes) run along planes ---- */
+static __device__ __forceinline__ void ssl__put16(float *p, const float v[4], int add)
+{
+    float4 f = { v[0], v[1], v[2], v[3] };
+    if (add) { const float4 old = *(const float4 *)p; f.x += old.x; f.y += old.y; f.z += old.z; f.w += old.w; }
+    *(float4 *)p = f;
 }
+static __device__ __forceinline__ void ssl__put16(uint16_t *p, const float v[8], int add) { ssl__eight_put(p, v, add); }
+typedef struct ssl__turn { int pixels, groups, ch, padded; ssl__divisor plane; } ssl__turn; /* [n, groups, ch, plane] and [pixel, groups, padded] */
+template <int IN, class F> static __device__ __forceinline__ void ssl__each_turned(const ssl__turn *t, F f) /* f(place in planes, IN channels from which one, place channels last) */
+{
+    const int cell = t->padded / IN, steps = t->groups * cell;
+    SSL__EACH_WARP(e, (int64_t)((t->pixels + 31) / 32) * steps) {
+        const int step = (int)(e % steps), p = (int)(e / steps) * 32 + SSL__LANE, group = step / cell, c = step % cell * IN;
+        int in;
+        const int n = ssl__over(p, &t->plane, &in);
+        if (p < t->pixels) f(((int64_t)(n * t->groups + group) * t->ch + c) * t->plane.d + in, c, ((int64_t)p * t->groups + group) * t->padded + c);
+    }
+}
+template <class E> static __global__ void ssl__k_channels_last(ssl__turn t, int add, const float *x, E *y)
+{
+    const int IN = 16 / (int)sizeof(E);
+    ssl__each_turned<IN>(&t, [&](int64_t from, int c, int64_t to) {
+        float v[IN];
+        SSL__REPEAT for (int q = 0; q < IN; q++) v[q] = c + q < t.ch ? x[from + (int64_t)q * t.plane.d] : 0.0f;
+        ssl__put16(y + to, v, add);
+    });
+}
+static __global__ void ssl__k_planes(ssl__turn t, int add, const uint16_t *x, float *y)
+{
+    ssl__each_turned<8>(&t, [&](int64_t to, int, int64_t from) {
+        float v[8];
+        ssl__eight(x + from, v);
+        SSL__REPEAT for (int q = 0; q < 8; q++) y[to + (int64_t)q * t.plane.d] = add ? y[to + (int64_t)q * t.plane.d] + v[q] : v[q];
+    });
+}
+static ssl__turn ssl__turn_of(int n, int groups, int ch, int padded, int plane) { const ssl__turn t = { n * plane, groups, ch, padded, ssl__divisor_of(plane) }; return t; }
+static unsigned ssl__turn_grid(const ssl__turn *t, int in) { return ssl__grid_warps((int64_t)((t->pixels + 31) / 32) * t->groups * (t->padded / in)); }
 template <class E> static __global__ void ssl__k_conv_taps(ssl__conv t, int64_t n, const float *w, E *y) /* w [o, c, kh, kw] to [group, row, tap, channel] */
 {
     SSL__EACH(e, n) {
@@ -2115,6 +2184,14 @@ template <class E, int FIXED> static __device__ __forceinline__ void ssl__copy16
     ssl__cp_async16(to, inside ? s->p + (int64_t)(a.at + row * t->s.in + column) * (t->groups * t->cell.d) + channel : s->p, inside ? 16 : 0);
 }
 
+static __device__ __forceinline__ int ssl__conv_place(const ssl__conv *t, int q, int *n) /* of position q in the plane of its image */
+{
+    int i, j;
+    *n = ssl__over(q, &t->image, &i);
+    i = ssl__over(i, &t->row, &j);
+    return (t->r.o0 + i * t->r.ostep) * t->s.out + t->s.o0 + j * t->s.ostep;
+}
+
 template <int MODE, int M, int N, int AK> struct ssl__conv_block : ssl__block<MODE, SSL__THREADS, 2, M, N, MODE == SSL__BF16 ? 32 : 16, AK, AK> {};
 /* Forward and dx. Of a slab of 128 x 32 a thread copies 2 x 16 bytes of each operand and does one pair of multiplications for the tap. */
 template <int MODE, int M, int N> static __global__ void __launch_bounds__(SSL__THREADS, MODE == SSL__F32 ? 1 : 2) ssl__k_conv(ssl__conv t, const typename ssl__elem<MODE>::type *w, const typename ssl__elem<MODE>::type *x)
@@ -2131,15 +2208,25 @@ template <int MODE, int M, int N> static __global__ void __launch_bounds__(SSL__
     b.t = &t; b.p = x + group * t.cell.d; b.rows = t.n; b.cols = t.k;
     SSL__REPEAT for (int e = 0; e < COPIES; e++) b.fixed[e] = b.place(j0 + (e * G::T + (int)threadIdx.x) / ROW);
     ssl__accumulate<G>(acc, &a, &b, i0, j0, 0, t.k, shared);
-    int i, j;
-    const int q = j0 + ssl__own_column<G>(), n = ssl__over(q, &t.image, &i);
-    i = ssl__over(i, &t.row, &j);
-    float *const y = ssl__element(t.y, t.half, ((int64_t)n * t.groups + group) * t.m * plane + (t.r.o0 + i * t.r.ostep) * t.s.out + t.s.o0 + j * t.s.ostep);
+    if constexpr (MODE == SSL__BF16) if (t.half) {
+        ssl__each_eight<G>(acc, shared, [&](int o, int q, const float v[8]) {
+            int n, in;
+            o += i0;
+            q += j0;
+            if (o >= t.m || q >= t.n) return;
+            in = ssl__conv_place(&t, q, &n);
+            ssl__eight_put((uint16_t *)(void *)t.y + (int64_t)(n * plane + in) * t.m + o, v, t.beta != 0.0f);
+        });
+        return;
+    }
+    int n;
+    const int q = j0 + ssl__own_column<G>(), in = ssl__conv_place(&t, q, &n);
+    float *const y = t.y + ((int64_t)n * t.groups + group) * t.m * plane + in;
     ssl__each_result<G, G::STAGED>(acc, shared, [&](int o, int, float s) {
         o += i0;
         if (o >= t.m || q >= t.n) return;
         if (t.bias) s += t.bias[group * t.m + o];
-        ssl__number_put(y, t.half, (int64_t)o * plane, t.beta != 0.0f ? ssl__number_at(y, t.half, (int64_t)o * plane) + s : s);
+        y[(int64_t)o * plane] = t.beta != 0.0f ? y[(int64_t)o * plane] + s : s;
     });
 }
 static __device__ __forceinline__ void ssl__conv_weight(const ssl__conv *t, int row, int column, float s) /* row of all groups */
@@ -2181,13 +2268,6 @@ static __global__ void ssl__k_conv_total(ssl__conv t)
 
 template <int MODE> static int ssl__conv_padded(int channels) /* to 16 bytes */
 { const int in = 16 / (int)sizeof(typename ssl__elem<MODE>::type); return (channels + in - 1) / in * in; }
-/* Images [n, groups, ch, plane] with their channels last, in memory that the caller has. */
-template <int MODE> static void ssl__conv_copy(ssl_ctx *c, int n, int groups, int ch, int plane, unsigned half, const float *x, typename ssl__elem<MODE>::type *y)
-{
-    const int padded = ssl__conv_padded<MODE>(ch), pixels = n * plane;
-    SSL__LAUNCH(c, (ssl__k_channels_last<typename ssl__elem<MODE>::type>), dim3((unsigned)(pixels + 31) / 32, (unsigned)(groups * ((padded + 31) / 32))),
-                pixels, groups, ch, padded, ssl__divisor_of(plane), half != 0, x, y);
-}
 static void ssl__conv_lanes(ssl__conv *t, const ssl__window *g, ssl__lane r, ssl__lane s, int cell)
 {
     t->r = r; t->s = s;
@@ -2202,18 +2282,33 @@ template <int MODE, int M, int N> static void ssl__conv_launch(ssl_ctx *c, ssl__
     const dim3 grid((unsigned)ssl__conv_tiles(t, M, N), (unsigned)t->groups);
     SSL__LAUNCH_SHARED(c, SSL__THREADS, (ssl__conv_block<MODE, M, N, 1>::STAGED), "ssl__k_conv", (ssl__k_conv<MODE, M, N>), grid, *t, w, x);
 }
-template <int MODE> static size_t ssl__conv_pixels(const ssl__window *g, int outputs) /* elements of a copy of the images, or of the outputs */
-{ return (size_t)g->n * (size_t)(outputs ? g->oh * g->ow : g->h * g->w) * (size_t)g->groups * (size_t)ssl__conv_padded<MODE>((outputs ? g->co : g->ci) / g->groups); }
+template <int MODE> static size_t ssl__conv_pixels(const ssl__window *g, int outputs) /* elements of the copy that the images, or the outputs, need */
+{
+    if (g->half & (outputs ? SSL__HALF_Y : SSL__HALF_X)) return 0;
+    return (size_t)g->n * (size_t)(outputs ? g->oh * g->ow : g->h * g->w) * (size_t)g->groups * (size_t)ssl__conv_padded<MODE>((outputs ? g->co : g->ci) / g->groups);
+}
+/* Images, or outputs, with their channels last: as they are, or a copy, for which the caller has room. */
+template <int MODE> static const typename ssl__elem<MODE>::type *ssl__conv_last(ssl_ctx *c, const ssl__window *g, int outputs, const float *x, typename ssl__elem<MODE>::type *room)
+{
+    typedef typename ssl__elem<MODE>::type E;
+    const int ch = (outputs ? g->co : g->ci) / g->groups;
+    const ssl__turn t = ssl__turn_of(g->n, g->groups, ch, ssl__conv_padded<MODE>(ch), outputs ? g->oh * g->ow : g->h * g->w);
+    if (!ssl__conv_pixels<MODE>(g, outputs)) return (const E *)(const void *)x;
+    SSL__LAUNCH(c, ssl__k_channels_last<E>, ssl__turn_grid(&t, 16 / (int)sizeof(E)), t, 0, x, room);
+    return room;
+}
 template <int MODE> static size_t ssl__conv_taps(const ssl__window *g, int back) /* elements of a copy of the weights */
 { return (size_t)g->kh * (size_t)g->kw * (size_t)(back ? g->ci : g->co) * (size_t)ssl__conv_padded<MODE>((back ? g->co : g->ci) / g->groups); }
-/* y = beta y + bias + w x, or with back dx = beta dx + w^T dy. xs: a copy of x (dy), ws: room for one of w */
+/* y = beta y + bias + w x, or with back dx = beta dx + w^T dy. xs: x (dy) with its channels last, ws: room for a copy of w */
 template <int MODE> static void ssl__conv_images(ssl_ctx *c, const ssl__window *g, int back, const typename ssl__elem<MODE>::type *xs, typename ssl__elem<MODE>::type *ws,
                                                  const float *w, const float *bias, float beta, float *y)
 {
     typedef typename ssl__elem<MODE>::type E;
     const int cig = g->ci / g->groups, cog = g->co / g->groups, units = ((ssl__cuda *)c->gpu)->units, rows = back ? g->sh : 1, columns = back ? g->sw : 1;
     const int cell = ssl__conv_padded<MODE>(back ? cog : cig);
+    const E *taps = MODE == SSL__BF16 && !back && g->kh * g->kw == 1 && cell == cig ? (const E *)(const void *)ssl__cuda_narrow(c, w) : NULL; /* a parameter in its order */
     ssl__conv t;
+    if (!taps) taps = ws;
     memset(&t, 0, sizeof t);
     t.m = back ? cig : cog; t.ch = back ? cog : cig; t.turned = back; t.bias = bias; t.beta = beta; t.y = y; t.half = (g->half & (back ? SSL__HALF_X : SSL__HALF_Y)) != 0;
     for (int phase = 0; phase < rows * columns; phase++) {
@@ -2222,10 +2317,10 @@ template <int MODE> static void ssl__conv_images(ssl_ctx *c, const ssl__window *
         t.n = g->n * t.r.n * t.s.n;
         t.k = t.r.taps * t.s.taps * cell;
         if (t.n == 0) continue;
-        if (t.k) SSL__LAUNCH(c, (ssl__k_conv_taps<E>), ssl__grid((int64_t)t.groups * t.m * t.k), t, (int64_t)t.groups * t.m * t.k, w, ws);
-        if (t.m > 64 && ssl__conv_tiles(&t, 128, 128) * t.groups >= units) ssl__conv_launch<MODE, 128, 128>(c, &t, ws, xs);
-        else if (t.m <= 64 && ssl__conv_tiles(&t, 64, 128) * t.groups >= units) ssl__conv_launch<MODE, 64, 128>(c, &t, ws, xs);
-        else ssl__conv_launch<MODE, 64, 64>(c, &t, ws, xs);
+        if (t.k && taps == ws) SSL__LAUNCH(c, (ssl__k_conv_taps<E>), ssl__grid((int64_t)t.groups * t.m * t.k), t, (int64_t)t.groups * t.m * t.k, w, ws);
+        if (t.m > 64 && ssl__conv_tiles(&t, 128, 128) * t.groups >= units) ssl__conv_launch<MODE, 128, 128>(c, &t, taps, xs);
+        else if (t.m <= 64 && ssl__conv_tiles(&t, 64, 128) * t.groups >= units) ssl__conv_launch<MODE, 64, 128>(c, &t, taps, xs);
+        else ssl__conv_launch<MODE, 64, 64>(c, &t, taps, xs);
     }
 }
 template <int MODE, int M, int N> static void ssl__conv_launch_w(ssl_ctx *c, ssl__conv *t, const typename ssl__elem<MODE>::type *dy, const typename ssl__elem<MODE>::type *x)
@@ -2233,7 +2328,7 @@ template <int MODE, int M, int N> static void ssl__conv_launch_w(ssl_ctx *c, ssl
     const dim3 grid((unsigned)ssl__conv_tiles(t, M, N), (unsigned)(t->groups * t->slices));
     SSL__LAUNCH_SHARED(c, SSL__THREADS, (ssl__conv_block<MODE, M, N, 0>::STAGED), "ssl__k_conv_w", (ssl__k_conv_w<MODE, M, N>), grid, *t, dy, x);
 }
-/* dw += dy^T x; part: room for the slices, ys: a copy of dy, xs: one of x */
+/* What dw += dy^T x needs, and the tiles that it takes */
 template <int MODE> static ssl__conv ssl__conv_weights_of(ssl_ctx *c, const ssl__window *g, float *dw, int *M, int *N)
 {
     const int cell = ssl__conv_padded<MODE>(g->ci / g->groups), units = ((ssl__cuda *)c->gpu)->units;
@@ -2255,11 +2350,9 @@ template <int MODE> static void ssl__conv_forward(ssl_ctx *c, const ssl__window 
 {
     typedef typename ssl__elem<MODE>::type E;
     E *xs = (E *)ssl__cuda_work(c, sizeof(E) * (ssl__conv_pixels<MODE>(g, 0) + ssl__conv_taps<MODE>(g, 0)));
-    if (!xs) return;
-    ssl__conv_copy<MODE>(c, g->n, g->groups, g->ci / g->groups, g->h * g->w, g->half & SSL__HALF_X, x, xs);
-    ssl__conv_images<MODE>(c, g, 0, xs, xs + ssl__conv_pixels<MODE>(g, 0), w, bias, 0.0f, y);
+    if (xs) ssl__conv_images<MODE>(c, g, 0, ssl__conv_last<MODE>(c, g, 0, x, xs), xs + ssl__conv_pixels<MODE>(g, 0), w, bias, 0.0f, y);
 }
-/* Both gradients from one copy of dy; dx and dw may be NULL. */
+/* Both gradients, from one copy of dy where it needs one; dx and dw may be NULL. */
 template <int MODE> static void ssl__conv_back(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *dy, float beta, float *dx, float *dw)
 {
     typedef typename ssl__elem<MODE>::type E;
@@ -2268,13 +2361,13 @@ template <int MODE> static void ssl__conv_back(ssl_ctx *c, const ssl__window *g,
     const size_t part = sizeof(float) * (((size_t)(t.slices * t.groups * t.m) * (size_t)t.n + 3) / 4 * 4), copy = sizeof(E) * ssl__conv_pixels<MODE>(g, 1);
     const size_t for_dx = dx ? sizeof(E) * ssl__conv_taps<MODE>(g, 1) : 0, for_dw = dw ? part + sizeof(E) * ssl__conv_pixels<MODE>(g, 0) : 0;
     char *work = (char *)ssl__cuda_work(c, copy + SSL__MAX(for_dx, for_dw));
-    E *const ys = (E *)(void *)work, *const xs = (E *)(void *)(work + copy + part);
+    const E *ys, *xs;
     if (!work) return;
-    ssl__conv_copy<MODE>(c, g->n, g->groups, g->co / g->groups, g->oh * g->ow, g->half & SSL__HALF_Y, dy, ys);
+    ys = ssl__conv_last<MODE>(c, g, 1, dy, (E *)(void *)work);
     if (dx) ssl__conv_images<MODE>(c, g, 1, ys, (E *)(void *)(work + copy), w, NULL, beta, dx);
     if (!dw) return;
     t.part = t.slices > 1 ? (float *)(void *)(work + copy) : NULL;
-    ssl__conv_copy<MODE>(c, g->n, g->groups, g->ci / g->groups, g->h * g->w, g->half & SSL__HALF_X, x, xs);
+    xs = ssl__conv_last<MODE>(c, g, 0, x, (E *)(void *)(work + copy + part));
     if (M == 128) ssl__conv_launch_w<MODE, 128, 128>(c, &t, ys, xs);
     else if (N == 128) ssl__conv_launch_w<MODE, 64, 128>(c, &t, ys, xs);
     else ssl__conv_launch_w<MODE, 64, 64>(c, &t, ys, xs);
@@ -2291,6 +2384,15 @@ template <int MODE> static void ssl__conv_back(ssl_ctx *c, const ssl__window *g,
 static void ssl__cuda_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y) { SSL__CONV(c, ssl__conv_forward, g, x, w, bias, y); }
 static void ssl__cuda_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx) { SSL__CONV(c, ssl__conv_back, g, NULL, w, dy, beta, dx, NULL); }
 static void ssl__cuda_conv_bw(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw) { SSL__CONV(c, ssl__conv_back, g, x, NULL, dy, 0.0f, NULL, dw); }
+static void ssl__cuda_half_conv_b(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *dy, float beta, float *dx, float *dw)
+{ ssl__conv_back<SSL__BF16>(c, g, x, w, dy, beta, dx, dw); }
+
+static void ssl__cuda_half_turn(ssl_ctx *c, int n, int ch, int64_t hw, int to_half, float beta, float *planes, float *half)
+{
+    const ssl__turn t = ssl__turn_of(n, 1, ch, ch, (int)hw);
+    if (to_half) SSL__LAUNCH(c, ssl__k_channels_last<uint16_t>, ssl__turn_grid(&t, 8), t, beta != 0.0f, planes, (uint16_t *)(void *)half);
+    else SSL__LAUNCH(c, ssl__k_planes, ssl__turn_grid(&t, 8), t, beta != 0.0f, (const uint16_t *)(const void *)half, planes);
+}
 
 static __global__ void ssl__k_unfold_f(ssl__window g, const float *x, float *y)
 {
@@ -2347,6 +2449,91 @@ static void ssl__cuda_max_pool_f(ssl_ctx *c, const ssl__window *g, const float *
 { SSL__LAUNCH(c, ssl__k_pool_f, ssl__grid((int64_t)g->n * g->ci * g->oh * g->ow), *g, x, y, at); }
 static void ssl__cuda_avg_pool_f(ssl_ctx *c, const ssl__window *g, const float *x, float *y) { ssl__cuda_max_pool_f(c, g, x, y, NULL); }
 
+/* ---- half maps, eight channels at a time; of a window the tap that won is kept, in 16 bits. Backward one to four windows reach a pixel ---- */
+typedef struct ssl__octets { int64_t n; ssl__divisor per, columns, rows; } ssl__octets; /* of a map: per pixel, and its rows and columns */
+static ssl__octets ssl__octets_of(int n, int ch, int h, int w)
+{ const ssl__octets o = { (int64_t)n * h * w * (ch / 8), ssl__divisor_of(ch / 8), ssl__divisor_of(w), ssl__divisor_of(h) }; return o; }
+static __device__ __forceinline__ int ssl__octet(const ssl__octets *o, int64_t e, int *i, int *j, int *c) /* its image, pixel and first channel */
+{
+    const int pixel = ssl__over((int)e, &o->per, c);
+    *c *= 8;
+    return ssl__over(ssl__over(pixel, &o->columns, j), &o->rows, i);
+}
+static __global__ void ssl__k_half_pool_f(ssl__window g, ssl__octets out, const uint16_t *x, uint16_t *y, uint4 *at) /* maximum, and the taps that they are under */
+{
+    SSL__EACH(e, out.n) {
+        int i, j, c, any = 0;
+        float best[8] = { 0.0f }, v[8];
+        uint32_t tap[8] = { 0 };
+        const int n = ssl__octet(&out, e, &i, &j, &c), r0 = i * g.sh - g.ph, t0 = j * g.sw - g.pw;
+        for (int r = SSL__MAX(0, -r0); r < SSL__MIN(g.kh, g.h - r0); r++)
+            for (int t = SSL__MAX(0, -t0); t < SSL__MIN(g.kw, g.w - t0); t++, any = 1) {
+                ssl__eight(x + ((int64_t)(n * g.h + r0 + r) * g.w + t0 + t) * g.ci + c, v);
+                SSL__REPEAT for (int q = 0; q < 8; q++) if (!any || v[q] > best[q]) { best[q] = v[q]; tap[q] = (uint32_t)(r * g.kw + t); }
+            }
+        ssl__eight_put(y + e * 8, best, 0);
+        const uint4 taps = { tap[0] | tap[1] << 16, tap[2] | tap[3] << 16, tap[4] | tap[5] << 16, tap[6] | tap[7] << 16 };
+        at[e] = taps;
+    }
+}
+static __global__ void ssl__k_half_pool_b(ssl__window g, ssl__octets in, const uint4 *at, const uint16_t *dy, int add, uint16_t *dx)
+{
+    SSL__EACH(e, in.n) {
+        int i, j, c;
+        float s[8] = { 0.0f }, v[8];
+        const int n = ssl__octet(&in, e, &i, &j, &c), r = i + g.ph, t = j + g.pw; /* output o sees this pixel through tap r - o stride */
+        for (int oi = SSL__MAX(0, r - g.kh + g.sh) / g.sh; oi < g.oh && oi * g.sh <= r; oi++)
+            for (int oj = SSL__MAX(0, t - g.kw + g.sw) / g.sw; oj < g.ow && oj * g.sw <= t; oj++) {
+                const int64_t o = ((int64_t)(n * g.oh + oi) * g.ow + oj) * g.ci + c;
+                const uint32_t tap = (uint32_t)((r - oi * g.sh) * g.kw + t - oj * g.sw);
+                const uint4 u = at[o / 8];
+                const uint32_t taps[4] = { u.x, u.y, u.z, u.w };
+                ssl__eight(dy + o, v);
+                SSL__REPEAT for (int q = 0; q < 8; q++) if ((q & 1 ? taps[q / 2] >> 16 : taps[q / 2] & 0xffffu) == tap) s[q] += v[q];
+            }
+        ssl__eight_put(dx + e * 8, s, add);
+    }
+}
+static void ssl__cuda_half_pool_f(ssl_ctx *c, const ssl__window *g, const float *x, float *y, int32_t *at)
+{
+    const ssl__octets out = ssl__octets_of(g->n, g->ci, g->oh, g->ow);
+    SSL__LAUNCH(c, ssl__k_half_pool_f, ssl__grid(out.n), *g, out, (const uint16_t *)(const void *)x, (uint16_t *)(void *)y, (uint4 *)(void *)at);
+}
+static void ssl__cuda_half_pool_b(ssl_ctx *c, const ssl__window *g, const int32_t *at, const float *dy, float beta, float *dx)
+{
+    const ssl__octets in = ssl__octets_of(g->n, g->ci, g->h, g->w);
+    SSL__LAUNCH(c, ssl__k_half_pool_b, ssl__grid(in.n), *g, in, (const uint4 *)(const void *)at, (const uint16_t *)(const void *)dy, beta != 0.0f, (uint16_t *)(void *)dx);
+}
+static __global__ void ssl__k_half_mean_f(int64_t octets, int ch, int hw, const uint16_t *x, float *y) /* of n ch / 8 */
+{
+    SSL__EACH(e, octets) {
+        const int n = (int)(e / (ch / 8)), c = (int)(e % (ch / 8)) * 8;
+        float s[8] = { 0.0f }, v[8];
+        SSL__TWICE for (int p = 0; p < hw; p++) {
+            ssl__eight(x + ((int64_t)n * hw + p) * ch + c, v);
+            SSL__REPEAT for (int q = 0; q < 8; q++) s[q] += v[q];
+        }
+        SSL__REPEAT for (int q = 0; q < 8; q++) y[e * 8 + q] = s[q] / (float)hw;
+    }
+}
+static __global__ void ssl__k_half_mean_b(ssl__octets in, int ch, float scale, int add, const float *dy, uint16_t *dx)
+{
+    SSL__EACH(e, in.n) {
+        int i, j, c;
+        float v[8];
+        const float *const d = dy + (int64_t)ssl__octet(&in, e, &i, &j, &c) * ch;
+        SSL__REPEAT for (int q = 0; q < 8; q++) v[q] = scale * d[c + q];
+        ssl__eight_put(dx + e * 8, v, add);
+    }
+}
+static void ssl__cuda_half_mean_f(ssl_ctx *c, int n, int ch, int64_t hw, const float *x, float *y)
+{ SSL__LAUNCH(c, ssl__k_half_mean_f, ssl__grid((int64_t)n * ch / 8), (int64_t)n * ch / 8, ch, (int)hw, (const uint16_t *)(const void *)x, y); }
+static void ssl__cuda_half_mean_b(ssl_ctx *c, int n, int ch, int64_t hw, const float *dy, float beta, float *dx)
+{
+    const ssl__octets in = ssl__octets_of(n, ch, 1, (int)hw);
+    SSL__LAUNCH(c, ssl__k_half_mean_b, ssl__grid(in.n), in, ch, 1.0f / (float)hw, beta != 0.0f, dy, (uint16_t *)(void *)dx);
+}
+
 static __global__ void ssl__k_pad_f(ssl__resize r, const float *x, float *y)
 {
     SSL__EACH(e, (int64_t)r.planes * r.oh * r.ow) {
@@ -2370,15 +2557,17 @@ static __global__ void ssl__k_pad_b(ssl__resize r, const float *dy, float *dx)
 static void ssl__cuda_pad_b(ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx)
 { SSL__LAUNCH(c, ssl__k_pad_b, ssl__grid((int64_t)r->planes * r->h * r->w), *r, dy, dx); }
 
+/* Boxes and mirrors come as arguments of one launch, so that a step with crops of other sizes is the same graph. */
 static __global__ void ssl__k_interpolate_f(ssl__resize r, const float *x, float *y)
 {
     const int nearest = r.mode == SSL_INTERPOLATE_NEAREST;
     SSL__EACH(e, (int64_t)r.planes * r.oh * r.ow) {
-        const float *in = x + e / r.ow / r.oh * r.h * r.w;
+        const int oi = (int)(e / r.ow % r.oh), oj = (int)(e % r.ow);
+        const float *in = x + (e / r.ow / r.oh * r.rows + r.top) * r.cols + r.left;
         int i[2], j[2];
-        const float li = ssl__resize_source(nearest, (int)(e / r.ow % r.oh), r.h, r.oh, i), lj = ssl__resize_source(nearest, (int)(e % r.ow), r.w, r.ow, j);
-        y[e] = (1.0f - li) * ((1.0f - lj) * in[i[0] * r.w + j[0]] + lj * in[i[0] * r.w + j[1]]) +
-               li * ((1.0f - lj) * in[i[1] * r.w + j[0]] + lj * in[i[1] * r.w + j[1]]);
+        const float li = ssl__resize_source(nearest, r.vflip ? r.oh - 1 - oi : oi, r.h, r.oh, i), lj = ssl__resize_source(nearest, r.hflip ? r.ow - 1 - oj : oj, r.w, r.ow, j);
+        y[e] = (1.0f - li) * ((1.0f - lj) * in[i[0] * r.cols + j[0]] + lj * in[i[0] * r.cols + j[1]]) +
+               li * ((1.0f - lj) * in[i[1] * r.cols + j[0]] + lj * in[i[1] * r.cols + j[1]]);
     }
 }
 static void ssl__cuda_interpolate_f(ssl_ctx *c, const ssl__resize *r, const float *x, float *y)
@@ -2399,29 +2588,43 @@ static __device__ void ssl__resize_range(int i, int n, int outputs, int *lo, int
 static __global__ void ssl__k_interpolate_b(ssl__resize r, const float *dy, float *dx)
 {
     const int nearest = r.mode == SSL_INTERPOLATE_NEAREST;
-    SSL__EACH(e, (int64_t)r.planes * r.h * r.w) {
-        const int j = (int)(e % r.w), i = (int)(e / r.w % r.h);
+    SSL__EACH(e, (int64_t)r.planes * r.rows * r.cols) {
+        const int j = (int)(e % r.cols) - r.left, i = (int)(e / r.cols % r.rows) - r.top;
         int i0, i1, j0, j1;
         float s = 0.0f;
+        if (i < 0 || j < 0 || i >= r.h || j >= r.w) continue;
         ssl__resize_range(i, r.h, r.oh, &i0, &i1);
         ssl__resize_range(j, r.w, r.ow, &j0, &j1);
         for (int oi = i0; oi < i1; oi++) {
-            const float wi = ssl__resize_weight(nearest, oi, r.h, r.oh, i);
-            for (int oj = j0; oj < j1 && wi != 0.0f; oj++)
-                s += wi * ssl__resize_weight(nearest, oj, r.w, r.ow, j) * dy[(e / r.w / r.h * r.oh + oi) * r.ow + oj];
+            const float wi = ssl__resize_weight(nearest, oi, r.h, r.oh, i), *const d = dy + (e / r.cols / r.rows * r.oh + (r.vflip ? r.oh - 1 - oi : oi)) * r.ow;
+            for (int oj = j0; oj < j1 && wi != 0.0f; oj++) s += wi * ssl__resize_weight(nearest, oj, r.w, r.ow, j) * d[r.hflip ? r.ow - 1 - oj : oj];
         }
         dx[e] += s;
     }
 }
 static void ssl__cuda_interpolate_b(ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx)
-{ SSL__LAUNCH(c, ssl__k_interpolate_b, ssl__grid((int64_t)r->planes * r->h * r->w), *r, dy, dx); }
+{ SSL__LAUNCH(c, ssl__k_interpolate_b, ssl__grid((int64_t)r->planes * r->rows * r->cols), *r, dy, dx); }
 
 /* ==== >>batchnorm ==== several blocks for each channel ====================================================
- * Sums (4 B a value, 8 to 16 backward), a warp a channel that adds the blocks' sums in order, then the values (8 B, 12 with a residual or backward).
- * A block has LANES channels: one, its threads along the pixels, or 32 where planes are too short for that. */
-typedef struct ssl__channels { ssl__bn b; ssl__divisor plane; int shares, per, half_x, half_y; const float *x, *y, *w, *bias, *res, *mean, *var; float beta; double *part; } ssl__channels;
+ * Sums (4 B a value, 8 to 16 backward), a warp a channel that adds the blocks' sums in order, then the values (8 B, 12 with a residual or backward);
+ * half as many bytes of half maps. Of planes a block has LANES channels: one, its threads along the pixels, or 32 where planes are too short for
+ * that. Of half maps it has up to 16 times eight channels, a thread eight of them at every so many pixels. */
+typedef struct ssl__channels { ssl__bn b; ssl__divisor plane; int shares, per, octets; const float *x, *y, *w, *bias, *res, *mean, *var; float beta; double *part; } ssl__channels;
 static __device__ __forceinline__ float ssl__bn_rstd(const ssl__channels *t, int c) { return t->mean ? 1.0f / sqrtf(t->var[c] + t->b.eps) : 1.0f; }
+static __device__ __forceinline__ float ssl__bn_first(const ssl__channels *t, int c) /* value of a channel */
+{ return ssl__number_at(t->x, t->octets, t->octets ? c : (int64_t)c * t->plane.d); }
+static __device__ __forceinline__ void ssl__bn_share(const ssl__channels *t, int c, double s, double q)
+{
+    double *const part = t->part + ((int64_t)c * t->shares + blockIdx.y) * 2;
+    part[0] = s;
+    part[1] = q;
+}
 extern "C++" {
+/* sums of dy; of x and its square, less the channel's first value; of dy (after ReLU) and dy (x - mean); of dy and dy xhat, with mean and 1 / deviation of
+   each pixel in mean */
+enum { SSL__SUM_VALUES, SSL__SUM_MOMENTS, SSL__SUM_GRADIENTS, SSL__SUM_IMAGES };
+
+/* ---- planes ---- */
 template <int LANES> static __device__ __forceinline__ int ssl__own_channel() { return (int)blockIdx.x * LANES + (int)threadIdx.x % LANES; }
 /* f(place) for this thread's values of its channel */
 template <int LANES, class F> static __device__ __forceinline__ void ssl__each_pixel(const ssl__channels *t, F f)
@@ -2434,24 +2637,21 @@ template <int LANES, class F> static __device__ __forceinline__ void ssl__each_p
         f(((int64_t)image * t->b.ch + c) * t->plane.d + in);
     }
 }
-enum { SSL__SUM_VALUES, SSL__SUM_MOMENTS, SSL__SUM_GRADIENTS };
-/* part [channel][share][2] of: dy; x and its square, less the channel's first value; dy (after ReLU) and dy (x - mean) */
 template <int LANES, int WHAT> static __global__ void ssl__k_channel_sums(ssl__channels t, float *dy)
 {
     __shared__ double sum[2][SSL__THREADS];
     const int c = ssl__own_channel<LANES>(), own = (int)threadIdx.x;
-    const float zero = c >= t.b.ch ? 0.0f : WHAT == SSL__SUM_MOMENTS ? ssl__number_at(t.x, t.half_x, (int64_t)c * t.plane.d) : WHAT == SSL__SUM_GRADIENTS && t.mean ? t.mean[c] : 0.0f;
+    const float zero = c >= t.b.ch ? 0.0f : WHAT == SSL__SUM_MOMENTS ? ssl__bn_first(&t, c) : WHAT == SSL__SUM_GRADIENTS && t.mean ? t.mean[c] : 0.0f;
     double s = 0.0, q = 0.0;
     ssl__each_pixel<LANES>(&t, [&](int64_t e) {
         if (WHAT == SSL__SUM_MOMENTS) {
-            const double d = (double)ssl__number_at(t.x, t.half_x, e) - (double)zero;
+            const double d = (double)t.x[e] - (double)zero;
             s += d;
             q += d * d;
         } else {
-            if (WHAT == SSL__SUM_GRADIENTS && t.b.relu && !(ssl__number_at(t.y, t.half_y, e) > 0.0f)) ssl__number_put(dy, t.half_y, e, 0.0f);
-            const float d = ssl__number_at(dy, t.half_y, e);
-            s += (double)d;
-            if (WHAT == SSL__SUM_GRADIENTS) q += (double)((ssl__number_at(t.x, t.half_x, e) - zero) * d);
+            if (WHAT == SSL__SUM_GRADIENTS && t.b.relu && !(t.y[e] > 0.0f)) dy[e] = 0.0f;
+            s += (double)dy[e];
+            if (WHAT == SSL__SUM_GRADIENTS) q += (double)((t.x[e] - zero) * dy[e]);
         }
     });
     sum[0][own] = s;
@@ -2462,9 +2662,214 @@ template <int LANES, int WHAT> static __global__ void ssl__k_channel_sums(ssl__c
         sum[0][own] += sum[0][own + half];
         sum[1][own] += sum[1][own + half];
     }
-    if (own >= LANES || c >= t.b.ch) return;
-    for (int i = 0; i < 2; i++) t.part[((int64_t)c * t.shares + blockIdx.y) * 2 + i] = sum[i][own];
+    if (own < LANES && c < t.b.ch) ssl__bn_share(&t, c, sum[0][own], sum[1][own]);
 }
+template <int LANES> static __global__ void ssl__k_batch_norm_f(ssl__channels t, float *y)
+{
+    const int c = ssl__own_channel<LANES>();
+    if (c >= t.b.ch) return;
+    const float m = t.mean ? t.mean[c] : 0.0f, scale = ssl__bn_rstd(&t, c) * (t.w ? t.w[c] : 1.0f), shift = t.bias ? t.bias[c] : 0.0f;
+    ssl__each_pixel<LANES>(&t, [&](int64_t e) {
+        const float v = (t.x[e] - m) * scale + shift + (t.res ? t.res[e] : 0.0f);
+        y[e] = t.b.relu && v < 0.0f ? 0.0f : v;
+    });
+}
+template <int LANES> static __global__ void ssl__k_batch_norm_b(ssl__channels t, const float *dy, const float *s1, const float *s2, float *dx)
+{
+    const int c = ssl__own_channel<LANES>();
+    if (c >= t.b.ch) return;
+    const float m = t.mean ? t.mean[c] : 0.0f, rstd = ssl__bn_rstd(&t, c), scale = rstd * (t.w ? t.w[c] : 1.0f);
+    const float inv = t.b.count > 0.0 ? (float)(1.0 / t.b.count) : 0.0f, a = s1[c] * inv, b = s2[c] * rstd * inv;
+    ssl__each_pixel<LANES>(&t, [&](int64_t e) {
+        const float v = scale * (dy[e] - a - (t.x[e] - m) * b);
+        dx[e] = t.beta != 0.0f ? dx[e] + v : v;
+    });
+}
+
+/* ---- half maps ---- */
+enum { SSL__OCTETS = 16, SSL__EARLY = 2 }; /* of a block at most; pixels that a thread reads before it uses them */
+typedef struct ssl__early { uint4 x, y, d; float mean, rstd; } ssl__early;
+static __device__ __forceinline__ int ssl__own_octet(const ssl__channels *t) { return ((int)blockIdx.x * t->octets + (int)threadIdx.x % t->octets) * 8; } /* its first channel */
+/* read(place, pixel, a) and then use(place, a) for this thread's values */
+template <class R, class U> static __device__ __forceinline__ void ssl__each_octet(const ssl__channels *t, R read, U use)
+{
+    const int c = ssl__own_octet(t), rows = SSL__THREADS / t->octets, row = (int)threadIdx.x / t->octets, end = SSL__MIN(t->b.n * t->plane.d, ((int)blockIdx.y + 1) * t->per);
+    ssl__early a[SSL__EARLY];
+    if (c >= t->b.ch || row >= rows) return;
+    SSL__ROLLED for (int i = (int)blockIdx.y * t->per + row; i < end; i += SSL__EARLY * rows) {
+        SSL__REPEAT for (int u = 0; u < SSL__EARLY; u++) if (i + u * rows < end) read((int64_t)(i + u * rows) * t->b.ch + c, i + u * rows, &a[u]);
+        SSL__REPEAT for (int u = 0; u < SSL__EARLY; u++) if (i + u * rows < end) use((int64_t)(i + u * rows) * t->b.ch + c, &a[u]);
+    }
+}
+/* y before residual and ReLU is scale x + shift; backward, bias is there where the ReLU may be told from it. */
+static __device__ __forceinline__ void ssl__octet_line(const ssl__channels *t, int c, float scale[8], float shift[8])
+{
+    SSL__REPEAT for (int k = 0; k < 8; k++) {
+        scale[k] = ssl__bn_rstd(t, c + k) * (t->w ? t->w[c + k] : 1.0f);
+        shift[k] = (t->bias ? t->bias[c + k] : 0.0f) - (t->mean ? t->mean[c + k] : 0.0f) * scale[k];
+    }
+}
+/* A thread adds its pixels in float32, few of them (ssl__channel_grid), the block its threads' sums in double. */
+template <int WHAT> static __global__ void ssl__k_octet_sums(ssl__channels t, float *dy)
+{
+    __shared__ float sum[16][SSL__THREADS + 8];
+    const int c = ssl__own_octet(&t), own = (int)threadIdx.x, rows = SSL__THREADS / t.octets;
+    float zero[8] = { 0.0f }, s[8] = { 0.0f }, q[8] = { 0.0f }, scale[8], shift[8];
+    if (WHAT == SSL__SUM_GRADIENTS && t.bias && c < t.b.ch) ssl__octet_line(&t, c, scale, shift);
+    SSL__REPEAT for (int k = 0; k < 8; k++)
+        if (c < t.b.ch) zero[k] = WHAT == SSL__SUM_MOMENTS ? ssl__bn_first(&t, c + k) : WHAT == SSL__SUM_GRADIENTS && t.mean ? t.mean[c + k] : 0.0f;
+    ssl__each_octet(&t,
+        [&](int64_t e, int pixel, ssl__early *a) {
+            (void)pixel;
+            a->x = ssl__octet_at(t.x, e);
+            if (WHAT != SSL__SUM_MOMENTS) a->d = ssl__octet_at(dy, e);
+            if (WHAT == SSL__SUM_IMAGES) { a->mean = t.mean[2 * pixel]; a->rstd = t.mean[2 * pixel + 1]; }
+            if (WHAT == SSL__SUM_GRADIENTS && t.b.relu && !t.bias) a->y = ssl__octet_at(t.y, e);
+        },
+        [&](int64_t e, ssl__early *a) {
+            float x[8], y[8], d[8];
+            ssl__eight_of(a->x, x);
+            if (WHAT != SSL__SUM_MOMENTS) ssl__eight_of(a->d, d);
+            if (WHAT == SSL__SUM_GRADIENTS && t.b.relu && t.bias) {
+                SSL__REPEAT for (int k = 0; k < 8; k++) if (!(fmaf(x[k], scale[k], shift[k]) > 0.0f)) d[k] = 0.0f;
+            } else if (WHAT == SSL__SUM_GRADIENTS && t.b.relu) {
+                ssl__eight_of(a->y, y);
+                SSL__REPEAT for (int k = 0; k < 8; k++) if (!(y[k] > 0.0f)) d[k] = 0.0f;
+                ssl__eight_put((uint16_t *)(void *)dy + e, d, 0);
+            }
+            SSL__REPEAT for (int k = 0; k < 8; k++) {
+                const float v = WHAT == SSL__SUM_IMAGES ? (x[k] - a->mean) * a->rstd : x[k] - zero[k];
+                s[k] += WHAT == SSL__SUM_MOMENTS ? v : d[k];
+                q[k] += WHAT == SSL__SUM_MOMENTS ? v * v : v * d[k];
+            }
+        });
+    SSL__REPEAT for (int k = 0; k < 8; k++) { sum[k][own] = s[k]; sum[8 + k][own] = q[k]; }
+    __syncthreads();
+    for (int e = own; e < 8 * t.octets; e += SSL__THREADS) {
+        const int octet = e % t.octets, k = e / t.octets, channel = ((int)blockIdx.x * t.octets + octet) * 8 + k;
+        double s1 = 0.0, s2 = 0.0;
+        for (int r = octet; r < rows * t.octets; r += t.octets) { s1 += (double)sum[k][r]; s2 += (double)sum[8 + k][r]; }
+        if (channel < t.b.ch) ssl__bn_share(&t, channel, s1, s2);
+    }
+}
+static __global__ void ssl__k_octet_norm_f(ssl__channels t, float *y)
+{
+    const int c = ssl__own_octet(&t);
+    float scale[8], shift[8];
+    if (c >= t.b.ch) return;
+    ssl__octet_line(&t, c, scale, shift);
+    ssl__each_octet(&t,
+        [&](int64_t e, int, ssl__early *a) {
+            a->x = ssl__octet_at(t.x, e);
+            if (t.res) a->d = ssl__octet_at(t.res, e);
+        },
+        [&](int64_t e, ssl__early *a) {
+            float v[8], r[8];
+            ssl__eight_of(a->x, v);
+            if (t.res) ssl__eight_of(a->d, r);
+            SSL__REPEAT for (int k = 0; k < 8; k++) {
+                v[k] = fmaf(v[k], scale[k], shift[k]) + (t.res ? r[k] : 0.0f);
+                if (t.b.relu && v[k] < 0.0f) v[k] = 0.0f;
+            }
+            ssl__eight_put((uint16_t *)(void *)y + e, v, 0);
+        });
+}
+static __global__ void ssl__k_octet_norm_b(ssl__channels t, const float *dy, const float *s1, const float *s2, float *dx)
+{
+    const int c = ssl__own_octet(&t);
+    const float inv = t.b.count > 0.0 ? (float)(1.0 / t.b.count) : 0.0f;
+    float scale[8], shift[8], slope[8], level[8]; /* dx = scale dy + slope x + level */
+    if (c >= t.b.ch) return;
+    ssl__octet_line(&t, c, scale, shift);
+    SSL__REPEAT for (int k = 0; k < 8; k++) {
+        const float b = s2[c + k] * ssl__bn_rstd(&t, c + k) * inv;
+        slope[k] = -scale[k] * b;
+        level[k] = scale[k] * ((t.mean ? t.mean[c + k] : 0.0f) * b - s1[c + k] * inv);
+    }
+    ssl__each_octet(&t,
+        [&](int64_t e, int, ssl__early *a) {
+            a->x = ssl__octet_at(t.x, e);
+            a->d = ssl__octet_at(dy, e);
+        },
+        [&](int64_t e, ssl__early *a) {
+            float x[8], v[8];
+            ssl__eight_of(a->x, x);
+            ssl__eight_of(a->d, v);
+            SSL__REPEAT for (int k = 0; k < 8; k++) {
+                if (t.b.relu && t.bias && !(fmaf(x[k], scale[k], shift[k]) > 0.0f)) v[k] = 0.0f;
+                v[k] = v[k] * scale[k] + x[k] * slope[k] + level[k];
+            }
+            ssl__eight_put((uint16_t *)(void *)dx + e, v, t.beta != 0.0f);
+        });
+}
+
+/* ---- layer norm of the images of half maps: a warp an image, read from memory once and then from cache; w and bias channels last ---- */
+typedef struct ssl__images { int n, values, relu; float eps, beta; const float *x, *y, *w, *bias, *res; } ssl__images; /* values: of an image */
+static __device__ __forceinline__ void ssl__eight_of(const float *p, float v[8])
+{
+    const float4 a = ((const float4 *)(const void *)p)[0], b = ((const float4 *)(const void *)p)[1];
+    v[0] = a.x; v[1] = a.y; v[2] = a.z; v[3] = a.w; v[4] = b.x; v[5] = b.y; v[6] = b.z; v[7] = b.w;
+}
+#define SSL__EACH_OWN_EIGHT(e, t) for (int e = 8 * SSL__LANE; e < (t).values; e += 8 * 32)
+static __global__ void ssl__k_image_norm_f(ssl__images t, float *stat, float *y)
+{
+    SSL__EACH_WARP(i, t.n) {
+        const int64_t at = i * t.values;
+        const float zero = ssl__number_at(t.x, 1, at);
+        float v[8], w[8], b[8], s = 0.0f, q = 0.0f;
+        SSL__EACH_OWN_EIGHT(e, t) {
+            ssl__eight_of(ssl__octet_at(t.x, at + e), v);
+            SSL__REPEAT for (int k = 0; k < 8; k++) { s += v[k] - zero; q += (v[k] - zero) * (v[k] - zero); }
+        }
+        s = ssl__warp_sum(s) / (float)t.values;
+        q = ssl__warp_sum(q) / (float)t.values - s * s;
+        const float mean = zero + s, rstd = 1.0f / sqrtf(fmaxf(q, 0.0f) + t.eps);
+        if (SSL__LANE == 0) { stat[2 * i] = mean; stat[2 * i + 1] = rstd; }
+        SSL__EACH_OWN_EIGHT(e, t) {
+            ssl__eight_of(ssl__octet_at(t.x, at + e), v);
+            ssl__eight_of(t.w + e, w);
+            ssl__eight_of(t.bias + e, b);
+            SSL__REPEAT for (int k = 0; k < 8; k++) v[k] = (v[k] - mean) * rstd * w[k] + b[k];
+            if (t.res) {
+                ssl__eight_of(ssl__octet_at(t.res, at + e), b);
+                SSL__REPEAT for (int k = 0; k < 8; k++) v[k] += b[k];
+            }
+            SSL__REPEAT for (int k = 0; k < 8; k++) if (t.relu && v[k] < 0.0f) v[k] = 0.0f;
+            ssl__eight_put((uint16_t *)(void *)y + at + e, v, 0);
+        }
+    }
+}
+/* dx = rstd (g - mean g - xhat mean(g xhat)) with g = dy w */
+static __global__ void ssl__k_image_norm_b(ssl__images t, const float *stat, float *dy, float *dx)
+{
+    SSL__EACH_WARP(i, t.n) {
+        const int64_t at = i * t.values;
+        const float mean = stat[2 * i], rstd = stat[2 * i + 1];
+        float v[8], w[8], d[8], s = 0.0f, q = 0.0f;
+        SSL__EACH_OWN_EIGHT(e, t) {
+            ssl__eight_of(ssl__octet_at(dy, at + e), d);
+            if (t.relu) {
+                ssl__eight_of(ssl__octet_at(t.y, at + e), v);
+                SSL__REPEAT for (int k = 0; k < 8; k++) if (!(v[k] > 0.0f)) d[k] = 0.0f;
+                ssl__eight_put((uint16_t *)(void *)dy + at + e, d, 0);
+            }
+            ssl__eight_of(ssl__octet_at(t.x, at + e), v);
+            ssl__eight_of(t.w + e, w);
+            SSL__REPEAT for (int k = 0; k < 8; k++) { s += d[k] * w[k]; q += d[k] * w[k] * (v[k] - mean) * rstd; }
+        }
+        s = ssl__warp_sum(s) / (float)t.values;
+        q = ssl__warp_sum(q) / (float)t.values;
+        if (!dx) continue;
+        SSL__EACH_OWN_EIGHT(e, t) { /* what it wrote above and reads here is this lane's own */
+            ssl__eight_of(ssl__octet_at(dy, at + e), d);
+            ssl__eight_of(ssl__octet_at(t.x, at + e), v);
+            ssl__eight_of(t.w + e, w);
+            SSL__REPEAT for (int k = 0; k < 8; k++) v[k] = rstd * (d[k] * w[k] - s - (v[k] - mean) * rstd * q);
+            ssl__eight_put((uint16_t *)(void *)dx + at + e, v, t.beta != 0.0f);
+        }
+    }
+}
+
 /* o1, o2: mean and variance, or s1 and s2, which db and dw get too */
 template <int WHAT> static __global__ void ssl__k_channel_totals(ssl__channels t, float *o1, float *o2, float *db, float *dw)
 {
@@ -2477,57 +2882,54 @@ template <int WHAT> static __global__ void ssl__k_channel_totals(ssl__channels t
         if (WHAT == SSL__SUM_MOMENTS) {
             s /= n;
             q = q / n - s * s;
-            o1[c] = (float)((double)ssl__number_at(t.x, t.half_x, c * t.plane.d) + s);
+            o1[c] = (float)((double)ssl__bn_first(&t, (int)c) + s);
             o2[c] = (float)(q > 0.0 ? q : 0.0);
         } else {
+            const int64_t across = t.b.ch / t.b.hw, to = WHAT == SSL__SUM_IMAGES ? c % across * t.b.hw + c / across : c; /* of images a channel is a value [hw, across] */
             if (WHAT == SSL__SUM_GRADIENTS) { q *= (double)ssl__bn_rstd(&t, (int)c); o1[c] = (float)s; o2[c] = (float)q; }
-            if (db) db[c] += (float)s;
-            if (dw) dw[c] += (float)q;
+            if (db) db[to] += (float)s;
+            if (dw) dw[to] += (float)q;
         }
     }
 }
-template <int LANES> static __global__ void ssl__k_batch_norm_f(ssl__channels t, float *y)
-{
-    const int c = ssl__own_channel<LANES>();
-    if (c >= t.b.ch) return;
-    const float m = t.mean ? t.mean[c] : 0.0f, scale = ssl__bn_rstd(&t, c) * (t.w ? t.w[c] : 1.0f), shift = t.bias ? t.bias[c] : 0.0f;
-    ssl__each_pixel<LANES>(&t, [&](int64_t e) {
-        const float v = (ssl__number_at(t.x, t.half_x, e) - m) * scale + shift + (t.res ? t.res[e] : 0.0f);
-        ssl__number_put(y, t.half_y, e, t.b.relu && v < 0.0f ? 0.0f : v);
-    });
-}
-template <int LANES> static __global__ void ssl__k_batch_norm_b(ssl__channels t, const float *dy, const float *s1, const float *s2, float *dx)
-{
-    const int c = ssl__own_channel<LANES>();
-    if (c >= t.b.ch) return;
-    const float m = t.mean ? t.mean[c] : 0.0f, rstd = ssl__bn_rstd(&t, c), scale = rstd * (t.w ? t.w[c] : 1.0f);
-    const float inv = t.b.count > 0.0 ? (float)(1.0 / t.b.count) : 0.0f, a = s1[c] * inv, b = s2[c] * rstd * inv;
-    ssl__each_pixel<LANES>(&t, [&](int64_t e) {
-        const float v = scale * (ssl__number_at(dy, t.half_y, e) - a - (ssl__number_at(t.x, t.half_x, e) - m) * b);
-        ssl__number_put(dx, t.half_x, e, t.beta != 0.0f ? ssl__number_at(dx, t.half_x, e) + v : v);
-    });
-}
-} /* extern "C++" */
-/* Shares of 2048 or more values, 8 blocks for every multiprocessor where there is so much. */
+/* Planes: shares of 2048 or more values, 8 blocks for every multiprocessor where there is so much. Half maps: 8 to 64 pixels for a thread (more only
+   where there are more than 65535 shares), 4 blocks for every multiprocessor where there is so much. */
 static dim3 ssl__channel_grid(ssl_ctx *c, ssl__channels *t, const ssl__bn *b)
 {
-    const int lanes = b->hw < 8 ? 32 : 1, blocks = (b->ch + lanes - 1) / lanes, n = (int)(b->n * b->hw), most = n / (2048 / lanes);
+    const int units = ((ssl__cuda *)c->gpu)->units, n = (int)(b->n * b->hw);
+    int blocks;
     memset(t, 0, sizeof *t);
     t->b = *b;
-    t->half_x = (b->half & SSL__HALF_X) != 0;
-    t->half_y = (b->half & SSL__HALF_Y) != 0;
     t->plane = ssl__divisor_of((int)b->hw);
-    t->shares = SSL__MAX(SSL__MIN(8 * ((ssl__cuda *)c->gpu)->units / blocks, most), 1);
-    t->per = (n + t->shares - 1) / t->shares;
+    if (b->half) {
+        int rows;
+        blocks = (b->ch / 8 + SSL__OCTETS - 1) / SSL__OCTETS;
+        t->octets = (b->ch / 8 + blocks - 1) / blocks;
+        rows = SSL__THREADS / t->octets;
+        t->per = rows * (int)SSL__MAX(SSL__MIN((int64_t)n * blocks / (4 * units * rows), 64), 8);
+        t->per = SSL__MAX(t->per, n / 65535 + 1);
+        t->shares = (n + t->per - 1) / t->per;
+    } else {
+        const int lanes = b->hw < 8 ? 32 : 1;
+        blocks = (b->ch + lanes - 1) / lanes;
+        t->shares = SSL__MAX(SSL__MIN(8 * units / blocks, n / (2048 / lanes)), 1);
+        t->per = (n + t->shares - 1) / t->shares;
+    }
     return dim3((unsigned)blocks, (unsigned)t->shares);
 }
-#define SSL__CHANNEL_SUMS(c, t, grid, what, dy, o1, o2, db, dw)                                                 \
-    do {                                                                                                       \
-        if (!((t).part = (double *)ssl__cuda_work(c, sizeof(double) * 2 * (size_t)(t).b.ch * (size_t)(t).shares))) return; \
-        if ((t).b.hw < 8) SSL__LAUNCH(c, (ssl__k_channel_sums<32, what>), grid, t, dy);                          \
-        else SSL__LAUNCH(c, (ssl__k_channel_sums<1, what>), grid, t, dy);                                        \
-        SSL__LAUNCH(c, ssl__k_channel_totals<what>, ssl__grid_warps((t).b.ch), t, o1, o2, db, dw);               \
-    } while (0)
+template <int WHAT> static int ssl__channel_sums(ssl_ctx *c, ssl__channels *t, dim3 grid, float *dy, float *o1, float *o2, float *db, float *dw) /* 0: no memory */
+{
+    t->part = (double *)ssl__cuda_work(c, sizeof(double) * 2 * (size_t)t->b.ch * (size_t)t->shares);
+    if (!t->part) return 0;
+    if constexpr (WHAT != SSL__SUM_VALUES) if (t->octets) SSL__LAUNCH(c, ssl__k_octet_sums<WHAT>, grid, *t, dy);
+    if constexpr (WHAT != SSL__SUM_IMAGES) {
+        if (!t->octets && t->b.hw < 8) SSL__LAUNCH(c, (ssl__k_channel_sums<32, WHAT>), grid, *t, dy);
+        else if (!t->octets) SSL__LAUNCH(c, (ssl__k_channel_sums<1, WHAT>), grid, *t, dy);
+    }
+    SSL__LAUNCH(c, ssl__k_channel_totals<WHAT>, ssl__grid_warps(t->b.ch), *t, o1, o2, db, dw);
+    return 1;
+}
+} /* extern "C++" */
 static void ssl__cuda_chansum(ssl_ctx *c, int n, int ch, int64_t hw, const float *dy, float *db)
 {
     ssl__channels t;
@@ -2535,16 +2937,17 @@ static void ssl__cuda_chansum(ssl_ctx *c, int n, int ch, int64_t hw, const float
     memset(&b, 0, sizeof b);
     b.n = n; b.ch = ch; b.hw = hw;
     const dim3 grid = ssl__channel_grid(c, &t, &b);
-    SSL__CHANNEL_SUMS(c, t, grid, SSL__SUM_VALUES, (float *)dy, NULL, NULL, db, NULL); /* which reads alone */
+    ssl__channel_sums<SSL__SUM_VALUES>(c, &t, grid, (float *)dy, NULL, NULL, db, NULL); /* which reads alone */
 }
 static void ssl__cuda_batch_norm_f(ssl_ctx *c, const ssl__bn *b, const float *x, const float *w, const float *bias, const float *res, float *mean, float *var, float *y)
 {
     ssl__channels t;
     const dim3 grid = ssl__channel_grid(c, &t, b);
     t.x = x; t.w = w; t.bias = bias; t.res = res; t.mean = mean; t.var = var;
-    if (b->stages & SSL__BN_STATS) SSL__CHANNEL_SUMS(c, t, grid, SSL__SUM_MOMENTS, NULL, mean, var, NULL, NULL);
+    if (b->stages & SSL__BN_STATS && !ssl__channel_sums<SSL__SUM_MOMENTS>(c, &t, grid, NULL, mean, var, NULL, NULL)) return;
     if (!(b->stages & SSL__BN_APPLY)) return;
-    if (b->hw < 8) SSL__LAUNCH(c, ssl__k_batch_norm_f<32>, grid, t, y);
+    if (t.octets) SSL__LAUNCH(c, ssl__k_octet_norm_f, grid, t, y);
+    else if (b->hw < 8) SSL__LAUNCH(c, ssl__k_batch_norm_f<32>, grid, t, y);
     else SSL__LAUNCH(c, ssl__k_batch_norm_f<1>, grid, t, y);
 }
 static void ssl__cuda_batch_norm_b(ssl_ctx *c, const ssl__bn *b, const float *x, const float *y, const float *w, const float *mean, const float *var,
@@ -2552,11 +2955,52 @@ static void ssl__cuda_batch_norm_b(ssl_ctx *c, const ssl__bn *b, const float *x,
 {
     ssl__channels t;
     const dim3 grid = ssl__channel_grid(c, &t, b);
-    t.x = x; t.y = y; t.w = w; t.mean = mean; t.var = var; t.beta = beta;
-    if (b->stages & SSL__BN_STATS) SSL__CHANNEL_SUMS(c, t, grid, SSL__SUM_GRADIENTS, dy, s1, s2, db, dw);
+    t.x = x; t.y = y; t.w = w; t.bias = b->half ? b->shift : NULL; t.mean = mean; t.var = var; t.beta = beta;
+    if (b->stages & SSL__BN_STATS && !ssl__channel_sums<SSL__SUM_GRADIENTS>(c, &t, grid, dy, s1, s2, db, dw)) return;
     if (!dx || !(b->stages & SSL__BN_APPLY)) return;
-    if (b->hw < 8) SSL__LAUNCH(c, ssl__k_batch_norm_b<32>, grid, t, dy, s1, s2, dx);
+    if (t.octets) SSL__LAUNCH(c, ssl__k_octet_norm_b, grid, t, dy, s1, s2, dx);
+    else if (b->hw < 8) SSL__LAUNCH(c, ssl__k_batch_norm_b<32>, grid, t, dy, s1, s2, dx);
     else SSL__LAUNCH(c, ssl__k_batch_norm_b<1>, grid, t, dy, s1, s2, dx);
+}
+/* w and bias [ch,hw] with the channels last at work, which has room for both. */
+static ssl__images ssl__images_of(ssl_ctx *c, const ssl__bn *b, const float *x, const float *w, const float *bias, float *work)
+{
+    const ssl__turn turn = ssl__turn_of(1, 1, b->ch, b->ch, (int)b->hw);
+    ssl__images t;
+    memset(&t, 0, sizeof t);
+    t.n = b->n; t.values = b->ch * (int)b->hw; t.relu = b->relu; t.eps = b->eps; t.x = x; t.w = work;
+    SSL__LAUNCH(c, ssl__k_channels_last<float>, ssl__turn_grid(&turn, 4), turn, 0, w, work);
+    if (!bias) return t;
+    t.bias = work + t.values;
+    SSL__LAUNCH(c, ssl__k_channels_last<float>, ssl__turn_grid(&turn, 4), turn, 0, bias, work + t.values);
+    return t;
+}
+static void ssl__cuda_half_image_norm_f(ssl_ctx *c, const ssl__bn *b, const float *x, const float *w, const float *bias, const float *res, float *stat, float *y)
+{
+    float *const work = (float *)ssl__cuda_work(c, sizeof(float) * 2 * (size_t)b->ch * (size_t)b->hw);
+    ssl__images t;
+    if (!work) return;
+    t = ssl__images_of(c, b, x, w, bias, work);
+    t.res = res;
+    SSL__LAUNCH(c, ssl__k_image_norm_f, ssl__grid_warps(t.n), t, stat, y);
+}
+static void ssl__cuda_half_image_norm_b(ssl_ctx *c, const ssl__bn *b, const float *x, const float *y, const float *w, const float *stat, float *dy,
+                                        float *dw, float *db, float beta, float *dx)
+{
+    float *const work = (float *)ssl__cuda_work(c, sizeof(float) * (size_t)b->ch * (size_t)b->hw);
+    ssl__images t;
+    ssl__channels sums;
+    ssl__bn values = *b; /* an image's values are channels of a pixel */
+    if (!work) return;
+    t = ssl__images_of(c, b, x, w, NULL, work);
+    t.y = y; t.beta = beta;
+    SSL__LAUNCH(c, ssl__k_image_norm_b, ssl__grid_warps(t.n), t, stat, dy, dx);
+    if (!dw && !db) return;
+    values.ch = t.values;
+    values.hw = 1;
+    const dim3 grid = ssl__channel_grid(c, &sums, &values);
+    sums.x = x; sums.mean = stat; sums.b.hw = b->hw;
+    ssl__channel_sums<SSL__SUM_IMAGES>(c, &sums, grid, dy, NULL, NULL, db, dw);
 }
 static __global__ void ssl__k_batch_norm_running(int ch, float momentum, float unbias, const float *mean, const float *var, float *rm, float *rv)
 { SSL__EACH(j, ch) { rm[j] += momentum * (mean[j] - rm[j]); rv[j] += momentum * (unbias * var[j] - rv[j]); } }
@@ -3144,7 +3588,7 @@ static void ssl__cuda_sent(ssl_ctx *c, int64_t ticket) { ssl__moved(c, ssl__cuda
 /* ==== >>context ========================================================================================== */
 #define SSL__KERNEL(name, args) ssl__cuda_##name,
 static const ssl__kernels ssl__cuda_kernels = { "cuda", SSL__KERNELS_ALL };
-static const ssl__half_kernels ssl__cuda_half_kernels = { SSL__KERNELS_HALF NULL, NULL, NULL, NULL, NULL, NULL };
+static const ssl__half_kernels ssl__cuda_half_kernels = { SSL__KERNELS_HALF SSL__KERNELS_MAPS SSL__KERNELS_IMAGE_NORM };
 #undef SSL__KERNEL
 static const ssl__backend ssl__cuda_backend = { ssl__cuda_mem_alloc, ssl__cuda_mem_release, ssl__cuda_mem_put, ssl__cuda_mem_get, ssl__cuda_mem_copy,
                                                 ssl__cuda_mem_available, ssl__cuda_error, ssl__cuda_fetch, ssl__cuda_fetched, ssl__cuda_judge,

@@ -3,7 +3,8 @@
 #
 #     bash bench/gpu_run.sh [OUT]          results in OUT (default build/gpu), a stage's as soon as it is there; a table at the end
 #
-# Needs nvcc and a GPU; compares with PyTorch where PYTHON (default python3) has torch, timm and torchvision. No network.
+# Needs nvcc 11.6 or later (code for the GPU that is there) and a GPU; compares with PyTorch where PYTHON (default python3) has
+# torch, timm and torchvision. No network: without stb_image the programs are built without it, without FIXTURES those of tests/golden are replayed.
 # While nvcc builds, the GPU measures PyTorch. SECONDS_ALL=540 is the time for all stages; one that does not fit any more is skipped
 # and says so. Exit status: 0 when nothing failed, 1 when something did, 3 without a GPU or nvcc.
 set -u
@@ -13,6 +14,7 @@ all=${SECONDS_ALL:-540}
 python=${PYTHON:-python3}
 nvcc=${NVCC:-nvcc}
 fixtures=${FIXTURES:-../shared/fixtures}
+[ -d "$fixtures" ] || fixtures=tests/golden
 workloads=(W1 W2 W3 W4 W5 W6 W7)
 batch=(4096 1024 1024 1024 64 512 512)
 
@@ -64,8 +66,12 @@ lt=without
 for dir in "${CUDA_HOME:-/usr/local/cuda}/lib64" /usr/lib/x86_64-linux-gnu; do
     if [ -e "$dir/libcublasLt.so" ]; then flags=(-DWITH_CUBLASLT "-L$dir" -lcublasLt) && lt=with; break; fi
 done
+stb=()
+[ -e "${STB_DIR:-/usr/include/stb}/stb_image.h" ] || stb=(STB= NEEDS='ssl.h Makefile')
 mkdir -p build/cuda
-stage build 240 make -k NVCC="$nvcc" CUDA_ARCH=-arch=native build/cuda/{bench,test_ops,test_gemm,conformance,device} &
+fast=-DSSL_PORTABLE # of the CPU's code: less to compile
+"$nvcc" --help | grep -q -e --split-compile && fast+=' -split-compile 0'
+stage build 240 make -k NVCC="$nvcc" CUDA_ARCH="-arch=native $fast" CUDA_WARN= "${stb[@]}" build/cuda/{bench,test_ops,test_gemm,conformance,device} &
 build=$!
 stage build-gemm 240 "$nvcc" -O3 -arch=native -I. bench/gemm_cuda.cu "${flags[@]}" -o build/cuda/gemm_cuda &
 build_gemm=$!
@@ -90,7 +96,7 @@ for i in "${!workloads[@]}"; do
 done
 workload_table | tee "$out/workloads.txt"
 stage "gemm-$lt-cublasLt" 60 build/cuda/gemm_cuda
-[ ! -d "$fixtures" ] || for precision in highest bf16; do stage "conformance-$precision" 60 build/cuda/conformance "$fixtures" --precision "$precision"; done
+for precision in highest bf16 high; do stage "conformance-$precision" 60 build/cuda/conformance "$fixtures" --precision "$precision"; done
 stage graph-off-W1 20 env SSL_CUDA_GRAPH=0 build/cuda/bench train W1 --device cuda --precision bf16 --batch 4096 --seconds 2
 if command -v compute-sanitizer >/dev/null; then
     for what in 'memcheck test_ops linear' 'racecheck test_ops attention' 'memcheck test_ops attention' 'racecheck test_ops linear' 'memcheck device presets' 'racecheck device half_blocks'; do

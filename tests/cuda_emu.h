@@ -155,6 +155,7 @@ static inline int atomicAdd(int *p, int v) { const int old = *p; *p += v; return
 struct alignas(16) float4 { float x, y, z, w; };
 struct alignas(8) float2 { float x, y; };
 struct alignas(8) uint2 { unsigned x, y; };
+struct alignas(16) uint4 { unsigned x, y, z, w; };
 
 /* Shared memory whose size the launch gives: exactly that long, NaN when a block starts. */
 static unsigned char *emu_shared;

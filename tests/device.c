@@ -399,8 +399,270 @@ static void test_half_blocks(void) /* a block at bf16 beside the CPU's in float3
         CHECK(bytes[1] < bytes[2]);
     }
 }
+/* ---- half maps: the kernels beside the CPU's on planes of float32, from numbers that bf16 can hold ---- */
+enum { HALF_ROUND = 41 }; /* 1e-4 of the largest value: half of bf16's last place, and sums that are a little off */
+typedef struct map_shape { int n, ch, hw; } map_shape;
+static void turned(const map_shape *s, int last, const float *x, float *y) /* planes to channels last, or back */
+{
+    int i, c, p;
+    for (i = 0; i < s->n; i++)
+        for (c = 0; c < s->ch; c++)
+            for (p = 0; p < s->hw; p++) {
+                const int planes = (i * s->ch + c) * s->hw + p, pixels = (i * s->hw + p) * s->ch + c;
+                if (last) y[pixels] = x[planes];
+                else y[planes] = x[pixels];
+            }
+}
+static int values_of(const map_shape *s) { return s->n * s->ch * s->hw; }
+static float *lend_map(ssl_ctx *c, int half, const map_shape *s, const float *x)
+{
+    static float t[MOST_VALUES];
+    if (!half || c->device == SSL_DEVICE_CPU) return lend(c, 0, values_of(s), x);
+    turned(s, 1, x, t);
+    return lend(c, 1, values_of(s), t);
+}
+static void take_map(ssl_ctx *c, int half, const map_shape *s, float *p, float *x)
+{
+    static float t[MOST_VALUES];
+    if (!half || c->device == SSL_DEVICE_CPU) { take_back(c, 0, values_of(s), p, x); return; }
+    take_back(c, 1, values_of(s), p, t);
+    turned(s, 0, t, x);
+}
+static void fill(float *x, int n, int seed) { int i; for (i = 0; i < n; i++) x[i] = rounded(value(seed * i + seed)); }
+static ssl_ctx *open_for_maps(ssl_device device) { return open_at(device, device == SSL_DEVICE_CUDA ? SSL_PRECISION_BF16 : SSL_PRECISION_HIGHEST); }
+
+static void conv_maps(ssl_device device, const ssl__window *of, float beta, float *y, float *dx, float *dw)
+{
+    static float x[MOST_VALUES], w[MOST_VALUES], dy[MOST_VALUES];
+    ssl__window g = *of;
+    const map_shape in = { g.n, g.ci, g.h * g.w }, out = { g.n, g.co, g.oh * g.ow };
+    const int hx = (g.half & SSL__HALF_X) != 0, hy = (g.half & SSL__HALF_Y) != 0, nw = g.co * g.ci * g.kh * g.kw;
+    ssl_ctx *c = open_for_maps(device);
+    float *p[6];
+    int i;
+    fill(x, values_of(&in), 3); fill(w, nw, 7); fill(dy, values_of(&out), 5); fill(dx, values_of(&in), 11); fill(dw, nw, 13);
+    p[0] = lend_map(c, hx, &in, x);
+    p[1] = lend(c, 0, nw, w);
+    p[2] = lend_map(c, hy, &out, dy);
+    p[3] = lend_map(c, hy, &out, dy); /* y: anything */
+    p[4] = lend_map(c, hx, &in, dx);
+    p[5] = lend(c, 0, nw, dw);
+    if (device == SSL_DEVICE_CPU) g.half = 0;
+    c->k->conv_f(c, &g, p[0], p[1], NULL, p[3]);
+    if (g.half) c->half->half_conv_b(c, &g, p[0], p[1], p[2], beta, p[4], p[5]);
+    else { c->k->conv_bx(c, &g, p[1], p[2], beta, p[4]); c->k->conv_bw(c, &g, p[0], p[2], p[5]); }
+    take_map(c, hy, &out, p[3], y);
+    take_map(c, hx, &in, p[4], dx);
+    take_back(c, 0, nw, p[5], dw);
+    for (i = 0; i < 3; i++) c->dev->release(c, p[i]);
+    CHECK(ssl_close(c) == SSL_OK);
+}
+static void test_half_convolutions(void)
+{
+    static const ssl__window cases[] = { /* n, ci, h, w, co: the last two fill whole tiles of 64 x 128 and 128 x 128 results */
+        { 2, 8, 7, 5, 16, 0, 0, 3, 3, 1, 1, 1, 1, 1, 1, 1, 0 },   { 3, 16, 9, 9, 8, 0, 0, 3, 3, 2, 2, 1, 1, 1, 1, 1, 0 },
+        { 2, 24, 6, 7, 72, 0, 0, 1, 1, 1, 1, 0, 0, 1, 1, 1, 0 },  { 2, 64, 5, 5, 40, 0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 1, 0 },
+        { 1, 3, 12, 13, 8, 0, 0, 7, 7, 2, 2, 3, 3, 1, 1, 1, 0 },  { 2, 16, 9, 8, 5, 0, 0, 3, 2, 1, 3, 2, 0, 2, 1, 1, 0 },
+        { 2, 8, 24, 20, 64, 0, 0, 3, 3, 1, 1, 1, 1, 1, 1, 1, 0 }, { 2, 16, 20, 20, 72, 0, 0, 1, 1, 1, 1, 0, 0, 1, 1, 1, 0 }
+    };
+    static float y[3][MOST_VALUES], dx[3][MOST_VALUES], dw[3][MOST_VALUES];
+    size_t i;
+    unsigned half;
+    for (i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (half = 0; half < 4; half++) {
+            ssl__window g = cases[i];
+            unsigned h = half == 3 ? SSL__HALF_X | SSL__HALF_Y : half == 2 ? SSL__HALF_Y : half ? SSL__HALF_X : 0;
+            int k, nx, ny, nw;
+            if (((h & SSL__HALF_X) && g.ci % 8) || ((h & SSL__HALF_Y) && g.co % 8)) continue;
+            g.oh = (g.h + 2 * g.ph - g.dh * (g.kh - 1) - 1) / g.sh + 1;
+            g.ow = (g.w + 2 * g.pw - g.dw * (g.kw - 1) - 1) / g.sw + 1;
+            g.half = h;
+            nx = g.n * g.ci * g.h * g.w; ny = g.n * g.co * g.oh * g.ow; nw = g.co * g.ci * g.kh * g.kw;
+            for (k = 0; k < 3; k++) conv_maps(k ? SSL_DEVICE_CUDA : SSL_DEVICE_CPU, &g, (float)(half % 2), y[k], dx[k], dw[k]);
+            if (!CHECK(near_to(y[1], y[0], ny, h & SSL__HALF_Y ? 1e-4 * HALF_ROUND : 1e-5) && near_to(dx[1], dx[0], nx, h & SSL__HALF_X ? 1e-4 * HALF_ROUND : 1e-5) &&
+                       near_to(dw[1], dw[0], nw, 1e-5)))
+                printf("     case %d, halves %u\n", (int)i, h);
+            CHECK(!memcmp(y[1], y[2], sizeof(float) * (size_t)ny) && !memcmp(dx[1], dx[2], sizeof(float) * (size_t)nx) && !memcmp(dw[1], dw[2], sizeof(float) * (size_t)nw));
+        }
+}
+
+typedef struct norm_maps { float y[MOST_VALUES], dy[MOST_VALUES], dx[MOST_VALUES], of[6][512]; } norm_maps; /* of channels: mean, variance, s1, s2, dw, db */
+static void run_norm_maps(ssl_device device, const map_shape *s, int relu, int with_res, int way, norm_maps *r)
+{
+    static float x[MOST_VALUES], res[MOST_VALUES], w[512], bias[512];
+    const int cuda = device == SSL_DEVICE_CUDA, n = values_of(s);
+    ssl_ctx *c = open_for_maps(device);
+    ssl__bn b;
+    float *p[13];
+    int i, told;
+    fill(x, n, 3); fill(res, n, 5); fill(w, s->ch, 7); fill(bias, s->ch, 9); fill(r->dy, n, 11); fill(r->dx, n, 13);
+    for (i = 0; i < n; i++) x[i] = rounded(x[i] + (float)(i / s->hw % s->ch % 3) * 20.0f); /* means far from 0 */
+    for (i = 0; i < 6; i++) fill(r->of[i], s->ch, 17 + i);
+    memset(&b, 0, sizeof b);
+    b.n = s->n; b.ch = s->ch; b.hw = s->hw; b.relu = relu; b.eps = 1e-5f; b.count = (double)s->n * s->hw;
+    if (cuda) b.half = SSL__HALF_X | SSL__HALF_Y;
+    told = relu && !with_res && way; /* what the ReLU lets pass, by the bias */
+    p[0] = lend_map(c, 1, s, x); p[1] = lend(c, 0, s->ch, w); p[2] = lend(c, 0, s->ch, bias); p[3] = lend_map(c, 1, s, res);
+    p[4] = lend_map(c, 1, s, res); p[5] = lend_map(c, 1, s, r->dy); p[6] = lend_map(c, 1, s, r->dx);
+    for (i = 0; i < 6; i++) p[7 + i] = lend(c, 0, s->ch, r->of[i]);
+    for (i = 0; i < (way ? 2 : 1); i++) { /* both stages at once, or one after the other */
+        b.stages = way ? i ? (int)SSL__BN_APPLY : (int)SSL__BN_STATS : SSL__BN_STATS | SSL__BN_APPLY;
+        c->k->batch_norm_f(c, &b, p[0], p[1], p[2], with_res ? p[3] : NULL, p[7], p[8], p[4]);
+    }
+    for (i = 0; i < (way ? 2 : 1); i++) {
+        b.stages = way ? i ? (int)SSL__BN_APPLY : (int)SSL__BN_STATS : SSL__BN_STATS | SSL__BN_APPLY;
+        b.shift = told ? p[2] : NULL;
+        c->k->batch_norm_b(c, &b, p[0], told && cuda ? NULL : p[4], p[1], p[7], p[8], p[5], p[9], p[10], p[11], p[12], (float)way, p[6]);
+    }
+    take_map(c, 1, s, p[4], r->y); take_map(c, 1, s, p[5], r->dy); take_map(c, 1, s, p[6], r->dx);
+    if (told) memset(r->dy, 0, sizeof r->dy);
+    for (i = 0; i < 6; i++) take_back(c, 0, s->ch, p[7 + i], r->of[i]);
+    for (i = 0; i < 4; i++) c->dev->release(c, p[i]);
+    CHECK(ssl_close(c) == SSL_OK);
+}
+static void test_half_norms(void)
+{
+    static const map_shape shapes[] = { { 3, 8, 35 }, { 2, 72, 49 }, { 5, 136, 4 }, { 7, 264, 1 }, { 2, 16, 1300 } };
+    static norm_maps r[3];
+    size_t i;
+    int how, k;
+    for (i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (how = 0; how < 8; how++) {
+            const map_shape *s = &shapes[i];
+            const int n = values_of(s);
+            for (k = 0; k < 3; k++) run_norm_maps(k ? SSL_DEVICE_CUDA : SSL_DEVICE_CPU, s, how & 1, how & 2, how >> 2, &r[k]);
+            if (!CHECK(near_to(r[1].y, r[0].y, n, 1e-4 * HALF_ROUND) && near_to(r[1].dx, r[0].dx, n, 1e-4 * HALF_ROUND) && !memcmp(r[1].dy, r[0].dy, sizeof(float) * (size_t)n)))
+                printf("     [%d,%d,%d], way %d\n", s->n, s->ch, s->hw, how);
+            for (k = 0; k < 6; k++) CHECK(near_to(r[1].of[k], r[0].of[k], s->ch, 1e-4)); /* a mean of 40 is known to 4e-6 */
+            CHECK(!memcmp(&r[1], &r[2], sizeof r[1]));
+        }
+}
+
+/* Layer norm of images, residual and ReLU; the CPU's in three steps. */
+typedef struct norm_images { float y[MOST_VALUES], dy[MOST_VALUES], dx[MOST_VALUES], dw[2048], db[2048]; } norm_images;
+static void run_norm_images(ssl_device device, const map_shape *s, int relu, int with_res, float beta, norm_images *r)
+{
+    static float x[MOST_VALUES], res[MOST_VALUES], w[2048], bias[2048];
+    const int cuda = device == SSL_DEVICE_CUDA, n = values_of(s), values = s->ch * s->hw;
+    ssl_ctx *c = open_for_maps(device);
+    ssl__bn b;
+    float *p[10];
+    int i;
+    fill(x, n, 3); fill(res, n, 5); fill(w, values, 7); fill(bias, values, 9); fill(r->dy, n, 11); fill(r->dx, n, 13); fill(r->dw, values, 15); fill(r->db, values, 17);
+    memset(&b, 0, sizeof b);
+    b.n = s->n; b.ch = s->ch; b.hw = s->hw; b.relu = relu; b.eps = 1e-5f; b.half = SSL__HALF_X | SSL__HALF_Y;
+    p[0] = lend_map(c, 1, s, x); p[1] = lend(c, 0, values, w); p[2] = lend(c, 0, values, bias); p[3] = lend_map(c, 1, s, res); p[4] = lend(c, 0, 2 * s->n, x);
+    p[5] = lend_map(c, 1, s, res); p[6] = lend_map(c, 1, s, r->dy); p[7] = lend_map(c, 1, s, r->dx); p[8] = lend(c, 0, values, r->dw); p[9] = lend(c, 0, values, r->db);
+    if (cuda) {
+        c->half->half_image_norm_f(c, &b, p[0], p[1], p[2], with_res ? p[3] : NULL, p[4], p[5]);
+        c->half->half_image_norm_b(c, &b, p[0], p[5], p[1], p[4], p[6], p[8], p[9], beta, p[7]);
+    } else {
+        c->k->layer_norm_f(c, s->n, values, b.eps, p[0], p[1], p[2], p[5], p[4]);
+        for (i = 0; i < n; i++) {
+            if (with_res) p[5][i] += res[i];
+            if (relu && !(p[5][i] > 0.0f)) p[5][i] = p[6][i] = 0.0f;
+        }
+        c->k->layer_norm_b(c, s->n, values, p[0], p[1], p[4], p[6], beta, p[7], p[8], p[9]);
+    }
+    take_map(c, 1, s, p[5], r->y); take_map(c, 1, s, p[6], r->dy); take_map(c, 1, s, p[7], r->dx); take_back(c, 0, values, p[8], r->dw); take_back(c, 0, values, p[9], r->db);
+    for (i = 0; i < 5; i++) c->dev->release(c, p[i]);
+    CHECK(ssl_close(c) == SSL_OK);
+}
+static void test_half_images(void)
+{
+    static const map_shape shapes[] = { { 5, 8, 3 }, { 9, 24, 16 }, { 3, 64, 25 }, { 300, 16, 4 } };
+    static norm_images r[3];
+    size_t i;
+    int how, k;
+    for (i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (how = 0; how < 4; how++) {
+            const map_shape *s = &shapes[i];
+            const int n = values_of(s), values = s->ch * s->hw;
+            for (k = 0; k < 3; k++) run_norm_images(k ? SSL_DEVICE_CUDA : SSL_DEVICE_CPU, s, how & 1, how & 2, (float)(how & 1), &r[k]);
+            CHECK(near_to(r[1].y, r[0].y, n, 1e-4 * HALF_ROUND) && near_to(r[1].dx, r[0].dx, n, 1e-4 * HALF_ROUND) && !memcmp(r[1].dy, r[0].dy, sizeof(float) * (size_t)n));
+            CHECK(near_to(r[1].dw, r[0].dw, values, 1e-5) && near_to(r[1].db, r[0].db, values, 1e-5));
+            CHECK(!memcmp(&r[1], &r[2], sizeof r[1]));
+        }
+}
+
+/* Max pooling, the mean over pixels, and turning, each both ways; beta 0 and 1. */
+static void pool_maps(ssl_device device, const ssl__window *g, float beta, float *y, float *dx, float *mean, float *dmean)
+{
+    static float x[MOST_VALUES], dy[MOST_VALUES];
+    const map_shape in = { g->n, g->ci, g->h * g->w }, out = { g->n, g->ci, g->oh * g->ow };
+    const int cuda = device == SSL_DEVICE_CUDA, n = values_of(&in);
+    ssl_ctx *c = open_for_maps(device);
+    ssl__window whole = *g;
+    float *p[7];
+    int32_t *at = (int32_t *)lend(c, 0, values_of(&out), dy);
+    int i;
+    fill(x, n, 3); fill(dy, values_of(&out), 5); fill(dx, n, 7); fill(dmean, n, 9);
+    for (i = 0; i < n; i++) { x[i] = 0.25f * floorf(4.0f * x[i]); if (beta == 0.0f && !cuda) dx[i] = dmean[i] = 0.0f; } /* with equals; the CPU's only add */
+    p[0] = lend_map(c, 1, &in, x); p[1] = lend_map(c, 1, &out, dy); p[2] = lend_map(c, 1, &in, dx); p[3] = lend_map(c, 1, &out, dy);
+    p[4] = lend(c, 0, g->n * g->ci, dy); p[5] = lend(c, 0, g->n * g->ci, dy); p[6] = lend_map(c, 1, &in, dmean);
+    whole.kh = g->h; whole.kw = g->w; whole.sh = whole.sw = 1; whole.ph = whole.pw = 0; whole.oh = whole.ow = 1;
+    if (cuda) {
+        c->half->half_pool_f(c, g, p[0], p[3], at);
+        c->half->half_pool_b(c, g, at, p[1], beta, p[2]);
+        c->half->half_mean_f(c, g->n, g->ci, in.hw, p[0], p[4]);
+        c->half->half_mean_b(c, g->n, g->ci, in.hw, p[5], beta, p[6]);
+    } else {
+        c->k->max_pool_f(c, g, p[0], p[3], at);
+        c->k->max_pool_b(c, g, at, p[1], p[2]);
+        c->k->avg_pool_f(c, &whole, p[0], p[4]);
+        c->k->avg_pool_b(c, &whole, p[5], p[6]);
+    }
+    take_map(c, 1, &out, p[3], y); take_map(c, 1, &in, p[2], dx); take_back(c, 0, g->n * g->ci, p[4], mean); take_map(c, 1, &in, p[6], dmean);
+    c->dev->release(c, p[0]); c->dev->release(c, p[1]); c->dev->release(c, p[5]); c->dev->release(c, at);
+    CHECK(ssl_close(c) == SSL_OK);
+}
+static void test_half_pools(void)
+{
+    static const ssl__window cases[] = { { 2, 8, 9, 7, 8, 0, 0, 3, 3, 2, 2, 1, 1, 1, 1, 1, 0 }, { 3, 72, 8, 8, 72, 0, 0, 2, 2, 2, 2, 0, 0, 1, 1, 1, 0 },
+                                         { 1, 24, 10, 11, 24, 0, 0, 3, 4, 1, 3, 1, 2, 1, 1, 1, 0 }, { 2, 16, 5, 6, 16, 0, 0, 2, 2, 3, 3, 0, 0, 1, 1, 1, 0 } };
+    static float y[3][MOST_VALUES], dx[3][MOST_VALUES], mean[3][512], dmean[3][MOST_VALUES];
+    size_t i;
+    int beta, k;
+    for (i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (beta = 0; beta < 2; beta++) {
+            ssl__window g = cases[i];
+            const int n = g.n * g.ci * g.h * g.w;
+            g.oh = (g.h + 2 * g.ph - g.kh) / g.sh + 1;
+            g.ow = (g.w + 2 * g.pw - g.kw) / g.sw + 1;
+            for (k = 0; k < 3; k++) pool_maps(k ? SSL_DEVICE_CUDA : SSL_DEVICE_CPU, &g, (float)beta, y[k], dx[k], mean[k], dmean[k]);
+            CHECK(!memcmp(y[1], y[0], sizeof(float) * (size_t)(g.n * g.ci * g.oh * g.ow)));
+            CHECK(near_to(dx[1], dx[0], n, 1e-4 * HALF_ROUND) && near_to(dmean[1], dmean[0], n, 1e-4 * HALF_ROUND) && near_to(mean[1], mean[0], g.n * g.ci, 1e-5));
+            CHECK(!memcmp(dx[1], dx[2], sizeof(float) * (size_t)n) && !memcmp(mean[1], mean[2], sizeof(float) * (size_t)(g.n * g.ci)));
+        }
+}
+static void test_half_turns(void)
+{
+    static const map_shape shapes[] = { { 3, 8, 35 }, { 2, 72, 49 }, { 5, 136, 1 } };
+    static float x[MOST_VALUES], y[MOST_VALUES], both[MOST_VALUES], want[MOST_VALUES];
+    size_t i;
+    int how, k;
+    for (i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (how = 0; how < 4; how++) {
+            const map_shape *s = &shapes[i];
+            const int n = values_of(s), to_half = how & 1, add = how >> 1;
+            ssl_ctx *c = open_for_maps(SSL_DEVICE_CUDA);
+            float *planes, *half;
+            fill(x, n, 3); fill(y, n, 5);
+            planes = lend_map(c, 0, s, x);
+            half = lend_map(c, 1, s, y);
+            c->half->half_turn(c, s->n, s->ch, s->hw, to_half, (float)add, planes, half);
+            for (k = 0; k < n; k++) {
+                want[k] = (to_half ? x : y)[k] + (add ? (to_half ? y : x)[k] : 0.0f);
+                if (to_half) want[k] = rounded(want[k]);
+            }
+            take_map(c, 1, s, half, to_half ? both : y);
+            take_map(c, 0, s, planes, to_half ? x : both);
+            CHECK(!memcmp(both, want, sizeof(float) * (size_t)n));
+            CHECK(ssl_close(c) == SSL_OK);
+        }
+}
 /* What a block of a ResNet gives, and how its input and parameters move it */
-static int64_t run_resnet(ssl_device device, ssl_precision precision, int depth, int block, float *y, size_t *bytes)
+static int64_t run_resnet(ssl_device device, ssl_precision precision, int depth, int block, int layer_norm, float *y, size_t *bytes)
 {
     static float in[MOST_VALUES];
     ssl_ctx *c = open_at(device, precision);
@@ -410,7 +672,7 @@ static int64_t run_resnet(ssl_device device, ssl_precision precision, int depth,
     int64_t n = 0;
     int i;
     for (i = 0; i < MOST_VALUES; i++) in[i] = value(i);
-    d.depth = depth; d.width = 8; d.cifar_stem = 1;
+    d.depth = depth; d.width = 8; d.cifar_stem = 1; d.cpc = layer_norm ? 11 : 0;
     for (i = 0; i < 4; i++) d.stage[i] = 1;
     net = ssl_resnet_new(c, "net", &d);
     x = ssl_requires_grad(ssl_input(c, in, 4, 6, net->block[block].conv[0].weight->dim[1], 11, 11));
@@ -429,14 +691,14 @@ static void test_half_resnets(void)
     static float y[2][1 << 20];
     int k;
     size_t bytes[3];
-    for (k = 0; k < 4; k++) { /* basic and bottleneck, at stride 1 and 2 */
-        const int depth = k % 2 ? 50 : 18, block = k / 2;
-        const int64_t n = run_resnet(SSL_DEVICE_CPU, SSL_PRECISION_HIGHEST, depth, block, y[0], &bytes[0]);
-        CHECK(n > 0 && run_resnet(SSL_DEVICE_CUDA, SSL_PRECISION_BF16, depth, block, y[1], &bytes[1]) == n);
-        if (!CHECK(apart(y[1], y[0], n) < 0.15)) printf("     depth %d is off by %g\n", depth, apart(y[1], y[0], n));
-        CHECK(run_resnet(SSL_DEVICE_CUDA, SSL_PRECISION_HIGHEST, depth, block, y[1], &bytes[2]) == n);
+    for (k = 0; k < 8; k++) { /* basic and bottleneck, at stride 1 and 2, with batch and layer norms */
+        const int depth = k % 2 ? 50 : 18, block = k / 2 % 2, layer_norm = k / 4;
+        const int64_t n = run_resnet(SSL_DEVICE_CPU, SSL_PRECISION_HIGHEST, depth, block, layer_norm, y[0], &bytes[0]);
+        CHECK(n > 0 && run_resnet(SSL_DEVICE_CUDA, SSL_PRECISION_BF16, depth, block, layer_norm, y[1], &bytes[1]) == n);
+        if (!CHECK(apart(y[1], y[0], n) < 0.15)) printf("     depth %d, block %d, layer norm %d: off by %g\n", depth, block, layer_norm, apart(y[1], y[0], n));
+        CHECK(run_resnet(SSL_DEVICE_CUDA, SSL_PRECISION_HIGHEST, depth, block, layer_norm, y[1], &bytes[2]) == n);
         CHECK(apart(y[1], y[0], n) < 1e-4);
-        CHECK(bytes[1] <= bytes[2]);
+        CHECK(bytes[1] < bytes[2]);
     }
 }
 static void test_half_training(void) /* a run at bf16 ends near the CPU's in float32, with the same bits as graphs and without */
@@ -743,6 +1005,11 @@ int main(int argc, char **argv)
     TEST(seen);
     TEST(half_products);
     TEST(half_blocks);
+    TEST(half_convolutions);
+    TEST(half_norms);
+    TEST(half_images);
+    TEST(half_pools);
+    TEST(half_turns);
     TEST(half_resnets);
     TEST(half_training);
     TEST(draws);

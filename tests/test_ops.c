@@ -357,19 +357,23 @@ static void global_avg_pool(const array *x, array *y)
     shape3(y, x->dim[0], x->dim[1], 0);
     for (i = 0; i < x->n; i++) y->x[i / plane] += x->x[i] / plane;
 }
-static void interpolate(const array *x, int oh, int ow, int nearest, array *y)
+static void cutout(const array *x, const ssl_view_box *b, int oh, int ow, int nearest, array *y)
 {
-    int n, c, i, j;
+    int n, c, r, s;
     int64_t at = 0;
     shape4(y, x->dim[0], x->dim[1], oh, ow);
-    for (n = 0; n < y->dim[0]; n++) for (c = 0; c < y->dim[1]; c++) for (i = 0; i < oh; i++) for (j = 0; j < ow; j++, at++) {
-        const int h = x->dim[2], w = x->dim[3];
+    for (n = 0; n < y->dim[0]; n++) for (c = 0; c < y->dim[1]; c++) for (r = 0; r < oh; r++) for (s = 0; s < ow; s++, at++) {
+        const int h = b->y1 - b->y0, w = b->x1 - b->x0, i = b->vflip ? oh - 1 - r : r, j = b->hflip ? ow - 1 - s : s;
         const double si = fmax((i + 0.5) * h / oh - 0.5, 0.0), sj = fmax((j + 0.5) * w / ow - 0.5, 0.0);
         const int i0 = nearest ? i * h / oh : (int)si, j0 = nearest ? j * w / ow : (int)sj, i1 = i0 + 1 < h ? i0 + 1 : i0, j1 = j0 + 1 < w ? j0 + 1 : j0;
         const double li = nearest ? 0.0 : si - i0, lj = nearest ? 0.0 : sj - j0;
-        y->x[at] = (1 - li) * ((1 - lj) * at4(x, n, c, i0, j0) + lj * at4(x, n, c, i0, j1)) + li * ((1 - lj) * at4(x, n, c, i1, j0) + lj * at4(x, n, c, i1, j1));
+        const int p = b->y0 + i0, q = b->x0 + j0, p1 = b->y0 + i1, q1 = b->x0 + j1;
+        y->x[at] = (1 - li) * ((1 - lj) * at4(x, n, c, p, q) + lj * at4(x, n, c, p, q1)) + li * ((1 - lj) * at4(x, n, c, p1, q) + lj * at4(x, n, c, p1, q1));
     }
 }
+static void interpolate(const array *x, int oh, int ow, int nearest, array *y)
+{ const ssl_view_box all = { 0, x->dim[2], 0, x->dim[3], 0, 0 }; cutout(x, &all, oh, ow, nearest, y); }
+static const ssl_view_box turned_over = { 1, 4, 2, 8, 1, 1 }, mirrored = { 0, 3, 1, 9, 1, 0 };
 /* (x - mean) / sqrt(var + 1e-5) w + b: groups 0, over the batch for each channel; else over each group of channels of each image. */
 static void standardize(const array *x, int groups, const array *w, const array *b, const array *mean, const array *var, const array *r, array *y)
 {
@@ -630,6 +634,8 @@ static void attention_weights(const array *q, const array *k, const array *mask,
     R(global_avg_pool, 1e-6, "1x1x1x1 | 3x65x5x7", ssl_global_avg_pool(in[0]), global_avg_pool(&in[0], y))    \
     R(interpolate_nearest, 1e-6, "1x1x1x1 | 3x5x4x9", ssl_interpolate(in[0], 7, 5, SSL_INTERPOLATE_NEAREST), interpolate(&in[0], 7, 5, 1, y)) \
     R(interpolate_bilinear, 2e-6, "1x1x1x1 | 3x5x4x9", ssl_interpolate(in[0], 7, 5, SSL_INTERPOLATE_BILINEAR), interpolate(&in[0], 7, 5, 0, y)) \
+    R(cutout_nearest, 1e-6, "3x5x4x9", ssl_cutout(in[0], &turned_over, 7, 5, SSL_INTERPOLATE_NEAREST), cutout(&in[0], &turned_over, 7, 5, 1, y)) \
+    R(cutout_bilinear, 2e-6, "3x5x4x9", ssl_cutout(in[0], &mirrored, 7, 5, SSL_INTERPOLATE_BILINEAR), cutout(&in[0], &mirrored, 7, 5, 0, y)) \
     R(batch_norm, 1e-5, "2x1 1 1 | 65x3 3 3 | 3x65x5x7 65 65 | 2x3x65x33 3 3 | 131x70x1x2 70 70", ssl_batch_norm(in[0], in[1], in[2], NULL, NULL, 0.1f, 1e-5f), standardize(&in[0], 0, &in[1], &in[2], NULL, NULL, NULL, y)) \
     R(batch_norm_eval, 1e-5, "1x1 1 1 c:1 q:1 | 3x65x5x7 65 65 c:65 q:65", frozen_batch_norm(in), standardize(&in[0], 0, &in[1], &in[2], &in[3], &in[4], NULL, y)) \
     R(batch_norm_relu, 1e-5, "65x3 3 3 65x3 | 3x65x5x7 65 65 3x65x5x7 | 66x37x3x3 37 37 66x37x3x3", ssl_batch_norm_relu(in[0], in[1], in[2], NULL, NULL, 0.1f, 1e-5f, in[3]), standardize(&in[0], 0, &in[1], &in[2], NULL, NULL, &in[3], y)) \
