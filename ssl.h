@@ -6765,11 +6765,19 @@ static void ssl__half_norm_f(ssl_ctx *c, ssl__bn_job *e)
     }
     if (b->stages & SSL__BN_APPLY) ssl__parallel(c, h.slices, ssl__half_norm_apply_chunk, &h);
 }
-SSL__BF16_FN void ssl__half_norm_sums_chunk(void *arg, int chunk, int thread) /* p: mean */
+/* dy behind the ReLU, if there is one and it was not taken from dy yet */
+SSL__BF16_FN SSL__INLINE __m512 ssl__half_norm_gradient(const ssl__half_norm *h, int64_t at, int j, __m512 apart)
+{
+    const int left = h->e->b->ch - j;
+    const __m512 g = ssl__half_ld(h->e->dy, at, left);
+    if (!h->e->b->relu || !h->e->b->shift) return g;
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(_mm512_fmadd_ps(apart, _mm512_loadu_ps(h->p + h->ld + j), _mm512_loadu_ps(h->p + 4 * h->ld + j)), _mm512_setzero_ps(), _CMP_GT_OQ), g);
+}
+SSL__BF16_FN void ssl__half_norm_sums_chunk(void *arg, int chunk, int thread) /* p: mean, scale, -, -, shift */
 {
     const ssl__half_norm *h = (const ssl__half_norm *)arg;
     const ssl__bn_job *e = h->e;
-    const int ch = e->b->ch, ld = h->ld;
+    const int ch = e->b->ch, ld = h->ld, take = e->b->relu && !e->b->shift; /* the residual passes dy on */
     const int64_t begin = chunk * h->slice, end = SSL__MIN(h->rows, begin + h->slice), run = ssl__half_norm_run(h);
     const __m512 zero = _mm512_setzero_ps();
     double *sum = h->part + 2 * (int64_t)chunk * ld, *dot = sum + ld;
@@ -6783,16 +6791,17 @@ SSL__BF16_FN void ssl__half_norm_sums_chunk(void *arg, int chunk, int thread) /*
         for (r = i; r < SSL__MIN(end, i + run); r++)
             for (j = 0; j < ch; j += 16) {
                 const int64_t at = r * ch + j;
-                __m512 g = ssl__half_ld(e->dy, at, ch - j);
-                if (e->b->relu) g = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(ssl__half_ld(e->ya, at, ch - j), zero, _CMP_GT_OQ), g);
-                if (e->b->relu) ssl__half_st(e->dy, at, ch - j, g);
+                const __m512 apart = _mm512_sub_ps(ssl__half_ld(e->x, at, ch - j), _mm512_loadu_ps(h->p + j));
+                __m512 g = ssl__half_norm_gradient(h, at, j, apart);
+                if (take) g = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(ssl__half_ld(e->ya, at, ch - j), zero, _CMP_GT_OQ), g);
+                if (take) ssl__half_st(e->dy, at, ch - j, g);
                 _mm512_storeu_ps(s + j, _mm512_add_ps(_mm512_loadu_ps(s + j), g));
-                _mm512_storeu_ps(d + j, _mm512_fmadd_ps(_mm512_sub_ps(ssl__half_ld(e->x, at, ch - j), _mm512_loadu_ps(h->p + j)), g, _mm512_loadu_ps(d + j)));
+                _mm512_storeu_ps(d + j, _mm512_fmadd_ps(apart, g, _mm512_loadu_ps(d + j)));
             }
         for (j = 0; j < ch; j++) { sum[j] += (double)s[j]; dot[j] += (double)d[j]; }
     }
 }
-SSL__BF16_FN void ssl__half_norm_back_chunk(void *arg, int chunk, int thread) /* p: mean, scale, mean of dy, mean of dy xhat over the deviation */
+SSL__BF16_FN void ssl__half_norm_back_chunk(void *arg, int chunk, int thread) /* p: mean, scale, mean of dy, mean of dy xhat over the deviation, shift */
 {
     const ssl__half_norm *h = (const ssl__half_norm *)arg;
     const ssl__bn_job *e = h->e;
@@ -6806,7 +6815,7 @@ SSL__BF16_FN void ssl__half_norm_back_chunk(void *arg, int chunk, int thread) /*
         for (j = 0; j < ch; j += 16) {
             const int64_t at = r * ch + j;
             const __m512 apart = _mm512_sub_ps(ssl__half_ld(e->x, at, ch - j), _mm512_loadu_ps(p + j));
-            __m512 v = _mm512_sub_ps(ssl__half_ld(e->dy, at, ch - j), _mm512_loadu_ps(p + 2 * ld + j));
+            __m512 v = _mm512_sub_ps(ssl__half_norm_gradient(h, at, j, apart), _mm512_loadu_ps(p + 2 * ld + j));
             v = _mm512_mul_ps(_mm512_loadu_ps(p + ld + j), _mm512_fnmadd_ps(apart, _mm512_loadu_ps(p + 3 * ld + j), v));
             ssl__half_st(e->dx, at, ch - j, e->beta == 0.0f ? v : _mm512_add_ps(ssl__half_ld(e->dx, at, ch - j), v));
         }
@@ -6820,7 +6829,12 @@ static void ssl__half_norm_b(ssl_ctx *c, ssl__bn_job *e)
     int i, j;
     e->c = c;
     if (!ssl__half_norm_make(c, e, &h)) return;
-    for (j = 0; j < h.ld; j++) h.p[j] = j < b->ch ? e->mean[j] : 0.0f;
+    for (j = 0; j < h.ld; j++) {
+        const int some = j < b->ch;
+        h.p[j] = some ? e->mean[j] : 0.0f;
+        h.p[h.ld + j] = some ? SSL__K(bn_rstd)(e, j) * (e->w ? e->w[j] : 1.0f) : 0.0f;
+        h.p[4 * h.ld + j] = some && b->shift ? b->shift[j] : 0.0f;
+    }
     if (b->stages & SSL__BN_STATS) ssl__parallel(c, h.slices, ssl__half_norm_sums_chunk, &h);
     for (j = 0; b->stages & SSL__BN_STATS && j < b->ch; j++) {
         double sum = 0.0, dot = 0.0;
@@ -6829,7 +6843,6 @@ static void ssl__half_norm_b(ssl_ctx *c, ssl__bn_job *e)
     }
     for (j = 0; j < h.ld; j++) {
         const float rstd = j < b->ch ? SSL__K(bn_rstd)(e, j) : 0.0f;
-        h.p[h.ld + j] = j < b->ch ? rstd * (e->w ? e->w[j] : 1.0f) : 0.0f;
         h.p[2 * h.ld + j] = j < b->ch ? e->s1[j] * inv : 0.0f;
         h.p[3 * h.ld + j] = j < b->ch ? e->s2[j] * rstd * inv : 0.0f;
     }
