@@ -3489,7 +3489,7 @@ static void ssl__corr_bw(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__wind
     e.run = (side ? e.s.taps : 1) * e.ic;
     e.run_ld = ssl__round_up(e.run, kind->width);
     e.part_ld = (int64_t)e.r.taps * e.runs * e.run_ld;
-    ssl__corr_blocks(&e, 256);
+    ssl__corr_blocks(&e, e.half_in && e.half_dy && g->kh * g->kw == 1 && e.ic * e.oc >= 512 * 512 ? 512 : 256); /* large sums are read and written less often */
     ssl__corr_slices(&e, e.groups * e.oc * e.part_ld, 2 << 20);
     if (!e.part) return;
     if (e.slices < 8 && g->kh * g->kw == 1 && e.ic % kind->width == 0 && e.groups == 1) { /* large and in rows: dw itself is the sum */
@@ -3763,8 +3763,9 @@ static void ssl__wino_bw_add(void *arg, int chunk, int thread) /* dw of one outp
     (void)thread;
     for (c = 0; c < e->ic; c += width) {
         const float *m = e->part + group * e->part_ld + (int64_t)o * ld + c;
-        e->kind->sum(SSL__WINO, e->slices, m, e->groups * e->part_ld, e->oc * ld, sum);
-        z->t->grad(sum, 6 * width, width, taps, 3 * width, width);
+        if (e->slices > 1) e->kind->sum(SSL__WINO, e->slices, m, e->groups * e->part_ld, e->oc * ld, sum);
+        if (e->slices > 1) z->t->grad(sum, 6 * width, width, taps, 3 * width, width);
+        else z->t->grad(m, 6 * e->oc * ld, e->oc * ld, taps, 3 * width, width);
         e->kind->turn_back(SSL__MIN(width, e->ic - c), 1, 9, taps, width, 0, NULL, 1, e->out + group * e->wg + o * e->wo + c * 9, 9);
     }
 }
