@@ -2733,7 +2733,7 @@ struct ssl__gemm_kind {         /* one way to multiply: an instruction set at a 
     void (*block_a)(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b);
     void (*block_b)(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst);
     void (*multiply)(const ssl__gemm_kind *kind, ssl__gemm_block *b);
-    void (*finish)(const ssl__gemm_block *b, const ssl__epilogue *ep, int64_t ldpre, int add, float *y, int64_t ldy); /* y and pre of the block's sums */
+    void (*finish)(const ssl__gemm_block *b, const ssl__epilogue *ep, int64_t ldpre, int add, int64_t next, float *y, int64_t ldy); /* y and pre of the block's sums; y + next: what comes after it */
     void (*begin)(void), (*end)(void); /* around a chunk; NULL: nothing is to be set up */
     /* for multiply by ssl__gemm_panels_multiply alone: */
     void (*pack_a)(int half, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst);
@@ -2782,19 +2782,20 @@ static void ssl__gemm_share_chunk(void *arg, int chunk, int thread)
     g->kind->block_b(g->kind, SSL__MIN(g->n - j, g->kind->panel), ssl__gemm_depth(g, kb), ssl__gemm_b(g, 0, kb, j), g->bcs, g->bps, ssl__gemm_shared(g, kb, j));
 }
 
-/* The epilogue of b, rows i.. and columns j.. of product s */
-static void ssl__gemm_finish(const ssl__gemm_job *g, const ssl__gemm_block *b, int s, int i, int j)
+typedef struct ssl__gemm_part { int s, i0, i1, j0, j1; } ssl__gemm_part; /* the rows and columns of product s that a chunk makes */
+/* The epilogue of b, rows i.. and columns j.. of a part */
+static void ssl__gemm_finish(const ssl__gemm_job *g, const ssl__gemm_part *t, const ssl__gemm_block *b, int i, int j)
 {
-    const int64_t at = s * g->sy + i * g->ldy + j;
+    const int s = t->s, rows = i + g->group < t->i1 ? g->group : t->i1 - i + (g->c->n_threads - 1) * g->mt; /* to those that this thread is likely to make next */
+    const int64_t at = s * g->sy + i * g->ldy + j, next = j + g->width < t->j1 ? g->width : rows * g->ldy + t->j0 - j;
     const int half = (g->kind->half & SSL__HALF_Y) != 0;
     ssl__epilogue ep = *g->ep;
     if (ep.bias) ep.bias += j;
     if (ep.pre) ep.pre = ssl__element(ep.pre, half, ((int64_t)s * g->m + i) * g->n + j);
     if (ep.residual) ep.residual += at;
-    g->kind->finish(b, &ep, g->n, half && g->add, ssl__element(g->y, half, at), g->ldy);
+    g->kind->finish(b, &ep, g->n, half && g->add, next, ssl__element(g->y, half, at), g->ldy);
 }
 
-typedef struct ssl__gemm_part { int s, i0, i1, j0, j1; } ssl__gemm_part; /* the rows and columns of product s that a chunk makes */
 static ssl__ahead ssl__ahead_rows(const float *x, int half, int64_t rows, int64_t cols, int64_t stride)
 {
     const int64_t size = half ? 2 : 4;
@@ -2845,7 +2846,7 @@ static void ssl__gemm_rows(const ssl__gemm_job *g, const ssl__gemm_part *t, int 
         b.b = pb + ssl__gemm_panel(g, kb, j - t->j0);
         b.y = !narrow ? g->y + t->s * g->sy + i * g->ldy + j : g->width < g->nt ? sums : sums + (i - t->i0) * b.ldy;
         g->kind->multiply(g->kind, &b);
-        if (g->ep && kb == g->blocks_k - 1) ssl__gemm_finish(g, &b, t->s, i, j);
+        if (g->ep && kb == g->blocks_k - 1) ssl__gemm_finish(g, t, &b, i, j);
     }
 }
 
@@ -4633,36 +4634,89 @@ static void SSL__K(gemm_round_block_a)(const ssl__gemm_kind *kind, int rows, int
 static void SSL__K(gemm_round_block_b)(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
 { SSL__K(gemm_block_b)(kind, cols, kc, src, cs, ps, dst); SSL__K(gemm_round)((int64_t)ssl__round_up(cols, SSL__W) * kc, (float *)dst); }
 
-static SSL__INLINE SSL__V SSL__K(act)(ssl_act act, SSL__V v)
+#if SSL__PASS == 2
+/* Where the result is rounded to bf16: cubics on 16 pieces of u = |x|, 3/8 wide. [0]: u Phi(-u), to 1e-3 of itself up to 4;
+   [1]: Phi(-u) - u phi(u), the derivative of gelu at -u, to 2e-5. Their four coefficients come out of registers by the number of the piece. */
+static const float ssl__gelu_pieces[2][4][16] = {
+    { { 0.0f, 1.32681891e-01f, 1.69972479e-01f, 1.46586746e-01f, 1.00215718e-01f, 5.69956638e-02f, 2.75054555e-02f, 1.13721555e-02f,
+        4.04911209e-03f, 1.24528364e-03f, 3.31406191e-04f, 7.64084689e-05f, 1.52736866e-05f, 2.64846517e-06f, 3.98520370e-07f, 5.20505523e-08f },
+      { 1.87539175e-01f, 8.05426091e-02f, 2.32351085e-04f, -4.06967886e-02f, -4.79598008e-02f, -3.70485559e-02f, -2.22101379e-02f, -1.08843837e-02f,
+        -4.46085446e-03f, -1.54733728e-03f, -4.57467744e-04f, -1.15796051e-04f, -2.51712536e-05f, -4.70901705e-06f, -7.59380839e-07f, -1.05685807e-07f },
+      { -5.68121821e-02f, -4.94060740e-02f, -3.01899500e-02f, -1.00939889e-02f, 3.08400183e-03f, 7.75888283e-03f, 6.91665243e-03f, 4.29736357e-03f,
+        2.08643847e-03f, 8.25634925e-04f, 2.71806988e-04f, 7.53182321e-05f, 1.76972080e-05f, 3.54352869e-06f, 6.06781384e-07f, 8.90908538e-08f },
+      { 1.92120124e-03f, 6.14831084e-03f, 6.56894362e-03f, 4.42035729e-03f, 1.65797351e-03f, -1.98693117e-04f, -8.39046319e-04f, -7.35997222e-04f,
+        -4.29620646e-04f, -1.92349034e-04f, -6.94256887e-05f, -2.06905879e-05f, -5.16126693e-06f, -1.08692461e-06f, -1.94370713e-07f, -2.96385618e-08f } },
+    { { 5.0e-01f, 2.14402243e-01f, 7.88754493e-04f, -1.08063228e-01f, -1.27474278e-01f, -9.85846743e-02f, -5.91937862e-02f, -2.90695559e-02f,
+        -1.19452151e-02f, -4.15656203e-03f, -1.23342045e-03f, -3.13521305e-04f, -6.84720653e-05f, -1.28758820e-05f, -2.08803044e-06f, -2.92351814e-07f },
+      { -2.99371570e-01f, -2.59843498e-01f, -1.62802786e-01f, -5.84704615e-02f, 1.23002920e-02f, 3.93128470e-02f, 3.65834236e-02f, 2.33710092e-02f,
+        1.16204312e-02f, 4.70227608e-03f, 1.58202427e-03f, 4.47874860e-04f, 1.07496679e-04f, 2.19842696e-05f, 3.84460873e-06f, 5.76439334e-07f },
+      { 8.82759574e-04f, 4.06129770e-02f, 5.70040047e-02f, 4.65216078e-02f, 2.31584273e-02f, 3.29827983e-03f, -6.02278905e-03f, -6.98237540e-03f,
+        -4.61436436e-03f, -2.24908418e-03f, -8.68849689e-04f, -2.74525635e-04f, -7.21568140e-05f, -1.59411356e-05f, -2.98049235e-06f, -4.73892896e-07f },
+      { 1.28834192e-02f, 5.62050659e-03f, -3.04312655e-03f, -7.45473756e-03f, -6.56790985e-03f, -3.22281313e-03f, -4.39077936e-04f, 7.34470377e-04f,
+        7.82445190e-04f, 4.70173924e-04f, 2.06922530e-04f, 7.17980874e-05f, 2.02915526e-05f, 4.75461775e-06f, 9.33811577e-07f, 1.54852913e-07f } } };
+static SSL__INLINE __m512 ssl__gelu_cubic(const int which, __m512 x)
+{
+    const float (*c)[16] = ssl__gelu_pieces[which];
+    const __m512 t = _mm512_min_ps(_mm512_set1_ps(15.9999f), _mm512_mul_ps(_mm512_abs_ps(x), _mm512_set1_ps(8.0f / 3.0f))); /* in this order a NaN stays one */
+    const __m512 r = _mm512_reduce_ps(t, 3); /* t less its whole part */
+    const __m512i i = _mm512_cvttps_epi32(t);
+    __m512 p = _mm512_permutexvar_ps(i, _mm512_loadu_ps(c[3]));
+    p = _mm512_fmadd_ps(p, r, _mm512_permutexvar_ps(i, _mm512_loadu_ps(c[2])));
+    p = _mm512_fmadd_ps(p, r, _mm512_permutexvar_ps(i, _mm512_loadu_ps(c[1])));
+    return _mm512_fmadd_ps(p, r, _mm512_permutexvar_ps(i, _mm512_loadu_ps(c[0])));
+}
+#endif
+static SSL__INLINE SSL__V SSL__K(act)(const int half, ssl_act act, SSL__V v) /* half: the result is rounded to bf16 */
 {
     float t[SSL__W];
     int q;
     if (act == SSL_ACT_RELU) return SSL__VMAX(v, SSL__VZERO());
+#if SSL__PASS == 2
+    if (act == SSL_ACT_GELU && half) return _mm512_sub_ps(_mm512_max_ps(_mm512_setzero_ps(), v), ssl__gelu_cubic(0, v));
+#endif
+    (void)half;
     if (act == SSL_ACT_GELU) return SSL__K(vgelu)(v);
     if (act != SSL_ACT_GELU_TANH) return v;
     SSL__VSTORE(t, v);
     for (q = 0; q < SSL__W; q++) t[q] = ssl__gelu_tanh(t[q]);
     return SSL__VLOAD(t);
 }
-/* half, put: how y and pre are kept */
-static SSL__INLINE void SSL__K(gemm_finish_by)(const int half, SSL__K(put_fn) *put, const ssl__gemm_block *b, const ssl__epilogue *ep, int64_t ldpre, int add, float *y, int64_t ldy)
+static SSL__INLINE void SSL__K(finish_ahead)(const float *y, int64_t at) /* the lines of a row of a panel of bf16 */
 {
-    const SSL__V zero = SSL__VZERO();
-    int i, j;
-    for (i = 0; i < b->rows; i++)
-        for (j = 0; j < b->cols; j += SSL__W) {
-            const int n = b->cols - j;
-            SSL__V v = SSL__K(ld)(b->y + i * b->ldy + j, n, zero);
-            if (half && add) v = SSL__VADD(v, SSL__K(take)(half, y, i * ldy + j, n));
-            if (ep->bias) v = SSL__VADD(v, SSL__K(ld)(ep->bias + j, n, zero));
-            if (ep->pre) put(ep->pre, i * ldpre + j, n, v);
-            v = SSL__K(act)(ep->act, v);
-            if (ep->residual) v = SSL__VADD(v, SSL__K(ld)(ep->residual + i * ldy + j, n, zero));
-            put(y, i * ldy + j, n, v);
-        }
+    const float *line = ssl__element(y, 1, at);
+    SSL__PREFETCH_W(line);
+    SSL__PREFETCH_W(line + 16);
+    (void)line;
 }
-static void SSL__K(gemm_finish)(const ssl__gemm_block *b, const ssl__epilogue *ep, int64_t ldpre, int add, float *y, int64_t ldy)
-{ SSL__K(gemm_finish_by)(0, SSL__K(put), b, ep, ldpre, add, y, ldy); }
+/* nv vectors from row i and column j on; half, put: how y and pre are kept */
+static SSL__INLINE void SSL__K(gemm_finish_few)(const int nv, const int half, SSL__K(put_fn) *put, int n, const float *sums, const ssl__epilogue *ep, int j, int64_t at_pre, int add, float *y, int64_t at)
+{
+    SSL__V s[SSL__MM_NV];
+    int v;
+    if (nv > 1) n = SSL__W; /* whole vectors */
+    SSL__UNROLL for (v = 0; v < nv; v++) {
+        s[v] = SSL__K(ld)(sums + v * SSL__W, n, SSL__VZERO());
+        if (half && add) s[v] = SSL__VADD(s[v], SSL__K(take)(half, y, at + v * SSL__W, n));
+    }
+    if (ep->bias) SSL__UNROLL for (v = 0; v < nv; v++) s[v] = SSL__VADD(s[v], SSL__K(ld)(ep->bias + j + v * SSL__W, n, SSL__VZERO()));
+    if (ep->pre) SSL__UNROLL for (v = 0; v < nv; v++) put(ep->pre, at_pre + v * SSL__W, n, s[v]);
+    if (ep->act > SSL_ACT_NONE) SSL__UNROLL for (v = 0; v < nv; v++) s[v] = SSL__K(act)(half, ep->act, s[v]);
+    if (ep->residual) SSL__UNROLL for (v = 0; v < nv; v++) s[v] = SSL__VADD(s[v], SSL__K(ld)(ep->residual + at + v * SSL__W, n, SSL__VZERO()));
+    SSL__UNROLL for (v = 0; v < nv; v++) put(y, at + v * SSL__W, n, s[v]);
+}
+static SSL__INLINE void SSL__K(gemm_finish_by)(const int half, SSL__K(put_fn) *put, const ssl__gemm_block *b, const ssl__epilogue *ep, int64_t ldpre, int add, int64_t next, float *y, int64_t ldy)
+{
+    int i, j;
+    for (i = 0; i < b->rows; i++) {
+        const float *sums = b->y + i * b->ldy;
+        if (half) SSL__K(finish_ahead)(y, i * ldy + next);
+        if (half && ep->pre) SSL__K(finish_ahead)(ep->pre, i * ldpre + next);
+        for (j = 0; j + SSL__MM_NR <= b->cols; j += SSL__MM_NR) SSL__K(gemm_finish_few)(SSL__MM_NV, half, put, 0, sums + j, ep, j, i * ldpre + j, add, y, i * ldy + j);
+        for (; j < b->cols; j += SSL__W) SSL__K(gemm_finish_few)(1, half, put, b->cols - j, sums + j, ep, j, i * ldpre + j, add, y, i * ldy + j);
+    }
+}
+static void SSL__K(gemm_finish)(const ssl__gemm_block *b, const ssl__epilogue *ep, int64_t ldpre, int add, int64_t next, float *y, int64_t ldy)
+{ SSL__K(gemm_finish_by)(0, SSL__K(put), b, ep, ldpre, add, next, y, ldy); }
 
 static const ssl__gemm_kind SSL__K(gemm_f32) = { SSL__MM_HIGH, 1, 4, SSL__MM_NR, 96, 512, 128, 16.0f, 1, 1,
     SSL__K(gemm_block_a), SSL__K(gemm_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish), NULL, NULL, NULL, NULL, NULL, 0 };
@@ -4787,8 +4841,8 @@ SSL__BF16_FN SSL__INLINE void ssl__bf16_put(float *p, int64_t i, int n, __m512 v
     if (n >= 16) _mm256_storeu_si256((__m256i *)(void *)o, h);
     else _mm256_mask_storeu_epi16(o, (__mmask16)((1u << n) - 1u), h);
 }
-SSL__BF16_FN void ssl__bf16_finish(const ssl__gemm_block *b, const ssl__epilogue *ep, int64_t ldpre, int add, float *y, int64_t ldy)
-{ SSL__K(gemm_finish_by)(1, ssl__bf16_put, b, ep, ldpre, add, y, ldy); }
+SSL__BF16_FN void ssl__bf16_finish(const ssl__gemm_block *b, const ssl__epilogue *ep, int64_t ldpre, int add, int64_t next, float *y, int64_t ldy)
+{ SSL__K(gemm_finish_by)(1, ssl__bf16_put, b, ep, ldpre, add, next, y, ldy); }
 static const ssl__gemm_kind ssl__bf16_kind = { SSL__MM_HIGH, 2, 2, SSL__MM_NR, 96, 1024, 256, 16.0f, 1, 0,
     ssl__bf16_block_a, ssl__bf16_block_b, ssl__bf16_multiply, SSL__K(gemm_finish), NULL, NULL, NULL, NULL, NULL, 0 };
 #endif
@@ -5601,7 +5655,7 @@ static void ssl__bf16_layer_norm_b(ssl_ctx *c, int rows, int cols, const float *
                                    float beta, float *dx, float *dw, float *db)
 { SSL__K(layer_norm_b_run)(ssl__bf16_layer_norm_b_chunk, c, rows, cols, x, w, stat, dy, beta, dx, dw, db); }
 
-/* ---- half_act_f, half_linear_b: four rows at a time, as the sums of a column are read and written once for them */
+/* ---- half_act_f, half_linear_b */
 SSL__BF16_FN void ssl__bf16_act_chunk(void *arg, int chunk, int thread)
 {
     const SSL__K(ew) *e = (const SSL__K(ew) *)arg;
@@ -5609,7 +5663,7 @@ SSL__BF16_FN void ssl__bf16_act_chunk(void *arg, int chunk, int thread)
     int64_t i;
     (void)thread;
     for (i = (int64_t)chunk * SSL__GRAIN; i < end; i += 16)
-        ssl__bf16_put(e->out, i, (int)SSL__MIN(end - i, 16), SSL__K(act)((ssl_act)e->p, SSL__K(take)(1, e->x, i, (int)SSL__MIN(end - i, 16))));
+        ssl__bf16_put(e->out, i, (int)SSL__MIN(end - i, 16), SSL__K(act)(1, (ssl_act)e->p, SSL__K(take)(1, e->x, i, (int)SSL__MIN(end - i, 16))));
 }
 static void ssl__bf16_act_f(ssl_ctx *c, int64_t n, ssl_act act, const float *x, float *y)
 { SSL__K(ew) e = { n, (float)act, 0.0f, x, NULL, NULL, y }; SSL__K(ew_run)(c, ssl__bf16_act_chunk, &e); }
@@ -5618,7 +5672,10 @@ static SSL__INLINE __m512 ssl__bf16_slope(ssl_act act, __m512 x)
     float t[16];
     int q;
     if (act == SSL_ACT_RELU) return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ), _mm512_set1_ps(1.0f));
-    if (act == SSL_ACT_GELU) return SSL__K(vdgelu)(x);
+    if (act == SSL_ACT_GELU) {
+        const __m512 d = ssl__gelu_cubic(1, x);
+        return SSL__VIFNEG(x, d, _mm512_sub_ps(_mm512_set1_ps(1.0f), d));
+    }
     _mm512_storeu_ps(t, x);
     for (q = 0; q < 16; q++) t[q] = ssl__dgelu_tanh(t[q]);
     return _mm512_loadu_ps(t);
@@ -5629,21 +5686,17 @@ SSL__BF16_FN void ssl__bf16_linear_b_chunk(void *arg, int chunk, int thread)
     const int end = SSL__K(row_end)(e, chunk), half = e->log & 1;
     const ssl_act act = (ssl_act)(e->log / 2);
     float *sums = e->part ? e->part + (int64_t)chunk * e->cols : NULL;
-    int i, j, q;
+    int i, j;
     (void)thread;
     if (sums) memset(sums, 0, sizeof(float) * (size_t)e->cols);
-    for (i = chunk * e->step; i < end; i += 4)
+    for (i = chunk * e->step; i < end; i++)
         for (j = 0; j < e->cols; j += 16) {
             const int n = e->cols - j;
-            __m512 s = _mm512_setzero_ps();
-            for (q = i; q < SSL__MIN(i + 4, end); q++) {
-                const int64_t at = (int64_t)q * e->cols + j;
-                __m512 d = SSL__K(take)(half, e->dy, at, n);
-                if (e->x) d = _mm512_mul_ps(d, ssl__bf16_slope(act, SSL__K(take)(half, e->x, at, n)));
-                if (e->out) ssl__bf16_put(e->out, at, n, d);
-                s = _mm512_add_ps(s, d);
-            }
-            if (sums) SSL__K(st)(sums + j, n, _mm512_add_ps(s, SSL__K(ld)(sums + j, n, s)));
+            const int64_t at = (int64_t)i * e->cols + j;
+            __m512 d = SSL__K(take)(half, e->dy, at, n);
+            if (e->x) d = _mm512_mul_ps(d, ssl__bf16_slope(act, SSL__K(take)(half, e->x, at, n)));
+            if (e->out) ssl__bf16_put(e->out, at, n, d);
+            if (sums) SSL__K(st)(sums + j, n, _mm512_add_ps(d, SSL__K(ld)(sums + j, n, d)));
         }
 }
 static void ssl__bf16_linear_b(ssl_ctx *c, int rows, int cols, int half, ssl_act act, const float *dy, const float *pre, float *dpre, float *db)
