@@ -5655,18 +5655,7 @@ static void ssl__bf16_layer_norm_b(ssl_ctx *c, int rows, int cols, const float *
                                    float beta, float *dx, float *dw, float *db)
 { SSL__K(layer_norm_b_run)(ssl__bf16_layer_norm_b_chunk, c, rows, cols, x, w, stat, dy, beta, dx, dw, db); }
 
-/* ---- half_act_f, half_linear_b */
-SSL__BF16_FN void ssl__bf16_act_chunk(void *arg, int chunk, int thread)
-{
-    const SSL__K(ew) *e = (const SSL__K(ew) *)arg;
-    const int64_t end = SSL__K(ew_end)(e, chunk);
-    int64_t i;
-    (void)thread;
-    for (i = (int64_t)chunk * SSL__GRAIN; i < end; i += 16)
-        ssl__bf16_put(e->out, i, (int)SSL__MIN(end - i, 16), SSL__K(act)(1, (ssl_act)e->p, SSL__K(take)(1, e->x, i, (int)SSL__MIN(end - i, 16))));
-}
-static void ssl__bf16_act_f(ssl_ctx *c, int64_t n, ssl_act act, const float *x, float *y)
-{ SSL__K(ew) e = { n, (float)act, 0.0f, x, NULL, NULL, y }; SSL__K(ew_run)(c, ssl__bf16_act_chunk, &e); }
+/* ---- half_linear_b */
 static SSL__INLINE __m512 ssl__bf16_slope(ssl_act act, __m512 x)
 {
     float t[16];
@@ -5711,7 +5700,7 @@ static void ssl__bf16_linear_b(ssl_ctx *c, int rows, int cols, int half, ssl_act
     ssl__parallel(c, chunks, ssl__bf16_linear_b_chunk, &e);
     if (db) SSL__K(colsum)(c, chunks, cols, e.part, db);
 }
-static const ssl__half_kernels ssl__bf16_half_kernels = { ssl__bf16_layer_norm_f, ssl__bf16_layer_norm_b, ssl__bf16_act_f, NULL, ssl__bf16_linear_b };
+static const ssl__half_kernels ssl__bf16_half_kernels = { ssl__bf16_layer_norm_f, ssl__bf16_layer_norm_b, NULL, NULL, ssl__bf16_linear_b }; /* a CPU remakes no bf16 (ssl__kept), and its maps are float32 (ssl__inner_map) */
 #endif
 
 /* ---- softmax: y = exp(x - max) / sum.  log: y = x - max - ln sum */
@@ -8179,7 +8168,7 @@ SSL_API ssl_tensor *ssl_detach_at(const char *at, ssl_tensor *x)
 }
 
 /* ---- linear: y = act(x w^T + b) + r.  dpre = dy act'(pre);  dx += dpre w;  dw += dpre^T x;  db += column sums ---- */
-typedef struct ssl__linear_aux { ssl_act act; float *pre; } ssl__linear_aux;
+typedef struct ssl__linear_aux { ssl_act act; float *pre; } ssl__linear_aux; /* pre: what act was applied to; NULL where y itself says as much, as relu's does inside of a layer */
 static unsigned ssl__halves(const ssl_tensor *a, const ssl_tensor *b, const ssl_tensor *y) /* of an epilogue, by the types of the three */
 { return (unsigned)(ssl__is_half(a) * SSL__HALF_A + ssl__is_half(b) * SSL__HALF_B + ssl__is_half(y) * SSL__HALF_Y); }
 /* y = beta y + op(a) op(b), rows without gaps: values or gradients, of the types of ta, tb and ty */
@@ -8197,12 +8186,13 @@ static void ssl__linear_back_half(ssl_tensor *y) /* where x or y is bf16, so is 
     ssl_ctx *c = y->ctx;
     const ssl__linear_aux *aux = (ssl__linear_aux *)y->aux;
     const int n = ssl__last(y), m = ssl__rows(y), k = ssl__last(x), half = ssl__is_half(y);
+    const float *pre = aux->act != SSL_ACT_NONE && !aux->pre ? y->x : aux->pre;
     float *db = ssl_grad_of(y->in[2]), *g, beta;
     d.dtype = SSL_BF16;
     d.keep_grad = 0;
     if (!half) d.g = ssl__buffer(c, y->at, ssl__floats(&d));
     if (!d.g) return;
-    if (db || aux->pre || !half) c->half->half_linear_b(c, m, n, half, aux->act, y->g, aux->pre, aux->pre || !half ? d.g : NULL, db);
+    if (db || pre || !half) c->half->half_linear_b(c, m, n, half, aux->act, y->g, pre, pre || !half ? d.g : NULL, db);
     if ((g = ssl__grad_beta(x, &beta)) != NULL) ssl__linear_product(c, 0, 0, m, k, n, &d, d.g, w, w->x, beta, x, g);
     if ((g = ssl__grad_beta(w, &beta)) != NULL) ssl__linear_product(c, 1, 0, n, k, m, &d, d.g, x, x->x, beta, w, g);
     if (!half) ssl__grad_drop(&d);
@@ -8262,7 +8252,7 @@ static ssl_tensor *ssl__linear(const char *at, ssl_tensor *x, ssl_tensor *w, ssl
     aux = (ssl__linear_aux *)ssl__aux(c, at, sizeof *aux);
     if (c->status) return &c->nil;
     aux->act = act == SSL_ACT_DEFAULT ? SSL_ACT_NONE : act;
-    if (aux->act != SSL_ACT_NONE && !c->no_grad) aux->pre = ssl__buffer(c, at, ssl__floats(y));
+    if (aux->act != SSL_ACT_NONE && !c->no_grad && (aux->act != SSL_ACT_RELU || type != SSL_BF16)) aux->pre = ssl__buffer(c, at, ssl__floats(y));
     if (c->status) return &c->nil;
     ep.bias = b ? b->x : NULL;
     ep.act = aux->act;
@@ -9963,9 +9953,11 @@ static ssl_tensor *ssl__after(const char *at, const ssl_block *b, ssl_tensor *x,
 }
 static ssl_tensor *ssl__before(const char *at, const ssl_block *b, ssl_tensor *x, const ssl_norm_layer *n)
 { return b->d.post_norm ? x : ssl__layer_norm(at, x, n->weight, n->bias, n->eps, ssl__inner(x->ctx)); }
+/* Two bytes a value are kept rather than remade where that takes longer than to read them again */
+static int ssl__kept(const ssl_tensor *t) { return ssl__is_half(t) && t->ctx->device == SSL_DEVICE_CPU; }
 static ssl_tensor *ssl__done(ssl_tensor *y, const ssl_block *b, ssl_tensor *h) /* y has been made from h, what ssl__before gave */
 {
-    if (!b->d.post_norm) ssl__shed(h, ssl__layer_norm_remake);
+    if (!b->d.post_norm) ssl__shed(h, ssl__kept(h) ? NULL : ssl__layer_norm_remake);
     return y;
 }
 
@@ -10008,7 +10000,7 @@ static ssl_tensor *ssl__mlp(const char *at, const ssl_block *b, ssl_tensor *x, c
     ssl_tensor *hidden = ssl__done(ssl__linear(at, before, b->fc1.weight, b->fc1.bias, b->d.act, NULL, dropout == 0.0f ? ssl__inner(x->ctx) : SSL_F32), b, before);
     ssl_tensor *kept = dropout == 0.0f ? hidden : ssl__dropped(at, hidden, dropout, ssl_dropout_at);
     x = ssl__branch(at, b, x, kept, &b->fc2);
-    ssl__shed(kept, kept == hidden ? ssl__linear_remake : NULL);
+    ssl__shed(kept, kept == hidden && hidden->aux && ((const ssl__linear_aux *)hidden->aux)->pre && !ssl__kept(kept) ? ssl__linear_remake : NULL);
     return x;
 }
 static ssl_tensor *ssl__attend(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *mask) /* x + proj(attention(norm(x))) */
