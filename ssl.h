@@ -3220,16 +3220,17 @@ static void ssl__corr_turn(const ssl__corr *e, const ssl__patch *p, ssl__turn_fn
 static void ssl__half_window(const ssl__corr *e, int n, int top, int left, int prow, int pcol, float *dst)
 {
     const int r0 = SSL__MAX(0, -top), r1 = SSL__MIN(prow, e->r.in - top), c0 = SSL__MAX(0, -left), c1 = SSL__MIN(pcol, e->s.in - left);
-    const int64_t row = (int64_t)pcol * e->ic;
+    const size_t pixel = 2 * (size_t)e->ic, some = (size_t)SSL__MAX(0, c1 - c0) * pixel, all = (size_t)(prow * pcol) * pixel;
+    const char *src = (const char *)e->in + (((int64_t)n * e->r.in + top + r0) * e->s.in + left + c0) * (int64_t)pixel;
+    char *d = (char *)dst;
+    size_t at = 0, next = (size_t)(r0 * pcol + c0) * pixel; /* from `at` on nothing is written yet, the next row goes to `next` */
     int r;
-    if (c1 <= c0 || r1 <= r0) { memset(dst, 0, 2 * (size_t)(prow * row)); return; }
-    memset(dst, 0, 2 * (size_t)(r0 * row));
-    for (r = r0; r < r1; r++) {
-        memset(ssl__element(dst, 1, r * row), 0, 2 * (size_t)(c0 * e->ic));
-        memcpy(ssl__element(dst, 1, r * row + (int64_t)c0 * e->ic), ssl__element(e->in, 1, (((int64_t)n * e->r.in + top + r) * e->s.in + left + c0) * e->ic), 2 * (size_t)((c1 - c0) * e->ic));
-        memset(ssl__element(dst, 1, r * row + (int64_t)c1 * e->ic), 0, 2 * (size_t)((pcol - c1) * e->ic));
+    for (r = r0; r < r1 && some; r++, src += (size_t)e->s.in * pixel, next += (size_t)pcol * pixel) {
+        if (next > at) memset(d + at, 0, next - at);
+        memcpy(d + next, src, some);
+        at = next + some;
     }
-    memset(ssl__element(dst, 1, r1 * row), 0, 2 * (size_t)((prow - r1) * row));
+    if (all > at) memset(d + at, 0, all - at);
 }
 /* A half map of which a block reads no rim: where the block lies in it; p then has the shape of the whole. */
 static const float *ssl__half_inside(const ssl__corr *e, ssl__patch *p)
@@ -6976,11 +6977,19 @@ static void ssl__half_norm_f(ssl_ctx *c, ssl__bn_job *e)
     }
     if (b->stages & SSL__BN_APPLY) ssl__parallel(c, h.slices, ssl__half_norm_apply_chunk, &h);
 }
-SSL__BF16_FN void ssl__half_norm_sums_chunk(void *arg, int chunk, int thread) /* p: mean */
+/* dy behind the ReLU, if there is one and it was not taken from dy yet */
+SSL__BF16_FN SSL__INLINE __m512 ssl__half_norm_gradient(const ssl__half_norm *h, int64_t at, int j, __m512 apart)
+{
+    const int left = h->e->b->ch - j;
+    const __m512 g = ssl__half_ld(h->e->dy, at, left);
+    if (!h->e->b->relu || !h->e->b->shift) return g;
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(_mm512_fmadd_ps(apart, _mm512_loadu_ps(h->p + h->ld + j), _mm512_loadu_ps(h->p + 4 * h->ld + j)), _mm512_setzero_ps(), _CMP_GT_OQ), g);
+}
+SSL__BF16_FN void ssl__half_norm_sums_chunk(void *arg, int chunk, int thread) /* p: mean, scale, -, -, shift */
 {
     const ssl__half_norm *h = (const ssl__half_norm *)arg;
     const ssl__bn_job *e = h->e;
-    const int ch = e->b->ch, ld = h->ld;
+    const int ch = e->b->ch, ld = h->ld, take = e->b->relu && !e->b->shift; /* the residual passes dy on */
     const int64_t begin = chunk * h->slice, end = SSL__MIN(h->rows, begin + h->slice), run = ssl__half_norm_run(h);
     const __m512 zero = _mm512_setzero_ps();
     double *sum = h->part + 2 * (int64_t)chunk * ld, *dot = sum + ld;
@@ -6994,16 +7003,17 @@ SSL__BF16_FN void ssl__half_norm_sums_chunk(void *arg, int chunk, int thread) /*
         for (r = i; r < SSL__MIN(end, i + run); r++)
             for (j = 0; j < ch; j += 16) {
                 const int64_t at = r * ch + j;
-                __m512 g = ssl__half_ld(e->dy, at, ch - j);
-                if (e->b->relu) g = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(ssl__half_ld(e->ya, at, ch - j), zero, _CMP_GT_OQ), g);
-                if (e->b->relu) ssl__half_st(e->dy, at, ch - j, g);
+                const __m512 apart = _mm512_sub_ps(ssl__half_ld(e->x, at, ch - j), _mm512_loadu_ps(h->p + j));
+                __m512 g = ssl__half_norm_gradient(h, at, j, apart);
+                if (take) g = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(ssl__half_ld(e->ya, at, ch - j), zero, _CMP_GT_OQ), g);
+                if (take) ssl__half_st(e->dy, at, ch - j, g);
                 _mm512_storeu_ps(s + j, _mm512_add_ps(_mm512_loadu_ps(s + j), g));
-                _mm512_storeu_ps(d + j, _mm512_fmadd_ps(_mm512_sub_ps(ssl__half_ld(e->x, at, ch - j), _mm512_loadu_ps(h->p + j)), g, _mm512_loadu_ps(d + j)));
+                _mm512_storeu_ps(d + j, _mm512_fmadd_ps(apart, g, _mm512_loadu_ps(d + j)));
             }
         for (j = 0; j < ch; j++) { sum[j] += (double)s[j]; dot[j] += (double)d[j]; }
     }
 }
-SSL__BF16_FN void ssl__half_norm_back_chunk(void *arg, int chunk, int thread) /* p: mean, scale, mean of dy, mean of dy xhat over the deviation */
+SSL__BF16_FN void ssl__half_norm_back_chunk(void *arg, int chunk, int thread) /* p: mean, scale, mean of dy, mean of dy xhat over the deviation, shift */
 {
     const ssl__half_norm *h = (const ssl__half_norm *)arg;
     const ssl__bn_job *e = h->e;
@@ -7017,7 +7027,7 @@ SSL__BF16_FN void ssl__half_norm_back_chunk(void *arg, int chunk, int thread) /*
         for (j = 0; j < ch; j += 16) {
             const int64_t at = r * ch + j;
             const __m512 apart = _mm512_sub_ps(ssl__half_ld(e->x, at, ch - j), _mm512_loadu_ps(p + j));
-            __m512 v = _mm512_sub_ps(ssl__half_ld(e->dy, at, ch - j), _mm512_loadu_ps(p + 2 * ld + j));
+            __m512 v = _mm512_sub_ps(ssl__half_norm_gradient(h, at, j, apart), _mm512_loadu_ps(p + 2 * ld + j));
             v = _mm512_mul_ps(_mm512_loadu_ps(p + ld + j), _mm512_fnmadd_ps(apart, _mm512_loadu_ps(p + 3 * ld + j), v));
             ssl__half_st(e->dx, at, ch - j, e->beta == 0.0f ? v : _mm512_add_ps(ssl__half_ld(e->dx, at, ch - j), v));
         }
@@ -7031,7 +7041,12 @@ static void ssl__half_norm_b(ssl_ctx *c, ssl__bn_job *e)
     int i, j;
     e->c = c;
     if (!ssl__half_norm_make(c, e, &h)) return;
-    for (j = 0; j < h.ld; j++) h.p[j] = j < b->ch ? e->mean[j] : 0.0f;
+    for (j = 0; j < h.ld; j++) {
+        const int some = j < b->ch;
+        h.p[j] = some ? e->mean[j] : 0.0f;
+        h.p[h.ld + j] = some ? SSL__K(bn_rstd)(e, j) * (e->w ? e->w[j] : 1.0f) : 0.0f;
+        h.p[4 * h.ld + j] = some && b->shift ? b->shift[j] : 0.0f;
+    }
     if (b->stages & SSL__BN_STATS) ssl__parallel(c, h.slices, ssl__half_norm_sums_chunk, &h);
     for (j = 0; b->stages & SSL__BN_STATS && j < b->ch; j++) {
         double sum = 0.0, dot = 0.0;
@@ -7040,7 +7055,6 @@ static void ssl__half_norm_b(ssl_ctx *c, ssl__bn_job *e)
     }
     for (j = 0; j < h.ld; j++) {
         const float rstd = j < b->ch ? SSL__K(bn_rstd)(e, j) : 0.0f;
-        h.p[h.ld + j] = j < b->ch ? rstd * (e->w ? e->w[j] : 1.0f) : 0.0f;
         h.p[2 * h.ld + j] = j < b->ch ? e->s1[j] * inv : 0.0f;
         h.p[3 * h.ld + j] = j < b->ch ? e->s2[j] * rstd * inv : 0.0f;
     }
