@@ -3854,18 +3854,6 @@ static float *ssl__dense_wide(ssl_ctx *c, const ssl__window *g, const float *w, 
 static void ssl__dense_fold(ssl_ctx *c, const ssl__window *g, float *wide, float *dw)
 { ssl__dense e = { g, wide, dw, NULL, NULL }; ssl__parallel(c, g->co, ssl__dense_chunk, &e); }
 
-/* The convolution of half maps that a plain product is, as one of n maps of a single pixel. */
-static ssl__window ssl__half_plain(const ssl__window *g)
-{
-    ssl__window p = *g;
-    const int dense = ssl__conv_dense(g);
-    p.n = dense ? g->n : g->n * g->h * g->w;
-    p.ci = dense ? g->ci * g->h * g->w : g->ci;
-    p.co = dense ? g->co * g->oh * g->ow : g->co;
-    p.h = p.w = p.oh = p.ow = p.kh = p.kw = p.sh = p.sw = 1;
-    p.ph = p.pw = 0;
-    return p;
-}
 /* Few channels per group (depthwise): the matrix would be nearly empty, the sliding rows below are faster. */
 static int ssl__conv_direct(const ssl__window *g) { return (g->ci / g->groups) * (g->co / g->groups) < 16; }
 /* 1 x 1 without stride or padding: images are already the matrix. */
@@ -7584,6 +7572,18 @@ static const ssl__winograd SSL__K(winograd) = { SSL__K(wino_in), SSL__K(wino_out
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
 /* Half maps: plain products where a pixel or a map is a row of one; 3 x 3 by Winograd; the rest by blocks. */
 static int ssl__half_winograd_fits(const ssl__window *g) { return g->half == (SSL__HALF_X | SSL__HALF_Y) && !ssl__conv_dense(g) && ssl__conv_winograd(g); }
+/* The convolution of half maps that a plain product is, as one of n maps of a single pixel. */
+static ssl__window ssl__half_plain(const ssl__window *g)
+{
+    ssl__window p = *g;
+    const int dense = ssl__conv_dense(g);
+    p.n = dense ? g->n : g->n * g->h * g->w;
+    p.ci = dense ? g->ci * g->h * g->w : g->ci;
+    p.co = dense ? g->co * g->oh * g->ow : g->co;
+    p.h = p.w = p.oh = p.ow = p.kh = p.kw = p.sh = p.sw = 1;
+    p.ph = p.pw = 0;
+    return p;
+}
 static int ssl__half_plain_fits(const ssl__window *g)
 { return g->half == (SSL__HALF_X | SSL__HALF_Y) && (ssl__conv_dense(g) || g->kh * g->kw * g->sh * g->sw + g->ph + g->pw == 1); }
 static void ssl__half_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, float *y)
