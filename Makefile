@@ -47,7 +47,7 @@ all: $(PROGRAMS:%=$(B)/%)
 
 # Tests and benchmarks look inside the library and compile their own copy; the examples link one. Tests that are not about the
 # instruction sets do without them, which compiles in a third of the time.
-ISA_TESTS = test_ops test_gemm test_objectives test_maps
+ISA_TESTS = test_ops test_gemm test_half test_maps test_objectives
 $(addprefix $(B)/,$(filter-out $(ISA_TESTS),$(TESTS))): private CFLAGS += -O1 -DSSL_PORTABLE
 $(B)/test_objectives $(B)/emu/test_ops $(B)/emu/conformance $(B)/emu/test_gemm $(B)/emu/device $(B)/amx/%: private CFLAGS += -O1
 $(B)/ssl.o: $(NEEDS)

@@ -114,7 +114,7 @@ extern "C" {
 #define SSL_DIMS 6 /* the most axes a tensor can have */
 
 typedef enum ssl_status { SSL_OK = 0, SSL_E_ARG, SSL_E_SHAPE, SSL_E_MEMORY, SSL_E_IO, SSL_E_NAN, SSL_E_CUDA } ssl_status;
-typedef enum ssl_dtype { SSL_F32 = 0, SSL_I32, SSL_U8, SSL_BF16 } ssl_dtype; /* BF16: results inside of a layer, on a GPU at precision bf16; no op returns one */
+typedef enum ssl_dtype { SSL_F32 = 0, SSL_I32, SSL_U8, SSL_BF16 } ssl_dtype; /* BF16: results inside of a layer at precision bf16, on a GPU or a CPU with AVX512_BF16; no op returns one */
 typedef enum ssl_device { SSL_DEVICE_DEFAULT = 0, SSL_DEVICE_CPU, SSL_DEVICE_CUDA } ssl_device;
 typedef enum ssl_precision { SSL_PRECISION_DEFAULT = 0, SSL_PRECISION_HIGHEST, SSL_PRECISION_HIGH, SSL_PRECISION_BF16 } ssl_precision;
 typedef enum ssl_act { SSL_ACT_DEFAULT = 0, SSL_ACT_NONE, SSL_ACT_RELU, SSL_ACT_GELU, SSL_ACT_GELU_TANH } ssl_act;
@@ -2753,16 +2753,17 @@ struct ssl__gemm_kind {         /* one way to multiply: an instruction set at a 
     int depth, depth_t;         /* most of k in a block; if op(a) is transposed */
     float pack_cost;            /* of packing one element, in multiply-adds */
     int tall;                   /* tall products have an order of their own */
-    int direct;                 /* op(a) with rows along k is not packed */
+    int direct;                 /* op(a) with rows along k is not packed: of floats, or of bf16 pairs that lie as words */
     void (*block_a)(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b);
     void (*block_b)(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst);
-    void (*multiply)(const ssl__gemm_kind *kind, const ssl__gemm_block *b);
-    void (*finish)(int rows, int cols, const ssl__epilogue *ep, int64_t ldpre, float *y, int64_t ldy);
+    void (*multiply)(const ssl__gemm_kind *kind, ssl__gemm_block *b);
+    void (*finish)(const ssl__gemm_block *b, const ssl__epilogue *ep, int64_t ldpre, int add, int64_t next, float *y, int64_t ldy); /* y and pre of the block's sums; y + next: what comes after it */
     void (*begin)(void), (*end)(void); /* around a chunk; NULL: nothing is to be set up */
     /* for multiply by ssl__gemm_panels_multiply alone: */
-    void (*pack_a)(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst);
-    void (*pack_b)(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst);
+    void (*pack_a)(int half, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst);
+    void (*pack_b)(int half, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst);
     void (*tile)(int kc, const void *a, const void *b, float *y, int64_t ldy, int add); /* y[mr,panel] = or += a b, both packed */
+    unsigned half;              /* as of an epilogue; only of a copy made for one product */
 };
 #define SSL__AHEAD 16 /* rows that packing fetches before it reads them */
 
@@ -2777,7 +2778,8 @@ typedef struct ssl__gemm_job {
     int64_t ldy, sy;
     const ssl__epilogue *ep;
     float *sums;                /* += sums of op(a) over k, or NULL */
-    int mt, nt, group, tiles_m, tiles_n, kc, blocks_k;
+    int mt, nt, group, tiles_m, tiles_n, kc, blocks_k, direct;
+    int width;                  /* columns that are multiplied before their epilogue: a panel, while it is in L1, or all */
     char *shared_b;             /* op(b) packed beforehand: [blocks_k][panel], or NULL */
 } ssl__gemm_job;
 
@@ -2786,80 +2788,99 @@ static int ssl__round_up(int a, int b) { return ssl__ceil_div(a, b) * b; }
 static int ssl__gemm_depth(const ssl__gemm_job *g, int kb) { return SSL__MIN(g->kc, g->k - kb * g->kc); }
 static size_t ssl__gemm_bytes(const ssl__gemm_job *g, int width) { return (size_t)width * (size_t)g->kc * (size_t)g->kind->elem; }
 static int ssl__gemm_padded(const ssl__gemm_job *g) { return ssl__round_up(g->n, g->kind->panel); }
+static size_t ssl__gemm_panel(const ssl__gemm_job *g, int kb, int j) /* bytes of the panels before column j */
+{ return (size_t)j * (size_t)ssl__round_up(ssl__gemm_depth(g, kb), g->kind->kr) * (size_t)g->kind->elem; }
 static char *ssl__gemm_shared(const ssl__gemm_job *g, int kb, int j)
-{ return g->shared_b + (size_t)kb * ssl__gemm_bytes(g, ssl__gemm_padded(g)) + (size_t)j * (size_t)ssl__round_up(ssl__gemm_depth(g, kb), g->kind->kr) * (size_t)g->kind->elem; }
+{ return g->shared_b + (size_t)kb * ssl__gemm_bytes(g, ssl__gemm_padded(g)) + ssl__gemm_panel(g, kb, j); }
+/* op(a) of block kb from row i on, op(b) from column j on */
+static const float *ssl__gemm_a(const ssl__gemm_job *g, int s, int kb, int i)
+{ return ssl__element(g->a, g->kind->half & SSL__HALF_A, s * g->sa + i * g->ars + (int64_t)kb * g->kc * g->aps); }
+static const float *ssl__gemm_b(const ssl__gemm_job *g, int s, int kb, int j)
+{ return ssl__element(g->b, g->kind->half & SSL__HALF_B, s * g->sb + j * g->bcs + (int64_t)kb * g->kc * g->bps); }
 
 static void ssl__gemm_share_chunk(void *arg, int chunk, int thread)
 {
     const ssl__gemm_job *g = (const ssl__gemm_job *)arg;
     const int panels = ssl__ceil_div(g->n, g->kind->panel), kb = chunk / panels, j = chunk % panels * g->kind->panel;
     (void)thread;
-    g->kind->block_b(g->kind, SSL__MIN(g->n - j, g->kind->panel), ssl__gemm_depth(g, kb), g->b + j * g->bcs + (int64_t)kb * g->kc * g->bps, g->bcs, g->bps,
-                     ssl__gemm_shared(g, kb, j));
-}
-
-static void ssl__gemm_finish(const ssl__gemm_job *g, int s, int i0, int i1, int j0, int j1)
-{
-    const int64_t at = s * g->sy + i0 * g->ldy + j0;
-    ssl__epilogue ep = *g->ep;
-    if (ep.bias) ep.bias += j0;
-    if (ep.pre) ep.pre += ((int64_t)s * g->m + i0) * g->n + j0;
-    if (ep.residual) ep.residual += at;
-    g->kind->finish(i1 - i0, j1 - j0, &ep, g->n, g->y + at, g->ldy);
+    g->kind->block_b(g->kind, SSL__MIN(g->n - j, g->kind->panel), ssl__gemm_depth(g, kb), ssl__gemm_b(g, 0, kb, j), g->bcs, g->bps, ssl__gemm_shared(g, kb, j));
 }
 
 typedef struct ssl__gemm_part { int s, i0, i1, j0, j1; } ssl__gemm_part; /* the rows and columns of product s that a chunk makes */
-static ssl__ahead ssl__ahead_rows(const float *x, int64_t rows, int64_t cols, int64_t stride)
+/* The epilogue of b, rows i.. and columns j.. of a part */
+static void ssl__gemm_finish(const ssl__gemm_job *g, const ssl__gemm_part *t, const ssl__gemm_block *b, int i, int j)
 {
+    const int s = t->s, rows = i + g->group < t->i1 ? g->group : t->i1 - i + (g->c->n_threads - 1) * g->mt; /* to those that this thread is likely to make next */
+    const int64_t at = s * g->sy + i * g->ldy + j, next = j + g->width < t->j1 ? g->width : rows * g->ldy + t->j0 - j;
+    const int half = (g->kind->half & SSL__HALF_Y) != 0;
+    ssl__epilogue ep = *g->ep;
+    if (ep.bias) ep.bias += j;
+    if (ep.pre) ep.pre = ssl__element(ep.pre, half, ((int64_t)s * g->m + i) * g->n + j);
+    if (ep.residual) ep.residual += at;
+    g->kind->finish(b, &ep, g->n, half && g->add, next, ssl__element(g->y, half, at), g->ldy);
+}
+
+static ssl__ahead ssl__ahead_rows(const float *x, int half, int64_t rows, int64_t cols, int64_t stride)
+{
+    const int64_t size = half ? 2 : 4;
     ssl__ahead f;
     f.at = (uintptr_t)x & ~(uintptr_t)63;
-    f.end = (uintptr_t)x + 4 * (uintptr_t)((rows - 1) * stride + cols);
-    f.lines = f.left = (int)(((uintptr_t)x + 4 * (uintptr_t)cols - f.at + 63) / 64);
-    f.jump = 4 * stride - 64 * (int64_t)f.lines;
+    f.end = (uintptr_t)x + (uintptr_t)(size * ((rows - 1) * stride + cols));
+    f.lines = f.left = (int)(((uintptr_t)x + (uintptr_t)(size * cols) - f.at + 63) / 64);
+    f.jump = size * stride - 64 * (int64_t)f.lines;
     return f;
 }
-static ssl__ahead ssl__ahead_of(const float *x, int n, int64_t ns, int k, int64_t ps) /* n rows or columns of an operand, k of it */
-{ return ps == 1 ? ssl__ahead_rows(x, n, k, ns) : ssl__ahead_rows(x, k, n, ps); }
+static ssl__ahead ssl__ahead_of(const float *x, unsigned half, int n, int64_t ns, int k, int64_t ps) /* n rows or columns of an operand, k of it */
+{ return ps == 1 ? ssl__ahead_rows(x, half != 0, n, k, ns) : ssl__ahead_rows(x, half != 0, k, n, ps); }
 static ssl__ahead ssl__ahead_a(const ssl__gemm_job *g, int s, int kb, int i, int rows)
-{ return ssl__ahead_of(g->a + s * g->sa + i * g->ars + (int64_t)kb * g->kc * g->aps, rows, g->ars, ssl__gemm_depth(g, kb), g->aps); }
+{ return ssl__ahead_of(ssl__gemm_a(g, s, kb, i), g->kind->half & SSL__HALF_A, rows, g->ars, ssl__gemm_depth(g, kb), g->aps); }
 /* What follows block kb of rows i..: their residual; the next rows, the next block, or the rows that this thread is likely to get next */
 static void ssl__gemm_ahead(const ssl__gemm_job *g, const ssl__gemm_part *t, int kb, int i, ssl__ahead *f)
 {
     const int next = i + g->group, other = t->i1 + (g->c->n_threads - 1) * g->mt, last = kb == g->blocks_k - 1;
     if (last && g->ep && g->ep->residual)
-        *f++ = ssl__ahead_rows(g->ep->residual + t->s * g->sy + i * g->ldy + t->j0, SSL__MIN(next, t->i1) - i, t->j1 - t->j0, g->ldy);
+        *f++ = ssl__ahead_rows(g->ep->residual + t->s * g->sy + i * g->ldy + t->j0, 0, SSL__MIN(next, t->i1) - i, t->j1 - t->j0, g->ldy);
     if (next < t->i1) *f = ssl__ahead_a(g, t->s, kb, next, SSL__MIN(g->group, t->i1 - next));
     else if (!last) {
         *f++ = ssl__ahead_a(g, t->s, kb + 1, t->i0, SSL__MIN(g->group, t->i1 - t->i0));
-        if (!g->shared_b) *f = ssl__ahead_of(g->b + t->s * g->sb + t->j0 * g->bcs + (int64_t)(kb + 1) * g->kc * g->bps, t->j1 - t->j0, g->bcs, ssl__gemm_depth(g, kb + 1), g->bps);
+        if (!g->shared_b) *f = ssl__ahead_of(ssl__gemm_b(g, t->s, kb + 1, t->j0), g->kind->half & SSL__HALF_B, t->j1 - t->j0, g->bcs, ssl__gemm_depth(g, kb + 1), g->bps);
     } else if (g->tiles_n == 1 && other < g->m) *f = ssl__ahead_a(g, t->s, 0, other, SSL__MIN(g->group, g->m - other));
 }
 
-/* Block kb of rows i.. of a part; pb: its columns' panels */
-static void ssl__gemm_rows(const ssl__gemm_job *g, const ssl__gemm_part *t, int kb, int i, char *pa, const char *pb)
+/* Sums of a result that is bf16 stay beside it, as float32, until they are done: a panel's, or where there are several blocks all of the chunk's */
+static int64_t ssl__gemm_sums(const ssl__gemm_job *g)
+{ return !(g->kind->half & SSL__HALF_Y) ? 0 : g->width < g->nt ? (int64_t)g->group * g->width : (int64_t)g->mt * ssl__round_up(g->nt, 16); }
+
+/* Block kb of rows i.. of a part; pb: its columns' panels; sums: as above */
+static void ssl__gemm_rows(const ssl__gemm_job *g, const ssl__gemm_part *t, int kb, int i, char *pa, const char *pb, float *sums)
 {
-    const float *a = g->a + t->s * g->sa + i * g->ars + (int64_t)kb * g->kc * g->aps;
-    const int end = SSL__MIN(t->i1, i + g->group);
+    const float *a = ssl__gemm_a(g, t->s, kb, i);
+    const int end = SSL__MIN(t->i1, i + g->group), narrow = (g->kind->half & SSL__HALF_Y) != 0;
     ssl__gemm_block b;
+    int j;
     memset(b.ahead, 0, sizeof b.ahead);
     ssl__gemm_ahead(g, t, kb, i, b.ahead);
-    b.rows = end - i; b.cols = t->j1 - t->j0; b.kc = ssl__gemm_depth(g, kb); b.add = g->add || kb;
-    b.a = a; b.ars = g->ars; b.aps = g->aps;
-    b.b = pb;
-    b.y = g->y + t->s * g->sy + i * g->ldy + t->j0;
-    b.ldy = g->ldy;
+    b.rows = end - i; b.kc = ssl__gemm_depth(g, kb); b.add = (g->add && !narrow) || kb;
+    b.a = a; b.ars = g->ars / g->kind->kr; b.aps = g->aps;
+    b.ldy = narrow ? SSL__MIN(g->width, ssl__round_up(g->nt, 16)) : g->ldy;
     b.sums = g->sums && t->j0 == 0 ? g->sums + i : NULL;
-    if (!g->kind->direct || g->aps != 1) g->kind->block_a(g->kind, b.rows, b.kc, a, g->ars, g->aps, pa, &b);
-    g->kind->multiply(g->kind, &b);
-    if (g->ep && kb == g->blocks_k - 1) ssl__gemm_finish(g, t->s, i, end, t->j0, t->j1);
+    if (!g->direct) g->kind->block_a(g->kind, b.rows, b.kc, a, g->ars, g->aps, pa, &b);
+    for (j = t->j0; j < t->j1; j += g->width) {
+        b.cols = SSL__MIN(g->width, t->j1 - j);
+        b.b = pb + ssl__gemm_panel(g, kb, j - t->j0);
+        b.y = !narrow ? g->y + t->s * g->sy + i * g->ldy + j : g->width < g->nt ? sums : sums + (i - t->i0) * b.ldy;
+        g->kind->multiply(g->kind, &b);
+        if (g->ep && kb == g->blocks_k - 1) ssl__gemm_finish(g, t, &b, i, j);
+    }
 }
 
 static void ssl__gemm_chunk(void *arg, int chunk, int thread)
 {
     const ssl__gemm_job *g = (const ssl__gemm_job *)arg;
     const size_t a_bytes = (ssl__gemm_bytes(g, ssl__round_up(g->group, g->kind->mr)) + 63) & ~(size_t)63;
-    const size_t b_bytes = g->shared_b ? 0 : ssl__gemm_bytes(g, ssl__round_up(g->nt, g->kind->panel));
-    char *pa = (char *)ssl__scratch(g->c, thread, a_bytes + b_bytes), *pb = pa + a_bytes;
+    const size_t b_bytes = g->shared_b ? 0 : (ssl__gemm_bytes(g, ssl__round_up(g->nt, g->kind->panel)) + 63) & ~(size_t)63;
+    char *pa = (char *)ssl__scratch(g->c, thread, a_bytes + b_bytes + sizeof(float) * (size_t)ssl__gemm_sums(g)), *pb = pa + a_bytes;
+    float *sums = (float *)(void *)(pb + b_bytes);
     ssl__gemm_part t;
     int kb, i;
     t.i0 = chunk % g->tiles_m * g->mt; t.i1 = SSL__MIN(g->m, t.i0 + g->mt);
@@ -2869,8 +2890,8 @@ static void ssl__gemm_chunk(void *arg, int chunk, int thread)
     if (g->kind->begin) g->kind->begin();
     for (kb = 0; kb < g->blocks_k; kb++) {
         if (g->shared_b) pb = ssl__gemm_shared(g, kb, t.j0);
-        else g->kind->block_b(g->kind, t.j1 - t.j0, ssl__gemm_depth(g, kb), g->b + t.s * g->sb + t.j0 * g->bcs + (int64_t)kb * g->kc * g->bps, g->bcs, g->bps, pb);
-        for (i = t.i0; i < t.i1; i += g->group) ssl__gemm_rows(g, &t, kb, i, pa, pb);
+        else g->kind->block_b(g->kind, t.j1 - t.j0, ssl__gemm_depth(g, kb), ssl__gemm_b(g, t.s, kb, t.j0), g->bcs, g->bps, pb);
+        for (i = t.i0; i < t.i1; i += g->group) ssl__gemm_rows(g, &t, kb, i, pa, pb, sums);
     }
     if (g->kind->end) g->kind->end();
 }
@@ -2921,6 +2942,8 @@ static void ssl__gemm_run(ssl_ctx *c, const ssl__gemm_kind *kind, int ta, int tb
         ssl__gemm_plan(&g, batch);
         g.group = ta ? g.mt : SSL__MIN(g.mt, kind->group); /* rows of a transposed a lie side by side: read them all at once */
     }
+    g.width = g.ep && g.blocks_k == 1 && !g.ep->residual ? kind->panel : g.nt;
+    g.direct = g.aps == 1 && (kind->direct || ((kind->half & SSL__HALF_A) && kind->kr == 2 && !((k | lda | sa) & 1) && !((uintptr_t)a & 3)));
     if (batch == 1 && g.tiles_m > 2) {
         g.shared_b = (char *)ssl__scratch(c, -1, (size_t)g.blocks_k * ssl__gemm_bytes(&g, ssl__gemm_padded(&g)));
         if (g.shared_b) ssl__parallel(c, g.blocks_k * ssl__ceil_div(n, kind->panel), ssl__gemm_share_chunk, &g);
@@ -3832,18 +3855,6 @@ static float *ssl__dense_wide(ssl_ctx *c, const ssl__window *g, const float *w, 
 static void ssl__dense_fold(ssl_ctx *c, const ssl__window *g, float *wide, float *dw)
 { ssl__dense e = { g, wide, dw, NULL, NULL }; ssl__parallel(c, g->co, ssl__dense_chunk, &e); }
 
-/* The convolution of half maps that a plain product is, as one of n maps of a single pixel. */
-static ssl__window ssl__half_plain(const ssl__window *g)
-{
-    ssl__window p = *g;
-    const int dense = ssl__conv_dense(g);
-    p.n = dense ? g->n : g->n * g->h * g->w;
-    p.ci = dense ? g->ci * g->h * g->w : g->ci;
-    p.co = dense ? g->co * g->oh * g->ow : g->co;
-    p.h = p.w = p.oh = p.ow = p.kh = p.kw = p.sh = p.sw = 1;
-    p.ph = p.pw = 0;
-    return p;
-}
 /* Few channels per group (depthwise): the matrix would be nearly empty, the sliding rows below are faster. */
 static int ssl__conv_direct(const ssl__window *g) { return (g->ci / g->groups) * (g->co / g->groups) < 16; }
 /* 1 x 1 without stride or padding: images are already the matrix. */
@@ -4405,6 +4416,19 @@ static inline void SSL__K(st)(float *p, int n, SSL__V v)
     if (n >= SSL__W) SSL__VSTORE(p, v);
     else SSL__VSTOREN(p, n, v);
 }
+/* The same from element i on of floats, or of bf16 where half is set (AVX-512 alone; who stores bf16 has another put) */
+static SSL__INLINE SSL__V SSL__K(take)(int half, const float *p, int64_t i, int n)
+{
+#if SSL__PASS == 2
+    const uint16_t *h = (const uint16_t *)(const void *)p + i;
+    if (half && n >= 16) return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)h)), 16));
+    if (half) return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16((__mmask16)((1u << n) - 1u), h)), 16));
+#endif
+    (void)half;
+    return SSL__K(ld)(p + i, n, SSL__VZERO());
+}
+typedef void SSL__K(put_fn)(float *p, int64_t i, int n, SSL__V v);
+static SSL__INLINE void SSL__K(put)(float *p, int64_t i, int n, SSL__V v) { SSL__K(st)(p + i, n, v); }
 /* ssl__exp of a vector, x <= 88: adding 1.5 2^23 + 127 leaves n + 127 in the low bits, which shifted up are the bits of 2^n */
 static inline SSL__V SSL__K(vexp)(SSL__V v)
 {
@@ -4657,9 +4681,8 @@ SSL__MM_AHEAD(static, SSL__K(mm_tile), SSL__K(mm_ahead))
 /* The block of a product, panels of b outermost. The last panel may have columns that do not exist: its tiles are computed beside y. */
 typedef void SSL__K(mm_fn)(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add);
 typedef int SSL__K(mm_ahead_fn)(int m, int k, const float *a, int64_t ars, int64_t acs, const float *b, float *c, int64_t ldc, int add, ssl__ahead *f);
-static SSL__INLINE void SSL__K(gemm_multiply_by)(SSL__K(mm_fn) *rows, SSL__K(mm_ahead_fn) *ahead, int steps, const ssl__gemm_block *g)
+static SSL__INLINE void SSL__K(gemm_multiply_by)(SSL__K(mm_fn) *rows, SSL__K(mm_ahead_fn) *ahead, int steps, ssl__gemm_block *g)
 {
-    ssl__ahead f[2] = { g->ahead[0], g->ahead[1] };
     float rim[9 * SSL__MM_NR];
     int i, j, r, q;
     for (j = 0; j < g->cols; j += SSL__MM_NR) {
@@ -4667,7 +4690,7 @@ static SSL__INLINE void SSL__K(gemm_multiply_by)(SSL__K(mm_fn) *rows, SSL__K(mm_
         const float *a = (const float *)g->a, *b = (const float *)g->b + (int64_t)j * steps;
         float *y = g->y + j;
         if (cols == nv * SSL__W) {
-            i = nv == SSL__MM_NV ? ahead(g->rows, steps, a, g->ars, g->aps, b, y, g->ldy, g->add, f) : 0;
+            i = nv == SSL__MM_NV ? ahead(g->rows, steps, a, g->ars, g->aps, b, y, g->ldy, g->add, g->ahead) : 0;
             rows(g->rows - i, nv, steps, a + i * g->ars, g->ars, g->aps, b, cols, y + i * g->ldy, g->ldy, g->add);
             continue;
         }
@@ -4683,7 +4706,7 @@ static SSL__INLINE void SSL__K(gemm_multiply_by)(SSL__K(mm_fn) *rows, SSL__K(mm_
         }
     }
 }
-static void SSL__K(gemm_multiply)(const ssl__gemm_kind *kind, const ssl__gemm_block *b) { (void)kind; SSL__K(gemm_multiply_by)(SSL__K(mm_rows), SSL__K(mm_ahead), b->kc, b); }
+static void SSL__K(gemm_multiply)(const ssl__gemm_kind *kind, ssl__gemm_block *b) { (void)kind; SSL__K(gemm_multiply_by)(SSL__K(mm_rows), SSL__K(mm_ahead), b->kc, b); }
 
 /* ---- packing */
 #if SSL__PASS == 2
@@ -4785,33 +4808,94 @@ static void SSL__K(gemm_round_block_a)(const ssl__gemm_kind *kind, int rows, int
 static void SSL__K(gemm_round_block_b)(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
 { SSL__K(gemm_block_b)(kind, cols, kc, src, cs, ps, dst); SSL__K(gemm_round)((int64_t)ssl__round_up(cols, SSL__W) * kc, (float *)dst); }
 
-static void SSL__K(gemm_finish)(int rows, int cols, const ssl__epilogue *ep, int64_t ldpre, float *y, int64_t ldy)
+#if SSL__PASS == 2
+/* Where the result is rounded to bf16: cubics on 16 pieces of u = |x|, 3/8 wide. [0]: u Phi(-u), to 1e-3 of itself up to 4;
+   [1]: Phi(-u) - u phi(u), the derivative of gelu at -u, to 2e-5. Their four coefficients come out of registers by the number of the piece. */
+static const float ssl__gelu_pieces[2][4][16] = {
+    { { 0.0f, 1.32681891e-01f, 1.69972479e-01f, 1.46586746e-01f, 1.00215718e-01f, 5.69956638e-02f, 2.75054555e-02f, 1.13721555e-02f,
+        4.04911209e-03f, 1.24528364e-03f, 3.31406191e-04f, 7.64084689e-05f, 1.52736866e-05f, 2.64846517e-06f, 3.98520370e-07f, 5.20505523e-08f },
+      { 1.87539175e-01f, 8.05426091e-02f, 2.32351085e-04f, -4.06967886e-02f, -4.79598008e-02f, -3.70485559e-02f, -2.22101379e-02f, -1.08843837e-02f,
+        -4.46085446e-03f, -1.54733728e-03f, -4.57467744e-04f, -1.15796051e-04f, -2.51712536e-05f, -4.70901705e-06f, -7.59380839e-07f, -1.05685807e-07f },
+      { -5.68121821e-02f, -4.94060740e-02f, -3.01899500e-02f, -1.00939889e-02f, 3.08400183e-03f, 7.75888283e-03f, 6.91665243e-03f, 4.29736357e-03f,
+        2.08643847e-03f, 8.25634925e-04f, 2.71806988e-04f, 7.53182321e-05f, 1.76972080e-05f, 3.54352869e-06f, 6.06781384e-07f, 8.90908538e-08f },
+      { 1.92120124e-03f, 6.14831084e-03f, 6.56894362e-03f, 4.42035729e-03f, 1.65797351e-03f, -1.98693117e-04f, -8.39046319e-04f, -7.35997222e-04f,
+        -4.29620646e-04f, -1.92349034e-04f, -6.94256887e-05f, -2.06905879e-05f, -5.16126693e-06f, -1.08692461e-06f, -1.94370713e-07f, -2.96385618e-08f } },
+    { { 5.0e-01f, 2.14402243e-01f, 7.88754493e-04f, -1.08063228e-01f, -1.27474278e-01f, -9.85846743e-02f, -5.91937862e-02f, -2.90695559e-02f,
+        -1.19452151e-02f, -4.15656203e-03f, -1.23342045e-03f, -3.13521305e-04f, -6.84720653e-05f, -1.28758820e-05f, -2.08803044e-06f, -2.92351814e-07f },
+      { -2.99371570e-01f, -2.59843498e-01f, -1.62802786e-01f, -5.84704615e-02f, 1.23002920e-02f, 3.93128470e-02f, 3.65834236e-02f, 2.33710092e-02f,
+        1.16204312e-02f, 4.70227608e-03f, 1.58202427e-03f, 4.47874860e-04f, 1.07496679e-04f, 2.19842696e-05f, 3.84460873e-06f, 5.76439334e-07f },
+      { 8.82759574e-04f, 4.06129770e-02f, 5.70040047e-02f, 4.65216078e-02f, 2.31584273e-02f, 3.29827983e-03f, -6.02278905e-03f, -6.98237540e-03f,
+        -4.61436436e-03f, -2.24908418e-03f, -8.68849689e-04f, -2.74525635e-04f, -7.21568140e-05f, -1.59411356e-05f, -2.98049235e-06f, -4.73892896e-07f },
+      { 1.28834192e-02f, 5.62050659e-03f, -3.04312655e-03f, -7.45473756e-03f, -6.56790985e-03f, -3.22281313e-03f, -4.39077936e-04f, 7.34470377e-04f,
+        7.82445190e-04f, 4.70173924e-04f, 2.06922530e-04f, 7.17980874e-05f, 2.02915526e-05f, 4.75461775e-06f, 9.33811577e-07f, 1.54852913e-07f } } };
+static SSL__INLINE __m512 ssl__gelu_cubic(const int which, __m512 x)
 {
-    const SSL__V zero = SSL__VZERO();
-    int i, j, q;
-    for (i = 0; i < rows; i++)
-        for (j = 0; j < cols; j += SSL__W) {
-            const int n = cols - j;
-            float *o = y + i * ldy + j, t[SSL__W];
-            SSL__V v = SSL__K(ld)(o, n, zero);
-            if (ep->bias) v = SSL__VADD(v, SSL__K(ld)(ep->bias + j, n, zero));
-            if (ep->pre) SSL__K(st)(ep->pre + i * ldpre + j, n, v);
-            if (ep->act == SSL_ACT_RELU) v = SSL__VMAX(v, zero);
-            if (ep->act == SSL_ACT_GELU) v = SSL__K(vgelu)(v);
-            if (ep->act == SSL_ACT_GELU_TANH) {
-                SSL__VSTORE(t, v);
-                for (q = 0; q < SSL__W; q++) t[q] = ssl__gelu_tanh(t[q]);
-                v = SSL__VLOAD(t);
-            }
-            if (ep->residual) v = SSL__VADD(v, SSL__K(ld)(ep->residual + i * ldy + j, n, zero));
-            SSL__K(st)(o, n, v);
-        }
+    const float (*c)[16] = ssl__gelu_pieces[which];
+    const __m512 t = _mm512_min_ps(_mm512_set1_ps(15.9999f), _mm512_mul_ps(_mm512_abs_ps(x), _mm512_set1_ps(8.0f / 3.0f))); /* in this order a NaN stays one */
+    const __m512 r = _mm512_reduce_ps(t, 3); /* t less its whole part */
+    const __m512i i = _mm512_cvttps_epi32(t);
+    __m512 p = _mm512_permutexvar_ps(i, _mm512_loadu_ps(c[3]));
+    p = _mm512_fmadd_ps(p, r, _mm512_permutexvar_ps(i, _mm512_loadu_ps(c[2])));
+    p = _mm512_fmadd_ps(p, r, _mm512_permutexvar_ps(i, _mm512_loadu_ps(c[1])));
+    return _mm512_fmadd_ps(p, r, _mm512_permutexvar_ps(i, _mm512_loadu_ps(c[0])));
 }
+#endif
+static SSL__INLINE SSL__V SSL__K(act)(const int half, ssl_act act, SSL__V v) /* half: the result is rounded to bf16 */
+{
+    float t[SSL__W];
+    int q;
+    if (act == SSL_ACT_RELU) return SSL__VMAX(v, SSL__VZERO());
+#if SSL__PASS == 2
+    if (act == SSL_ACT_GELU && half) return _mm512_sub_ps(_mm512_max_ps(_mm512_setzero_ps(), v), ssl__gelu_cubic(0, v));
+#endif
+    (void)half;
+    if (act == SSL_ACT_GELU) return SSL__K(vgelu)(v);
+    if (act != SSL_ACT_GELU_TANH) return v;
+    SSL__VSTORE(t, v);
+    for (q = 0; q < SSL__W; q++) t[q] = ssl__gelu_tanh(t[q]);
+    return SSL__VLOAD(t);
+}
+static SSL__INLINE void SSL__K(finish_ahead)(const float *y, int64_t at) /* the lines of a row of a panel of bf16 */
+{
+    const float *line = ssl__element(y, 1, at);
+    SSL__PREFETCH_W(line);
+    SSL__PREFETCH_W(line + 16);
+    (void)line;
+}
+/* nv vectors from row i and column j on; half, put: how y and pre are kept */
+static SSL__INLINE void SSL__K(gemm_finish_few)(const int nv, const int half, SSL__K(put_fn) *put, int n, const float *sums, const ssl__epilogue *ep, int j, int64_t at_pre, int add, float *y, int64_t at)
+{
+    SSL__V s[SSL__MM_NV];
+    int v;
+    if (nv > 1) n = SSL__W; /* whole vectors */
+    SSL__UNROLL for (v = 0; v < nv; v++) {
+        s[v] = SSL__K(ld)(sums + v * SSL__W, n, SSL__VZERO());
+        if (half && add) s[v] = SSL__VADD(s[v], SSL__K(take)(half, y, at + v * SSL__W, n));
+    }
+    if (ep->bias) SSL__UNROLL for (v = 0; v < nv; v++) s[v] = SSL__VADD(s[v], SSL__K(ld)(ep->bias + j + v * SSL__W, n, SSL__VZERO()));
+    if (ep->pre) SSL__UNROLL for (v = 0; v < nv; v++) put(ep->pre, at_pre + v * SSL__W, n, s[v]);
+    if (ep->act > SSL_ACT_NONE) SSL__UNROLL for (v = 0; v < nv; v++) s[v] = SSL__K(act)(half, ep->act, s[v]);
+    if (ep->residual) SSL__UNROLL for (v = 0; v < nv; v++) s[v] = SSL__VADD(s[v], SSL__K(ld)(ep->residual + at + v * SSL__W, n, SSL__VZERO()));
+    SSL__UNROLL for (v = 0; v < nv; v++) put(y, at + v * SSL__W, n, s[v]);
+}
+static SSL__INLINE void SSL__K(gemm_finish_by)(const int half, SSL__K(put_fn) *put, const ssl__gemm_block *b, const ssl__epilogue *ep, int64_t ldpre, int add, int64_t next, float *y, int64_t ldy)
+{
+    int i, j;
+    for (i = 0; i < b->rows; i++) {
+        const float *sums = b->y + i * b->ldy;
+        if (half) SSL__K(finish_ahead)(y, i * ldy + next);
+        if (half && ep->pre) SSL__K(finish_ahead)(ep->pre, i * ldpre + next);
+        for (j = 0; j + SSL__MM_NR <= b->cols; j += SSL__MM_NR) SSL__K(gemm_finish_few)(SSL__MM_NV, half, put, 0, sums + j, ep, j, i * ldpre + j, add, y, i * ldy + j);
+        for (; j < b->cols; j += SSL__W) SSL__K(gemm_finish_few)(1, half, put, b->cols - j, sums + j, ep, j, i * ldpre + j, add, y, i * ldy + j);
+    }
+}
+static void SSL__K(gemm_finish)(const ssl__gemm_block *b, const ssl__epilogue *ep, int64_t ldpre, int add, int64_t next, float *y, int64_t ldy)
+{ SSL__K(gemm_finish_by)(0, SSL__K(put), b, ep, ldpre, add, next, y, ldy); }
 
 static const ssl__gemm_kind SSL__K(gemm_f32) = { SSL__MM_HIGH, 1, 4, SSL__MM_NR, 96, 512, 128, 16.0f, 1, 1,
-    SSL__K(gemm_block_a), SSL__K(gemm_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish), NULL, NULL, NULL, NULL, NULL };
+    SSL__K(gemm_block_a), SSL__K(gemm_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish), NULL, NULL, NULL, NULL, NULL, 0 };
 static const ssl__gemm_kind SSL__K(gemm_bf16) = { SSL__MM_HIGH, 1, 4, SSL__MM_NR, 96, 512, 128, 24.0f, 1, 0,
-    SSL__K(gemm_round_block_a), SSL__K(gemm_round_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish), NULL, NULL, NULL, NULL, NULL };
+    SSL__K(gemm_round_block_a), SSL__K(gemm_round_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish), NULL, NULL, NULL, NULL, NULL, 0 };
 
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
 /* ---- AVX512_BF16: vdpbf16ps adds two products of bf16 pairs to each of 16 sums, twice the rate of float32. An element of a packed
@@ -4821,12 +4905,17 @@ static const ssl__gemm_kind SSL__K(gemm_bf16) = { SSL__MM_HIGH, 1, 4, SSL__MM_NR
 SSL__MM_TILE(SSL__BF16_FN, ssl__bf16_mm_tile, SSL__BF16_FMA)
 SSL__MM_ROWS(SSL__BF16_FN, ssl__bf16_mm_tile, ssl__bf16_mm_rows)
 SSL__MM_AHEAD(SSL__BF16_FN, ssl__bf16_mm_tile, ssl__bf16_mm_ahead)
-SSL__BF16_FN void ssl__bf16_multiply(const ssl__gemm_kind *kind, const ssl__gemm_block *b)
+SSL__BF16_FN void ssl__bf16_multiply(const ssl__gemm_kind *kind, ssl__gemm_block *b)
 { (void)kind; SSL__K(gemm_multiply_by)(ssl__bf16_mm_rows, ssl__bf16_mm_ahead, ssl__ceil_div(b->kc, 2), b); }
 
-/* 16 pairs: of n floats side by side (along k), or of two rows one of which may be missing */
+/* 16 pairs: of n floats side by side (along k), or of two rows one of which may be missing. _by: of bf16 where half is set */
 SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_along(const float *s, int n)
 { return (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(SSL__K(mask16)(n - 16), s + 16), _mm512_maskz_loadu_ps(SSL__K(mask16)(n), s)); }
+SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_along_by(int half, const float *s, int n)
+{
+    if (!half) return ssl__bf16_along(s, n);
+    return n >= 32 ? _mm512_loadu_si512(s) : _mm512_maskz_loadu_epi16(n > 0 ? ((__mmask32)1 << n) - 1 : 0, s);
+}
 SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_turns(__m512i x) /* numbers of the lower and of the upper half in turns */
 {
     const __m512i zip = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
@@ -4839,81 +4928,98 @@ SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_zip(const float *s, const float *next
     const __m512 hi = next ? _mm512_maskz_loadu_ps(m, next) : _mm512_setzero_ps();
     return ssl__bf16_turns((__m512i)_mm512_cvtne2ps_pbh(hi, _mm512_maskz_loadu_ps(m, s)));
 }
+SSL__BF16_FN SSL__INLINE __m512i ssl__bf16_zip_by(int half, const float *s, const float *next, int n)
+{
+    const __mmask16 m = SSL__K(mask16)(n);
+    if (!half) return ssl__bf16_zip(s, next, n);
+    return ssl__bf16_turns(_mm512_inserti64x4(_mm512_castsi256_si512(_mm256_maskz_loadu_epi16(m, s)), next ? _mm256_maskz_loadu_epi16(m, next) : _mm256_setzero_si256(), 1));
+}
 /* Panels [ceil(kc / 2)][width] of pairs where the rows of a panel lie side by side: all panels at once, so that memory is read in order.
    The last of several is as wide as needed. */
-SSL__BF16_FN void ssl__bf16_pack_across(int width, int rows, int kc, const float *src, int64_t ps, float *dst)
+SSL__BF16_FN void ssl__bf16_pack_across(int half, int width, int rows, int kc, const float *src, int64_t ps, float *dst)
 {
     const int64_t ahead = ps * (2 + 1024 / SSL__MAX(rows, 1) / 2 * 2); /* about 4 KB */
     int p, j, r;
-    for (p = 0; p < kc; p += 2, src += 2 * ps)
+    for (p = 0; p < kc; p += 2)
         for (j = 0; j < rows; j += width) {
             const int left = rows - j, w = j > 0 && left < width ? ssl__round_up(left, 16) : width;
-            const float *s = src + j;
+            const int64_t at = p * ps + j;
             float *d = dst + (int64_t)j * ssl__ceil_div(kc, 2) + p / 2 * w;
             for (r = 0; p + 1 < kc && r + 16 <= SSL__MIN(left, w); r += 16) {
-                _mm512_storeu_si512(d + r, ssl__bf16_turns((__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(s + ps + r), _mm512_loadu_ps(s + r))));
-                SSL__PREFETCH(s + ahead + r);
-                SSL__PREFETCH(s + ahead + ps + r);
+                _mm512_storeu_si512(d + r, ssl__bf16_zip_by(half, ssl__element(src, half, at + r), ssl__element(src, half, at + ps + r), 16));
+                SSL__PREFETCH(ssl__element(src, half, at + ahead + r));
+                SSL__PREFETCH(ssl__element(src, half, at + ahead + ps + r));
             }
             for (; r < w; r += 16)
-                _mm512_mask_storeu_epi32(d + r, SSL__K(mask16)(w - r), ssl__bf16_zip(s + r, p + 1 < kc ? s + ps + r : NULL, left - r));
+                _mm512_mask_storeu_epi32(d + r, SSL__K(mask16)(w - r),
+                                         ssl__bf16_zip_by(half, ssl__element(src, half, at + r), p + 1 < kc ? ssl__element(src, half, at + ps + r) : NULL, left - r));
         }
 }
 /* A panel [ceil(kc / 2)][width] of pairs, as gemm_pack */
-SSL__BF16_FN void ssl__bf16_pack(int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst)
+SSL__BF16_FN void ssl__bf16_pack(int half, int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst)
 {
     __m512i t[16];
     int p, r, i;
-    if (rs == 1) { ssl__bf16_pack_across(width, rows, kc, src, ps, dst); return; }
+    if (rs == 1) { ssl__bf16_pack_across(half, width, rows, kc, src, ps, dst); return; }
     for (r = 0; r < width; r += 16)
         for (p = 0; p < kc; p += 32) {
+            const float *s = ssl__element(src, half, r * rs + p);
             float *d = dst + p / 2 * width + r;
             if (r + 16 <= rows && p + 32 <= kc) {
-                const float *s = src + r * rs + p;
-                SSL__UNROLL for (i = 0; i < 16; i++) t[i] = (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(s + i * rs + 16), _mm512_loadu_ps(s + i * rs));
+                SSL__UNROLL for (i = 0; i < 16; i++) t[i] = ssl__bf16_along_by(half, ssl__element(s, half, i * rs), 32);
                 SSL__K(transpose16)(t);
                 SSL__UNROLL for (i = 0; i < 16; i++) _mm512_storeu_si512(d + i * width, t[i]);
                 continue;
             }
-            SSL__UNROLL for (i = 0; i < 16; i++) t[i] = r + i < rows ? ssl__bf16_along(src + (r + i) * rs + p, kc - p) : _mm512_setzero_si512();
+            SSL__UNROLL for (i = 0; i < 16; i++) t[i] = r + i < rows ? ssl__bf16_along_by(half, ssl__element(s, half, i * rs), kc - p) : _mm512_setzero_si512();
             SSL__K(transpose16)(t);
             SSL__UNROLL for (i = 0; i < 16; i++)
                 if (p + 2 * i < kc) _mm512_mask_storeu_epi32(d + i * width, SSL__K(mask16)(width - r), t[i]);
         }
 }
+SSL__BF16_FN void ssl__bf16_pack_floats(int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst) { ssl__bf16_pack(0, width, rows, kc, src, rs, ps, dst); }
 SSL__BF16_FN void ssl__bf16_block_b(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
 {
+    const int half = (kind->half & SSL__HALF_B) != 0;
     int j;
-    (void)kind;
-    if (cs == 1) { ssl__bf16_pack_across(SSL__MIN(SSL__MM_NR, ssl__round_up(cols, 16)), cols, kc, src, ps, (float *)dst); return; }
+    if (cs == 1) { ssl__bf16_pack_across(half, SSL__MIN(SSL__MM_NR, ssl__round_up(cols, 16)), cols, kc, src, ps, (float *)dst); return; }
     for (j = 0; j < cols; j += SSL__MM_NR) {
         const int n = SSL__MIN(SSL__MM_NR, cols - j);
-        ssl__bf16_pack(ssl__round_up(n, 16), n, kc, src + j * cs, cs, ps, (float *)dst + (int64_t)j * ssl__ceil_div(kc, 2));
+        ssl__bf16_pack(half, ssl__round_up(n, 16), n, kc, ssl__element(src, half, j * cs), cs, ps, (float *)dst + (int64_t)j * ssl__ceil_div(kc, 2));
     }
 }
-/* Rows of n floats as rows of ld pairs, n <= 2 ld; pairs past the end are zero */
-SSL__BF16_FN void ssl__bf16_lines(int rows, int n, const float *src, int64_t rs, float *dst, int ld)
+/* Rows of n numbers as rows of ld pairs, n <= 2 ld; pairs past the end are zero */
+SSL__BF16_FN void ssl__bf16_lines(int half, int rows, int n, const float *src, int64_t rs, float *dst, int ld)
 {
     int i, p;
-    for (i = 0; i < rows; i++, src += rs, dst += ld) {
-        for (p = 0; p + 32 <= n; p += 32) _mm512_storeu_si512(dst + p / 2, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(src + p + 16), _mm512_loadu_ps(src + p)));
-        if (p < n) _mm512_mask_storeu_epi32(dst + p / 2, SSL__K(mask16)(ld - p / 2), ssl__bf16_along(src + p, n - p));
+    for (i = 0; i < rows; i++, dst += ld) {
+        const float *s = ssl__element(src, half, i * rs);
+        for (p = 0; p + 32 <= n; p += 32) _mm512_storeu_si512(dst + p / 2, ssl__bf16_along_by(half, ssl__element(s, half, p), 32));
+        if (p < n) _mm512_mask_storeu_epi32(dst + p / 2, SSL__K(mask16)(ld - p / 2), ssl__bf16_along_by(half, ssl__element(s, half, p), n - p));
     }
 }
 SSL__BF16_FN void ssl__bf16_block_a(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
 {
-    const int pairs = ssl__ceil_div(kc, 2);
+    const int pairs = ssl__ceil_div(kc, 2), half = (kind->half & SSL__HALF_A) != 0;
     float *d = (float *)dst;
-    (void)kind;
     b->a = dst;
     b->ars = ps == 1 ? pairs : 1;
     b->aps = ps == 1 ? 1 : rows;
-    if (ps == 1) { ssl__bf16_lines(rows, kc, src, rs, d, pairs); return; }
-    ssl__bf16_pack(rows, rows, kc, src, rs, ps, d);
+    if (ps == 1) { ssl__bf16_lines(half, rows, kc, src, rs, d, pairs); return; }
+    ssl__bf16_pack(half, rows, rows, kc, src, rs, ps, d);
     if (b->sums) SSL__K(gemm_sums)(rows, kc, src, ps, b->sums);
 }
+SSL__BF16_FN SSL__INLINE void ssl__bf16_put(float *p, int64_t i, int n, __m512 v) /* number i of bf16, as gemm's put */
+{
+    const __m256i h = (__m256i)_mm512_cvtneps_pbh(v);
+    uint16_t *o = (uint16_t *)(void *)p + i;
+    if (n >= 16) _mm256_storeu_si256((__m256i *)(void *)o, h);
+    else _mm256_mask_storeu_epi16(o, (__mmask16)((1u << n) - 1u), h);
+}
+SSL__BF16_FN void ssl__bf16_finish(const ssl__gemm_block *b, const ssl__epilogue *ep, int64_t ldpre, int add, int64_t next, float *y, int64_t ldy)
+{ SSL__K(gemm_finish_by)(1, ssl__bf16_put, b, ep, ldpre, add, next, y, ldy); }
 static const ssl__gemm_kind ssl__bf16_kind = { SSL__MM_HIGH, 2, 2, SSL__MM_NR, 96, 1024, 256, 16.0f, 1, 0,
-    ssl__bf16_block_a, ssl__bf16_block_b, ssl__bf16_multiply, SSL__K(gemm_finish), NULL, NULL, NULL, NULL, NULL };
+    ssl__bf16_block_a, ssl__bf16_block_b, ssl__bf16_multiply, SSL__K(gemm_finish), NULL, NULL, NULL, NULL, NULL, 0 };
 #endif
 
 #if SSL__PASS == 2 && defined(SSL__AMX)
@@ -4995,22 +5101,22 @@ SSL__AMX_FN SSL__INLINE __m512i ssl__amx_split(__m512 x0, __m512 x1, int split, 
 
 /* One tile, 16 r x 32 p of src[r rs + p ps], as [r][pair] (pairs_first 0) or [pair][r] (1). Vectors come along the stride 1;
    if that is not the order asked for, the tile is transposed. rows, kc: how many exist from here on, the rest is zero. */
-SSL__AMX_FN SSL__INLINE void ssl__amx_pack_tile(int pairs_first, int split, int rows, int kc, const float *src, int64_t rs, int64_t ps, char *dst)
+SSL__AMX_FN SSL__INLINE void ssl__amx_pack_tile(int half, int pairs_first, int split, int rows, int kc, const float *src, int64_t rs, int64_t ps, char *dst)
 {
-    const __m512i zip = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
-                                         18, 2, 17, 1, 16, 0);
     const int along_k = ps == 1, wide = along_k ? kc : rows, high = along_k ? rows : kc;
     const uint32_t mask = wide <= 0 ? 0 : wide >= 32 ? ~0u : (1u << wide) - 1;
     __m512i hi[16], lo[16];
     int i;
     for (i = 0; i < 16; i++) {
-        const float *s = along_k ? src + i * rs : src + 2 * i * ps, *next = along_k ? s + 16 : s + ps;
+        const float *s = ssl__element(src, half, along_k ? i * rs : 2 * i * ps), *next = along_k ? s + 16 : ssl__element(s, half, ps);
         const __mmask16 m0 = (along_k ? i : 2 * i) < high ? (__mmask16)mask : (__mmask16)0;
         const __mmask16 m1 = along_k ? (i < high ? (__mmask16)(mask >> 16) : (__mmask16)0) : 2 * i + 1 < high ? (__mmask16)mask : (__mmask16)0;
-        hi[i] = ssl__amx_split(_mm512_maskz_loadu_ps(m0, s), _mm512_maskz_loadu_ps(m1, next), split, &lo[i]);
+        if (half && along_k) hi[i] = _mm512_maskz_loadu_epi16((__mmask32)m1 << 16 | m0, s);
+        else if (half) hi[i] = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_maskz_loadu_epi16(m0, s)), _mm256_maskz_loadu_epi16(m1, next), 1);
+        else hi[i] = ssl__amx_split(_mm512_maskz_loadu_ps(m0, s), _mm512_maskz_loadu_ps(m1, next), split, &lo[i]);
         if (along_k) continue;
-        hi[i] = _mm512_permutexvar_epi16(zip, hi[i]);
-        if (split) lo[i] = _mm512_permutexvar_epi16(zip, lo[i]);
+        hi[i] = ssl__bf16_turns(hi[i]);
+        if (split) lo[i] = ssl__bf16_turns(lo[i]);
     }
     if (along_k == pairs_first) {
         SSL__K(transpose16)(hi);
@@ -5021,39 +5127,43 @@ SSL__AMX_FN SSL__INLINE void ssl__amx_pack_tile(int pairs_first, int split, int 
         if (split) _mm512_store_si512(dst + 2048 + 64 * i, lo[i]);
     }
 }
-SSL__AMX_FN SSL__INLINE void ssl__amx_pack(int pairs_first, int split, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)
+SSL__AMX_FN SSL__INLINE void ssl__amx_pack(int half, int pairs_first, int split, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)
 {
     char *d = (char *)dst;
-    for (; kc > 0; kc -= 32, src += 32 * ps, d += split ? 4096 : 2048) {
-        ssl__amx_pack_tile(pairs_first, split, rows, kc, src, rs, ps, d);
-        ssl__amx_pack_tile(pairs_first, split, rows - 16, kc, src + 16 * rs, rs, ps, d + 1024);
+    for (; kc > 0; kc -= 32, src = ssl__element(src, half, 32 * ps), d += split ? 4096 : 2048) {
+        ssl__amx_pack_tile(half, pairs_first, split, rows, kc, src, rs, ps, d);
+        ssl__amx_pack_tile(half, pairs_first, split, rows - 16, kc, ssl__element(src, half, 16 * rs), rs, ps, d + 1024);
     }
 }
-SSL__AMX_FN void ssl__amx_pack_a_bf16(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst) { ssl__amx_pack(0, 0, rows, kc, src, rs, ps, dst); }
-SSL__AMX_FN void ssl__amx_pack_b_bf16(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst) { ssl__amx_pack(1, 0, cols, kc, src, cs, ps, dst); }
-SSL__AMX_FN void ssl__amx_pack_a_high(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst) { ssl__amx_pack(0, 1, rows, kc, src, rs, ps, dst); }
-SSL__AMX_FN void ssl__amx_pack_b_high(int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst) { ssl__amx_pack(1, 1, cols, kc, src, cs, ps, dst); }
+#define SSL__AMX_PACK(name, pairs_first, split)                                                                 \
+    SSL__AMX_FN void name(int half, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)      \
+    { ssl__amx_pack(half, pairs_first, split, rows, kc, src, rs, ps, dst); }
+SSL__AMX_PACK(ssl__amx_pack_a_bf16, 0, 0)
+SSL__AMX_PACK(ssl__amx_pack_b_bf16, 1, 0)
+SSL__AMX_PACK(ssl__amx_pack_a_high, 0, 1)
+SSL__AMX_PACK(ssl__amx_pack_b_high, 1, 1)
+#undef SSL__AMX_PACK
 
 /* ---- block_a, block_b and multiply by way of panels [kc][mr] and [kc][panel], of both operands.
    32 steps of k of one panel after the other: what lies along the rows of the source is then read in order. */
 #define SSL__GEMM_PIECE 32
-typedef void (*ssl__panel_fn)(int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst);
-static void ssl__gemm_panels(const ssl__gemm_kind *kind, ssl__panel_fn pack, int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, char *dst)
+typedef void (*ssl__panel_fn)(int half, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst);
+static void ssl__gemm_panels(const ssl__gemm_kind *kind, ssl__panel_fn pack, int half, int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, char *dst)
 {
     const int depth = ssl__round_up(kc, kind->kr);
     int i, p;
     for (p = 0; p == 0 || p < kc; p += SSL__GEMM_PIECE)
         for (i = 0; i < rows; i += width)
-            pack(SSL__MIN(width, rows - i), SSL__MIN(SSL__GEMM_PIECE, kc - p), src + i * rs + p * ps, rs, ps,
+            pack(half, SSL__MIN(width, rows - i), SSL__MIN(SSL__GEMM_PIECE, kc - p), ssl__element(src, half, i * rs + p * ps), rs, ps,
                  dst + (size_t)(i * depth + p * width) * (size_t)kind->elem);
 }
 static void ssl__gemm_panels_a(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
 {
-    ssl__gemm_panels(kind, kind->pack_a, kind->mr, rows, kc, src, rs, ps, (char *)dst);
+    ssl__gemm_panels(kind, kind->pack_a, (kind->half & SSL__HALF_A) != 0, kind->mr, rows, kc, src, rs, ps, (char *)dst);
     b->a = dst;
 }
 static void ssl__gemm_panels_b(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
-{ ssl__gemm_panels(kind, kind->pack_b, kind->panel, cols, kc, src, cs, ps, (char *)dst); }
+{ ssl__gemm_panels(kind, kind->pack_b, (kind->half & SSL__HALF_B) != 0, kind->panel, cols, kc, src, cs, ps, (char *)dst); }
 /* One register tile. At the rim the whole tile is computed beside y, and what exists of it is stored. */
 static void ssl__gemm_tile(const ssl__gemm_kind *kind, int kc, const char *a, const char *b, float *y, int64_t ldy, int rows, int cols, int add)
 {
@@ -5066,7 +5176,7 @@ static void ssl__gemm_tile(const ssl__gemm_kind *kind, int kc, const char *a, co
     for (i = 0; i < rows; i++, y += ldy)
         for (j = 0; j < cols; j++) y[j] = (add ? y[j] : 0.0f) + rim[i * kind->panel + j];
 }
-static void ssl__gemm_panels_multiply(const ssl__gemm_kind *kind, const ssl__gemm_block *b) /* panels of b outermost, so that one stays in L1 */
+static void ssl__gemm_panels_multiply(const ssl__gemm_kind *kind, ssl__gemm_block *b) /* panels of b outermost, so that one stays in L1 */
 {
     const size_t step = (size_t)ssl__round_up(b->kc, kind->kr) * (size_t)kind->elem;
     int i, j;
@@ -5077,9 +5187,9 @@ static void ssl__gemm_panels_multiply(const ssl__gemm_kind *kind, const ssl__gem
 }
 
 static const ssl__gemm_kind ssl__amx_bf16 = { SSL__AMX_TILE, SSL__AMX_KR, 2, SSL__AMX_TILE, 32, 256, 256, 256.0f, 0, 0, ssl__gemm_panels_a, ssl__gemm_panels_b,
-    ssl__gemm_panels_multiply, SSL__K(gemm_finish), ssl__amx_begin, ssl__amx_end, ssl__amx_pack_a_bf16, ssl__amx_pack_b_bf16, ssl__amx_tile_bf16 };
+    ssl__gemm_panels_multiply, SSL__K(gemm_finish), ssl__amx_begin, ssl__amx_end, ssl__amx_pack_a_bf16, ssl__amx_pack_b_bf16, ssl__amx_tile_bf16, 0 };
 static const ssl__gemm_kind ssl__amx_high = { SSL__AMX_TILE, SSL__AMX_KR, 4, SSL__AMX_TILE, 32, 256, 256, 128.0f, 0, 0, ssl__gemm_panels_a, ssl__gemm_panels_b,
-    ssl__gemm_panels_multiply, SSL__K(gemm_finish), ssl__amx_begin, ssl__amx_end, ssl__amx_pack_a_high, ssl__amx_pack_b_high, ssl__amx_tile_high };
+    ssl__gemm_panels_multiply, SSL__K(gemm_finish), ssl__amx_begin, ssl__amx_end, ssl__amx_pack_a_high, ssl__amx_pack_b_high, ssl__amx_tile_high, 0 };
 #endif
 
 /* how this context multiplies; least: the shortest side of the product, of which a tile of AMX would be mostly padding */
@@ -5098,7 +5208,13 @@ static const ssl__gemm_kind *SSL__K(gemm_kind)(const ssl_ctx *c, int least)
 static void SSL__K(gemm)(ssl_ctx *c, int ta, int tb, int batch, int m, int n, int k, const float *a, int lda, int64_t sa,
                          const float *b, int ldb, int64_t sb, float beta, float *y, int ldy, int64_t sy, const ssl__epilogue *ep)
 {
-    ssl__gemm_run(c, SSL__K(gemm_kind)(c, SSL__MIN(m, SSL__MIN(n, k))), ta, tb, batch, m, n, k, a, lda, sa, b, ldb, sb, beta, y, ldy, sy, ep, NULL);
+    ssl__gemm_kind kind = *SSL__K(gemm_kind)(c, SSL__MIN(m, SSL__MIN(n, k)));
+    kind.half = ep ? ep->half : 0;
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
+    if (kind.half & SSL__HALF_Y) kind.finish = ssl__bf16_finish;
+#endif
+    if (ep && !ep->bias && !ep->pre && !ep->residual && ep->act <= SSL_ACT_NONE && !(kind.half & SSL__HALF_Y)) ep = NULL;
+    ssl__gemm_run(c, &kind, ta, tb, batch, m, n, k, a, lda, sa, b, ldb, sb, beta, y, ldy, sy, ep, NULL);
 }
 static void SSL__K(linear_bw)(ssl_ctx *c, int rows, int in, int out, const float *x, const float *dy, float beta, float *dw, float *db)
 {
@@ -5604,45 +5720,49 @@ static int SSL__K(row_end)(const SSL__K(rowjob) *e, int chunk)
 { const int64_t end = ((int64_t)chunk + 1) * e->step; return (int)SSL__MIN(end, e->rows); }
 
 /* ---- layer norm: y = xh w + b, xh = (x - mean) r, r = 1 / sqrt(var + eps) */
-static void SSL__K(layer_norm_f_chunk)(void *arg, int chunk, int thread)
+static SSL__INLINE void SSL__K(layer_norm_f_rows)(SSL__K(put_fn) *put, const SSL__K(rowjob) *e, int chunk) /* put: how y is kept */
 {
-    const SSL__K(rowjob) *e = (const SSL__K(rowjob) *)arg;
     const int n = e->cols, end = SSL__K(row_end)(e, chunk);
     int i, j;
-    (void)thread;
     for (i = chunk * e->step; i < end; i++) {
         const float *x = e->x + (int64_t)i * n, mean = SSL__K(row_sum)(n, x) / (float)n;
         const float r = 1.0f / sqrtf(SSL__K(row_spread)(n, x, mean) / (float)n + e->p);
         const SSL__V mv = SSL__VSET1(mean), rv = SSL__VSET1(r), zero = SSL__VZERO();
-        float *y = e->out + (int64_t)i * n;
         e->out2[2 * (int64_t)i] = mean;
         e->out2[2 * (int64_t)i + 1] = r;
         for (j = 0; j < n; j += SSL__W) {
             SSL__V v = SSL__VMUL(SSL__VSUB(SSL__K(ld)(x + j, n - j, mv), mv), rv);
             if (e->w) v = SSL__VMUL(v, SSL__K(ld)(e->w + j, n - j, zero));
             if (e->b) v = SSL__VADD(v, SSL__K(ld)(e->b + j, n - j, zero));
-            SSL__K(st)(y + j, n - j, v);
+            put(e->out, (int64_t)i * n + j, n - j, v);
         }
     }
 }
-static void SSL__K(layer_norm_f)(ssl_ctx *c, int rows, int cols, float eps, const float *x, const float *w, const float *b, float *y, float *stat)
+static void SSL__K(layer_norm_f_chunk)(void *arg, int chunk, int thread)
+{
+    (void)thread;
+    SSL__K(layer_norm_f_rows)(SSL__K(put), (const SSL__K(rowjob) *)arg, chunk);
+}
+static void SSL__K(layer_norm_f_run)(ssl__chunk_fn fn, ssl_ctx *c, int rows, int cols, float eps, const float *x, const float *w, const float *b, float *y, float *stat)
 {
     SSL__K(rowjob) e;
     memset(&e, 0, sizeof e);
     e.rows = rows; e.cols = cols; e.p = eps; e.x = x; e.w = w; e.b = b; e.out = y; e.out2 = stat;
-    ssl__parallel(c, SSL__K(row_chunks)(&e, rows), SSL__K(layer_norm_f_chunk), &e);
+    ssl__parallel(c, SSL__K(row_chunks)(&e, rows), fn, &e);
 }
+static void SSL__K(layer_norm_f)(ssl_ctx *c, int rows, int cols, float eps, const float *x, const float *w, const float *b, float *y, float *stat)
+{ SSL__K(layer_norm_f_run)(SSL__K(layer_norm_f_chunk), c, rows, cols, eps, x, w, b, y, stat); }
 /* With g = dy w and <.> the mean over the row: dx = r (g - <g> - xh <g xh>).  dw = sum dy xh, db = sum dy over the rows:
    each chunk sums its own into part [2, chunks, cols], the chunks are added in order afterwards. */
-static void SSL__K(layer_norm_b_row)(const SSL__K(rowjob) *e, int i, float *dw, float *db)
+static SSL__INLINE void SSL__K(layer_norm_b_row)(const int half, const SSL__K(rowjob) *e, int i, float *dw, float *db) /* half: dy is bf16 */
 {
     const int n = e->cols;
-    const float *x = e->x + (int64_t)i * n, *dy = e->dy + (int64_t)i * n, *stat = e->stat + 2 * (int64_t)i;
+    const float *x = e->x + (int64_t)i * n, *dy = ssl__element(e->dy, half, (int64_t)i * n), *stat = e->stat + 2 * (int64_t)i;
     const SSL__V zero = SSL__VZERO(), mean = SSL__VSET1(stat[0]), r = SSL__VSET1(stat[1]);
     SSL__V s = zero, sx = zero;
     int j;
     for (j = 0; j < n; j += SSL__W) {
-        const SSL__V d = SSL__K(ld)(dy + j, n - j, zero), xh = SSL__VMUL(SSL__VSUB(SSL__K(ld)(x + j, n - j, mean), mean), r);
+        const SSL__V d = SSL__K(take)(half, dy, j, n - j), xh = SSL__VMUL(SSL__VSUB(SSL__K(ld)(x + j, n - j, mean), mean), r);
         const SSL__V g = e->w ? SSL__VMUL(d, SSL__K(ld)(e->w + j, n - j, zero)) : d;
         s = SSL__VADD(s, g);
         sx = SSL__VFMA(g, xh, sx);
@@ -5654,7 +5774,7 @@ static void SSL__K(layer_norm_b_row)(const SSL__K(rowjob) *e, int i, float *dw, 
     s = SSL__VSET1(SSL__VSUM(s) / (float)n);
     sx = SSL__VSET1(SSL__VSUM(sx) / (float)n);
     for (j = 0; j < n; j += SSL__W) {
-        const SSL__V d = SSL__K(ld)(dy + j, n - j, zero), xh = SSL__VMUL(SSL__VSUB(SSL__K(ld)(x + j, n - j, mean), mean), r);
+        const SSL__V d = SSL__K(take)(half, dy, j, n - j), xh = SSL__VMUL(SSL__VSUB(SSL__K(ld)(x + j, n - j, mean), mean), r);
         const SSL__V g = e->w ? SSL__VMUL(d, SSL__K(ld)(e->w + j, n - j, zero)) : d;
         float *dx = e->out + (int64_t)i * n + j;
         SSL__V v = SSL__VMUL(r, SSL__VSUB(SSL__VSUB(g, s), SSL__VMUL(xh, sx)));
@@ -5662,19 +5782,22 @@ static void SSL__K(layer_norm_b_row)(const SSL__K(rowjob) *e, int i, float *dw, 
         SSL__K(st)(dx, n - j, v);
     }
 }
-static void SSL__K(layer_norm_b_chunk)(void *arg, int chunk, int thread)
+static SSL__INLINE void SSL__K(layer_norm_b_rows)(const int half, const SSL__K(rowjob) *e, int chunk)
 {
-    const SSL__K(rowjob) *e = (const SSL__K(rowjob) *)arg;
     const int end = SSL__K(row_end)(e, chunk), chunks = (e->rows + e->step - 1) / e->step;
     float *dw = e->part ? e->part + (int64_t)chunk * e->cols : NULL, *db = dw ? dw + (int64_t)chunks * e->cols : NULL;
     int i;
-    (void)thread;
     if (dw) memset(dw, 0, sizeof(float) * (size_t)e->cols);
     if (db) memset(db, 0, sizeof(float) * (size_t)e->cols);
-    for (i = chunk * e->step; i < end; i++) SSL__K(layer_norm_b_row)(e, i, dw, db);
+    for (i = chunk * e->step; i < end; i++) SSL__K(layer_norm_b_row)(half, e, i, dw, db);
 }
-static void SSL__K(layer_norm_b)(ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, const float *dy,
-                                 float beta, float *dx, float *dw, float *db)
+static void SSL__K(layer_norm_b_chunk)(void *arg, int chunk, int thread)
+{
+    (void)thread;
+    SSL__K(layer_norm_b_rows)(0, (const SSL__K(rowjob) *)arg, chunk);
+}
+static void SSL__K(layer_norm_b_run)(ssl__chunk_fn fn, ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, const float *dy,
+                                     float beta, float *dx, float *dw, float *db)
 {
     SSL__K(rowjob) e;
     int chunks;
@@ -5683,10 +5806,76 @@ static void SSL__K(layer_norm_b)(ssl_ctx *c, int rows, int cols, const float *x,
     chunks = SSL__K(row_chunks)(&e, 64);
     if (dw || db) e.part = (float *)ssl__scratch(c, -1, sizeof(float) * 2 * (size_t)chunks * (size_t)cols);
     if ((dw || db) && !e.part) return;
-    ssl__parallel(c, chunks, SSL__K(layer_norm_b_chunk), &e);
+    ssl__parallel(c, chunks, fn, &e);
     if (dw) SSL__K(colsum)(c, chunks, cols, e.part, dw);
     if (db) SSL__K(colsum)(c, chunks, cols, e.part + (int64_t)chunks * cols, db);
 }
+static void SSL__K(layer_norm_b)(ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, const float *dy,
+                                 float beta, float *dx, float *dw, float *db)
+{ SSL__K(layer_norm_b_run)(SSL__K(layer_norm_b_chunk), c, rows, cols, x, w, stat, dy, beta, dx, dw, db); }
+#if SSL__PASS == 2 && defined(SSL__AVX512BF16)
+SSL__BF16_FN void ssl__bf16_layer_norm_f_chunk(void *arg, int chunk, int thread)
+{
+    (void)thread;
+    SSL__K(layer_norm_f_rows)(ssl__bf16_put, (const SSL__K(rowjob) *)arg, chunk);
+}
+static void ssl__bf16_layer_norm_f(ssl_ctx *c, int rows, int cols, float eps, const float *x, const float *w, const float *b, float *y, float *stat)
+{ SSL__K(layer_norm_f_run)(ssl__bf16_layer_norm_f_chunk, c, rows, cols, eps, x, w, b, y, stat); }
+static void ssl__bf16_layer_norm_b_chunk(void *arg, int chunk, int thread)
+{
+    (void)thread;
+    SSL__K(layer_norm_b_rows)(1, (const SSL__K(rowjob) *)arg, chunk);
+}
+static void ssl__bf16_layer_norm_b(ssl_ctx *c, int rows, int cols, const float *x, const float *w, const float *stat, const float *dy,
+                                   float beta, float *dx, float *dw, float *db)
+{ SSL__K(layer_norm_b_run)(ssl__bf16_layer_norm_b_chunk, c, rows, cols, x, w, stat, dy, beta, dx, dw, db); }
+
+/* ---- half_linear_b */
+static SSL__INLINE __m512 ssl__bf16_slope(ssl_act act, __m512 x)
+{
+    float t[16];
+    int q;
+    if (act == SSL_ACT_RELU) return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ), _mm512_set1_ps(1.0f));
+    if (act == SSL_ACT_GELU) {
+        const __m512 d = ssl__gelu_cubic(1, x);
+        return SSL__VIFNEG(x, d, _mm512_sub_ps(_mm512_set1_ps(1.0f), d));
+    }
+    _mm512_storeu_ps(t, x);
+    for (q = 0; q < 16; q++) t[q] = ssl__dgelu_tanh(t[q]);
+    return _mm512_loadu_ps(t);
+}
+SSL__BF16_FN void ssl__bf16_linear_b_chunk(void *arg, int chunk, int thread)
+{
+    const SSL__K(rowjob) *e = (const SSL__K(rowjob) *)arg;
+    const int end = SSL__K(row_end)(e, chunk), half = e->log & 1;
+    const ssl_act act = (ssl_act)(e->log / 2);
+    float *sums = e->part ? e->part + (int64_t)chunk * e->cols : NULL;
+    int i, j;
+    (void)thread;
+    if (sums) memset(sums, 0, sizeof(float) * (size_t)e->cols);
+    for (i = chunk * e->step; i < end; i++)
+        for (j = 0; j < e->cols; j += 16) {
+            const int n = e->cols - j;
+            const int64_t at = (int64_t)i * e->cols + j;
+            __m512 d = SSL__K(take)(half, e->dy, at, n);
+            if (e->x) d = _mm512_mul_ps(d, ssl__bf16_slope(act, SSL__K(take)(half, e->x, at, n)));
+            if (e->out) ssl__bf16_put(e->out, at, n, d);
+            if (sums) SSL__K(st)(sums + j, n, _mm512_add_ps(d, SSL__K(ld)(sums + j, n, d)));
+        }
+}
+static void ssl__bf16_linear_b(ssl_ctx *c, int rows, int cols, int half, ssl_act act, const float *dy, const float *pre, float *dpre, float *db)
+{
+    SSL__K(rowjob) e;
+    int chunks;
+    memset(&e, 0, sizeof e);
+    e.rows = rows; e.cols = cols; e.log = 2 * (int)act + (half != 0); e.dy = dy; e.x = pre; e.out = dpre;
+    chunks = SSL__K(row_chunks)(&e, db ? 64 : rows);
+    if (db) e.part = (float *)ssl__scratch(c, -1, sizeof(float) * (size_t)chunks * (size_t)cols);
+    if (db && !e.part) return;
+    ssl__parallel(c, chunks, ssl__bf16_linear_b_chunk, &e);
+    if (db) SSL__K(colsum)(c, chunks, cols, e.part, db);
+}
+#endif
 
 /* ---- softmax: y = exp(x - max) / sum.  log: y = x - max - ln sum */
 static void SSL__K(softmax_f_chunk)(void *arg, int chunk, int thread)
@@ -5982,10 +6171,10 @@ static SSL__INLINE void SSL__K(attn_ahead)(const ssl__attn *a, const SSL__K(attn
 {
     int i;
     if (t->ahead && t->i0 == 0)
-        for (i = 0; i < a->d + 15; i += 16) {
-            SSL__PREFETCH(t->k + t->ahead + (int64_t)j * a->sk + i);
-            SSL__PREFETCH(t->v + t->ahead + (int64_t)j * a->sv + i);
-            if (j < a->Tq) SSL__PREFETCH(t->q + t->ahead + (int64_t)j * a->sq + i);
+        for (i = 0; i < a->d + 15; i += a->half_in ? 32 : 16) {
+            SSL__PREFETCH(ssl__element(t->k, a->half_in, t->ahead + (int64_t)j * a->sk + i));
+            SSL__PREFETCH(ssl__element(t->v, a->half_in, t->ahead + (int64_t)j * a->sv + i));
+            if (j < a->Tq) SSL__PREFETCH(ssl__element(t->q, a->half_in, t->ahead + (int64_t)j * a->sq + i));
         }
 }
 static void SSL__K(attn_begin)(const SSL__K(attn_job) *e, int item, SSL__K(attn_tile) *t)
@@ -5995,9 +6184,9 @@ static void SSL__K(attn_begin)(const SSL__K(attn_job) *e, int item, SSL__K(attn_
     memset(t, 0, sizeof *t);
     t->item = item;
     t->b = item / a->H;
-    t->q = a->q + (int64_t)t->b * a->Tq * a->sq + h * a->d;
-    t->k = a->k + (int64_t)t->b * a->Tk * a->sk + h * a->d;
-    t->v = a->v + (int64_t)t->b * a->Tk * a->sv + h * a->d;
+    t->q = ssl__element(a->q, a->half_in, (int64_t)t->b * a->Tq * a->sq + h * a->d);
+    t->k = ssl__element(a->k, a->half_in, (int64_t)t->b * a->Tk * a->sk + h * a->d);
+    t->v = ssl__element(a->v, a->half_in, (int64_t)t->b * a->Tk * a->sv + h * a->d);
     if (item % e->per_chunk + 1 < e->per_chunk && item + 1 < a->B * a->H) t->ahead = h + 1 < a->H ? a->d : (int64_t)a->Tk * a->sk - h * a->d;
 }
 static void SSL__K(attn_bias)(const ssl__attn *a, int b, int i0, int m, int n, float *bias, int64_t lb)
@@ -6018,7 +6207,7 @@ static int SSL__K(attn_next)(const SSL__K(attn_job) *e, SSL__K(attn_tile) *t, fl
     const ssl__attn *a = e->a;
     const int left = a->Tq - t->i0 - t->m, vectors = ssl__ceil_div(left - SSL__K(attn_few)(left), SSL__W), most = SSL__TILE / SSL__W;
     if (left == 0) return 0;
-    t->q += (int64_t)t->m * a->sq;
+    t->q = ssl__element(t->q, a->half_in, (int64_t)t->m * a->sq);
     t->i0 += t->m;
     t->m = vectors <= most ? left : SSL__W * ssl__ceil_div(vectors, ssl__ceil_div(vectors, most));
     t->n = a->causal ? SSL__MIN(a->Tk, t->i0 + t->m) : a->Tk;
@@ -6108,19 +6297,21 @@ static const float *SSL__K(attn_rows)(const SSL__K(attn_job) *e, int n, const fl
     return copy;
 }
 /* y[n,d] = beta y + f x[n,dp], row i times f[i] (NULL: 1) */
-static void SSL__K(attn_put)(const SSL__K(attn_job) *e, int n, const float *x, const float *f, float beta, float *y, int64_t stride)
+static SSL__INLINE void SSL__K(attn_put_by)(const int half, SSL__K(put_fn) *put, const SSL__K(attn_job) *e, int n, const float *x, const float *f, float beta, float *y, int64_t stride)
 {
     const int d = e->a->d;
     int i, j;
-    for (i = 0; i < n; i++, x += e->dp, y += stride) {
+    for (i = 0; i < n; i++, x += e->dp) {
         const SSL__V fv = SSL__VSET1(f ? f[i] : 1.0f);
         for (j = 0; j < d; j += SSL__W) {
             SSL__V v = SSL__VMUL(SSL__VLOAD(x + j), fv);
-            if (beta != 0.0f) v = SSL__VADD(v, SSL__K(ld)(y + j, d - j, v));
-            SSL__K(st)(y + j, d - j, v);
+            if (beta != 0.0f) v = SSL__VADD(v, SSL__K(take)(half, y, i * stride + j, d - j));
+            put(y, i * stride + j, d - j, v);
         }
     }
 }
+static void SSL__K(attn_put)(const SSL__K(attn_job) *e, int n, const float *x, const float *f, float beta, float *y, int64_t stride)
+{ SSL__K(attn_put_by)(0, SSL__K(put), e, n, x, f, beta, y, stride); }
 
 enum { SSL__K(RT), SSL__K(S), SSL__K(O), SSL__K(VP), SSL__K(BIAS), SSL__K(F_BUFS), /* forward; these and more in backward: */
        SSL__K(DS) = SSL__K(F_BUFS), SSL__K(DYP), SSL__K(KP), SSL__K(DK), SSL__K(DV), SSL__K(B_BUFS) };
@@ -6288,15 +6479,15 @@ static int ssl__bf16_attn_bufs(const SSL__K(attn_job) *e, int chunk, int thread,
         a->kind == SSL__MASK_BATCH ? tile : 0, tile, pairs * SSL__LD, rows, (int64_t)SSL__LD / 2 * e->dp, keys, keys };
     return SSL__K(attn_cut)(e, chunk, thread, n, size, w);
 }
-/* s[n, m] = x r^T, x: n rows of ld pairs, r[m,d]; as attn_dots */
-SSL__BF16_FN void ssl__bf16_dots(int n, int m, int d, const float *x, int ld, const float *r, int64_t rs, float *rt, float *s)
+/* s[n, m] = x r^T, x: n rows of ld pairs, r[m,d], which is bf16 if half; as attn_dots */
+SSL__BF16_FN void ssl__bf16_dots(int half, int n, int m, int d, const float *x, int ld, const float *r, int64_t rs, float *rt, float *s)
 {
     const int few = SSL__K(attn_few)(m), whole = m - few, full = ssl__round_up(whole, 16), pairs = ssl__ceil_div(d, 2);
     float *last = rt + pairs * full;
     int i, j, p;
-    ssl__bf16_pack(full, whole, d, r, rs, 1, rt);
+    ssl__bf16_pack(half, full, whole, d, r, rs, 1, rt);
     if (full) SSL__K(mm_by)(ssl__bf16_mm_rows, n, full / 16, pairs, x, ld, 1, rt, full, s, SSL__LD, 0);
-    ssl__bf16_lines(few, d, r + whole * rs, rs, last, ld);
+    ssl__bf16_lines(half, few, d, ssl__element(r, half, whole * rs), rs, last, ld);
     for (j = 0, s += full; few && j < n; j++, x += ld, s += SSL__LD) {
         _mm512_storeu_ps(s, _mm512_setzero_ps());
         for (i = 0; i < few; i++) {
@@ -6330,6 +6521,13 @@ SSL__BF16_FN void ssl__bf16_softmax(const SSL__K(attn_job) *e, const SSL__K(attn
     }
     for (i = 0; i < t->m; i++) inv[i] = sums[i] == 0.0f ? 0.0f : 1.0f / sums[i];
 }
+/* attn_put, to row i and column j on of y if half as bf16 */
+SSL__BF16_FN void ssl__bf16_attn_put(int half, const SSL__K(attn_job) *e, int n, const float *x, const float *f, float beta, float *y, int64_t at, int64_t stride)
+{
+    y = ssl__element(y, half, at);
+    if (half) SSL__K(attn_put_by)(1, ssl__bf16_put, e, n, x, f, beta, y, stride);
+    else SSL__K(attn_put)(e, n, x, f, beta, y, stride);
+}
 SSL__BF16_FN void ssl__bf16_attn_f_chunk(void *arg, int chunk, int thread)
 {
     const SSL__K(attn_job) *e = (const SSL__K(attn_job) *)arg;
@@ -6341,18 +6539,18 @@ SSL__BF16_FN void ssl__bf16_attn_f_chunk(void *arg, int chunk, int thread)
     for (item = chunk * e->per_chunk; item < end; item++) {
         SSL__K(attn_tile) t;
         SSL__K(attn_begin)(e, item, &t);
-        ssl__bf16_lines(a->Tk, a->d, t.k, a->sk, w[SSL__BF16_KB], ld);
-        ssl__bf16_pack(e->dp, a->d, a->Tk, t.v, 1, a->sv, w[SSL__BF16_KEYS]);
+        ssl__bf16_lines(a->half_in, a->Tk, a->d, t.k, a->sk, w[SSL__BF16_KB], ld);
+        ssl__bf16_pack(a->half_in, e->dp, a->d, a->Tk, t.v, 1, a->sv, w[SSL__BF16_KEYS]);
         while (SSL__K(attn_next)(e, &t, w[SSL__BF16_BIAS])) {
             float *stat = e->stat + 2 * (int64_t)item * a->Tq + t.i0;
             s = w[SSL__BF16_S];
             o = w[SSL__BF16_O];
-            ssl__bf16_dots(t.n, t.m, a->d, w[SSL__BF16_KB], ld, t.q, a->sq, w[SSL__BF16_RT], s);
+            ssl__bf16_dots(a->half_in, t.n, t.m, a->d, w[SSL__BF16_KB], ld, t.q, a->sq, w[SSL__BF16_RT], s);
             ssl__bf16_softmax(e, &t, s, top, inv);
             memcpy(stat, top, sizeof(float) * (size_t)t.m);
             memcpy(stat + a->Tq, inv, sizeof(float) * (size_t)t.m);
             SSL__K(mm_by)(ssl__bf16_mm_rows, t.m, e->dp / 16, ssl__ceil_div(t.n, 2), s, 1, SSL__LD, w[SSL__BF16_KEYS], e->dp, o, e->dp, 0);
-            SSL__K(attn_put)(e, t.m, o, inv, 0.0f, e->y + ((int64_t)t.b * a->Tq + t.i0) * sy + item % a->H * a->d, sy);
+            ssl__bf16_attn_put(a->half_out, e, t.m, o, inv, 0.0f, e->y, ((int64_t)t.b * a->Tq + t.i0) * sy + item % a->H * a->d, sy);
         }
     }
 }
@@ -6398,17 +6596,18 @@ SSL__BF16_FN void ssl__bf16_ds(const SSL__K(attn_job) *e, const SSL__K(attn_tile
 SSL__BF16_FN void ssl__bf16_attn_b_tile(const SSL__K(attn_job) *e, const SSL__K(attn_tile) *t, float *dmask, float *const *w)
 {
     const ssl__attn *a = e->a;
-    const int sy = a->H * a->d, ld = ssl__round_up(a->d, 32) / 2, nd = e->dp / 16, add = t->i0 > 0 || a->causal, half = ssl__ceil_div(t->m, 2);
-    const float *dy = e->dy + ((int64_t)t->b * a->Tq + t->i0) * sy + t->item % a->H * a->d;
+    const int sy = a->H * a->d, h = t->item % a->H * a->d, ld = ssl__round_up(a->d, 32) / 2, nd = e->dp / 16, add = t->i0 > 0 || a->causal, half = ssl__ceil_div(t->m, 2);
+    const int64_t row = (int64_t)t->b * a->Tq + t->i0;
+    const float *dy = ssl__element(e->dy, a->half_out, row * sy + h);
     float *s = w[SSL__BF16_S], *dp = w[SSL__BF16_DP], *ds = w[SSL__BF16_DS], *queries = w[SSL__BF16_QUERIES];
-    ssl__bf16_dots(t->n, t->m, a->d, w[SSL__BF16_KB], ld, t->q, a->sq, w[SSL__BF16_RT], s);
-    ssl__bf16_dots(t->n, t->m, a->d, w[SSL__BF16_VB], ld, dy, sy, w[SSL__BF16_RT], dp);
+    ssl__bf16_dots(a->half_in, t->n, t->m, a->d, w[SSL__BF16_KB], ld, t->q, a->sq, w[SSL__BF16_RT], s);
+    ssl__bf16_dots(a->half_out, t->n, t->m, a->d, w[SSL__BF16_VB], ld, dy, sy, w[SSL__BF16_RT], dp);
     ssl__bf16_ds(e, t, s, dp, ds, dmask ? dmask + t->i0 : NULL);
     SSL__K(mm_by)(ssl__bf16_mm_rows, t->m, nd, ssl__ceil_div(t->n, 2), ds, 1, SSL__LD, w[SSL__BF16_KEYS], e->dp, w[SSL__BF16_O], e->dp, 0);
-    if (e->dq) SSL__K(attn_put)(e, t->m, w[SSL__BF16_O], NULL, e->beta[0], e->dq + (t->q - a->q), a->sq);
-    ssl__bf16_pack(e->dp, a->d, t->m, t->q, 1, a->sq, queries);
+    if (e->dq) ssl__bf16_attn_put(a->half_in, e, t->m, w[SSL__BF16_O], NULL, e->beta[0], e->dq, row * a->sq + h, a->sq);
+    ssl__bf16_pack(a->half_in, e->dp, a->d, t->m, t->q, 1, a->sq, queries);
     SSL__K(mm_by)(ssl__bf16_mm_rows, t->n, nd, half, dp, SSL__LD, 1, queries, e->dp, w[SSL__BF16_DK], e->dp, add);
-    ssl__bf16_pack(e->dp, a->d, t->m, dy, 1, sy, queries);
+    ssl__bf16_pack(a->half_out, e->dp, a->d, t->m, dy, 1, sy, queries);
     SSL__K(mm_by)(ssl__bf16_mm_rows, t->n, nd, half, s, SSL__LD, 1, queries, e->dp, w[SSL__BF16_DV], e->dp, add);
 }
 SSL__BF16_FN void ssl__bf16_attn_b_chunk(void *arg, int chunk, int thread)
@@ -6421,15 +6620,16 @@ SSL__BF16_FN void ssl__bf16_attn_b_chunk(void *arg, int chunk, int thread)
     int item;
     if (dmask) memset(dmask, 0, sizeof(float) * (size_t)(a->Tk * e->lb));
     for (item = chunk * e->per_chunk; item < end; item++) {
+        const int h = item % a->H * a->d;
         SSL__K(attn_tile) t;
         SSL__K(attn_begin)(e, item, &t);
-        ssl__bf16_lines(a->Tk, a->d, t.k, a->sk, w[SSL__BF16_KB], ld);
-        ssl__bf16_lines(a->Tk, a->d, t.v, a->sv, w[SSL__BF16_VB], ld);
-        ssl__bf16_pack(e->dp, a->d, a->Tk, t.k, 1, a->sk, w[SSL__BF16_KEYS]);
+        ssl__bf16_lines(a->half_in, a->Tk, a->d, t.k, a->sk, w[SSL__BF16_KB], ld);
+        ssl__bf16_lines(a->half_in, a->Tk, a->d, t.v, a->sv, w[SSL__BF16_VB], ld);
+        ssl__bf16_pack(a->half_in, e->dp, a->d, a->Tk, t.k, 1, a->sk, w[SSL__BF16_KEYS]);
         if (a->causal) memset(w[SSL__BF16_DK], 0, sizeof(float) * 2 * (size_t)a->Tk * (size_t)e->dp);
         while (SSL__K(attn_next)(e, &t, w[SSL__BF16_BIAS])) ssl__bf16_attn_b_tile(e, &t, dmask, w);
-        if (e->dk) SSL__K(attn_put)(e, a->Tk, w[SSL__BF16_DK], NULL, e->beta[1], e->dk + (t.k - a->k), a->sk);
-        if (e->dv) SSL__K(attn_put)(e, a->Tk, w[SSL__BF16_DV], NULL, e->beta[2], e->dv + (t.v - a->v), a->sv);
+        if (e->dk) ssl__bf16_attn_put(a->half_in, e, a->Tk, w[SSL__BF16_DK], NULL, e->beta[1], e->dk, (int64_t)t.b * a->Tk * a->sk + h, a->sk);
+        if (e->dv) ssl__bf16_attn_put(a->half_in, e, a->Tk, w[SSL__BF16_DV], NULL, e->beta[2], e->dv, (int64_t)t.b * a->Tk * a->sv + h, a->sv);
     }
 }
 #  define SSL__ATTN_BY(c, plain, pairs) ((c)->bf16 && (c)->precision == SSL_PRECISION_BF16 ? pairs : plain)
@@ -7357,7 +7557,7 @@ SSL__BF16_FN void ssl__bf16_words(int across, int n, const float *a, const float
         _mm512_storeu_si512(dst, across ? ssl__bf16_zip(a, b, 16) : (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(b), _mm512_loadu_ps(a)));
 }
 static const ssl__conv_kind ssl__conv_bf16 = { SSL__W, SSL__MM_WIDE * SSL__W, 2, SSL__K(turn), ssl__bf16_turn_c, ssl__bf16_turn_k, SSL__K(turn_back), ssl__bf16_gather, ssl__bf16_words,
-                                               SSL__K(slices), ssl__bf16_mm_rows, ssl__bf16_pack, SSL__CONV_HALF };
+                                               SSL__K(slices), ssl__bf16_mm_rows, ssl__bf16_pack_floats, SSL__CONV_HALF };
 #endif
 #undef SSL__CONV_HALF
 static const ssl__conv_kind *SSL__K(conv_kind)(const ssl_ctx *c) /* bf16 without vdpbf16ps: float32; AMX has vdpbf16ps too */
@@ -7373,6 +7573,18 @@ static const ssl__winograd SSL__K(winograd) = { SSL__K(wino_in), SSL__K(wino_out
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
 /* Half maps: plain products where a pixel or a map is a row of one; 3 x 3 by Winograd; the rest by blocks. */
 static int ssl__half_winograd_fits(const ssl__window *g) { return g->half == (SSL__HALF_X | SSL__HALF_Y) && !ssl__conv_dense(g) && ssl__conv_winograd(g); }
+/* The convolution of half maps that a plain product is, as one of n maps of a single pixel. */
+static ssl__window ssl__half_plain(const ssl__window *g)
+{
+    ssl__window p = *g;
+    const int dense = ssl__conv_dense(g);
+    p.n = dense ? g->n : g->n * g->h * g->w;
+    p.ci = dense ? g->ci * g->h * g->w : g->ci;
+    p.co = dense ? g->co * g->oh * g->ow : g->co;
+    p.h = p.w = p.oh = p.ow = p.kh = p.kw = p.sh = p.sw = 1;
+    p.ph = p.pw = 0;
+    return p;
+}
 static int ssl__half_plain_fits(const ssl__window *g)
 { return g->half == (SSL__HALF_X | SSL__HALF_Y) && (ssl__conv_dense(g) || g->kh * g->kw * g->sh * g->sw + g->ph + g->pw == 1); }
 static void ssl__half_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, float *y)
@@ -7526,7 +7738,8 @@ SSL__BF16_FN void ssl__cpu_half_turn_chunk(void *arg, int chunk, int thread) /* 
 }
 static void ssl__cpu_half_turn(ssl_ctx *c, int n, int ch, int64_t hw, int to_half, float beta, float *planes, float *half)
 { ssl__half_job e = { ch, to_half, hw, beta, half, planes, NULL }; ssl__parallel(c, n, ssl__cpu_half_turn_chunk, &e); }
-static const ssl__half_kernels ssl__cpu_half_kernels = { NULL, NULL, NULL, NULL,
+/* a CPU remakes no bf16 (ssl__kept) */
+static const ssl__half_kernels ssl__cpu_half_kernels = { ssl__bf16_layer_norm_f, ssl__bf16_layer_norm_b, NULL, ssl__bf16_linear_b,
     ssl__cpu_half_conv_b, ssl__cpu_half_pool_f, ssl__cpu_half_pool_b, ssl__cpu_half_mean_f, ssl__cpu_half_mean_b, ssl__cpu_half_turn, NULL, NULL };
 #endif
 #undef SSL__MM_WIDE
@@ -7963,10 +8176,9 @@ static int64_t ssl__floats(const ssl_tensor *t) { return (int64_t)(ssl__bytes(t)
 
 /* The type of a result that no user sees, which one kernel writes and only products, attention, batch norms and backward passes read:
    bf16 where the backend can, which halves the bytes of most activations. */
-static ssl_dtype ssl__inner(const ssl_ctx *c) { return c->half && c->half->half_layer_norm_f && c->precision == SSL_PRECISION_BF16 ? SSL_BF16 : SSL_F32; }
+static ssl_dtype ssl__inner(const ssl_ctx *c) { return c->half && c->precision == SSL_PRECISION_BF16 ? SSL_BF16 : SSL_F32; }
 /* The same for a map of a ResNet. An SSL_BF16 tensor of four axes [N,C,H,W] lies channels last in memory, as [N,H,W,C]. */
-static ssl_dtype ssl__inner_map(const ssl_ctx *c, int channels)
-{ return c->half && c->half->half_turn && c->precision == SSL_PRECISION_BF16 && channels % 8 == 0 ? SSL_BF16 : SSL_F32; }
+static ssl_dtype ssl__inner_map(const ssl_ctx *c, int channels) { return channels % 8 == 0 ? ssl__inner(c) : SSL_F32; }
 static int ssl__is_half(const ssl_tensor *t) { return t->dtype == SSL_BF16; }
 
 #define SSL__NUMEL_LIMIT ((int64_t)1 << 40)
@@ -8574,7 +8786,7 @@ SSL_API ssl_tensor *ssl_detach_at(const char *at, ssl_tensor *x)
 }
 
 /* ---- linear: y = act(x w^T + b) + r.  dpre = dy act'(pre);  dx += dpre w;  dw += dpre^T x;  db += column sums ---- */
-typedef struct ssl__linear_aux { ssl_act act; float *pre; } ssl__linear_aux;
+typedef struct ssl__linear_aux { ssl_act act; float *pre; } ssl__linear_aux; /* pre: what act was applied to; NULL where y itself says as much, as relu's does inside of a layer */
 static unsigned ssl__halves(const ssl_tensor *a, const ssl_tensor *b, const ssl_tensor *y) /* of an epilogue, by the types of the three */
 { return (unsigned)(ssl__is_half(a) * SSL__HALF_A + ssl__is_half(b) * SSL__HALF_B + ssl__is_half(y) * SSL__HALF_Y); }
 /* y = beta y + op(a) op(b), rows without gaps: values or gradients, of the types of ta, tb and ty */
@@ -8592,12 +8804,13 @@ static void ssl__linear_back_half(ssl_tensor *y) /* where x or y is bf16, so is 
     ssl_ctx *c = y->ctx;
     const ssl__linear_aux *aux = (ssl__linear_aux *)y->aux;
     const int n = ssl__last(y), m = ssl__rows(y), k = ssl__last(x), half = ssl__is_half(y);
+    const float *pre = aux->act != SSL_ACT_NONE && !aux->pre ? y->x : aux->pre;
     float *db = ssl_grad_of(y->in[2]), *g, beta;
     d.dtype = SSL_BF16;
     d.keep_grad = 0;
     if (!half) d.g = ssl__buffer(c, y->at, ssl__floats(&d));
     if (!d.g) return;
-    if (db || aux->pre || !half) c->half->half_linear_b(c, m, n, half, aux->act, y->g, aux->pre, aux->pre || !half ? d.g : NULL, db);
+    if (db || pre || !half) c->half->half_linear_b(c, m, n, half, aux->act, y->g, pre, pre || !half ? d.g : NULL, db);
     if ((g = ssl__grad_beta(x, &beta)) != NULL) ssl__linear_product(c, 0, 0, m, k, n, &d, d.g, w, w->x, beta, x, g);
     if ((g = ssl__grad_beta(w, &beta)) != NULL) ssl__linear_product(c, 1, 0, n, k, m, &d, d.g, x, x->x, beta, w, g);
     if (!half) ssl__grad_drop(&d);
@@ -8657,7 +8870,7 @@ static ssl_tensor *ssl__linear(const char *at, ssl_tensor *x, ssl_tensor *w, ssl
     aux = (ssl__linear_aux *)ssl__aux(c, at, sizeof *aux);
     if (c->status) return &c->nil;
     aux->act = act == SSL_ACT_DEFAULT ? SSL_ACT_NONE : act;
-    if (aux->act != SSL_ACT_NONE && !c->no_grad) aux->pre = ssl__buffer(c, at, ssl__floats(y));
+    if (aux->act != SSL_ACT_NONE && !c->no_grad && (aux->act != SSL_ACT_RELU || type != SSL_BF16)) aux->pre = ssl__buffer(c, at, ssl__floats(y));
     if (c->status) return &c->nil;
     ep.bias = b ? b->x : NULL;
     ep.act = aux->act;
@@ -10424,9 +10637,11 @@ static ssl_tensor *ssl__after(const char *at, const ssl_block *b, ssl_tensor *x,
 }
 static ssl_tensor *ssl__before(const char *at, const ssl_block *b, ssl_tensor *x, const ssl_norm_layer *n)
 { return b->d.post_norm ? x : ssl__layer_norm(at, x, n->weight, n->bias, n->eps, ssl__inner(x->ctx)); }
+/* Two bytes a value are kept rather than remade where that takes longer than to read them again */
+static int ssl__kept(const ssl_tensor *t) { return ssl__is_half(t) && t->ctx->device == SSL_DEVICE_CPU; }
 static ssl_tensor *ssl__done(ssl_tensor *y, const ssl_block *b, ssl_tensor *h) /* y has been made from h, what ssl__before gave */
 {
-    if (!b->d.post_norm) ssl__shed(h, ssl__layer_norm_remake);
+    if (!b->d.post_norm) ssl__shed(h, ssl__kept(h) ? NULL : ssl__layer_norm_remake);
     return y;
 }
 
@@ -10469,7 +10684,7 @@ static ssl_tensor *ssl__mlp(const char *at, const ssl_block *b, ssl_tensor *x, c
     ssl_tensor *hidden = ssl__done(ssl__linear(at, before, b->fc1.weight, b->fc1.bias, b->d.act, NULL, dropout == 0.0f ? ssl__inner(x->ctx) : SSL_F32), b, before);
     ssl_tensor *kept = dropout == 0.0f ? hidden : ssl__dropped(at, hidden, dropout, ssl_dropout_at);
     x = ssl__branch(at, b, x, kept, &b->fc2);
-    ssl__shed(kept, kept == hidden ? ssl__linear_remake : NULL);
+    ssl__shed(kept, kept == hidden && hidden->aux && ((const ssl__linear_aux *)hidden->aux)->pre && !ssl__kept(kept) ? ssl__linear_remake : NULL);
     return x;
 }
 static ssl_tensor *ssl__attend(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *mask) /* x + proj(attention(norm(x))) */
