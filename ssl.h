@@ -6856,19 +6856,6 @@ static void SSL__K(bn_apply_small)(const ssl__bn_job *e, int c0, int nc)
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
 /* ---- half maps: rows of ch bf16, in slices whose sums are added in order. Within a slice runs of rows that stay in L1 have a
    mean and squares about it, or sums, in float32 for each channel; runs and slices are joined in double. ---- */
-/* 16 numbers of a half map from element i on, of which left exist */
-SSL__BF16_FN SSL__INLINE __m512 ssl__half_ld(const float *p, int64_t i, int left)
-{
-    const float *at = ssl__element(p, 1, i);
-    const __m256i v = left >= 16 ? _mm256_loadu_si256((const __m256i *)(const void *)at) : _mm256_maskz_loadu_epi16(SSL__K(mask16)(left), at);
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16));
-}
-SSL__BF16_FN SSL__INLINE void ssl__half_st(float *p, int64_t i, int left, __m512 v)
-{
-    float *at = ssl__element(p, 1, i);
-    if (left >= 16) _mm256_storeu_si256((__m256i *)(void *)at, (__m256i)_mm512_cvtneps_pbh(v));
-    else _mm256_mask_storeu_epi16(at, SSL__K(mask16)(left), (__m256i)_mm512_cvtneps_pbh(v));
-}
 typedef struct ssl__half_norm { const ssl__bn_job *e; int64_t rows, slice; int slices, ld; double *part; float *p; } ssl__half_norm; /* part [slices][2][ld]; p [5][ld] */
 static int ssl__half_norm_make(ssl_ctx *c, const ssl__bn_job *e, ssl__half_norm *h)
 {
@@ -6903,7 +6890,7 @@ SSL__BF16_FN void ssl__half_norm_moments_chunk(void *arg, int chunk, int thread)
             __m512 sum[4] = { zero, zero, zero, zero }, square[4] = { zero, zero, zero, zero };
             int q;
             for (r = i; r < stop; r++)
-                SSL__UNROLL for (q = 0; q < 4; q++) if (j + 16 * q < ch) sum[q] = _mm512_add_ps(sum[q], ssl__half_ld(h->e->x, r * ch + j + 16 * q, ch - j - 16 * q));
+                SSL__UNROLL for (q = 0; q < 4; q++) if (j + 16 * q < ch) sum[q] = _mm512_add_ps(sum[q], SSL__K(take)(1, h->e->x, r * ch + j + 16 * q, ch - j - 16 * q));
             SSL__UNROLL for (q = 0; q < 4; q++) sum[q] = _mm512_mul_ps(sum[q], scale);
             for (r = i; r < stop; r++) {
                 SSL__PREFETCH(ssl__element(h->e->x, 1, (r + run) * ch + j));
@@ -6911,7 +6898,7 @@ SSL__BF16_FN void ssl__half_norm_moments_chunk(void *arg, int chunk, int thread)
                 SSL__UNROLL for (q = 0; q < 4; q++) {
                     __m512 d;
                     if (j + 16 * q >= ch) break;
-                    d = _mm512_sub_ps(ssl__half_ld(h->e->x, r * ch + j + 16 * q, ch - j - 16 * q), sum[q]);
+                    d = _mm512_sub_ps(SSL__K(take)(1, h->e->x, r * ch + j + 16 * q, ch - j - 16 * q), sum[q]);
                     square[q] = _mm512_fmadd_ps(d, d, square[q]);
                 }
             }
@@ -6938,9 +6925,9 @@ SSL__BF16_FN void ssl__half_norm_apply_chunk(void *arg, int chunk, int thread) /
     for (r = chunk * h->slice; r < end; r++)
         for (j = 0; j < ch; j += 16) {
             const int64_t at = r * ch + j;
-            __m512 v = _mm512_fmadd_ps(_mm512_sub_ps(ssl__half_ld(e->x, at, ch - j), _mm512_loadu_ps(p + j)), _mm512_loadu_ps(p + ld + j), _mm512_loadu_ps(p + 2 * ld + j));
-            if (e->res) v = _mm512_add_ps(v, ssl__half_ld(e->res, at, ch - j));
-            ssl__half_st(e->y, at, ch - j, _mm512_max_ps(floor, v)); /* in this order a NaN stays one */
+            __m512 v = _mm512_fmadd_ps(_mm512_sub_ps(SSL__K(take)(1, e->x, at, ch - j), _mm512_loadu_ps(p + j)), _mm512_loadu_ps(p + ld + j), _mm512_loadu_ps(p + 2 * ld + j));
+            if (e->res) v = _mm512_add_ps(v, SSL__K(take)(1, e->res, at, ch - j));
+            ssl__bf16_put(e->y, at, ch - j, _mm512_max_ps(floor, v)); /* in this order a NaN stays one */
         }
 }
 static void ssl__half_norm_f(ssl_ctx *c, ssl__bn_job *e)
@@ -6970,7 +6957,7 @@ static void ssl__half_norm_f(ssl_ctx *c, ssl__bn_job *e)
 SSL__BF16_FN SSL__INLINE __m512 ssl__half_norm_gradient(const ssl__half_norm *h, int64_t at, int j, __m512 apart)
 {
     const int left = h->e->b->ch - j;
-    const __m512 g = ssl__half_ld(h->e->dy, at, left);
+    const __m512 g = SSL__K(take)(1, h->e->dy, at, left);
     if (!h->e->b->relu || !h->e->b->shift) return g;
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(_mm512_fmadd_ps(apart, _mm512_loadu_ps(h->p + h->ld + j), _mm512_loadu_ps(h->p + 4 * h->ld + j)), _mm512_setzero_ps(), _CMP_GT_OQ), g);
 }
@@ -6992,10 +6979,10 @@ SSL__BF16_FN void ssl__half_norm_sums_chunk(void *arg, int chunk, int thread) /*
         for (r = i; r < SSL__MIN(end, i + run); r++)
             for (j = 0; j < ch; j += 16) {
                 const int64_t at = r * ch + j;
-                const __m512 apart = _mm512_sub_ps(ssl__half_ld(e->x, at, ch - j), _mm512_loadu_ps(h->p + j));
+                const __m512 apart = _mm512_sub_ps(SSL__K(take)(1, e->x, at, ch - j), _mm512_loadu_ps(h->p + j));
                 __m512 g = ssl__half_norm_gradient(h, at, j, apart);
-                if (take) g = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(ssl__half_ld(e->ya, at, ch - j), zero, _CMP_GT_OQ), g);
-                if (take) ssl__half_st(e->dy, at, ch - j, g);
+                if (take) g = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(SSL__K(take)(1, e->ya, at, ch - j), zero, _CMP_GT_OQ), g);
+                if (take) ssl__bf16_put(e->dy, at, ch - j, g);
                 _mm512_storeu_ps(s + j, _mm512_add_ps(_mm512_loadu_ps(s + j), g));
                 _mm512_storeu_ps(d + j, _mm512_fmadd_ps(apart, g, _mm512_loadu_ps(d + j)));
             }
@@ -7015,10 +7002,10 @@ SSL__BF16_FN void ssl__half_norm_back_chunk(void *arg, int chunk, int thread) /*
     for (r = chunk * h->slice; r < end; r++)
         for (j = 0; j < ch; j += 16) {
             const int64_t at = r * ch + j;
-            const __m512 apart = _mm512_sub_ps(ssl__half_ld(e->x, at, ch - j), _mm512_loadu_ps(p + j));
+            const __m512 apart = _mm512_sub_ps(SSL__K(take)(1, e->x, at, ch - j), _mm512_loadu_ps(p + j));
             __m512 v = _mm512_sub_ps(ssl__half_norm_gradient(h, at, j, apart), _mm512_loadu_ps(p + 2 * ld + j));
             v = _mm512_mul_ps(_mm512_loadu_ps(p + ld + j), _mm512_fnmadd_ps(apart, _mm512_loadu_ps(p + 3 * ld + j), v));
-            ssl__half_st(e->dx, at, ch - j, e->beta == 0.0f ? v : _mm512_add_ps(ssl__half_ld(e->dx, at, ch - j), v));
+            ssl__bf16_put(e->dx, at, ch - j, e->beta == 0.0f ? v : _mm512_add_ps(SSL__K(take)(1, e->dx, at, ch - j), v));
         }
 }
 static void SSL__K(bn_sums_store)(const ssl__bn_job *e, int c, double sum, double dot);
@@ -7334,20 +7321,12 @@ static SSL__INLINE void SSL__K(wino_line)(int which, const SSL__V *x, SSL__V *y)
     y[1] = SSL__VFMA(a, o, e); y[2] = SSL__VSUB(e, SSL__VMUL(a, o));
     y[3] = SSL__VFMA(b, q, f); y[4] = SSL__VSUB(f, SSL__VMUL(b, q));
 }
-static SSL__INLINE SSL__V SSL__K(wino_load)(int half, const float *src, int64_t i)
-{
-#if SSL__PASS == 2
-    if (half) return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)ssl__element(src, 1, i))), 16));
-#endif
-    (void)half;
-    return SSL__VLOAD(src + i);
-}
 static SSL__INLINE void SSL__K(wino)(int which, int half, int n, int m, const float *src, int64_t row, int64_t col, float *dst, int64_t drow, int64_t dcol)
 {
     SSL__V x[6], y[6], t[6][6];
     int i, j;
     SSL__UNROLL for (i = 0; i < n; i++) {
-        SSL__UNROLL for (j = 0; j < n; j++) x[j] = SSL__K(wino_load)(half, src, i * row + j * col);
+        SSL__UNROLL for (j = 0; j < n; j++) x[j] = SSL__K(take)(half, src, i * row + j * col, SSL__W);
         SSL__K(wino_line)(which, x, y);
         SSL__UNROLL for (j = 0; j < m; j++) t[j][i] = y[j];
     }
@@ -7466,7 +7445,7 @@ SSL__BF16_FN void ssl__half_put(int n, int cols, const float *src, int64_t step,
             _mm512_storeu_si512(ssl__element(dst, 1, at + j), (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(src + j + 16), _mm512_loadu_ps(src + j)));
         for (; j < cols; j += 16) {
             const __m512 v = _mm512_loadu_ps(src + j);
-            ssl__half_st(dst, at + j, cols - j, add ? _mm512_add_ps(ssl__half_ld(dst, at + j, cols - j), v) : v);
+            ssl__bf16_put(dst, at + j, cols - j, add ? _mm512_add_ps(SSL__K(take)(1, dst, at + j, cols - j), v) : v);
         }
     }
 }
@@ -7665,15 +7644,15 @@ SSL__BF16_FN void ssl__cpu_half_pool_b_chunk(void *arg, int chunk, int thread) /
         for (c = 0; c < g->ci; c += 16) {
             const int left = g->ci - c;
             const int64_t o = ((int64_t)chunk * g->w + x) * g->ci + c;
-            __m512 sum = e->beta == 0.0f ? _mm512_setzero_ps() : ssl__half_ld(e->y, o, left);
+            __m512 sum = e->beta == 0.0f ? _mm512_setzero_ps() : SSL__K(take)(1, e->y, o, left);
             for (i = i0; i <= i1; i++)
                 for (j = j0; j <= j1; j++) {
                     const int64_t q = (((int64_t)n * g->oh + i) * g->ow + j) * g->ci + c;
                     const __m128i won = _mm_maskz_loadu_epi8(SSL__K(mask16)(left), (const uint8_t *)e->at_in + q);
                     const __mmask16 m = _mm_cmpeq_epi8_mask(won, _mm_set1_epi8((char)((row - i * g->sh) * g->kw + col - j * g->sw)));
-                    sum = _mm512_mask_add_ps(sum, m, sum, ssl__half_ld(e->dy, q, left));
+                    sum = _mm512_mask_add_ps(sum, m, sum, SSL__K(take)(1, e->dy, q, left));
                 }
-            ssl__half_st(e->y, o, left, sum);
+            ssl__bf16_put(e->y, o, left, sum);
         }
     }
 }
@@ -7691,7 +7670,7 @@ SSL__BF16_FN void ssl__cpu_half_mean_f_chunk(void *arg, int chunk, int thread) /
     (void)thread;
     for (c = 0; c < e->ch; c += 16) {
         __m512 sum = _mm512_setzero_ps();
-        for (p = 0; p < e->hw; p++) sum = _mm512_add_ps(sum, ssl__half_ld(e->x, (chunk * e->hw + p) * e->ch + c, e->ch - c));
+        for (p = 0; p < e->hw; p++) sum = _mm512_add_ps(sum, SSL__K(take)(1, e->x, (chunk * e->hw + p) * e->ch + c, e->ch - c));
         SSL__K(st)(e->flat + (int64_t)chunk * e->ch + c, e->ch - c, _mm512_mul_ps(scale, sum));
     }
 }
@@ -7707,7 +7686,7 @@ SSL__BF16_FN void ssl__cpu_half_mean_b_chunk(void *arg, int chunk, int thread)
     for (p = chunk * e->hw; p < (chunk + 1) * e->hw; p++)
         for (c = 0; c < e->ch; c += 16) {
             const __m512 v = _mm512_mul_ps(scale, SSL__K(ld)(e->x + (int64_t)chunk * e->ch + c, e->ch - c, _mm512_setzero_ps()));
-            ssl__half_st(e->half, p * e->ch + c, e->ch - c, e->beta == 0.0f ? v : _mm512_add_ps(ssl__half_ld(e->half, p * e->ch + c, e->ch - c), v));
+            ssl__bf16_put(e->half, p * e->ch + c, e->ch - c, e->beta == 0.0f ? v : _mm512_add_ps(SSL__K(take)(1, e->half, p * e->ch + c, e->ch - c), v));
         }
 }
 static void ssl__cpu_half_mean_b(ssl_ctx *c, int n, int ch, int64_t hw, const float *dy, float beta, float *dx)
@@ -7726,12 +7705,12 @@ SSL__BF16_FN void ssl__cpu_half_turn_chunk(void *arg, int chunk, int thread) /* 
             const int64_t at = (chunk * e->hw + p) * e->ch + c;
             for (i = 0; i < 16; i++) {
                 if (e->to_half) v[i] = i < live ? SSL__K(ld)(planes + (c + i) * e->hw + p, pixels, _mm512_setzero_ps()) : _mm512_setzero_ps();
-                else v[i] = i < pixels ? ssl__half_ld(e->half, at + (int64_t)i * e->ch, live) : _mm512_setzero_ps();
+                else v[i] = i < pixels ? SSL__K(take)(1, e->half, at + (int64_t)i * e->ch, live) : _mm512_setzero_ps();
             }
             SSL__K(square)(v);
             for (i = 0; i < (e->to_half ? pixels : live); i++) {
                 float *plane = planes + (c + i) * e->hw + p;
-                if (e->to_half) ssl__half_st(e->half, at + (int64_t)i * e->ch, live, e->beta == 0.0f ? v[i] : _mm512_add_ps(ssl__half_ld(e->half, at + (int64_t)i * e->ch, live), v[i]));
+                if (e->to_half) ssl__bf16_put(e->half, at + (int64_t)i * e->ch, live, e->beta == 0.0f ? v[i] : _mm512_add_ps(SSL__K(take)(1, e->half, at + (int64_t)i * e->ch, live), v[i]));
                 else SSL__K(st)(plane, pixels, e->beta == 0.0f ? v[i] : _mm512_add_ps(SSL__K(ld)(plane, pixels, v[i]), v[i]));
             }
         }
