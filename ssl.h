@@ -66,7 +66,8 @@
  *                  error 1e-6). high: float32 as three bf16 products where the CPU has AMX (2e-5 of a product), TF32 on a GPU, else
  *                  as highest. bf16: operands rounded to bf16, those of convolutions on a CPU only where AVX512_BF16 multiplies them, at
  *                  3x3 with stride 1 in the backward pass alone. Sums, everything that is no product, weights and moments: float32.
- *                  A GPU keeps at bf16 what lies inside of transformer and residual blocks, and its gradients, in bf16 too.
+ *                  A GPU keeps at bf16 what lies inside of transformer and residual blocks, and its gradients, in bf16 too; a CPU with
+ *                  AVX512_BF16 what lies inside of transformer blocks.
  *     GPU          calls return before they have run: a step's kernels start together when it ends or when a value is read. A sequence
  *                  that comes again becomes a CUDA graph and is replayed with the numbers of its step; another shape makes another
  *                  graph. Reading (ssl_item, ssl_to_host) waits for all that was asked for before: log a loss by ssl_item_begin and,
@@ -2942,7 +2943,7 @@ static void ssl__gemm_run(ssl_ctx *c, const ssl__gemm_kind *kind, int ta, int tb
         ssl__gemm_plan(&g, batch);
         g.group = ta ? g.mt : SSL__MIN(g.mt, kind->group); /* rows of a transposed a lie side by side: read them all at once */
     }
-    g.width = g.ep && g.blocks_k == 1 && !g.ep->residual ? kind->panel : g.nt;
+    g.width = g.ep && g.blocks_k == 1 ? kind->panel : g.nt;
     g.direct = g.aps == 1 && (kind->direct || ((kind->half & SSL__HALF_A) && kind->kr == 2 && !((k | lda | sa) & 1) && !((uintptr_t)a & 3)));
     if (batch == 1 && g.tiles_m > 2) {
         g.shared_b = (char *)ssl__scratch(c, -1, (size_t)g.blocks_k * ssl__gemm_bytes(&g, ssl__gemm_padded(&g)));
