@@ -4840,20 +4840,24 @@ static SSL__INLINE __m512 ssl__gelu_cubic(const int which, __m512 x)
     return _mm512_fmadd_ps(p, r, _mm512_permutexvar_ps(i, _mm512_loadu_ps(c[0])));
 }
 #endif
-static SSL__INLINE SSL__V SSL__K(act)(const int half, ssl_act act, SSL__V v) /* half: the result is rounded to bf16 */
+static void SSL__K(act_tanh)(SSL__V *v)
 {
     float t[SSL__W];
     int q;
+    SSL__VSTORE(t, *v);
+    for (q = 0; q < SSL__W; q++) t[q] = ssl__gelu_tanh(t[q]);
+    *v = SSL__VLOAD(t);
+}
+static SSL__INLINE SSL__V SSL__K(act)(const int half, ssl_act act, SSL__V v) /* half: the result is rounded to bf16 */
+{
     if (act == SSL_ACT_RELU) return SSL__VMAX(v, SSL__VZERO());
 #if SSL__PASS == 2
     if (act == SSL_ACT_GELU && half) return _mm512_sub_ps(_mm512_max_ps(_mm512_setzero_ps(), v), ssl__gelu_cubic(0, v));
 #endif
     (void)half;
     if (act == SSL_ACT_GELU) return SSL__K(vgelu)(v);
-    if (act != SSL_ACT_GELU_TANH) return v;
-    SSL__VSTORE(t, v);
-    for (q = 0; q < SSL__W; q++) t[q] = ssl__gelu_tanh(t[q]);
-    return SSL__VLOAD(t);
+    if (act == SSL_ACT_GELU_TANH) SSL__K(act_tanh)(&v);
+    return v;
 }
 static SSL__INLINE void SSL__K(finish_ahead)(const float *y, int64_t at) /* the lines of a row of a panel of bf16 */
 {
@@ -5135,9 +5139,9 @@ SSL__AMX_FN SSL__INLINE void ssl__amx_pack(int half, int pairs_first, int split,
         ssl__amx_pack_tile(half, pairs_first, split, rows - 16, kc, ssl__element(src, half, 16 * rs), rs, ps, d + 1024);
     }
 }
-#define SSL__AMX_PACK(name, pairs_first, split)                                                                 \
+#define SSL__AMX_PACK(name, pairs_first, split) /* who splits has floats */                                     \
     SSL__AMX_FN void name(int half, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)      \
-    { ssl__amx_pack(half, pairs_first, split, rows, kc, src, rs, ps, dst); }
+    { ssl__amx_pack(half && !split, pairs_first, split, rows, kc, src, rs, ps, dst); }
 SSL__AMX_PACK(ssl__amx_pack_a_bf16, 0, 0)
 SSL__AMX_PACK(ssl__amx_pack_b_bf16, 1, 0)
 SSL__AMX_PACK(ssl__amx_pack_a_high, 0, 1)
