@@ -66,7 +66,8 @@
  *                  error 1e-6). high: float32 as three bf16 products where the CPU has AMX (2e-5 of a product), TF32 on a GPU, else
  *                  as highest. bf16: operands rounded to bf16, those of convolutions on a CPU only where AVX512_BF16 multiplies them, at
  *                  3x3 with stride 1 in the backward pass alone. Sums, everything that is no product, weights and moments: float32.
- *                  A GPU keeps at bf16 what lies inside of transformer and residual blocks, and its gradients, in bf16 too.
+ *                  A GPU, and a CPU with AVX512_BF16, keeps at bf16 what lies inside of transformer and residual blocks, and its
+ *                  gradients, in bf16 too.
  *     GPU          calls return before they have run: a step's kernels start together when it ends or when a value is read. A sequence
  *                  that comes again becomes a CUDA graph and is replayed with the numbers of its step; another shape makes another
  *                  graph. Reading (ssl_item, ssl_to_host) waits for all that was asked for before: log a loss by ssl_item_begin and,
@@ -2942,7 +2943,7 @@ static void ssl__gemm_run(ssl_ctx *c, const ssl__gemm_kind *kind, int ta, int tb
         ssl__gemm_plan(&g, batch);
         g.group = ta ? g.mt : SSL__MIN(g.mt, kind->group); /* rows of a transposed a lie side by side: read them all at once */
     }
-    g.width = g.ep && g.blocks_k == 1 && !g.ep->residual ? kind->panel : g.nt;
+    g.width = g.ep && g.blocks_k == 1 ? kind->panel : g.nt;
     g.direct = g.aps == 1 && (kind->direct || ((kind->half & SSL__HALF_A) && kind->kr == 2 && !((k | lda | sa) & 1) && !((uintptr_t)a & 3)));
     if (batch == 1 && g.tiles_m > 2) {
         g.shared_b = (char *)ssl__scratch(c, -1, (size_t)g.blocks_k * ssl__gemm_bytes(&g, ssl__gemm_padded(&g)));
@@ -4840,20 +4841,24 @@ static SSL__INLINE __m512 ssl__gelu_cubic(const int which, __m512 x)
     return _mm512_fmadd_ps(p, r, _mm512_permutexvar_ps(i, _mm512_loadu_ps(c[0])));
 }
 #endif
-static SSL__INLINE SSL__V SSL__K(act)(const int half, ssl_act act, SSL__V v) /* half: the result is rounded to bf16 */
+static void SSL__K(act_tanh)(SSL__V *v)
 {
     float t[SSL__W];
     int q;
+    SSL__VSTORE(t, *v);
+    for (q = 0; q < SSL__W; q++) t[q] = ssl__gelu_tanh(t[q]);
+    *v = SSL__VLOAD(t);
+}
+static SSL__INLINE SSL__V SSL__K(act)(const int half, ssl_act act, SSL__V v) /* half: the result is rounded to bf16 */
+{
     if (act == SSL_ACT_RELU) return SSL__VMAX(v, SSL__VZERO());
 #if SSL__PASS == 2
     if (act == SSL_ACT_GELU && half) return _mm512_sub_ps(_mm512_max_ps(_mm512_setzero_ps(), v), ssl__gelu_cubic(0, v));
 #endif
     (void)half;
     if (act == SSL_ACT_GELU) return SSL__K(vgelu)(v);
-    if (act != SSL_ACT_GELU_TANH) return v;
-    SSL__VSTORE(t, v);
-    for (q = 0; q < SSL__W; q++) t[q] = ssl__gelu_tanh(t[q]);
-    return SSL__VLOAD(t);
+    if (act == SSL_ACT_GELU_TANH) SSL__K(act_tanh)(&v);
+    return v;
 }
 static SSL__INLINE void SSL__K(finish_ahead)(const float *y, int64_t at) /* the lines of a row of a panel of bf16 */
 {
@@ -5135,9 +5140,9 @@ SSL__AMX_FN SSL__INLINE void ssl__amx_pack(int half, int pairs_first, int split,
         ssl__amx_pack_tile(half, pairs_first, split, rows - 16, kc, ssl__element(src, half, 16 * rs), rs, ps, d + 1024);
     }
 }
-#define SSL__AMX_PACK(name, pairs_first, split)                                                                 \
+#define SSL__AMX_PACK(name, pairs_first, split) /* who splits has floats */                                     \
     SSL__AMX_FN void name(int half, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)      \
-    { ssl__amx_pack(half, pairs_first, split, rows, kc, src, rs, ps, dst); }
+    { ssl__amx_pack(half && !split, pairs_first, split, rows, kc, src, rs, ps, dst); }
 SSL__AMX_PACK(ssl__amx_pack_a_bf16, 0, 0)
 SSL__AMX_PACK(ssl__amx_pack_b_bf16, 1, 0)
 SSL__AMX_PACK(ssl__amx_pack_a_high, 0, 1)
