@@ -5135,10 +5135,9 @@ SSL__AMX_FN SSL__INLINE void ssl__amx_pack_tile(int half, int pairs_first, int s
 SSL__AMX_FN SSL__INLINE void ssl__amx_pack(int half, int pairs_first, int split, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)
 {
     char *d = (char *)dst;
-    for (; kc > 0; kc -= 32, src = ssl__element(src, half, 32 * ps), d += split ? 4096 : 2048) {
-        ssl__amx_pack_tile(half, pairs_first, split, rows, kc, src, rs, ps, d);
-        ssl__amx_pack_tile(half, pairs_first, split, rows - 16, kc, ssl__element(src, half, 16 * rs), rs, ps, d + 1024);
-    }
+    int r;
+    for (; kc > 0; kc -= 32, src = ssl__element(src, half, 32 * ps), d += split ? 4096 : 2048)
+        for (r = 0; r < 32; r += 16) ssl__amx_pack_tile(half, pairs_first, split, rows - r, kc, ssl__element(src, half, r * rs), rs, ps, d + 64 * r);
 }
 #define SSL__AMX_PACK(name, pairs_first, split) /* who splits has floats */                                     \
     SSL__AMX_FN void name(int half, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)      \
@@ -8348,6 +8347,7 @@ static void ssl__grad_pass(ssl_tensor *y, ssl_tensor *x)
     if (!x->g && !y->keep_grad && !x->keep_grad) { x->g = y->g; y->g = NULL; }
     else {
         float *dx = ssl_grad_of(x);
+        SSL_ASSERT(!ssl__is_half(x)); /* what reads a half map after the norm that adds it comes earlier on the tape: its gradient is never there yet */
         if (dx) x->ctx->k->axpy(x->ctx, ssl_numel(x), 1.0f, y->g, dx);
     }
 }
@@ -13841,6 +13841,7 @@ SSL_API int ssl_image_resize(const ssl_image *x, int antialias, const ssl_image 
     return 1;
 }
 
+SSL__COLD_BEGIN
 /* ==== >>dataset ====================================================================================== */
 /* Streams of the data layer, apart from those that ssl_rng_stream counts up from 0. */
 #define SSL__STREAM_SHUFFLE   ((uint64_t)1 << 60) /* + epoch                */
@@ -14866,6 +14867,7 @@ SSL_API ssl_image ssl_dataset_image(const ssl_dataset *d, int i)
 
 SSL_API const char *ssl_dataset_class(const ssl_dataset *d, int label) { return label >= 0 && label < d->n_classes ? d->class_names[label] : "-"; }
 
+SSL__COLD_END
 /* ==== >>augment ====================================================================================== */
 #define SSL__DRAWS_PER_VIEW 4096                  /* numbers kept for one view of one image; about 50 are drawn */
 
@@ -15233,6 +15235,7 @@ SSL_API void ssl_augment(const ssl_augment_desc *d, const ssl_image *x, uint64_t
     if (box) *box = p.box;
 }
 
+SSL__COLD_BEGIN
 /* ==== >>loader ==== a ring of batches; threads fill them image by image group, the caller takes them in order */
 #define SSL__GROUP 16 /* images that a thread does before it asks for more */
 
@@ -15874,6 +15877,7 @@ SSL_API int ssl_layer_decay_at(const char *at, ssl_ctx *c, const char *blocks, f
     return n;
 }
 
+SSL__COLD_END
 /* ==== >>eval ==== k-NN, linear probe ================================================================= */
 SSL_API ssl_features *ssl_features_new_at(const char *at, ssl_ctx *c, int n, int dim, int classes)
 {
