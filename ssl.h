@@ -66,8 +66,8 @@
  *                  error 1e-6). high: float32 as three bf16 products where the CPU has AMX (2e-5 of a product), TF32 on a GPU, else
  *                  as highest. bf16: operands rounded to bf16, those of convolutions on a CPU only where AVX512_BF16 multiplies them, at
  *                  3x3 with stride 1 in the backward pass alone. Sums, everything that is no product, weights and moments: float32.
- *                  A GPU, and a CPU with AVX512_BF16, keeps at bf16 what lies inside of transformer and residual blocks, and its
- *                  gradients, in bf16 too.
+ *                  A GPU, and a CPU with AVX512_BF16, then keeps in bf16 what lies inside of transformer blocks and the maps of a
+ *                  ResNet (channels in eights), with their gradients. What you get from a call is float32 always.
  *     GPU          calls return before they have run: a step's kernels start together when it ends or when a value is read. A sequence
  *                  that comes again becomes a CUDA graph and is replayed with the numbers of its step; another shape makes another
  *                  graph. Reading (ssl_item, ssl_to_host) waits for all that was asked for before: log a loss by ssl_item_begin and,
@@ -2131,12 +2131,12 @@ typedef struct ssl__resize { /* [planes,h,w] -> [planes,oh,ow]; interpolation: o
 } ssl__resize;
 /* Batch norm works in stages, so that ranks can add their statistics between them. */
 enum { SSL__BN_STATS = 1, SSL__BN_APPLY = 2 };
-typedef struct ssl__bn { /* count: values per channel, of all ranks; half: as of a window; res is of y's type */
+typedef struct ssl__bn { /* count: values per channel, of all ranks; half: x, y and res are half maps */
     int n, ch, stages, relu;
     int64_t hw;
     double count;
     float eps;
-    unsigned half;
+    int half;
     const float *shift; /* batch_norm_b: the bias where dy behind the ReLU is not needed any more: x says where y > 0, and dy may stay as it is */
 } ssl__bn;
 #define SSL__KERNELS_CONV                                                                                      \
@@ -10159,7 +10159,7 @@ static ssl_tensor *ssl__norm_channels(const char *at, const char *op, ssl_tensor
                                       const ssl__bn *b, float *mean, float *var)
 {
     ssl_ctx *c = x->ctx;
-    ssl_tensor *y = ssl__new(c, at, op, b->half & SSL__HALF_Y ? SSL_BF16 : SSL_F32, x->ndim, x->dim), *in[4];
+    ssl_tensor *y = ssl__new(c, at, op, b->half ? SSL_BF16 : SSL_F32, x->ndim, x->dim), *in[4];
     ssl__bn_aux *a = (ssl__bn_aux *)ssl__aux(c, at, sizeof *a);
     if (c->status) return &c->nil;
     a->b = *b;
@@ -10191,7 +10191,7 @@ static int ssl__norm_check(const char *at, const char *op, ssl_tensor *x, int n,
 }
 
 static ssl_tensor *ssl__batch_norm(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *rm, ssl_tensor *rv,
-                                   float momentum, float eps, int relu, ssl_tensor *res, ssl_dtype type) /* x may be a half map, y and res may, both */
+                                   float momentum, float eps, int relu, ssl_tensor *res) /* x may be a half map, then so are y and res */
 {
     ssl_ctx *c = x->ctx;
     ssl_tensor *v[4], *y;
@@ -10204,7 +10204,7 @@ static ssl_tensor *ssl__batch_norm(const char *at, ssl_tensor *x, ssl_tensor *w,
     if (res && ssl_numel(res) != ssl_numel(x)) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_batch_norm: x%s residual%s: shapes must be equal", ssl__shape(x, s1), ssl__shape(res, s2));
     memset(&b, 0, sizeof b);
     b.n = x->dim[0]; b.ch = x->dim[1]; b.hw = ssl_numel(x) / ((int64_t)b.n * b.ch); b.relu = relu; b.eps = eps;
-    b.half = (unsigned)(ssl__is_half(x) * SSL__HALF_X + (type == SSL_BF16) * SSL__HALF_Y);
+    b.half = ssl__is_half(x);
     if (rm && !c->training) return ssl__norm_channels(at, "ssl_batch_norm", x, w, bias, res, &b, rm->x, rv->x);
     b.count = (double)b.n * (double)b.hw;
     if (b.count < 2.0) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_batch_norm: x%s has one value per channel, which has no variance: use a batch of at least 2 in training", ssl__shape(x, s1));
@@ -10216,9 +10216,9 @@ static ssl_tensor *ssl__batch_norm(const char *at, ssl_tensor *x, ssl_tensor *w,
     return y;
 }
 SSL_API ssl_tensor *ssl_batch_norm_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *rm, ssl_tensor *rv, float momentum, float eps)
-{ return ssl__batch_norm(at, x, w, bias, rm, rv, momentum, eps, 0, NULL, SSL_F32); }
+{ return ssl__batch_norm(at, x, w, bias, rm, rv, momentum, eps, 0, NULL); }
 SSL_API ssl_tensor *ssl_batch_norm_relu_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *rm, ssl_tensor *rv, float momentum, float eps, ssl_tensor *res)
-{ return ssl__batch_norm(at, x, w, bias, rm, rv, momentum, eps, 1, res, SSL_F32); }
+{ return ssl__batch_norm(at, x, w, bias, rm, rv, momentum, eps, 1, res); }
 
 /* The groups as the channels of one image [1, N groups, C/groups H W], then weight and bias per channel. */
 SSL_API ssl_tensor *ssl_group_norm_at(const char *at, ssl_tensor *x, int groups, ssl_tensor *w, ssl_tensor *bias, float eps)
@@ -10268,7 +10268,7 @@ static ssl_tensor *ssl__image_norm(const char *at, ssl_tensor *x, ssl_tensor *w,
     ssl_tensor *y = ssl__new(c, at, "ssl_layer_norm_chw", SSL_BF16, 4, x->dim), *in[4];
     ssl__image_norm_aux *a = (ssl__image_norm_aux *)ssl__aux(c, at, sizeof *a);
     if (c->status) return &c->nil;
-    a->b.n = x->dim[0]; a->b.ch = x->dim[1]; a->b.hw = (int64_t)x->dim[2] * x->dim[3]; a->b.relu = relu; a->b.eps = eps; a->b.half = SSL__HALF_X | SSL__HALF_Y;
+    a->b.n = x->dim[0]; a->b.ch = x->dim[1]; a->b.hw = (int64_t)x->dim[2] * x->dim[3]; a->b.relu = relu; a->b.eps = eps; a->b.half = 1;
     if (!(a->stat = (float *)ssl__temp(c, at, sizeof(float) * 2 * (size_t)x->dim[0]))) return &c->nil;
     y->aux = a;
     c->half->half_image_norm_f(c, &a->b, x->x, w->x, bias->x, res ? res->x : NULL, a->stat, y->x);
@@ -10897,7 +10897,7 @@ SSL_API ssl_batch_norm_layer ssl_batch_norm_new_at(const char *at, ssl_ctx *c, c
     return l;
 }
 SSL_API ssl_tensor *ssl_batch_norm_forward_at(const char *at, const ssl_batch_norm_layer *l, ssl_tensor *x, int relu, ssl_tensor *residual)
-{ return ssl__batch_norm(at, x, l->weight, l->bias, l->running_mean, l->running_var, l->momentum, l->eps, relu, relu ? residual : NULL, SSL_F32); }
+{ return ssl__batch_norm(at, x, l->weight, l->bias, l->running_mean, l->running_var, l->momentum, l->eps, relu, relu ? residual : NULL); }
 
 SSL_API int ssl_resnet_desc_resolve(const ssl_resnet_desc *in, ssl_resnet_desc *out)
 {
@@ -11036,7 +11036,7 @@ static ssl_tensor *ssl__resnet_conv_bn(const char *at, ssl__taps *t, const char 
     x = ssl__tap(t, block, conv_name, ssl__conv2d(at, x, conv->weight, conv->bias, &conv->d, type));
     if (!bn->running_mean && !ssl__is_half(x)) y = ssl_layer_norm_chw_at(at, x, bn->weight, bn->bias, 1e-5f);
     else if (!bn->running_mean) y = ssl__image_norm(at, x, bn->weight, bn->bias, 1e-5f, fused, fused ? residual : NULL);
-    else y = ssl__batch_norm(at, x, bn->weight, bn->bias, bn->running_mean, bn->running_var, bn->momentum, bn->eps, fused, fused ? residual : NULL, type);
+    else y = ssl__batch_norm(at, x, bn->weight, bn->bias, bn->running_mean, bn->running_var, bn->momentum, bn->eps, fused, fused ? residual : NULL);
     ssl__resnet_shed(t, x);
     if (fused && (bn->running_mean || ssl__is_half(y))) return y;
     y = ssl__tap(t, block, bn_name, y);

@@ -500,7 +500,7 @@ static void run_norm_maps(ssl_device device, const map_shape *s, int relu, int w
     for (i = 0; i < 6; i++) fill(r->of[i], s->ch, 17 + i);
     memset(&b, 0, sizeof b);
     b.n = s->n; b.ch = s->ch; b.hw = s->hw; b.relu = relu; b.eps = 1e-5f; b.count = (double)s->n * s->hw;
-    if (cuda) b.half = SSL__HALF_X | SSL__HALF_Y;
+    b.half = cuda;
     told = relu && !with_res && way; /* what the ReLU lets pass, by the bias */
     p[0] = lend_map(c, 1, s, x); p[1] = lend(c, 0, s->ch, w); p[2] = lend(c, 0, s->ch, bias); p[3] = lend_map(c, 1, s, res);
     p[4] = lend_map(c, 1, s, res); p[5] = lend_map(c, 1, s, r->dy); p[6] = lend_map(c, 1, s, r->dx);
@@ -550,7 +550,7 @@ static void run_norm_images(ssl_device device, const map_shape *s, int relu, int
     int i;
     fill(x, n, 3); fill(res, n, 5); fill(w, values, 7); fill(bias, values, 9); fill(r->dy, n, 11); fill(r->dx, n, 13); fill(r->dw, values, 15); fill(r->db, values, 17);
     memset(&b, 0, sizeof b);
-    b.n = s->n; b.ch = s->ch; b.hw = s->hw; b.relu = relu; b.eps = 1e-5f; b.half = SSL__HALF_X | SSL__HALF_Y;
+    b.n = s->n; b.ch = s->ch; b.hw = s->hw; b.relu = relu; b.eps = 1e-5f; b.half = 1;
     p[0] = lend_map(c, 1, s, x); p[1] = lend(c, 0, values, w); p[2] = lend(c, 0, values, bias); p[3] = lend_map(c, 1, s, res); p[4] = lend(c, 0, 2 * s->n, x);
     p[5] = lend_map(c, 1, s, res); p[6] = lend_map(c, 1, s, r->dy); p[7] = lend_map(c, 1, s, r->dx); p[8] = lend(c, 0, values, r->dw); p[9] = lend(c, 0, values, r->db);
     if (cuda) {
