@@ -281,6 +281,16 @@ static const net_case net_cases[] = { /* tolerances: about twice what is seen; w
     { 18, 8, 1, 11, 6, 4, { "conv1", "bn1", "layer1.0.bn2", "layer2.0.bn1" }, 0.012 },
     { 18, 4, 1, 10, 6, 2, { "layer1", "layer2" }, 0.01 }, /* layer1 has 4 channels: planes of float32 */
 };
+/* The gradients of loss for x and for every parameter, after the n values of out: how many there are now */
+static int64_t gradients(ssl_ctx *c, ssl_tensor *loss, const ssl_tensor *x, float *out, int64_t n)
+{
+    int k;
+    ssl_backward(loss);
+    if (ssl_grad_to_host(x, out + n)) n += ssl_numel(x);
+    for (k = 0; k < ssl_param_count(c); k++)
+        if (ssl_grad_to_host(ssl_param_at_index(c, k, NULL), out + n)) n += ssl_numel(ssl_param_at_index(c, k, NULL));
+    return n;
+}
 static int64_t run_net(const net_case *p, ssl_precision precision, int threads, float *out, size_t *bytes)
 {
     ssl_ctx *c = open_context(precision, threads);
@@ -303,10 +313,7 @@ static int64_t run_net(const net_case *p, ssl_precision precision, int threads, 
         loss = loss ? ssl_add(loss, part) : part;
         if (ssl_to_host(y[k], out + n)) n += ssl_numel(y[k]);
     }
-    ssl_backward(loss);
-    if (ssl_grad_to_host(x, out + n)) n += ssl_numel(x);
-    for (k = 0; k < ssl_param_count(c); k++)
-        if (ssl_grad_to_host(ssl_param_at_index(c, k, NULL), out + n)) n += ssl_numel(ssl_param_at_index(c, k, NULL));
+    n = gradients(c, loss, x, out, n);
     *bytes = ssl_memory_stats(c).step_peak;
     free(in);
     CHECK(n < MOST && ssl_close(c) == SSL_OK);
@@ -363,10 +370,7 @@ static int64_t run_block(const block_case *p, ssl_precision precision, int threa
     y = ssl_resnet_block_forward(&b, x);
     CHECK(y->dtype == SSL_F32);
     if (ssl_to_host(y, out)) n = ssl_numel(y);
-    ssl_backward(ssl_sum(ssl_mul(y, ssl_input(c, in + 500, 4, y->dim[0], y->dim[1], y->dim[2], y->dim[3]))));
-    if (ssl_grad_to_host(x, out + n)) n += ssl_numel(x);
-    for (k = 0; k < ssl_param_count(c); k++)
-        if (ssl_grad_to_host(ssl_param_at_index(c, k, NULL), out + n)) n += ssl_numel(ssl_param_at_index(c, k, NULL));
+    n = gradients(c, ssl_sum(ssl_mul(y, ssl_input(c, in + 500, 4, y->dim[0], y->dim[1], y->dim[2], y->dim[3]))), x, out, n);
     free(in);
     CHECK(n < MOST && ssl_close(c) == SSL_OK);
     return n;
