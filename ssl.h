@@ -3182,6 +3182,19 @@ static ssl__lane ssl__corr_lanes(const ssl__corr *e, int column, int phases)
 }
 static int ssl__lane_extent(const ssl__lane *a, int n) { return (n - 1) * a->istep + a->high - a->low + 1; } /* input positions under n outputs */
 
+/* Images of a block, most / 2 to `most`, for which all threads end at about the same time; a block costs `extra` images more than it has.
+   Only for results that are the same in any blocks. */
+static void ssl__corr_even(ssl__corr *e, int extra)
+{
+    const int most = e->block_images;
+    int64_t least = INT64_MAX;
+    int b;
+    for (b = most; b > 0 && 2 * b >= most; b--) {
+        const int blocks = ssl__ceil_div(e->images, b) * e->blocks_r;
+        const int64_t cost = (int64_t)ssl__ceil_div(blocks * e->groups, e->c->n_threads) * (b + extra);
+        if (cost < least) { least = cost; e->block_images = b; e->blocks = blocks; }
+    }
+}
 static void ssl__corr_blocks(ssl__corr *e, int positions) /* blocks of about this many positions, the same for any number of threads */
 {
     const int image = e->r.n * e->s.n;
@@ -3383,6 +3396,7 @@ static ssl__corr ssl__corr_make(ssl_ctx *c, const ssl__conv_kind *kind, const ss
 static void ssl__corr_run(ssl__corr *e)
 {
     ssl__corr_blocks(e, SSL__MAX(96, SSL__MIN(e->half_out && e->g->kh * e->g->kw == 1 ? 96 : 512, 65536 / e->oc)));
+    ssl__corr_even(e, 64 / (e->r.n * e->s.n) / 4);
     e->u = (float *)ssl__scratch(e->c, -1, sizeof(float) * (size_t)(e->groups * e->panels * e->g->kh * e->g->kw) * (size_t)e->word * (size_t)e->kind->wide);
     if (!e->u) return;
     ssl__parallel(e->c, e->groups * e->panels, ssl__corr_weights_chunk, e);
@@ -3549,7 +3563,7 @@ typedef struct ssl__wino_room { float *turned, *pair, *v, *m; int64_t v_row, v_p
 /* Steps of k that n channels or tiles are: one each, or one for two. */
 static int ssl__wino_steps(const ssl__wino *z, int n) { return ssl__ceil_div(n, z->e.kind->pair); }
 static int64_t ssl__wino_place(int64_t rows, int64_t row) { return rows * row + SSL__WINO_SKEW; }
-static void ssl__wino_blocks(ssl__wino *z, int most) /* blocks of about `most` tiles: rows of one image, or whole images */
+static void ssl__wino_blocks(ssl__wino *z, int most, int even) /* blocks of about `most` tiles: rows of one image, or whole images */
 {
     ssl__corr *e = &z->e;
     const int th = e->r.n / 4, tw = e->s.n / 4;
@@ -3557,6 +3571,7 @@ static void ssl__wino_blocks(ssl__wino *z, int most) /* blocks of about `most` t
     e->block_rows = 4 * ssl__ceil_div(th, ssl__ceil_div(th, SSL__MAX(1, SSL__MIN(th, most / tw))));
     e->blocks_r = ssl__ceil_div(e->r.n, e->block_rows);
     e->blocks = ssl__ceil_div(e->images, e->block_images) * e->blocks_r;
+    if (even) ssl__corr_even(e, 16 / (th * tw));
     z->d.block_images = e->block_images;
     z->d.block_rows = e->block_rows;
     z->d.blocks_r = e->blocks_r;
@@ -3731,7 +3746,7 @@ static void ssl__wino_chunk(void *arg, int chunk, int thread) /* all output chan
 static void ssl__wino_run(ssl__wino *z)
 {
     ssl__corr *e = &z->e;
-    ssl__wino_blocks(z, SSL__MAX(32, SSL__MIN(128, (e->ic + e->oc) / 8))); /* few channels: v and m in L2; many: w, read once for each block */
+    ssl__wino_blocks(z, SSL__MAX(32, SSL__MIN(160, (e->ic + e->oc) / 32 * 5)), 1); /* few channels: v and m in L2; many: w, read once for each block */
     e->u = (float *)ssl__scratch(e->c, -1, sizeof(float) * SSL__WINO * (size_t)(e->groups * e->panels) * (size_t)ssl__wino_place(e->word, e->kind->wide));
     if (!e->u) return;
     ssl__parallel(e->c, e->groups * e->panels, ssl__wino_weights_chunk, z);
@@ -3797,7 +3812,7 @@ static void ssl__wino_bw(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__wino
 {
     ssl__wino z = ssl__wino_make(c, kind, t, g, 0);
     ssl__corr *e = &z.e;
-    ssl__wino_blocks(&z, SSL__MIN(128 * kind->pair, SSL__MAX(128, e->ic + e->oc)));
+    ssl__wino_blocks(&z, SSL__MIN(128 * kind->pair, SSL__MAX(128, e->ic + e->oc)), 0);
     e->in = x; e->out = dw;
     z.d.in = dy;
     e->part_ld = (int64_t)SSL__WINO * e->oc * ssl__round_up(e->ic, kind->width);
@@ -7555,7 +7570,9 @@ static const ssl__winograd SSL__K(winograd) = { SSL__K(wino_in), SSL__K(wino_out
 
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
 /* Half maps: plain products where a pixel or a map is a row of one; 3 x 3 by Winograd; the rest by blocks. */
-static int ssl__half_winograd_fits(const ssl__window *g) { return g->half == (SSL__HALF_X | SSL__HALF_Y) && !ssl__conv_dense(g) && ssl__conv_winograd(g); }
+/* least: tiles below which the plain sum, of which a weight is a seventh (forward) or a quarter of the bytes, is faster */
+static int ssl__half_winograd_fits(const ssl__window *g, int least)
+{ return g->half == (SSL__HALF_X | SSL__HALF_Y) && !ssl__conv_dense(g) && ssl__conv_winograd(g) && g->n * ssl__ceil_div(g->oh, 4) * ssl__ceil_div(g->ow, 4) >= least; }
 /* The convolution of half maps that a plain product is, as one of n maps of a single pixel. */
 static ssl__window ssl__half_plain(const ssl__window *g)
 {
@@ -7573,14 +7590,14 @@ static int ssl__half_plain_fits(const ssl__window *g)
 static void ssl__half_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, float *y)
 {
     const ssl__window p = ssl__half_plain(g);
-    if (ssl__half_winograd_fits(g)) ssl__wino_f(c, &SSL__K(conv_f32), &ssl__half_winograd, g, x, w, NULL, y);
+    if (ssl__half_winograd_fits(g, 48)) ssl__wino_f(c, &SSL__K(conv_f32), &ssl__half_winograd, g, x, w, NULL, y);
     else if (!ssl__half_plain_fits(g)) ssl__corr_f(c, &ssl__conv_bf16, g, x, w, NULL, y);
     else if (!ssl__conv_dense(g) || (w = ssl__dense_wide(c, g, w, NULL)) != NULL) ssl__corr_f(c, &ssl__conv_bf16, &p, x, w, NULL, y);
 }
 static void ssl__half_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
 {
     const ssl__window p = ssl__half_plain(g);
-    if (ssl__half_winograd_fits(g)) ssl__wino_bx(c, &ssl__conv_bf16, &ssl__half_winograd, g, w, dy, beta, dx);
+    if (ssl__half_winograd_fits(g, 24)) ssl__wino_bx(c, &ssl__conv_bf16, &ssl__half_winograd, g, w, dy, beta, dx);
     else if (!ssl__half_plain_fits(g)) ssl__corr_bx(c, &ssl__conv_bf16, g, w, dy, beta, dx);
     else if (!ssl__conv_dense(g) || (w = ssl__dense_wide(c, g, w, NULL)) != NULL) ssl__corr_bx(c, &ssl__conv_bf16, &p, w, dy, beta, dx);
 }
@@ -7588,7 +7605,7 @@ static void ssl__half_conv_bw(ssl_ctx *c, const ssl__window *g, const float *x, 
 {
     const ssl__window p = ssl__half_plain(g);
     float *wide;
-    if (ssl__half_winograd_fits(g)) ssl__wino_bw(c, &ssl__conv_bf16, &ssl__half_winograd, g, x, dy, dw);
+    if (ssl__half_winograd_fits(g, 24)) ssl__wino_bw(c, &ssl__conv_bf16, &ssl__half_winograd, g, x, dy, dw);
     else if (!ssl__half_plain_fits(g)) ssl__corr_bw(c, &ssl__conv_bf16, g, x, dy, dw);
     else if (!ssl__conv_dense(g)) ssl__corr_bw(c, &ssl__conv_bf16, &p, x, dy, dw);
     else if ((wide = ssl__dense_wide(c, g, NULL, NULL)) != NULL) {
