@@ -2121,9 +2121,11 @@ typedef struct ssl__attn { /* element (b, t, h, j) of q is q[(b Tq + t) sq + h d
        dmask [Tq,Tk] is added to. Each may be NULL. */                                                         \
     SSL__KERNEL(attn_b, (ssl_ctx *c, const ssl__attn *a, const float *y, const float *stat, const float *dy, const float beta[3], \
                          float *dq, float *dk, float *dv, float *dmask))
+typedef struct ssl__map_moments { float *mean, *var; int made; } ssl__map_moments; /* [co] each; whoever fills them says so */
 typedef struct ssl__window { /* a kh x kw window sliding over x [n,ci,h,w], giving y [n,co,oh,ow]; strides s, padding p, dilation d */
     int n, ci, h, w, co, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups;
     unsigned half; /* SSL__HALF_X: x and dx are half maps, SSL__HALF_Y: y and dy, and no bias and one group */
+    ssl__map_moments *moments; /* of y, which conv_f may make on the way; or NULL */
 } ssl__window;
 typedef struct ssl__resize { /* [planes,h,w] -> [planes,oh,ow]; interpolation: of the h x w pixels at top, left in planes of rows x cols, then mirrored */
     int planes, h, w, oh, ow, mode, top, left, rows, cols, vflip, hflip;
@@ -3099,6 +3101,9 @@ typedef struct ssl__conv_kind ssl__conv_kind;
 typedef struct ssl__lane { int n, in, out, o0, ostep, istep, taps, t0, tstep, d0, dstep, low, high; } ssl__lane;
 /* dst[rows][cols][step] = `live` planes of src[rows][cols], the others zero; dst's rows lie pitch apart, src is asked for `ahead` */
 typedef void (*ssl__turn_fn)(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t step, int64_t pitch);
+/* Moments of one part of a map while it is put: acc[cols / 32][3][2][16] are a value near the mean, sums and squares about it, of even and
+   of odd channels. The first put begins them; the last, that of `count` pixels, leaves mean[cols] and at mean + squares the squares about it. */
+typedef struct ssl__tally { float *acc, *mean; int64_t squares; int first, last, count; } ssl__tally;
 struct ssl__conv_kind { /* an instruction set at a precision, `width` channels at a time; a word is a float, or two bf16 */
     int width, wide, pair; /* floats of a vector, columns of a product, channels (or positions) of a word */
     ssl__turn_fn turn, turn_c, turn_k; /* to floats; to words along channels, width pair at a time; to words along positions (pitch = cols step) */
@@ -3115,6 +3120,7 @@ struct ssl__conv_kind { /* an instruction set at a precision, `width` channels a
     void (*put)(int n, int cols, const float *src, int64_t step, float *dst, int64_t ld, int add);
     void (*pairs)(int n, int cols, const float *src, const int32_t *at, float *dst, int64_t panel);
     int (*ahead)(int m, int k, const float *a, int64_t ars, const float *b, float *y, int64_t ldy, ssl__ahead *f);
+    void (*put_sums)(int rows, int n, int cols, const float *src, int64_t step, float *dst, int64_t pitch, int64_t ld, ssl__tally *t); /* rows of dst `pitch` apart */
 };
 typedef struct ssl__corr {
     ssl_ctx *c;
@@ -3135,6 +3141,7 @@ typedef struct ssl__corr {
     int slices, slice_blocks, bands, band; /* dw: slices of the positions, bands of oc */
     float *part;                /* dw: [slice][group][oc][part_ld] */
     int adds;                   /* part has a value already */
+    float *sums;                /* mean and squares about it of y's channels, [part][2][oc], or NULL; parts: images, or blocks of less or of single pixels */
     int64_t part_ld;
 } ssl__corr;
 typedef struct ssl__patch { int n0, n, i0, rows, prow, pcol; } ssl__patch; /* a block, and the shape of its padded copy */
@@ -3336,6 +3343,60 @@ static void ssl__half_ahead(const ssl__corr *e, const ssl__patch *p, int o, cons
     f[1].lines = f[1].left = INT32_MAX;
     f[1].jump = 0;
 }
+/* ---- moments of y: parts have their own, joined in order ---- */
+static int ssl__corr_parts(const ssl__corr *e) { return e->block_images > 1 && e->r.out * e->s.out > 1 ? e->images : e->blocks; }
+static int ssl__corr_part(const ssl__corr *e, int i) /* pixels of part i */
+{
+    if (e->r.out * e->s.out == 1) return SSL__MIN(e->block_images, e->images - i * e->block_images);
+    return (e->block_images > 1 ? e->r.out : SSL__MIN(e->block_rows, e->r.out - i % e->blocks_r * e->block_rows)) * e->s.out;
+}
+static ssl__tally ssl__corr_tally(const ssl__corr *e, float *acc, int block, int image, int o) /* of a part put at once: a block, or an image of one */
+{
+    const int part = ssl__corr_parts(e) == e->blocks ? block : image;
+    ssl__tally t;
+    t.acc = acc;
+    t.mean = e->sums + 2 * (int64_t)part * e->oc + o;
+    t.squares = e->oc;
+    t.first = t.last = 1;
+    t.count = ssl__corr_part(e, part);
+    return t;
+}
+static void ssl__corr_join(void *arg, int chunk, int thread) /* 16 channels: as in Chan, Golub and LeVeque (1983) */
+{
+    const ssl__corr *e = (const ssl__corr *)arg;
+    const int parts = ssl__corr_parts(e);
+    double mean[16] = { 0.0 }, squares[16] = { 0.0 }, before = 0.0;
+    int i, j;
+    (void)thread;
+    for (i = 0; i < parts; i++) {
+        const float *m = e->sums + 2 * (int64_t)i * e->oc + 16 * chunk, *s = m + e->oc;
+        const double here = ssl__corr_part(e, i), share = here / (before + here), both = before * share;
+        for (j = 0; j < 16; j++) {
+            const double apart = (double)m[j] - mean[j];
+            squares[j] += (double)s[j] + apart * apart * both;
+            mean[j] += apart * share;
+        }
+        before += here;
+    }
+    for (j = 0; j < 16; j++) {
+        e->g->moments->mean[16 * chunk + j] = (float)mean[j];
+        e->g->moments->var[16 * chunk + j] = (float)(squares[j] / before);
+    }
+}
+/* Room of u, and behind it of the sums that are asked for */
+static int ssl__corr_room_u(ssl__corr *e, int64_t u)
+{
+    const int sums = e->g->moments && e->half_out && !e->back && e->groups == 1 && e->oc % 32 == 0;
+    e->u = (float *)ssl__scratch(e->c, -1, sizeof(float) * (size_t)(u + (sums ? 2 * (int64_t)ssl__corr_parts(e) * e->oc : 0)));
+    e->sums = sums && e->u ? e->u + u : NULL;
+    return e->u != NULL;
+}
+static void ssl__corr_moments(ssl__corr *e)
+{
+    if (!e->sums) return;
+    ssl__parallel(e->c, e->oc / 16, ssl__corr_join, e);
+    e->g->moments->made = 1;
+}
 static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output channels of a group at one block of positions */
 {
     const ssl__corr *e = (const ssl__corr *)arg;
@@ -3347,9 +3408,10 @@ static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output chan
     ssl__ahead f[2];
     const size_t x_size = inside ? 0 : (ssl__corr_padded(e) * (size_t)e->word + (size_t)width + 15) & ~(size_t)15;
     const int out_rows = SSL__MIN(p.rows * e->r.ostep, e->r.out - p.i0 * e->r.ostep);
-    const int joined = out_rows == p.rows * e->r.ostep ? p.n : 1;
+    const int joined = out_rows == p.rows * e->r.ostep ? p.n : 1, n1 = e->r.out * e->s.out == 1 ? p.n : 1;
     const int64_t plane = (int64_t)e->r.out * e->s.out, y_image = (int64_t)p.rows * e->r.ostep * e->s.out * wide;
     float *x = (float *)ssl__scratch(e->c, thread, sizeof(float) * (x_size + (size_t)(e->block_images * e->block_rows * e->r.ostep * e->s.out) * (size_t)wide)), *y = x + x_size;
+    float acc[3 * 64];
     int o, n, pr, ps;
     if (!x) return;
     if (!inside) ssl__corr_turn_all(e, &p, kind->turn_c, kind->pair, group, x, e->word);
@@ -3362,7 +3424,11 @@ static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output chan
                 ssl__corr_phase(e, &p, &r, &s, ssl__ceil_div(SSL__MIN(wide, e->oc - o), width), u, inside ? inside : x, y, plain ? f : NULL);
                 u += (int64_t)r.taps * s.taps * e->word * wide;
             }
-        for (n = 0; e->half_out && n < p.n; n += joined) /* rows of images that lie side by side in y, too */
+        for (n = 0; e->sums && n < p.n; n += n1) {
+            ssl__tally t = ssl__corr_tally(e, acc, chunk, p.n0 + n, o);
+            kind->put_sums(1, n1 * out_rows * e->s.out, SSL__MIN(wide, e->oc - o), y + n * y_image, wide, ssl__element(e->out, 1, ((p.n0 + n) * plane + (int64_t)p.i0 * e->s.out) * e->oc + o), 0, e->oc, &t);
+        }
+        for (n = 0; e->half_out && !e->sums && n < p.n; n += joined) /* rows of images that lie side by side in y, too */
             kind->put(joined * out_rows * e->s.out, SSL__MIN(wide, e->oc - o), y + n * y_image, wide, ssl__element(e->out, 1, ((p.n0 + n) * plane + (int64_t)p.i0 * e->r.ostep * e->s.out) * e->oc + o),
                       e->oc, e->beta != 0.0f);
         for (n = 0; !e->half_out && n < p.n; n++)
@@ -3395,12 +3461,13 @@ static ssl__corr ssl__corr_make(ssl_ctx *c, const ssl__conv_kind *kind, const ss
 }
 static void ssl__corr_run(ssl__corr *e)
 {
-    ssl__corr_blocks(e, SSL__MAX(96, SSL__MIN(e->half_out && e->g->kh * e->g->kw == 1 ? 96 : 512, 65536 / e->oc)));
-    ssl__corr_even(e, 64 / (e->r.n * e->s.n) / 4);
-    e->u = (float *)ssl__scratch(e->c, -1, sizeof(float) * (size_t)(e->groups * e->panels * e->g->kh * e->g->kw) * (size_t)e->word * (size_t)e->kind->wide);
-    if (!e->u) return;
+    const int pixels = e->half_out && e->r.out * e->s.out == 1 ? (e->images < 4096 ? 48 : 96) : 0; /* 48: that there is work for all threads */
+    ssl__corr_blocks(e, pixels ? pixels : SSL__MAX(96, SSL__MIN(512, 65536 / e->oc)));
+    if (!pixels) ssl__corr_even(e, 16 / (e->r.n * e->s.n));
+    if (!ssl__corr_room_u(e, (int64_t)e->groups * e->panels * e->g->kh * e->g->kw * e->word * e->kind->wide)) return;
     ssl__parallel(e->c, e->groups * e->panels, ssl__corr_weights_chunk, e);
     ssl__parallel(e->c, e->groups * e->blocks, ssl__corr_chunk, e);
+    ssl__corr_moments(e);
 }
 static void ssl__corr_f(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
 {
@@ -3690,19 +3757,26 @@ static void ssl__wino_half_in(const ssl__corr *e, const ssl__patch *p, int c0, i
         }
     }
 }
-static void ssl__wino_half_out(const ssl__wino *z, const ssl__patch *p, const ssl__wino_room *m)
+static void ssl__wino_half_out(const ssl__wino *z, const ssl__patch *p, int block, const ssl__wino_room *m)
 {
     const ssl__corr *e = &z->e;
     const int columns = e->s.n / 4, image = p->rows / 4 * columns, width = e->kind->width, wide = e->kind->wide;
+    const int64_t pitch = (int64_t)e->s.out * e->oc;
     float tile[16 * 64];
     int q, o, k, r;
     for (q = 0; q < p->n * image; q++) {
         const int i = p->i0 + q % image / columns * 4, j = q % columns * 4, rows = SSL__MIN(4, e->r.out - i), cols = SSL__MIN(4, e->s.out - j);
         for (o = 0; o < e->oc && cols > 0; o += wide) {
             const int live = SSL__MIN(wide, e->oc - o);
+            float *dst = ssl__element(e->out, 1, (((int64_t)(p->n0 + q / image) * e->r.out + i) * e->s.out + j) * e->oc + o);
             for (k = 0; k < live; k += width) z->t->out(m->m + q * m->m_row + o + k, 6 * m->m_place, m->m_place, tile + k, 4 * wide, wide);
-            for (r = 0; r < rows; r++)
-                e->kind->put(cols, live, tile + r * 4 * wide, wide, ssl__element(e->out, 1, (((int64_t)(p->n0 + q / image) * e->r.out + i + r) * e->s.out + j) * e->oc + o), e->oc, e->beta != 0.0f);
+            if (e->sums) {
+                ssl__tally t = ssl__corr_tally(e, m->turned + 3 * o, block, p->n0 + q / image, o);
+                t.first = q % image == 0;
+                t.last = q % image == image - 1;
+                e->kind->put_sums(rows, cols, live, tile, wide, dst, pitch, e->oc, &t);
+            }
+            else for (r = 0; r < rows; r++) e->kind->put(cols, live, tile + r * 4 * wide, wide, ssl__element(dst, 1, r * pitch), e->oc, e->beta != 0.0f);
         }
     }
 }
@@ -3740,17 +3814,17 @@ static void ssl__wino_chunk(void *arg, int chunk, int thread) /* all output chan
         for (j = 0; j < e->panels; j++, u += panel)
             e->kind->rows(p.n * p.rows * e->s.n / 16, ssl__ceil_div(SSL__MIN(wide, e->oc - j * wide), width), k, m.v + xi * m.v_place, m.v_row, 1, u, wide,
                        m.m + xi * m.m_place + j * wide, m.m_row, 0);
-    if (e->half_out) ssl__wino_half_out(z, &p, &m);
+    if (e->half_out) ssl__wino_half_out(z, &p, chunk / e->groups, &m);
     else ssl__wino_out(z, &p, group, &m);
 }
 static void ssl__wino_run(ssl__wino *z)
 {
     ssl__corr *e = &z->e;
     ssl__wino_blocks(z, SSL__MAX(32, SSL__MIN(160, (e->ic + e->oc) / 32 * 5)), 1); /* few channels: v and m in L2; many: w, read once for each block */
-    e->u = (float *)ssl__scratch(e->c, -1, sizeof(float) * SSL__WINO * (size_t)(e->groups * e->panels) * (size_t)ssl__wino_place(e->word, e->kind->wide));
-    if (!e->u) return;
+    if (!ssl__corr_room_u(e, SSL__WINO * (int64_t)(e->groups * e->panels) * ssl__wino_place(e->word, e->kind->wide))) return;
     ssl__parallel(e->c, e->groups * e->panels, ssl__wino_weights_chunk, z);
     ssl__parallel(e->c, e->groups * e->blocks, ssl__wino_chunk, z);
+    ssl__corr_moments(e);
 }
 static void ssl__wino_f(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__winograd *t, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
 {
@@ -7468,6 +7542,52 @@ SSL__BF16_FN void ssl__half_put(int n, int cols, const float *src, int64_t step,
         }
     }
 }
+SSL__BF16_FN SSL__INLINE void ssl__half_split(__m512i x, __m512 *v) /* 32 bf16: the even ones, the odd ones */
+{
+    v[0] = _mm512_castsi512_ps(_mm512_slli_epi32(x, 16));
+    v[1] = _mm512_castsi512_ps(_mm512_and_si512(x, _mm512_set1_epi32((int)0xffff0000)));
+}
+SSL__BF16_FN void ssl__half_put_sums(int rows, int n, int cols, const float *src, int64_t step, float *dst, int64_t pitch, int64_t ld, ssl__tally *t)
+{
+    const __m512i even = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0), odd = _mm512_or_si512(even, _mm512_set1_epi32(8));
+    const __m512 share = _mm512_set1_ps(1.0f / (float)t->count);
+    int j, r, i, q;
+    for (j = 0; j < cols; j += 32) {
+        float *acc = t->acc + 3 * j;
+        __m512 near[2], sum[2], square[2], part[4];
+        if (t->first) ssl__half_split((__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(src + j + 16), _mm512_loadu_ps(src + j)), near);
+        SSL__UNROLL for (q = 0; q < 2; q++) {
+            if (!t->first) near[q] = _mm512_loadu_ps(acc + 16 * q);
+            sum[q] = t->first ? _mm512_setzero_ps() : _mm512_loadu_ps(acc + 32 + 16 * q);
+            square[q] = t->first ? _mm512_setzero_ps() : _mm512_loadu_ps(acc + 64 + 16 * q);
+        }
+        for (r = 0; r < rows; r++)
+            for (i = 0; i < n; i++) {
+                const float *s = src + (r * 4 + i) * step + j;
+                const __m512i x = (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(s + 16), _mm512_loadu_ps(s));
+                __m512 v[2];
+                ssl__half_split(x, v);
+                _mm512_storeu_si512(ssl__element(dst, 1, r * pitch + i * ld + j), x);
+                SSL__UNROLL for (q = 0; q < 2; q++) {
+                    v[q] = _mm512_sub_ps(v[q], near[q]);
+                    sum[q] = _mm512_add_ps(sum[q], v[q]);
+                    square[q] = _mm512_fmadd_ps(v[q], v[q], square[q]);
+                }
+            }
+        SSL__UNROLL for (q = 0; q < 2; q++) {
+            _mm512_storeu_ps(acc + 16 * q, near[q]);
+            _mm512_storeu_ps(acc + 32 + 16 * q, sum[q]);
+            _mm512_storeu_ps(acc + 64 + 16 * q, square[q]);
+            part[q] = _mm512_fmadd_ps(sum[q], share, near[q]);
+            part[2 + q] = _mm512_max_ps(_mm512_setzero_ps(), _mm512_fnmadd_ps(_mm512_mul_ps(sum[q], share), sum[q], square[q])); /* in this order a NaN stays one */
+        }
+        if (t->last)
+            SSL__UNROLL for (q = 0; q < 2; q++) {
+                _mm512_storeu_ps(t->mean + q * t->squares + j, _mm512_permutex2var_ps(part[2 * q], even, part[2 * q + 1]));
+                _mm512_storeu_ps(t->mean + q * t->squares + j + 16, _mm512_permutex2var_ps(part[2 * q], odd, part[2 * q + 1]));
+            }
+    }
+}
 SSL__BF16_FN void ssl__half_pairs(int n, int cols, const float *src, const int32_t *at, float *dst, int64_t panel)
 {
     const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
@@ -7500,9 +7620,9 @@ SSL__BF16_FN int ssl__half_rows_ahead(int m, int k, const float *a, int64_t ars,
     }
     return i;
 }
-#  define SSL__CONV_HALF ssl__half_put, ssl__half_pairs, ssl__half_rows_ahead
+#  define SSL__CONV_HALF ssl__half_put, ssl__half_pairs, ssl__half_rows_ahead, ssl__half_put_sums
 #else
-#  define SSL__CONV_HALF NULL, NULL, NULL
+#  define SSL__CONV_HALF NULL, NULL, NULL, NULL
 #endif
 static const ssl__conv_kind SSL__K(conv_f32) = { SSL__W, SSL__MM_WIDE * SSL__W, 1, SSL__K(turn), SSL__K(turn), SSL__K(turn), SSL__K(turn_back), SSL__K(gather), SSL__K(words),
                                                  SSL__K(slices), SSL__K(mm_rows), SSL__K(gemm_pack), SSL__CONV_HALF };
@@ -7583,6 +7703,7 @@ static ssl__window ssl__half_plain(const ssl__window *g)
     p.co = dense ? g->co * g->oh * g->ow : g->co;
     p.h = p.w = p.oh = p.ow = p.kh = p.kw = p.sh = p.sw = 1;
     p.ph = p.pw = 0;
+    if (dense) p.moments = NULL; /* its columns are channels of several pixels */
     return p;
 }
 static int ssl__half_plain_fits(const ssl__window *g)
@@ -9965,7 +10086,8 @@ static void ssl__conv2d_back(ssl_tensor *y)
     }
     if ((d = ssl_grad_of(y->in[2])) != NULL) c->k->chansum(c, g->n, g->co, (int64_t)g->oh * g->ow, y->g, d);
 }
-static ssl_tensor *ssl__conv2d(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc, ssl_dtype type) /* x and y may be half maps where there is no bias, one group, padding of zeros */
+/* x and y may be half maps where there is no bias, one group, padding of zeros; m: moments of y that are wanted, or NULL */
+static ssl_tensor *ssl__conv2d(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc, ssl_dtype type, ssl__map_moments *m)
 {
     ssl_ctx *c = x->ctx;
     ssl_conv_desc d;
@@ -9994,11 +10116,13 @@ static ssl_tensor *ssl__conv2d(const char *at, ssl_tensor *x, ssl_tensor *w, ssl
     if (c->status) return &c->nil;
     y->aux = g;
     g->half = ssl__halves(x, w, y);
+    g->moments = m;
     c->k->conv_f(c, g, x->x, w->x, bias ? bias->x : NULL, y->x);
+    g->moments = NULL;
     in[0] = x; in[1] = w; in[2] = bias;
     return ssl__record_n(y, ssl__conv2d_back, 3, in);
 }
-SSL_API ssl_tensor *ssl_conv2d_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc) { return ssl__conv2d(at, x, w, bias, desc, SSL_F32); }
+SSL_API ssl_tensor *ssl_conv2d_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc) { return ssl__conv2d(at, x, w, bias, desc, SSL_F32, NULL); }
 
 /* ---- unfold: the columns of F.unfold ---- */
 static void ssl__unfold_back(ssl_tensor *y) { y->ctx->k->unfold_b(y->ctx, (const ssl__window *)y->aux, y->g, ssl_grad_of(y->in[0])); }
@@ -10171,16 +10295,16 @@ static void ssl__batch_norm_remake(ssl_tensor *y)
     a->b.stages = SSL__BN_APPLY;
     y->ctx->k->batch_norm_f(y->ctx, &a->b, x->x, w ? w->x : NULL, bias ? bias->x : NULL, res ? res->x : NULL, a->mean, a->var, y->x);
 }
-/* mean NULL: y = w x + bias alone. count 0: mean and var are given, else they are made from x. */
+/* mean NULL: y = w x + bias alone. count 0: mean and var are constants. stages: whether they are given or made from x. */
 static ssl_tensor *ssl__norm_channels(const char *at, const char *op, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *res,
-                                      const ssl__bn *b, float *mean, float *var)
+                                      const ssl__bn *b, float *mean, float *var, int stages)
 {
     ssl_ctx *c = x->ctx;
     ssl_tensor *y = ssl__new(c, at, op, b->half ? SSL_BF16 : SSL_F32, x->ndim, x->dim), *in[4];
     ssl__bn_aux *a = (ssl__bn_aux *)ssl__aux(c, at, sizeof *a);
     if (c->status) return &c->nil;
     a->b = *b;
-    a->b.stages = SSL__BN_APPLY | (b->count > 0.0 ? (int)SSL__BN_STATS : 0);
+    a->b.stages = stages;
     a->mean = mean;
     a->var = var;
     a->sums = (float *)ssl__temp(c, at, sizeof(float) * 2 * (size_t)b->ch);
@@ -10207,8 +10331,9 @@ static int ssl__norm_check(const char *at, const char *op, ssl_tensor *x, int n,
     return 1;
 }
 
+/* x may be a half map, then so are y and res; m: moments of x that may be made, with room for them, or NULL */
 static ssl_tensor *ssl__batch_norm(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *rm, ssl_tensor *rv,
-                                   float momentum, float eps, int relu, ssl_tensor *res) /* x may be a half map, then so are y and res */
+                                   float momentum, float eps, int relu, ssl_tensor *res, const ssl__map_moments *m)
 {
     ssl_ctx *c = x->ctx;
     ssl_tensor *v[4], *y;
@@ -10222,20 +10347,20 @@ static ssl_tensor *ssl__batch_norm(const char *at, ssl_tensor *x, ssl_tensor *w,
     memset(&b, 0, sizeof b);
     b.n = x->dim[0]; b.ch = x->dim[1]; b.hw = ssl_numel(x) / ((int64_t)b.n * b.ch); b.relu = relu; b.eps = eps;
     b.half = ssl__is_half(x);
-    if (rm && !c->training) return ssl__norm_channels(at, "ssl_batch_norm", x, w, bias, res, &b, rm->x, rv->x);
+    if (rm && !c->training) return ssl__norm_channels(at, "ssl_batch_norm", x, w, bias, res, &b, rm->x, rv->x, SSL__BN_APPLY);
     b.count = (double)b.n * (double)b.hw;
     if (b.count < 2.0) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_batch_norm: x%s has one value per channel, which has no variance: use a batch of at least 2 in training", ssl__shape(x, s1));
-    mean = (float *)ssl__temp(c, at, sizeof(float) * 2 * (size_t)b.ch);
+    mean = m && m->made ? m->mean : (float *)ssl__temp(c, at, sizeof(float) * 2 * (size_t)b.ch);
     if (!mean) return &c->nil;
-    var = mean + b.ch;
-    y = ssl__norm_channels(at, "ssl_batch_norm", x, w, bias, res, &b, mean, var);
+    var = m && m->made ? m->var : mean + b.ch;
+    y = ssl__norm_channels(at, "ssl_batch_norm", x, w, bias, res, &b, mean, var, SSL__BN_APPLY | (m && m->made ? 0 : SSL__BN_STATS));
     if (rm && !c->status) c->k->batch_norm_running(c, b.ch, momentum, (float)(b.count / (b.count - 1.0)), mean, var, rm->x, rv->x);
     return y;
 }
 SSL_API ssl_tensor *ssl_batch_norm_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *rm, ssl_tensor *rv, float momentum, float eps)
-{ return ssl__batch_norm(at, x, w, bias, rm, rv, momentum, eps, 0, NULL); }
+{ return ssl__batch_norm(at, x, w, bias, rm, rv, momentum, eps, 0, NULL, NULL); }
 SSL_API ssl_tensor *ssl_batch_norm_relu_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *rm, ssl_tensor *rv, float momentum, float eps, ssl_tensor *res)
-{ return ssl__batch_norm(at, x, w, bias, rm, rv, momentum, eps, 1, res); }
+{ return ssl__batch_norm(at, x, w, bias, rm, rv, momentum, eps, 1, res, NULL); }
 
 /* The groups as the channels of one image [1, N groups, C/groups H W], then weight and bias per channel. */
 SSL_API ssl_tensor *ssl_group_norm_at(const char *at, ssl_tensor *x, int groups, ssl_tensor *w, ssl_tensor *bias, float eps)
@@ -10252,11 +10377,11 @@ SSL_API ssl_tensor *ssl_group_norm_at(const char *at, ssl_tensor *x, int groups,
     b.n = 1; b.ch = x->dim[0] * groups; b.hw = ssl_numel(x) / b.ch; b.eps = eps; b.count = (double)b.hw;
     mean = (float *)ssl__temp(c, at, sizeof(float) * 2 * (size_t)b.ch);
     if (!mean) return &c->nil;
-    y = ssl__norm_channels(at, "ssl_group_norm", x, NULL, NULL, NULL, &b, mean, mean + b.ch);
+    y = ssl__norm_channels(at, "ssl_group_norm", x, NULL, NULL, NULL, &b, mean, mean + b.ch, SSL__BN_STATS | SSL__BN_APPLY);
     if (!w && !bias) return y;
     memset(&b, 0, sizeof b);
     b.n = x->dim[0]; b.ch = x->dim[1]; b.hw = ssl_numel(x) / ((int64_t)b.n * b.ch);
-    return ssl__norm_channels(at, "ssl_group_norm", y, w, bias, NULL, &b, NULL, NULL);
+    return ssl__norm_channels(at, "ssl_group_norm", y, w, bias, NULL, &b, NULL, NULL, SSL__BN_APPLY);
 }
 
 SSL_API ssl_tensor *ssl_layer_norm_chw_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, float eps)
@@ -10914,7 +11039,7 @@ SSL_API ssl_batch_norm_layer ssl_batch_norm_new_at(const char *at, ssl_ctx *c, c
     return l;
 }
 SSL_API ssl_tensor *ssl_batch_norm_forward_at(const char *at, const ssl_batch_norm_layer *l, ssl_tensor *x, int relu, ssl_tensor *residual)
-{ return ssl__batch_norm(at, x, l->weight, l->bias, l->running_mean, l->running_var, l->momentum, l->eps, relu, relu ? residual : NULL); }
+{ return ssl__batch_norm(at, x, l->weight, l->bias, l->running_mean, l->running_var, l->momentum, l->eps, relu, relu ? residual : NULL, NULL); }
 
 SSL_API int ssl_resnet_desc_resolve(const ssl_resnet_desc *in, ssl_resnet_desc *out)
 {
@@ -11047,13 +11172,16 @@ static ssl_tensor *ssl__resnet_conv_bn(const char *at, ssl__taps *t, const char 
     const int kernels = bn->running_mean || (x->ctx->half && x->ctx->half->half_image_norm_f); /* of the norm */
     const int fused = relu && !ssl__tap_find(t, block, bn_name), may = kernels && !conv->bias && conv->d.groups < 2 && conv->d.pad_mode <= SSL_PAD_ZERO;
     const ssl_dtype type = may ? ssl__inner_map(x->ctx, conv->weight->dim[0]) : SSL_F32;
+    ssl__map_moments m = { NULL, NULL, 0 };
     ssl_tensor *y;
+    if (type == SSL_BF16 && bn->running_mean && x->ctx->training) m.mean = (float *)ssl__temp(x->ctx, at, sizeof(float) * 2 * (size_t)conv->weight->dim[0]);
+    if (m.mean) m.var = m.mean + conv->weight->dim[0];
     if (!may) x = ssl__half_map(at, x, SSL_F32);
     if (residual) residual = ssl__half_map(at, residual, fused ? type : SSL_F32);
-    x = ssl__tap(t, block, conv_name, ssl__conv2d(at, x, conv->weight, conv->bias, &conv->d, type));
+    x = ssl__tap(t, block, conv_name, ssl__conv2d(at, x, conv->weight, conv->bias, &conv->d, type, m.mean ? &m : NULL));
     if (!bn->running_mean && !ssl__is_half(x)) y = ssl_layer_norm_chw_at(at, x, bn->weight, bn->bias, 1e-5f);
     else if (!bn->running_mean) y = ssl__image_norm(at, x, bn->weight, bn->bias, 1e-5f, fused, fused ? residual : NULL);
-    else y = ssl__batch_norm(at, x, bn->weight, bn->bias, bn->running_mean, bn->running_var, bn->momentum, bn->eps, fused, fused ? residual : NULL);
+    else y = ssl__batch_norm(at, x, bn->weight, bn->bias, bn->running_mean, bn->running_var, bn->momentum, bn->eps, fused, fused ? residual : NULL, &m);
     ssl__resnet_shed(t, x);
     if (fused && (bn->running_mean || ssl__is_half(y))) return y;
     y = ssl__tap(t, block, bn_name, y);
