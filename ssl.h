@@ -3119,7 +3119,7 @@ struct ssl__conv_kind { /* an instruction set at a precision, `width` channels a
        of bf16 src[at[n]][cols], zero past an odd end; as many of m rows (the others by rows) as f has to fetch meanwhile, returns how many */
     void (*put)(int n, int cols, const float *src, int64_t step, float *dst, int64_t ld, int add);
     void (*pairs)(int n, int cols, const float *src, const int32_t *at, float *dst, int64_t panel);
-    int (*ahead)(int m, int k, const float *a, int64_t ars, const float *b, float *y, int64_t ldy, ssl__ahead *f);
+    int (*ahead)(int m, int k, const float *a, int64_t ars, int64_t acs, const float *b, float *y, int64_t ldy, int add, ssl__ahead *f);
     void (*put_sums)(int rows, int n, int cols, const float *src, int64_t step, float *dst, int64_t pitch, int64_t ld, ssl__tally *t); /* rows of dst `pitch` apart */
 };
 typedef struct ssl__corr {
@@ -3320,7 +3320,7 @@ static void ssl__corr_phase(const ssl__corr *e, const ssl__patch *p, const ssl__
     for (t = 0; t < SSL__MAX(1, steps); t++, u += (int64_t)k * wide) { /* no taps: zeros */
         const int64_t at = steps ? (r->d0 + t / runs * r->dstep - e->r.low) * x_row + (int64_t)(s->low + t % runs * SSL__MAX(s->dstep, -s->dstep) - e->s.low) * e->word : 0;
         if (f && nv == e->kind->wide / e->kind->width) { /* single pixels */
-            n = e->kind->ahead(p->n, k, x, x_image, u, y, y_image, f);
+            n = e->kind->ahead(p->n, k, x, x_image, 1, u, y, y_image, 0, f);
             if (n < p->n) e->kind->rows(p->n - n, nv, k, x + n * x_image, x_image, 1, u, wide, y + n * y_image, y_image, 0);
             return;
         }
@@ -3495,7 +3495,21 @@ static void ssl__corr_positions(const ssl__corr *e, const ssl__patch *p, int gro
 }
 typedef struct ssl__corr_room { float *x, *dy, *b; int32_t *at; } ssl__corr_room; /* a thread's scratch for dw */
 #define SSL__CORR_DEPTH 128 /* words of k that stay in L1 with their panel */
-static void ssl__corr_bw_block(const ssl__corr *e, int block, int group, int o0, int o1, const ssl__corr_room *m, float *part, int add)
+/* What dw's products fetch meanwhile: dy, and x where it has the same positions, of the next block */
+static void ssl__half_next(const ssl__corr *e, int block, int o0, int o1, ssl__ahead *f)
+{
+    const ssl__patch p = ssl__corr_patch(e, block);
+    const int64_t at = ((int64_t)p.n0 * e->r.n + p.i0) * e->s.n, pixels = (int64_t)p.n * p.rows * e->s.n, row = 2 * (int64_t)e->oc;
+    f[0].at = (uintptr_t)ssl__element(e->dy, 1, at * e->oc + o0);
+    f[0].end = f[0].at + (uintptr_t)(pixels * row);
+    f[0].lines = f[0].left = o1 - o0 == e->oc ? INT32_MAX : (o1 - o0) / 32;
+    f[0].jump = row - 2 * (o1 - o0);
+    f[1].at = (uintptr_t)ssl__element(e->in, 1, at * e->ic);
+    f[1].end = f[1].at + (e->r.n * e->s.n == e->r.in * e->s.in ? 2 * (uintptr_t)pixels * (uintptr_t)e->ic : 0);
+    f[1].lines = f[1].left = INT32_MAX;
+    f[1].jump = 0;
+}
+static void ssl__corr_bw_block(const ssl__corr *e, int block, int next, int group, int o0, int o1, const ssl__corr_room *m, float *part, int add)
 {
     const ssl__conv_kind *kind = e->kind;
     ssl__patch p = ssl__corr_patch(e, block);
@@ -3503,7 +3517,10 @@ static void ssl__corr_bw_block(const ssl__corr *e, int block, int group, int o0,
     const int image = p.rows * e->s.n, padded = e->half_dy ? image : ssl__round_up(image, kind->pair), steps = padded / kind->pair, wide = kind->wide;
     const int positions = p.n * padded, k = ssl__ceil_div(positions, kind->pair); /* each image by itself is whole words, but all of a half map together */
     const int64_t panel = (int64_t)k * wide;
+    ssl__ahead f[2];
     int t, i, j, q, n;
+    memset(f, 0, sizeof f);
+    if (next > block && e->half_dy && e->half_in && e->g->kh * e->g->kw == 1) ssl__half_next(e, next, o0, o1, f);
     for (q = 0; e->half_dy && q < positions; q++) m->at[q] = q * e->oc;
     if (e->half_dy) kind->pairs(positions, o1 - o0, ssl__element(e->dy, 1, ((int64_t)p.n0 * e->r.n + p.i0) * e->s.n * e->oc + o0), m->at, m->dy, panel);
     else ssl__corr_positions(e, &p, group, e->dy, e->oc, o0, o1, steps, m->dy, panel);
@@ -3525,9 +3542,13 @@ static void ssl__corr_bw_block(const ssl__corr *e, int block, int group, int o0,
             if (!e->pointwise && e->half_in) kind->pairs(k * kind->pair, cols, from, m->at, m->b, 0);
             else if (!e->pointwise) kind->gather(k * kind->pair, cols, from, m->at, m->b);
             for (i = 0; i < o1 - o0; i += wide)
-                for (q = 0; q < k; q += SSL__CORR_DEPTH)
-                    kind->rows(SSL__MIN(wide, o1 - o0 - i), ssl__ceil_div(cols, kind->width), SSL__MIN(SSL__CORR_DEPTH, k - q), m->dy + i / wide * panel + q * wide, 1, wide, b + q * wide, wide,
-                               part + i * e->part_ld + (int64_t)t * e->run_ld + j, e->part_ld, add || q);
+                for (q = 0; q < k; q += SSL__CORR_DEPTH) {
+                    const int rows = SSL__MIN(wide, o1 - o0 - i), nv = ssl__ceil_div(cols, kind->width), depth = SSL__MIN(SSL__CORR_DEPTH, k - q);
+                    const float *a = m->dy + i / wide * panel + q * wide;
+                    float *y = part + i * e->part_ld + (int64_t)t * e->run_ld + j;
+                    n = nv * kind->width == wide && f[0].at < f[0].end ? kind->ahead(rows, depth, a, 1, wide, b + q * wide, y, e->part_ld, add || q, f) : 0;
+                    kind->rows(rows - n, nv, depth, a + n, 1, wide, b + q * wide, wide, y + n * e->part_ld, e->part_ld, add || q);
+                }
         }
 }
 static void ssl__corr_bw_chunk(void *arg, int chunk, int thread) /* a slice of the blocks, a band of oc */
@@ -3545,7 +3566,7 @@ static void ssl__corr_bw_chunk(void *arg, int chunk, int thread) /* a slice of t
     m.b = m.dy + dy;
     m.at = (int32_t *)(m.b + columns);
     if (!m.x) return;
-    for (b = b0; b < b1; b++) ssl__corr_bw_block(e, b, group, o0, o1, &m, e->part + (((int64_t)slice * e->groups + group) * e->oc + o0) * e->part_ld, e->adds || b > b0);
+    for (b = b0; b < b1; b++) ssl__corr_bw_block(e, b, SSL__MIN(b + 1, b1 - 1), group, o0, o1, &m, e->part + (((int64_t)slice * e->groups + group) * e->oc + o0) * e->part_ld, e->adds || b > b0);
 }
 static void ssl__corr_bw_add(void *arg, int chunk, int thread) /* dw of one output channel += its slices */
 {
@@ -7610,13 +7631,13 @@ SSL__BF16_FN void ssl__half_pairs(int n, int cols, const float *src, const int32
         }
     }
 }
-SSL__BF16_FN int ssl__half_rows_ahead(int m, int k, const float *a, int64_t ars, const float *b, float *y, int64_t ldy, ssl__ahead *f)
+SSL__BF16_FN int ssl__half_rows_ahead(int m, int k, const float *a, int64_t ars, int64_t acs, const float *b, float *y, int64_t ldy, int add, ssl__ahead *f)
 {
     int i;
     for (i = 0; m - i >= 6; i += 6) {
         if (f->at >= f->end) { f[0] = f[1]; f[1].at = f[1].end; }
         if (f->at >= f->end) break;
-        ssl__bf16_mm_tile(6, SSL__MM_WIDE, k, a + i * ars, ars, 1, b, SSL__MM_WIDE * 16, y + i * ldy, ldy, 0, f);
+        ssl__bf16_mm_tile(6, SSL__MM_WIDE, k, a + i * ars, ars, acs, b, SSL__MM_WIDE * 16, y + i * ldy, ldy, add, f);
     }
     return i;
 }
