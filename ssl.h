@@ -3133,6 +3133,7 @@ typedef struct ssl__corr {
     const float *in, *w, *bias, *dy;
     int64_t wg, wo, wc;         /* w[group wg + o wo + c wc + row kw + column] */
     float beta, *out;
+    const ssl__window *spread;  /* single pixels are put where this window without a rim, 1 x 1, reads them; or NULL */
     int word;                   /* words of a pixel */
     int block_images, block_rows, blocks_r, blocks; /* positions of a chunk: whole images, or rows of one image */
     int panels;                 /* of oc */
@@ -3281,22 +3282,23 @@ static void ssl__corr_weights_chunk(void *arg, int chunk, int thread)
     const ssl__corr *e = (const ssl__corr *)arg;
     const ssl__conv_kind *kind = e->kind;
     const int group = chunk / e->panels, o0 = chunk % e->panels * kind->wide, width = kind->width, taps = e->g->kh * e->g->kw;
-    float *a, *b;
+    const int side = e->wc == taps ? 16 : 2, near = e->wc == taps ? 16 : 1; /* channels that are turned, of them at once those side by side */
+    float *turned;
     int o, c, pr, ps, i, j;
     if (taps == 1) {
         kind->pack(kind->wide, SSL__MIN(kind->wide, e->oc - o0), e->ic, e->w + group * e->wg + o0 * e->wo, e->wo, e->wc, e->u + (int64_t)chunk * e->word * kind->wide);
         return;
     }
-    a = (float *)ssl__scratch(e->c, thread, sizeof(float) * 2 * (size_t)(taps * width));
-    b = a + taps * width;
-    if (!a) return;
+    turned = (float *)ssl__scratch(e->c, thread, sizeof(float) * (size_t)(side * taps * width));
+    if (!turned) return;
     for (o = o0; o < SSL__MIN(e->oc, o0 + kind->wide); o += width)
         for (c = 0; c < e->ic; c += kind->pair) {
             const float *w = e->w + group * e->wg + o * e->wo + c * e->wc;
             float *u = e->u + (int64_t)chunk * taps * e->word * kind->wide + (int64_t)(c / kind->pair) * kind->wide + o - o0;
-            kind->turn(SSL__MIN(width, e->oc - o), 1, taps, w, e->wo, 0, a, width, 0);
+            float *a = turned + c % side * taps * width, *b = a + taps * width;
+            for (i = 0; i < side; i += near)
+                if (c % side == 0 && c + i < e->ic) kind->turn(SSL__MIN(width, e->oc - o), 1, taps * SSL__MIN(near, e->ic - c), w + i * e->wc, e->wo, 0, turned + i * taps * width, width, 0);
             if (kind->pair > 1 && c + 1 == e->ic) memset(b, 0, sizeof(float) * (size_t)(taps * width));
-            else if (kind->pair > 1) kind->turn(SSL__MIN(width, e->oc - o), 1, taps, w + e->wc, e->wo, 0, b, width, 0);
             for (pr = 0; pr < e->phases_r; pr++)
                 for (ps = 0; ps < e->phases_s; ps++) {
                     const ssl__lane r = ssl__corr_lane(e, 0, pr), s = ssl__corr_lane(e, 1, ps);
@@ -3336,12 +3338,26 @@ static void ssl__half_ahead(const ssl__corr *e, const ssl__patch *p, int o, cons
     const size_t bytes = 2 * (size_t)e->ic * (size_t)p->n;
     f[0].at = (uintptr_t)ssl__element(e->out, 1, (int64_t)p->n0 * e->oc + o);
     f[0].end = f[0].at + 2 * (uintptr_t)e->oc * (uintptr_t)(p->n - 1) + 64;
+    if (e->spread) f[0].at = f[0].end;
     f[0].lines = f[0].left = 2;
     f[0].jump = 2 * (int64_t)e->oc - 128;
     f[1].at = (uintptr_t)x + bytes;
     f[1].end = o || p->n0 + 2 * p->n > e->images ? f[1].at : f[1].at + bytes;
     f[1].lines = f[1].left = INT32_MAX;
     f[1].jump = 0;
+}
+/* Columns o.. of the pixels of a block, rows of the window's outputs after rows */
+static void ssl__corr_spread(const ssl__corr *e, const ssl__patch *p, int o, const float *y)
+{
+    const ssl__window *g = e->spread;
+    const int wide = e->kind->wide, end = p->n0 + p->n;
+    int q, n;
+    for (q = p->n0; q < end; q += n, y += n * wide) {
+        const int row = q / g->ow, col = q % g->ow;
+        const int64_t pixel = ((int64_t)(row / g->oh) * g->h + row % g->oh * g->sh) * g->w + col * g->sw;
+        n = SSL__MIN(g->ow - col, end - q);
+        e->kind->put(n, SSL__MIN(wide, e->oc - o), y, wide, ssl__element(e->out, 1, pixel * e->oc + o), (int64_t)g->sw * e->oc, e->beta != 0.0f);
+    }
 }
 /* ---- moments of y: parts have their own, joined in order ---- */
 static int ssl__corr_parts(const ssl__corr *e) { return e->block_images > 1 && e->r.out * e->s.out > 1 ? e->images : e->blocks; }
@@ -3428,7 +3444,8 @@ static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output chan
             ssl__tally t = ssl__corr_tally(e, acc, chunk, p.n0 + n, o);
             kind->put_sums(1, n1 * out_rows * e->s.out, SSL__MIN(wide, e->oc - o), y + n * y_image, wide, ssl__element(e->out, 1, ((p.n0 + n) * plane + (int64_t)p.i0 * e->s.out) * e->oc + o), 0, e->oc, &t);
         }
-        for (n = 0; e->half_out && !e->sums && n < p.n; n += joined) /* rows of images that lie side by side in y, too */
+        if (e->spread) ssl__corr_spread(e, &p, o, y);
+        for (n = 0; e->half_out && !e->sums && !e->spread && n < p.n; n += joined) /* rows of images that lie side by side in y, too */
             kind->put(joined * out_rows * e->s.out, SSL__MIN(wide, e->oc - o), y + n * y_image, wide, ssl__element(e->out, 1, ((p.n0 + n) * plane + (int64_t)p.i0 * e->r.ostep * e->s.out) * e->oc + o),
                       e->oc, e->beta != 0.0f);
         for (n = 0; !e->half_out && n < p.n; n++)
@@ -3705,15 +3722,17 @@ static void ssl__wino_weights_chunk(void *arg, int chunk, int thread) /* one pan
     const ssl__wino *z = (const ssl__wino *)arg;
     const ssl__corr *e = &z->e;
     const int width = e->kind->width, wide = e->kind->wide, pair = e->kind->pair > 1, group = chunk / e->panels, o0 = chunk % e->panels * wide;
+    const int side = e->wc == 9 ? 16 : 1; /* channels whose taps lie side by side */
     const int64_t panel = ssl__wino_place(e->word, wide), next = e->panels * panel;
-    float *u = e->u + (group * SSL__WINO * e->panels + chunk % e->panels) * panel, taps[9 * 16], two[2 * SSL__WINO * 16];
+    float *u = e->u + (group * SSL__WINO * e->panels + chunk % e->panels) * panel, turned[16 * 9 * 16], two[2 * SSL__WINO * 16];
     int c, r;
     (void)thread;
     for (r = 0; r < wide && o0 + r < e->oc; r += width)
         for (c = 0; c < e->ic; c++) {
-            float *t = two + (c & 1) * SSL__WINO * width, *d = pair ? t : u + (int64_t)c * wide + r;
+            float *t = two + (c & 1) * SSL__WINO * width, *d = pair ? t : u + (int64_t)c * wide + r, *taps = turned + c % side * 9 * width;
             const int64_t place = pair ? width : next;
-            e->kind->turn(SSL__MIN(width, e->oc - o0 - r), 1, 9, e->w + group * e->wg + c * e->wc + (o0 + r) * e->wo, e->wo, e->wc, taps, width, 0);
+            if (c % side == 0)
+                e->kind->turn(SSL__MIN(width, e->oc - o0 - r), 1, 9 * SSL__MIN(side, e->ic - c), e->w + group * e->wg + c * e->wc + (o0 + r) * e->wo, e->wo, side * e->wc, turned, width, 0);
             if (e->back) z->t->weights(taps + 8 * width, -3 * width, -width, d, 6 * place, place); /* w turned around */
             else z->t->weights(taps, 3 * width, width, d, 6 * place, place);
             if (!pair || (c % 2 == 0 && c + 1 < e->ic)) continue;
@@ -6970,12 +6989,13 @@ static void SSL__K(bn_apply_small)(const ssl__bn_job *e, int c0, int nc)
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
 /* ---- half maps: rows of ch bf16, in slices whose sums are added in order. Within a slice runs of rows that stay in L1 have a
    mean and squares about it, or sums, in float32 for each channel; runs and slices are joined in double. ---- */
-typedef struct ssl__half_norm { const ssl__bn_job *e; int64_t rows, slice; int slices, ld; double *part; float *p; } ssl__half_norm; /* part [slices][2][ld]; p [5][ld] */
+typedef struct ssl__half_norm { const ssl__bn_job *e; int64_t rows, slice; int slices, ld, past; double *part; float *p; } ssl__half_norm; /* part [slices][2][ld]; p [5][ld] */
 static int ssl__half_norm_make(ssl_ctx *c, const ssl__bn_job *e, ssl__half_norm *h)
 {
     h->e = e;
     h->rows = e->b->n * e->b->hw;
     h->ld = ssl__round_up(e->b->ch, 16);
+    h->past = e->b->ch % 16 == 0 && h->rows * e->b->ch >= 2 << 20; /* results that no cache keeps are written past them: their lines are not read first */
     h->slices = (int)SSL__MAX(1, SSL__MIN(32, h->rows * e->b->ch / 65536));
     h->slice = (h->rows + h->slices - 1) / h->slices;
     h->slices = (int)((h->rows + h->slice - 1) / h->slice);
@@ -7025,6 +7045,11 @@ SSL__BF16_FN void ssl__half_norm_moments_chunk(void *arg, int chunk, int thread)
         }
     }
 }
+SSL__BF16_FN SSL__INLINE void ssl__half_norm_put(const ssl__half_norm *h, float *p, int64_t at, int n, __m512 v)
+{
+    if (h->past) _mm256_stream_si256((__m256i *)(void *)ssl__element(p, 1, at), (__m256i)_mm512_cvtneps_pbh(v));
+    else ssl__bf16_put(p, at, n, v);
+}
 SSL__BF16_FN void ssl__half_norm_apply_chunk(void *arg, int chunk, int thread) /* p: mean, scale, shift */
 {
     const ssl__half_norm *h = (const ssl__half_norm *)arg;
@@ -7041,8 +7066,9 @@ SSL__BF16_FN void ssl__half_norm_apply_chunk(void *arg, int chunk, int thread) /
             const int64_t at = r * ch + j;
             __m512 v = _mm512_fmadd_ps(_mm512_sub_ps(SSL__K(take)(1, e->x, at, ch - j), _mm512_loadu_ps(p + j)), _mm512_loadu_ps(p + ld + j), _mm512_loadu_ps(p + 2 * ld + j));
             if (e->res) v = _mm512_add_ps(v, SSL__K(take)(1, e->res, at, ch - j));
-            ssl__bf16_put(e->y, at, ch - j, _mm512_max_ps(floor, v)); /* in this order a NaN stays one */
+            ssl__half_norm_put(h, e->y, at, ch - j, _mm512_max_ps(floor, v)); /* in this order a NaN stays one */
         }
+    _mm_sfence();
 }
 static void ssl__half_norm_f(ssl_ctx *c, ssl__bn_job *e)
 {
@@ -7119,8 +7145,9 @@ SSL__BF16_FN void ssl__half_norm_back_chunk(void *arg, int chunk, int thread) /*
             const __m512 apart = _mm512_sub_ps(SSL__K(take)(1, e->x, at, ch - j), _mm512_loadu_ps(p + j));
             __m512 v = _mm512_sub_ps(ssl__half_norm_gradient(h, at, j, apart), _mm512_loadu_ps(p + 2 * ld + j));
             v = _mm512_mul_ps(_mm512_loadu_ps(p + ld + j), _mm512_fnmadd_ps(apart, _mm512_loadu_ps(p + 3 * ld + j), v));
-            ssl__bf16_put(e->dx, at, ch - j, e->beta == 0.0f ? v : _mm512_add_ps(SSL__K(take)(1, e->dx, at, ch - j), v));
+            ssl__half_norm_put(h, e->dx, at, ch - j, e->beta == 0.0f ? v : _mm512_add_ps(SSL__K(take)(1, e->dx, at, ch - j), v));
         }
+    _mm_sfence();
 }
 static void SSL__K(bn_sums_store)(const ssl__bn_job *e, int c, double sum, double dot);
 static void ssl__half_norm_b(ssl_ctx *c, ssl__bn_job *e)
@@ -7736,10 +7763,22 @@ static void ssl__half_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, c
     else if (!ssl__half_plain_fits(g)) ssl__corr_f(c, &ssl__conv_bf16, g, x, w, NULL, y);
     else if (!ssl__conv_dense(g) || (w = ssl__dense_wide(c, g, w, NULL)) != NULL) ssl__corr_f(c, &ssl__conv_bf16, &p, x, w, NULL, y);
 }
+static void ssl__half_spread_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx) /* 1 x 1, strided: a plain product, spread */
+{
+    ssl__window p = *g;
+    ssl__corr e;
+    p.n = g->n * g->oh * g->ow;
+    p.h = p.w = p.oh = p.ow = p.sh = p.sw = 1;
+    e = ssl__corr_make(c, &ssl__conv_bf16, &p, 1);
+    e.in = dy; e.w = w; e.out = dx; e.beta = beta; e.spread = g;
+    if (beta == 0.0f) SSL__K(fill)(c, (int64_t)g->n * g->h * g->w * g->ci / 2, 0.0f, dx);
+    ssl__corr_run(&e);
+}
 static void ssl__half_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
 {
     const ssl__window p = ssl__half_plain(g);
     if (ssl__half_winograd_fits(g, 24)) ssl__wino_bx(c, &ssl__conv_bf16, &ssl__half_winograd, g, w, dy, beta, dx);
+    else if (g->half == (SSL__HALF_X | SSL__HALF_Y) && g->kh * g->kw == 1 && g->ph + g->pw == 0 && g->sh * g->sw > 1 && !ssl__conv_dense(g)) ssl__half_spread_bx(c, g, w, dy, beta, dx);
     else if (!ssl__half_plain_fits(g)) ssl__corr_bx(c, &ssl__conv_bf16, g, w, dy, beta, dx);
     else if (!ssl__conv_dense(g) || (w = ssl__dense_wide(c, g, w, NULL)) != NULL) ssl__corr_bx(c, &ssl__conv_bf16, &p, w, dy, beta, dx);
 }
