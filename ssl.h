@@ -3133,7 +3133,7 @@ typedef struct ssl__corr {
     const float *in, *w, *bias, *dy;
     int64_t wg, wo, wc;         /* w[group wg + o wo + c wc + row kw + column] */
     float beta, *out;
-    const ssl__window *spread;  /* single pixels are put where this window without a rim, 1 x 1, reads them; or NULL */
+    const ssl__window *spread;  /* single pixels come from where this window without a rim, 1 x 1, reads them, those of dx go there; or NULL */
     int word;                   /* words of a pixel */
     int block_images, block_rows, blocks_r, blocks; /* positions of a chunk: whole images, or rows of one image */
     int panels;                 /* of oc */
@@ -3346,17 +3346,30 @@ static void ssl__half_ahead(const ssl__corr *e, const ssl__patch *p, int o, cons
     f[1].lines = f[1].left = INT32_MAX;
     f[1].jump = 0;
 }
-/* Columns o.. of the pixels of a block, rows of the window's outputs after rows */
-static void ssl__corr_spread(const ssl__corr *e, const ssl__patch *p, int o, const float *y)
+/* The window's input under output q, and how many outputs from there on, of a block's last `end`, lie in its row */
+static int64_t ssl__corr_under(const ssl__window *g, int q, int end, int *n)
 {
-    const ssl__window *g = e->spread;
+    const int row = q / g->ow, col = q % g->ow;
+    *n = SSL__MIN(g->ow - col, end - q);
+    return ((int64_t)(row / g->oh) * g->h + row % g->oh * g->sh) * g->w + col * g->sw;
+}
+static void ssl__corr_spread(const ssl__corr *e, const ssl__patch *p, int o, const float *y) /* columns o.. of dx */
+{
     const int wide = e->kind->wide, end = p->n0 + p->n;
     int q, n;
     for (q = p->n0; q < end; q += n, y += n * wide) {
-        const int row = q / g->ow, col = q % g->ow;
-        const int64_t pixel = ((int64_t)(row / g->oh) * g->h + row % g->oh * g->sh) * g->w + col * g->sw;
-        n = SSL__MIN(g->ow - col, end - q);
-        e->kind->put(n, SSL__MIN(wide, e->oc - o), y, wide, ssl__element(e->out, 1, pixel * e->oc + o), (int64_t)g->sw * e->oc, e->beta != 0.0f);
+        const int64_t pixel = ssl__corr_under(e->spread, q, end, &n);
+        e->kind->put(n, SSL__MIN(wide, e->oc - o), y, wide, ssl__element(e->out, 1, pixel * e->oc + o), (int64_t)e->spread->sw * e->oc, e->beta != 0.0f);
+    }
+}
+static void ssl__corr_collect(const ssl__corr *e, const ssl__patch *p, float *x)
+{
+    const size_t pixel = 2 * (size_t)e->ic;
+    char *d = (char *)x;
+    int q, n, i;
+    for (q = p->n0; q < p->n0 + p->n; q += n) {
+        const char *src = (const char *)e->in + (size_t)ssl__corr_under(e->spread, q, p->n0 + p->n, &n) * pixel;
+        for (i = 0; i < n; i++, src += (size_t)e->spread->sw * pixel, d += pixel) memcpy(d, src, pixel);
     }
 }
 /* ---- moments of y: parts have their own, joined in order ---- */
@@ -3419,7 +3432,7 @@ static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output chan
     const ssl__conv_kind *kind = e->kind;
     const int group = chunk % e->groups, wide = kind->wide, width = kind->width;
     ssl__patch p = ssl__corr_patch(e, chunk / e->groups);
-    const float *inside = ssl__half_inside(e, &p);
+    const float *inside = e->spread && !e->back ? NULL : ssl__half_inside(e, &p);
     const int plain = inside && e->half_out && e->r.in * e->s.in * e->r.out * e->s.out * e->g->kh * e->g->kw == 1;
     ssl__ahead f[2];
     const size_t x_size = inside ? 0 : (ssl__corr_padded(e) * (size_t)e->word + (size_t)width + 15) & ~(size_t)15;
@@ -3430,7 +3443,8 @@ static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output chan
     float acc[3 * 64];
     int o, n, pr, ps;
     if (!x) return;
-    if (!inside) ssl__corr_turn_all(e, &p, kind->turn_c, kind->pair, group, x, e->word);
+    if (e->spread && !e->back) ssl__corr_collect(e, &p, x);
+    else if (!inside) ssl__corr_turn_all(e, &p, kind->turn_c, kind->pair, group, x, e->word);
     for (o = 0; o < e->oc; o += wide) {
         const float *u = e->u + ((int64_t)group * e->panels + o / wide) * e->g->kh * e->g->kw * e->word * wide;
         for (pr = 0; pr < e->phases_r; pr++)
@@ -3444,8 +3458,8 @@ static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output chan
             ssl__tally t = ssl__corr_tally(e, acc, chunk, p.n0 + n, o);
             kind->put_sums(1, n1 * out_rows * e->s.out, SSL__MIN(wide, e->oc - o), y + n * y_image, wide, ssl__element(e->out, 1, ((p.n0 + n) * plane + (int64_t)p.i0 * e->s.out) * e->oc + o), 0, e->oc, &t);
         }
-        if (e->spread) ssl__corr_spread(e, &p, o, y);
-        for (n = 0; e->half_out && !e->sums && !e->spread && n < p.n; n += joined) /* rows of images that lie side by side in y, too */
+        if (e->spread && e->back) ssl__corr_spread(e, &p, o, y);
+        for (n = 0; e->half_out && !e->sums && !(e->spread && e->back) && n < p.n; n += joined) /* rows of images that lie side by side in y, too */
             kind->put(joined * out_rows * e->s.out, SSL__MIN(wide, e->oc - o), y + n * y_image, wide, ssl__element(e->out, 1, ((p.n0 + n) * plane + (int64_t)p.i0 * e->r.ostep * e->s.out) * e->oc + o),
                       e->oc, e->beta != 0.0f);
         for (n = 0; !e->half_out && n < p.n; n++)
@@ -7756,29 +7770,32 @@ static ssl__window ssl__half_plain(const ssl__window *g)
 }
 static int ssl__half_plain_fits(const ssl__window *g)
 { return g->half == (SSL__HALF_X | SSL__HALF_Y) && (ssl__conv_dense(g) || g->kh * g->kw * g->sh * g->sw + g->ph + g->pw == 1); }
-static void ssl__half_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, float *y)
-{
-    const ssl__window p = ssl__half_plain(g);
-    if (ssl__half_winograd_fits(g, 48)) ssl__wino_f(c, &SSL__K(conv_f32), &ssl__half_winograd, g, x, w, NULL, y);
-    else if (!ssl__half_plain_fits(g)) ssl__corr_f(c, &ssl__conv_bf16, g, x, w, NULL, y);
-    else if (!ssl__conv_dense(g) || (w = ssl__dense_wide(c, g, w, NULL)) != NULL) ssl__corr_f(c, &ssl__conv_bf16, &p, x, w, NULL, y);
-}
-static void ssl__half_spread_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx) /* 1 x 1, strided: a plain product, spread */
+static int ssl__half_spread_fits(const ssl__window *g)
+{ return g->half == (SSL__HALF_X | SSL__HALF_Y) && g->kh * g->kw == 1 && g->sh * g->sw > 1 && g->ph + g->pw == 0 && !ssl__conv_dense(g); }
+static void ssl__half_spread(ssl_ctx *c, const ssl__window *g, int back, const float *in, const float *w, float beta, float *out) /* 1 x 1, strided: a plain product of outputs' pixels */
 {
     ssl__window p = *g;
     ssl__corr e;
     p.n = g->n * g->oh * g->ow;
     p.h = p.w = p.oh = p.ow = p.sh = p.sw = 1;
-    e = ssl__corr_make(c, &ssl__conv_bf16, &p, 1);
-    e.in = dy; e.w = w; e.out = dx; e.beta = beta; e.spread = g;
-    if (beta == 0.0f) SSL__K(fill)(c, (int64_t)g->n * g->h * g->w * g->ci / 2, 0.0f, dx);
+    e = ssl__corr_make(c, &ssl__conv_bf16, &p, back);
+    e.in = in; e.w = w; e.out = out; e.beta = beta; e.spread = g;
+    if (back && beta == 0.0f) SSL__K(fill)(c, (int64_t)g->n * g->h * g->w * g->ci / 2, 0.0f, out);
     ssl__corr_run(&e);
+}
+static void ssl__half_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, float *y)
+{
+    const ssl__window p = ssl__half_plain(g);
+    if (ssl__half_winograd_fits(g, 48)) ssl__wino_f(c, &SSL__K(conv_f32), &ssl__half_winograd, g, x, w, NULL, y);
+    else if (ssl__half_spread_fits(g)) ssl__half_spread(c, g, 0, x, w, 0.0f, y);
+    else if (!ssl__half_plain_fits(g)) ssl__corr_f(c, &ssl__conv_bf16, g, x, w, NULL, y);
+    else if (!ssl__conv_dense(g) || (w = ssl__dense_wide(c, g, w, NULL)) != NULL) ssl__corr_f(c, &ssl__conv_bf16, &p, x, w, NULL, y);
 }
 static void ssl__half_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
 {
     const ssl__window p = ssl__half_plain(g);
     if (ssl__half_winograd_fits(g, 24)) ssl__wino_bx(c, &ssl__conv_bf16, &ssl__half_winograd, g, w, dy, beta, dx);
-    else if (g->half == (SSL__HALF_X | SSL__HALF_Y) && g->kh * g->kw == 1 && g->ph + g->pw == 0 && g->sh * g->sw > 1 && !ssl__conv_dense(g)) ssl__half_spread_bx(c, g, w, dy, beta, dx);
+    else if (ssl__half_spread_fits(g)) ssl__half_spread(c, g, 1, dy, w, beta, dx);
     else if (!ssl__half_plain_fits(g)) ssl__corr_bx(c, &ssl__conv_bf16, g, w, dy, beta, dx);
     else if (!ssl__conv_dense(g) || (w = ssl__dense_wide(c, g, w, NULL)) != NULL) ssl__corr_bx(c, &ssl__conv_bf16, &p, w, dy, beta, dx);
 }
