@@ -4235,29 +4235,32 @@ static void ssl__cpu_pad_f(ssl_ctx *c, const ssl__resize *r, const float *x, flo
 static void ssl__cpu_pad_b(ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx)
 { ssl__window_job e = { NULL, r, NULL, NULL, NULL, dy, NULL, 1.0f, dx, NULL }; ssl__parallel(c, r->planes, ssl__cpu_pad_chunk, &e); }
 
+#define SSL__RESIZE_COLS 256 /* columns whose sources are known at a time */
+static void ssl__cpu_interpolate_rows(const ssl__window_job *e, int plane, int j0, int cols) /* columns j0 .. j0 + cols of a plane's rows */
+{
+    const ssl__resize *r = e->r;
+    const int nearest = r->mode == SSL_INTERPOLATE_NEAREST;
+    const int64_t in = ((int64_t)plane * r->rows + r->top) * r->cols + r->left;
+    float lj[SSL__RESIZE_COLS];
+    int i, j, k, si[2], sj[SSL__RESIZE_COLS][2];
+    for (j = 0; j < cols; j++) lj[j] = ssl__resize_source(nearest, r->hflip ? r->ow - 1 - j0 - j : j0 + j, r->w, r->ow, sj[j]);
+    for (i = 0; i < r->oh; i++) {
+        const float li = ssl__resize_source(nearest, r->vflip ? r->oh - 1 - i : i, r->h, r->oh, si);
+        const int64_t top = in + (int64_t)si[0] * r->cols, low = in + (int64_t)si[1] * r->cols, o = ((int64_t)plane * r->oh + i) * r->ow + j0;
+        for (j = 0; j < cols; j++) {
+            const int64_t p[4] = { top + sj[j][0], top + sj[j][1], low + sj[j][0], low + sj[j][1] };
+            const float a[4] = { (1.0f - li) * (1.0f - lj[j]), (1.0f - li) * lj[j], li * (1.0f - lj[j]), li * lj[j] };
+            if (e->x) e->y[o + j] = a[0] * e->x[p[0]] + a[1] * e->x[p[1]] + a[2] * e->x[p[2]] + a[3] * e->x[p[3]];
+            else for (k = 0; k < 4; k++) e->y[p[k]] += a[k] * e->dy[o + j];
+        }
+    }
+}
 static void ssl__cpu_interpolate_chunk(void *arg, int chunk, int thread)
 {
     const ssl__window_job *e = (const ssl__window_job *)arg;
-    const ssl__resize *r = e->r;
-    const int nearest = r->mode == SSL_INTERPOLATE_NEAREST;
-    const int64_t in = ((int64_t)chunk * r->rows + r->top) * r->cols + r->left;
-    int64_t o = (int64_t)chunk * r->oh * r->ow;
-    int i, j, k, si[2], sj[2];
+    int j;
     (void)thread;
-    for (i = 0; i < r->oh; i++) {
-        const float li = ssl__resize_source(nearest, r->vflip ? r->oh - 1 - i : i, r->h, r->oh, si);
-        for (j = 0; j < r->ow; j++, o++) {
-            const float lj = ssl__resize_source(nearest, r->hflip ? r->ow - 1 - j : j, r->w, r->ow, sj);
-            float y = 0.0f;
-            for (k = 0; k < 4; k++) {
-                const int64_t p = in + (int64_t)si[k >> 1] * r->cols + sj[k & 1];
-                const float a = (k >> 1 ? li : 1.0f - li) * (k & 1 ? lj : 1.0f - lj);
-                if (e->x) y += a * e->x[p];
-                else e->y[p] += a * e->dy[o];
-            }
-            if (e->x) e->y[o] = y;
-        }
-    }
+    for (j = 0; j < e->r->ow; j += SSL__RESIZE_COLS) ssl__cpu_interpolate_rows(e, chunk, j, SSL__MIN(SSL__RESIZE_COLS, e->r->ow - j));
 }
 static void ssl__cpu_interpolate_f(ssl_ctx *c, const ssl__resize *r, const float *x, float *y)
 { ssl__window_job e = { NULL, r, x, NULL, NULL, NULL, NULL, 0.0f, y, NULL }; ssl__parallel(c, r->planes, ssl__cpu_interpolate_chunk, &e); }
