@@ -3530,15 +3530,9 @@ typedef struct ssl__corr_room { float *x, *dy, *b; int32_t *at; } ssl__corr_room
 static void ssl__half_next(const ssl__corr *e, int block, int o0, int o1, ssl__ahead *f)
 {
     const ssl__patch p = ssl__corr_patch(e, block);
-    const int64_t at = ((int64_t)p.n0 * e->r.n + p.i0) * e->s.n, pixels = (int64_t)p.n * p.rows * e->s.n, row = 2 * (int64_t)e->oc;
-    f[0].at = (uintptr_t)ssl__element(e->dy, 1, at * e->oc + o0);
-    f[0].end = f[0].at + (uintptr_t)(pixels * row);
-    f[0].lines = f[0].left = o1 - o0 == e->oc ? INT32_MAX : (o1 - o0) / 32;
-    f[0].jump = row - 2 * (o1 - o0);
-    f[1].at = (uintptr_t)ssl__element(e->in, 1, at * e->ic);
-    f[1].end = f[1].at + (e->r.n * e->s.n == e->r.in * e->s.in ? 2 * (uintptr_t)pixels * (uintptr_t)e->ic : 0);
-    f[1].lines = f[1].left = INT32_MAX;
-    f[1].jump = 0;
+    const int64_t at = ((int64_t)p.n0 * e->r.n + p.i0) * e->s.n, pixels = (int64_t)p.n * p.rows * e->s.n;
+    f[0] = ssl__ahead_rows(ssl__element(e->dy, 1, at * e->oc + o0), 1, pixels, o1 - o0, e->oc);
+    if (e->r.n * e->s.n == e->r.in * e->s.in) f[1] = ssl__ahead_rows(ssl__element(e->in, 1, at * e->ic), 1, 1, pixels * e->ic, 0);
 }
 static void ssl__corr_bw_block(const ssl__corr *e, int block, int next, int group, int o0, int o1, const ssl__corr_room *m, float *part, int add)
 {
@@ -7012,7 +7006,7 @@ static int ssl__half_norm_make(ssl_ctx *c, const ssl__bn_job *e, ssl__half_norm 
     h->e = e;
     h->rows = e->b->n * e->b->hw;
     h->ld = ssl__round_up(e->b->ch, 16);
-    h->past = e->b->ch % 16 == 0 && h->rows * e->b->ch >= 2 << 20; /* results that no cache keeps are written past them: their lines are not read first */
+    h->past = h->rows * e->b->ch >= 2 << 20 && e->b->ch % 16 == 0 && ((uintptr_t)e->y | (uintptr_t)e->dx) % 32 == 0; /* results that no cache keeps are written past them: their lines are not read first */
     h->slices = (int)SSL__MAX(1, SSL__MIN(32, h->rows * e->b->ch / 65536));
     h->slice = (h->rows + h->slices - 1) / h->slices;
     h->slices = (int)((h->rows + h->slice - 1) / h->slice);
