@@ -2124,7 +2124,9 @@ typedef struct ssl__attn { /* element (b, t, h, j) of q is q[(b Tq + t) sq + h d
 typedef struct ssl__map_moments { float *mean, *var; int made; } ssl__map_moments; /* [co] each; whoever fills them says so */
 typedef struct ssl__window { /* a kh x kw window sliding over x [n,ci,h,w], giving y [n,co,oh,ow]; strides s, padding p, dilation d */
     int n, ci, h, w, co, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups;
-    unsigned half; /* SSL__HALF_X: x and dx are half maps, SSL__HALF_Y: y and dy, and no bias and one group */
+    unsigned half; /* SSL__HALF_X: x and dx are half maps, SSL__HALF_Y: y and dy, and one group */
+    int relu;          /* of a half map y alone: */
+    const float *res;  /* y = relu(y + res); res is a half map, too, or NULL */
     ssl__map_moments *moments; /* of y, which conv_f may make on the way; or NULL */
 } ssl__window;
 typedef struct ssl__resize { /* [planes,h,w] -> [planes,oh,ow]; interpolation: of the h x w pixels at top, left in planes of rows x cols, then mirrored */
@@ -3116,11 +3118,13 @@ struct ssl__conv_kind { /* an instruction set at a precision, `width` channels a
     void (*rows)(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *y, int64_t ldy, int add);
     void (*pack)(int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst); /* as gemm_pack; kc in channels */
     /* of half maps, NULL without: bf16 dst[n][ld] = or += src[n][step], cols of a row; words dst[cols / wide, `panel` apart][n / 2][wide]
-       of bf16 src[at[n]][cols], zero past an odd end; as many of m rows (the others by rows) as f has to fetch meanwhile, returns how many */
+       of bf16 src[at[n]][cols], zero past an odd end; as many of m rows (the others by rows) as f has to fetch meanwhile, returns how many;
+       y[n][step] = y + bias + bf16 res[n][ld] (either may be NULL), and then the ReLU */
     void (*put)(int n, int cols, const float *src, int64_t step, float *dst, int64_t ld, int add);
     void (*pairs)(int n, int cols, const float *src, const int32_t *at, float *dst, int64_t panel);
     int (*ahead)(int m, int k, const float *a, int64_t ars, int64_t acs, const float *b, float *y, int64_t ldy, int add, ssl__ahead *f);
     void (*put_sums)(int rows, int n, int cols, const float *src, int64_t step, float *dst, int64_t pitch, int64_t ld, ssl__tally *t); /* rows of dst `pitch` apart */
+    void (*more)(int n, int cols, float *y, int64_t step, const float *bias, const float *res, int64_t at, int64_t ld, int relu);
 };
 typedef struct ssl__corr {
     ssl_ctx *c;
@@ -3346,6 +3350,12 @@ static void ssl__half_ahead(const ssl__corr *e, const ssl__patch *p, int o, cons
     f[1].lines = f[1].left = INT32_MAX;
     f[1].jump = 0;
 }
+static void ssl__corr_put(const ssl__corr *e, int o, int n, float *src, int64_t step, int64_t at) /* n rows from channel o on, which begin at element `at` of the half map */
+{
+    const int cols = SSL__MIN(e->kind->wide, e->oc - o);
+    if (!e->back && (e->bias || e->g->res || e->g->relu)) e->kind->more(n, cols, src, step, e->bias ? e->bias + o : NULL, e->g->res, at, e->oc, e->g->relu);
+    e->kind->put(n, cols, src, step, ssl__element(e->out, 1, at), e->oc, e->beta != 0.0f);
+}
 /* The window's input under output q, and how many outputs from there on, of a block's last `end`, lie in its row */
 static int64_t ssl__corr_under(const ssl__window *g, int q, int end, int *n)
 {
@@ -3460,8 +3470,7 @@ static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output chan
         }
         if (e->spread && e->back) ssl__corr_spread(e, &p, o, y);
         for (n = 0; e->half_out && !e->sums && !(e->spread && e->back) && n < p.n; n += joined) /* rows of images that lie side by side in y, too */
-            kind->put(joined * out_rows * e->s.out, SSL__MIN(wide, e->oc - o), y + n * y_image, wide, ssl__element(e->out, 1, ((p.n0 + n) * plane + (int64_t)p.i0 * e->r.ostep * e->s.out) * e->oc + o),
-                      e->oc, e->beta != 0.0f);
+            ssl__corr_put(e, o, joined * out_rows * e->s.out, y + n * y_image, wide, ((p.n0 + n) * plane + (int64_t)p.i0 * e->r.ostep * e->s.out) * e->oc + o);
         for (n = 0; !e->half_out && n < p.n; n++)
             for (pr = 0; pr < wide && o + pr < e->oc; pr += width)
                 kind->turn_back(SSL__MIN(width, e->oc - o - pr), out_rows, e->s.out, y + n * y_image + pr, wide, (int64_t)e->s.out * wide, e->bias ? e->bias + group * e->oc + o + pr : NULL,
@@ -3816,15 +3825,15 @@ static void ssl__wino_half_out(const ssl__wino *z, const ssl__patch *p, int bloc
         const int i = p->i0 + q % image / columns * 4, j = q % columns * 4, rows = SSL__MIN(4, e->r.out - i), cols = SSL__MIN(4, e->s.out - j);
         for (o = 0; o < e->oc && cols > 0; o += wide) {
             const int live = SSL__MIN(wide, e->oc - o);
-            float *dst = ssl__element(e->out, 1, (((int64_t)(p->n0 + q / image) * e->r.out + i) * e->s.out + j) * e->oc + o);
+            const int64_t at = (((int64_t)(p->n0 + q / image) * e->r.out + i) * e->s.out + j) * e->oc + o;
             for (k = 0; k < live; k += width) z->t->out(m->m + q * m->m_row + o + k, 6 * m->m_place, m->m_place, tile + k, 4 * wide, wide);
             if (e->sums) {
                 ssl__tally t = ssl__corr_tally(e, m->turned + 3 * o, block, p->n0 + q / image, o);
                 t.first = q % image == 0;
                 t.last = q % image == image - 1;
-                e->kind->put_sums(rows, cols, live, tile, wide, dst, pitch, e->oc, &t);
+                e->kind->put_sums(rows, cols, live, tile, wide, ssl__element(e->out, 1, at), pitch, e->oc, &t);
             }
-            else for (r = 0; r < rows; r++) e->kind->put(cols, live, tile + r * 4 * wide, wide, ssl__element(dst, 1, r * pitch), e->oc, e->beta != 0.0f);
+            else for (r = 0; r < rows; r++) ssl__corr_put(e, o, cols, tile + r * 4 * wide, wide, at + r * pitch);
         }
     }
 }
@@ -3979,7 +3988,7 @@ static void ssl__dense_chunk(void *arg, int chunk, int thread) /* one output cha
             if (w) for (c = 0; c < g->ci; c++) wide[c * step] = t < 0 ? 0.0f : w[c * taps + t];
             else if (t >= 0) for (c = 0; c < g->ci; c++) dw[c * taps + t] += wide[c * step];
         }
-    for (p = 0; w && p < out; p++) e->wide[(int64_t)g->co * out * g->ci * in + (int64_t)chunk * out + p] = e->bias ? e->bias[chunk] : 0.0f;
+    for (p = 0; w && p < out; p++) e->wide[(int64_t)g->co * out * g->ci * in + (last ? (int64_t)p * g->co + chunk : (int64_t)chunk * out + p)] = e->bias ? e->bias[chunk] : 0.0f;
 }
 /* wide of w, or room for it where w is NULL; behind it the bias. NULL: no memory. */
 static float *ssl__dense_wide(ssl_ctx *c, const ssl__window *g, const float *w, const float *bias)
@@ -7679,9 +7688,21 @@ SSL__BF16_FN int ssl__half_rows_ahead(int m, int k, const float *a, int64_t ars,
     }
     return i;
 }
-#  define SSL__CONV_HALF ssl__half_put, ssl__half_pairs, ssl__half_rows_ahead, ssl__half_put_sums
+SSL__BF16_FN void ssl__half_more(int n, int cols, float *y, int64_t step, const float *bias, const float *res, int64_t at, int64_t ld, int relu)
+{
+    const __m512 zero = _mm512_setzero_ps(), floor = _mm512_set1_ps(relu ? 0.0f : -INFINITY);
+    int j;
+    for (; n > 0; n--, y += step, at += ld)
+        for (j = 0; j < cols; j += 16) {
+            __m512 v = _mm512_loadu_ps(y + j);
+            if (bias) v = _mm512_add_ps(v, SSL__K(ld)(bias + j, cols - j, zero));
+            if (res) v = _mm512_add_ps(v, SSL__K(take)(1, res, at + j, cols - j));
+            _mm512_storeu_ps(y + j, _mm512_max_ps(floor, v)); /* in this order a NaN stays one */
+        }
+}
+#  define SSL__CONV_HALF ssl__half_put, ssl__half_pairs, ssl__half_rows_ahead, ssl__half_put_sums, ssl__half_more
 #else
-#  define SSL__CONV_HALF NULL, NULL, NULL, NULL
+#  define SSL__CONV_HALF NULL, NULL, NULL, NULL, NULL
 #endif
 static const ssl__conv_kind SSL__K(conv_f32) = { SSL__W, SSL__MM_WIDE * SSL__W, 1, SSL__K(turn), SSL__K(turn), SSL__K(turn), SSL__K(turn_back), SSL__K(gather), SSL__K(words),
                                                  SSL__K(slices), SSL__K(mm_rows), SSL__K(gemm_pack), SSL__CONV_HALF };
@@ -7769,30 +7790,31 @@ static int ssl__half_plain_fits(const ssl__window *g)
 { return g->half == (SSL__HALF_X | SSL__HALF_Y) && (ssl__conv_dense(g) || g->kh * g->kw * g->sh * g->sw + g->ph + g->pw == 1); }
 static int ssl__half_spread_fits(const ssl__window *g)
 { return g->half == (SSL__HALF_X | SSL__HALF_Y) && g->kh * g->kw == 1 && g->sh * g->sw > 1 && g->ph + g->pw == 0 && !ssl__conv_dense(g); }
-static void ssl__half_spread(ssl_ctx *c, const ssl__window *g, int back, const float *in, const float *w, float beta, float *out) /* 1 x 1, strided: a plain product of outputs' pixels */
+static void ssl__half_spread(ssl_ctx *c, const ssl__window *g, int back, const float *in, const float *w, const float *bias, float beta, float *out) /* 1 x 1, strided: a plain product of outputs' pixels */
 {
     ssl__window p = *g;
     ssl__corr e;
     p.n = g->n * g->oh * g->ow;
     p.h = p.w = p.oh = p.ow = p.sh = p.sw = 1;
     e = ssl__corr_make(c, &ssl__conv_bf16, &p, back);
-    e.in = in; e.w = w; e.out = out; e.beta = beta; e.spread = g;
+    e.in = in; e.w = w; e.bias = bias; e.out = out; e.beta = beta; e.spread = g;
     if (back && beta == 0.0f) SSL__K(fill)(c, (int64_t)g->n * g->h * g->w * g->ci / 2, 0.0f, out);
     ssl__corr_run(&e);
 }
-static void ssl__half_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, float *y)
+static void ssl__half_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
 {
     const ssl__window p = ssl__half_plain(g);
-    if (ssl__half_winograd_fits(g, 48)) ssl__wino_f(c, &SSL__K(conv_f32), &ssl__half_winograd, g, x, w, NULL, y);
-    else if (ssl__half_spread_fits(g)) ssl__half_spread(c, g, 0, x, w, 0.0f, y);
-    else if (!ssl__half_plain_fits(g)) ssl__corr_f(c, &ssl__conv_bf16, g, x, w, NULL, y);
-    else if (!ssl__conv_dense(g) || (w = ssl__dense_wide(c, g, w, NULL)) != NULL) ssl__corr_f(c, &ssl__conv_bf16, &p, x, w, NULL, y);
+    const int dense = ssl__conv_dense(g);
+    if (ssl__half_winograd_fits(g, 48)) ssl__wino_f(c, &SSL__K(conv_f32), &ssl__half_winograd, g, x, w, bias, y);
+    else if (ssl__half_spread_fits(g)) ssl__half_spread(c, g, 0, x, w, bias, 0.0f, y);
+    else if (!ssl__half_plain_fits(g)) ssl__corr_f(c, &ssl__conv_bf16, g, x, w, bias, y);
+    else if (!dense || (w = ssl__dense_wide(c, g, w, bias)) != NULL) ssl__corr_f(c, &ssl__conv_bf16, &p, x, w, dense && bias ? w + (int64_t)p.ci * p.co : bias, y);
 }
 static void ssl__half_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
 {
     const ssl__window p = ssl__half_plain(g);
     if (ssl__half_winograd_fits(g, 24)) ssl__wino_bx(c, &ssl__conv_bf16, &ssl__half_winograd, g, w, dy, beta, dx);
-    else if (ssl__half_spread_fits(g)) ssl__half_spread(c, g, 1, dy, w, beta, dx);
+    else if (ssl__half_spread_fits(g)) ssl__half_spread(c, g, 1, dy, w, NULL, beta, dx);
     else if (!ssl__half_plain_fits(g)) ssl__corr_bx(c, &ssl__conv_bf16, g, w, dy, beta, dx);
     else if (!ssl__conv_dense(g) || (w = ssl__dense_wide(c, g, w, NULL)) != NULL) ssl__corr_bx(c, &ssl__conv_bf16, &p, w, dy, beta, dx);
 }
@@ -7946,7 +7968,7 @@ static void SSL__K(conv_f)(ssl_ctx *c, const ssl__window *g, const float *x, con
     const ssl__conv_kind *kind = SSL__K(conv_kind)(c);
     const int plane = g->oh * g->ow;
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
-    if (g->half) { ssl__half_conv_f(c, g, x, w, y); return; }
+    if (g->half) { ssl__half_conv_f(c, g, x, w, bias, y); return; }
 #endif
     if (ssl__conv_direct(g)) ssl__cpu_conv_direct_f(c, g, x, w, bias, y);
     else if (ssl__conv_dense(g)) {
@@ -10152,21 +10174,26 @@ static void ssl__conv2d_back(ssl_tensor *y)
     ssl_ctx *c = y->ctx;
     float *d, beta;
     if (g->half) {
+        d = g->half & SSL__HALF_Y ? ssl_grad_of(y->in[2]) : NULL;
+        if (d || g->relu) c->half->half_linear_b(c, g->n * g->oh * g->ow, g->co, 1, g->relu ? SSL_ACT_RELU : SSL_ACT_NONE, y->g, g->relu ? y->x : NULL, g->relu ? y->g : NULL, d);
         d = ssl__grad_beta(y->in[0], &beta);
         c->half->half_conv_b(c, g, y->in[0]->x, y->in[1]->x, y->g, beta, d, ssl_grad_of(y->in[1]));
+        ssl__grad_pass(y, y->in[3]);
+        if (g->half & SSL__HALF_Y) return;
     } else {
         if ((d = ssl__grad_beta(y->in[0], &beta)) != NULL) c->k->conv_bx(c, g, y->in[1]->x, y->g, beta, d);
         if ((d = ssl_grad_of(y->in[1])) != NULL) c->k->conv_bw(c, g, y->in[0]->x, y->g, d);
     }
     if ((d = ssl_grad_of(y->in[2])) != NULL) c->k->chansum(c, g->n, g->co, (int64_t)g->oh * g->ow, y->g, d);
 }
-/* x and y may be half maps where there is no bias, one group, padding of zeros; m: moments of y that are wanted, or NULL */
-static ssl_tensor *ssl__conv2d(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc, ssl_dtype type, ssl__map_moments *m)
+/* x and y may be half maps where there is one group and padding of zeros; y = relu(y + res) may be asked for where y is one, and so is res (or NULL).
+   m: moments of y that are wanted, or NULL. */
+static ssl_tensor *ssl__conv2d(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc, ssl_dtype type, int relu, ssl_tensor *res, ssl__map_moments *m)
 {
     ssl_ctx *c = x->ctx;
     ssl_conv_desc d;
     ssl__window *g = (ssl__window *)ssl__aux(c, at, sizeof *g);
-    ssl_tensor *y, *in[3];
+    ssl_tensor *y, *in[4];
     int dim[4];
     char s1[96], s2[96], s3[96];
     if (c->status || !ssl__need_real(at, "ssl_conv2d", "x", x) || !ssl__need(at, "ssl_conv2d", "w", w, SSL_F32)) return &c->nil;
@@ -10190,13 +10217,15 @@ static ssl_tensor *ssl__conv2d(const char *at, ssl_tensor *x, ssl_tensor *w, ssl
     if (c->status) return &c->nil;
     y->aux = g;
     g->half = ssl__halves(x, w, y);
+    g->relu = relu;
+    g->res = res ? res->x : NULL;
     g->moments = m;
     c->k->conv_f(c, g, x->x, w->x, bias ? bias->x : NULL, y->x);
     g->moments = NULL;
-    in[0] = x; in[1] = w; in[2] = bias;
-    return ssl__record_n(y, ssl__conv2d_back, 3, in);
+    in[0] = x; in[1] = w; in[2] = bias; in[3] = res;
+    return ssl__record_n(y, ssl__conv2d_back, 4, in);
 }
-SSL_API ssl_tensor *ssl_conv2d_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc) { return ssl__conv2d(at, x, w, bias, desc, SSL_F32, NULL); }
+SSL_API ssl_tensor *ssl_conv2d_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc) { return ssl__conv2d(at, x, w, bias, desc, SSL_F32, 0, NULL, NULL); }
 
 /* ---- unfold: the columns of F.unfold ---- */
 static void ssl__unfold_back(ssl_tensor *y) { y->ctx->k->unfold_b(y->ctx, (const ssl__window *)y->aux, y->g, ssl_grad_of(y->in[0])); }
@@ -10287,11 +10316,12 @@ static void ssl__half_map_back(ssl_tensor *y)
     float beta, *dx = ssl__grad_beta(y->in[0], &beta);
     if (dx) ssl__half_map_turn(y->ctx, y, !ssl__is_half(y), beta, ssl__is_half(y) ? dx : y->g, ssl__is_half(y) ? y->g : dx);
 }
-static ssl_tensor *ssl__half_map(const char *at, ssl_tensor *x, ssl_dtype type) /* x as a half map (SSL_BF16) or in planes (SSL_F32) */
+/* x as a half map (SSL_BF16) or in planes (SSL_F32); what is no map is left to whoever reads it next to refuse. */
+static ssl_tensor *ssl__half_map(const char *at, ssl_tensor *x, ssl_dtype type)
 {
     ssl_ctx *c = x->ctx;
     ssl_tensor *y;
-    if (c->status || x->dtype == type) return x;
+    if (c->status || x->dtype == type || x->ndim != 4 || !(x->dtype == SSL_F32 || ssl__is_half(x))) return x;
     y = ssl__new(c, at, "half map", type, 4, x->dim);
     if (c->status) return &c->nil;
     ssl__half_map_turn(c, y, ssl__is_half(y), 0.0f, ssl__is_half(y) ? x->x : y->x, ssl__is_half(y) ? y->x : x->x);
@@ -10310,6 +10340,21 @@ static ssl_tensor *ssl__half_mean(const char *at, ssl_tensor *x) /* of a half ma
     if (c->status) return &c->nil;
     c->half->half_mean_f(c, x->dim[0], x->dim[1], (int64_t)x->dim[2] * x->dim[3], x->x, y->x);
     return ssl__record(y, ssl__half_mean_back, x, NULL, NULL);
+}
+static ssl_tensor *ssl__map_mean(const char *at, ssl_tensor *x) { return ssl__is_half(x) ? ssl__half_mean(at, x) : ssl_global_avg_pool_at(at, x); }
+/* relu(conv(x) + bias + res), x and res (or NULL) maps of either type. Type SSL_BF16: one op that gives a half map, where the backend has them. */
+static ssl_tensor *ssl__map_conv(const char *at, const ssl_conv_layer *l, ssl_tensor *x, ssl_dtype type, int relu, ssl_tensor *res)
+{
+    ssl_ctx *c = x->ctx;
+    ssl_tensor *y;
+    if (c->status) return &c->nil;
+    if (type == SSL_BF16) type = l->d.groups < 2 ? ssl__inner_map(c, l->weight->dim[0]) : SSL_F32;
+    if (l->d.groups > 1 || l->d.pad_mode > SSL_PAD_ZERO) x = ssl__half_map(at, x, SSL_F32);
+    else if (type == SSL_BF16) x = ssl__half_map(at, x, ssl__inner_map(c, x->dim[1]));
+    if (type == SSL_BF16) return ssl__conv2d(at, x, l->weight, l->bias, &l->d, type, relu, res ? ssl__half_map(at, res, type) : NULL, NULL);
+    y = ssl__conv2d(at, x, l->weight, l->bias, &l->d, type, 0, NULL, NULL);
+    if (res) y = ssl_add_at(at, y, ssl__half_map(at, res, type));
+    return relu ? ssl_relu_at(at, y) : y;
 }
 
 /* ---- interpolation of a box of the images, whose mirroring is part of it ---- */
@@ -11252,7 +11297,7 @@ static ssl_tensor *ssl__resnet_conv_bn(const char *at, ssl__taps *t, const char 
     if (m.mean) m.var = m.mean + conv->weight->dim[0];
     if (!may) x = ssl__half_map(at, x, SSL_F32);
     if (residual) residual = ssl__half_map(at, residual, fused ? type : SSL_F32);
-    x = ssl__tap(t, block, conv_name, ssl__conv2d(at, x, conv->weight, conv->bias, &conv->d, type, m.mean ? &m : NULL));
+    x = ssl__tap(t, block, conv_name, ssl__conv2d(at, x, conv->weight, conv->bias, &conv->d, type, 0, NULL, m.mean ? &m : NULL));
     if (!bn->running_mean && !ssl__is_half(x)) y = ssl_layer_norm_chw_at(at, x, bn->weight, bn->bias, 1e-5f);
     else if (!bn->running_mean) y = ssl__image_norm(at, x, bn->weight, bn->bias, 1e-5f, fused, fused ? residual : NULL);
     else y = ssl__batch_norm(at, x, bn->weight, bn->bias, bn->running_mean, bn->running_var, bn->momentum, bn->eps, fused, fused ? residual : NULL, &m);
@@ -11304,7 +11349,7 @@ static ssl_tensor *ssl__resnet_run(const char *at, const ssl_resnet *net, ssl_te
         ssl__tap(t, "", stage, x);
     }
     if (t->n && !t->left) return x;
-    x = ssl__is_half(x) ? ssl__half_mean(at, x) : ssl_global_avg_pool_at(at, x);
+    x = ssl__map_mean(at, x);
     if (ssl__tap_find(t, "", "avgpool")) ssl__tap(t, "", "avgpool", ssl_reshape_at(at, x, 4, x->dim[0], x->dim[1], 1, 1));
     return net->fc.weight ? ssl__tap(t, "", "fc", ssl_linear_at(at, x, net->fc.weight, net->fc.bias)) : x;
 }
@@ -11375,7 +11420,7 @@ SSL_API ssl_tensor *ssl_resnet_forward_at(const char *at, const ssl_resnet *net,
 SSL_API ssl_tensor *ssl_resnet_block_forward_at(const char *at, const ssl_resnet_block *block, ssl_tensor *x)
 {
     ssl__taps none = SSL_ZERO;
-    if (!x->ctx->status && x->ndim == 4) x = ssl__half_map(at, x, ssl__inner_map(x->ctx, x->dim[1]));
+    if (!x->ctx->status) x = ssl__half_map(at, x, ssl__inner_map(x->ctx, x->dim[1]));
     return ssl__half_map(at, ssl__resnet_block_forward(at, &none, block, x), SSL_F32);
 }
 
@@ -11454,11 +11499,14 @@ SSL_API ssl_tensor *ssl_mlp_forward_at(const char *at, const ssl_mlp *m, ssl_ten
         const ssl_linear_layer *l = &m->linear[i];
         const ssl_act act = i == m->d.layers - 1 ? SSL_ACT_NONE : m->d.act;
         const int norm = m->norm[i].weight != NULL, fused = norm && act == SSL_ACT_RELU;
-        x = m->d.conv ? ssl_conv2d_at(at, x, l->weight, l->bias, NULL) : ssl_linear_at(at, x, l->weight, l->bias);
+        ssl_conv_layer conv = SSL_ZERO;
+        conv.weight = l->weight;
+        conv.bias = l->bias;
+        x = m->d.conv ? ssl__map_conv(at, &conv, x, norm ? SSL_BF16 : SSL_F32, 0, NULL) : ssl_linear_at(at, x, l->weight, l->bias);
         if (norm && !c->status) x = ssl_batch_norm_forward_at(at, &m->norm[i], x, fused, NULL);
-        if (!fused) x = ssl__activate(at, x, act);
+        if (!fused) x = ssl__activate(at, ssl__half_map(at, x, SSL_F32), act);
     }
-    return c->status ? &c->nil : x;
+    return c->status ? &c->nil : ssl__half_map(at, x, SSL_F32);
 }
 
 /* ==== >>apl ==== puzzle: absolute position localization ============================================== */
@@ -11564,10 +11612,13 @@ static ssl_tensor *ssl__apl_embed(const char *at, const ssl_apl *m, ssl_tensor *
     const int B = x->dim[0], T = x->dim[1], k = m->cropped;
     if (m->d.encoder == SSL_APL_LINEAR) x = ssl__lin(at, x, &m->embed);
     if (m->d.encoder == SSL_APL_CNN) {
-        x = ssl_relu_at(at, ssl_conv_forward_at(at, &m->conv1, ssl_reshape_at(at, x, 4, B * T, m->d.channels, k, k)));
-        x = ssl_drop_path_at(at, ssl_reshape_at(at, x, 2, B * T * 64, k * k), m->d.encoder_dropout); /* a row is a channel of a patch */
-        x = ssl_relu_at(at, ssl_conv_forward_at(at, &m->conv2, ssl_reshape_at(at, x, 4, B * T, 64, k, k)));
-        x = ssl_reshape_at(at, ssl_global_avg_pool_at(at, x), 3, B, T, m->token_dim);
+        x = ssl__map_conv(at, &m->conv1, ssl_reshape_at(at, x, 4, B * T, m->d.channels, k, k), SSL_BF16, 1, NULL);
+        if (m->d.encoder_dropout != 0.0f) { /* a row is a channel of a patch */
+            x = ssl_drop_path_at(at, ssl_reshape_at(at, ssl__half_map(at, x, SSL_F32), 2, B * T * 64, k * k), m->d.encoder_dropout);
+            x = ssl_reshape_at(at, x, 4, B * T, 64, k, k);
+        }
+        x = ssl__map_conv(at, &m->conv2, x, SSL_BF16, 1, NULL);
+        x = ssl_reshape_at(at, ssl__map_mean(at, x), 3, B, T, m->token_dim);
     }
     if (m->d.encoder == SSL_APL_RESNET18)
         x = ssl_reshape_at(at, ssl_resnet_forward_at(at, m->resnet, ssl_reshape_at(at, x, 4, B * T, m->d.channels, k, k)), 3, B, T, m->token_dim);
@@ -12453,16 +12504,17 @@ static void ssl__amdim_unit_new(const char *at, ssl_ctx *c, const char *p, ssl_a
 static ssl_tensor *ssl__amdim_unit(const char *at, const ssl_amdim_unit *u, ssl_tensor *x)
 {
     ssl_ctx *c = x->ctx;
-    ssl_tensor *y = ssl_conv_forward_at(at, &u->conv1, x);
+    ssl_tensor *y = ssl__map_conv(at, &u->conv1, x, SSL_BF16, !u->bn.weight, NULL);
     const int more = c->status ? 0 : y->dim[1] - x->dim[1];
-    y = ssl_conv_forward_at(at, &u->conv2, u->bn.weight ? ssl_batch_norm_forward_at(at, &u->bn, y, 1, NULL) : ssl_relu_at(at, y));
-    if (u->conv3.weight) x = ssl_conv_forward_at(at, &u->conv3, x);
-    else if (u->kernel > 1) x = ssl_avg_pool2d_at(at, x, u->kernel, u->stride, 0);
+    if (u->bn.weight) y = ssl_batch_norm_forward_at(at, &u->bn, y, 1, NULL);
+    if (u->conv3.weight) x = ssl__map_conv(at, &u->conv3, x, SSL_BF16, 0, NULL);
+    else if (u->kernel > 1) x = ssl_avg_pool2d_at(at, ssl__half_map(at, x, SSL_F32), u->kernel, u->stride, 0);
     if (more > 0 && !c->status) { /* channels are the rows of one plane per image */
+        x = ssl__half_map(at, x, SSL_F32);
         x = ssl_pad2d_at(at, ssl_reshape_at(at, x, 4, x->dim[0], 1, x->dim[1], -1), 0, more, 0, 0, SSL_PAD_ZERO, 0.0f);
         if (!c->status) x = ssl_reshape_at(at, x, 4, y->dim[0], y->dim[1], y->dim[2], y->dim[3]);
     }
-    return ssl_add_at(at, y, x);
+    return ssl__map_conv(at, &u->conv2, y, SSL_BF16, 0, x);
 }
 static ssl_rkhs ssl__rkhs_new(const char *at, ssl_ctx *c, const char *p, int in, int out, int batch_norm)
 {
@@ -12486,9 +12538,10 @@ static ssl_rkhs ssl__rkhs_new(const char *at, ssl_ctx *c, const char *p, int in,
 }
 static ssl_tensor *ssl__rkhs(const char *at, const ssl_rkhs *r, ssl_tensor *x)
 {
-    ssl_tensor *y = ssl_conv_forward_at(at, &r->conv1, x);
-    y = ssl_conv_forward_at(at, &r->conv2, r->bn1.weight ? ssl_batch_norm_forward_at(at, &r->bn1, y, 1, NULL) : ssl_relu_at(at, y));
-    return ssl_batch_norm_forward_at(at, &r->bn_out, ssl_add_at(at, y, ssl_conv_forward_at(at, &r->shortcut, x)), 0, NULL);
+    ssl_tensor *y = ssl__map_conv(at, &r->conv1, x, SSL_BF16, !r->bn1.weight, NULL);
+    if (r->bn1.weight) y = ssl_batch_norm_forward_at(at, &r->bn1, y, 1, NULL);
+    y = ssl__map_conv(at, &r->conv2, y, SSL_BF16, 0, ssl__map_conv(at, &r->shortcut, x, SSL_BF16, 0, NULL));
+    return ssl_batch_norm_forward_at(at, &r->bn_out, y, 0, NULL);
 }
 
 static void ssl__amdim_encoder_new(const char *at, ssl_amdim *m, const char *prefix)
@@ -12551,12 +12604,12 @@ SSL_API int ssl_amdim_maps_at(const char *at, const ssl_amdim *m, ssl_tensor *x,
         ssl__fail(c, SSL_E_SHAPE, at, "ssl_amdim: images%s: [B,%d,%d,%d] is needed", ssl__shape(x, s), m->d.channels, m->d.image_size, m->d.image_size);
     for (i = 0; i < m->n_layers && !c->status; i++) { /* a map is the last one of its size */
         const ssl_amdim_layer *l = &m->layer[i];
-        if (l->conv.weight) x = ssl_relu_at(at, ssl_conv_forward_at(at, &l->conv, x));
+        if (l->conv.weight) x = ssl__map_conv(at, &l->conv, x, SSL_BF16, 1, NULL);
         if (l->bn.weight) x = ssl_batch_norm_forward_at(at, &l->bn, x, 0, NULL);
         for (j = 0; j < l->units; j++) x = ssl__amdim_unit(at, &l->unit[j], x);
         if (!c->status) out[x->dim[2] == 7 ? 2 : x->dim[2] == 5 ? 1 : 0] = x;
     }
-    for (i = 0; i < m->n_maps && !c->status; i++) if (m->rkhs[i].shortcut.weight) out[i] = ssl__rkhs(at, &m->rkhs[i], out[i]);
+    for (i = 0; i < m->n_maps && !c->status; i++) out[i] = ssl__half_map(at, m->rkhs[i].shortcut.weight ? ssl__rkhs(at, &m->rkhs[i], out[i]) : out[i], SSL_F32);
     return c->status ? 0 : m->n_maps;
 }
 SSL_API ssl_tensor *ssl_amdim_loss_at(const char *at, const ssl_amdim *m, ssl_tensor *view1, ssl_tensor *view2, ssl_fmc_trace *trace)
@@ -13054,11 +13107,13 @@ SSL_API ssl_tensor *ssl_pixelcnn_forward_at(const char *at, const ssl_pixelcnn *
     int i;
     for (i = 0; i < m->blocks && !z->ctx->status; i++) {
         const ssl_conv_layer *l = m->conv + 4 * i;
-        ssl_tensor *x = ssl_conv_forward_at(at, &l[1], ssl_relu_at(at, ssl_conv_forward_at(at, &l[0], z)));
-        x = ssl_conv_forward_at(at, &l[2], ssl_pad2d_at(at, x, 1, 0, 0, 0, SSL_PAD_CONSTANT, 1.0f));
-        z = ssl_add_at(at, z, ssl_conv_forward_at(at, &l[3], ssl_relu_at(at, x)));
+        ssl_tensor *x;
+        if (i == 0) z = ssl__half_map(at, z, ssl__inner_map(z->ctx, z->dim[1])); /* once for both who read it */
+        x = ssl__map_conv(at, &l[1], ssl__map_conv(at, &l[0], z, SSL_BF16, 1, NULL), SSL_F32, 0, NULL);
+        x = ssl__map_conv(at, &l[2], ssl_pad2d_at(at, x, 1, 0, 0, 0, SSL_PAD_CONSTANT, 1.0f), SSL_BF16, 1, NULL);
+        z = ssl__map_conv(at, &l[3], x, SSL_BF16, 0, z);
     }
-    return ssl_relu_at(at, z);
+    return ssl_relu_at(at, ssl__half_map(at, z, SSL_F32));
 }
 
 SSL_API int ssl_cpc_desc_resolve(const ssl_cpc_desc *in, ssl_cpc_desc *out)

@@ -710,6 +710,7 @@ static __device__ __forceinline__ void ssl__put4(float4 v, int half, uint16_t *t
     if (!half) h = ssl__four_halves(v);
     *(uint2 *)to = h;
 }
+static __device__ __forceinline__ float ssl__as_bf16(float v) { return ssl__bits(ssl__to_bf16x2(v, 0.0f) << 16); }
 static __device__ __forceinline__ void ssl__keep(float v, float *to) { *to = v; }
 static __device__ __forceinline__ void ssl__keep(float v, uint16_t *to) { *to = (uint16_t)ssl__to_bf16x2(v, 0.0f); }
 
@@ -806,8 +807,9 @@ template <class G, int BYTES, class F> static __device__ __forceinline__ void ss
     }
 }
 
-/* f(i, j, the results i .. i + 7 of column j), for results that lie along i in memory: 64 rows at a time change hands, as 64 words of each column. */
-template <class G, class F> static __device__ __forceinline__ void ssl__each_eight(const float *acc, void *shared, F f)
+/* f(i, j, the results i .. i + 7 of column j), for results that lie along i in memory: 64 rows at a time change hands, as 64 words of each column.
+   Then strip(i, words of the first column, words between columns), for the 64 rows from i on. */
+template <class G, class F, class S> static __device__ __forceinline__ void ssl__each_eight(const float *acc, void *shared, F f, S strip)
 {
     const int LD = 64 + 4;
     float *const out = (float *)shared;
@@ -823,9 +825,10 @@ template <class G, class F> static __device__ __forceinline__ void ssl__each_eig
         SSL__ROLLED for (int e = (int)threadIdx.x; e < 8 * G::N; e += G::T) {
             const float4 *const at = (const float4 *)(const void *)(out + e / 8 * LD + e % 8 * 8);
             const float4 low = at[0], high = at[1];
-            const float v[8] = { low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w };
+            float v[8] = { low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w };
             f(i0 + e % 8 * 8, e / 8, v);
         }
+        strip(i0, out, LD);
     }
 }
 
@@ -2092,6 +2095,7 @@ static __device__ int ssl__window_output(int i, int r, int stride, int dilation,
     const int t = i + padding - r * dilation;
     return t >= 0 && t % stride == 0 && t / stride < outputs ? t / stride : -1;
 }
+typedef struct ssl__tile_sums { float first, sum, square; } ssl__tile_sums; /* of a channel at the positions of a tile: a value, sum and squares of the others less that */
 extern "C++" {
 /* Positions (image, i, j) see the pixels i istep + d0 + t dstep of rows and columns through taps t. */
 typedef struct ssl__conv {
@@ -2099,9 +2103,10 @@ typedef struct ssl__conv {
     ssl__divisor image, row, cell, line; /* positions of an image and of a row; padded channels of a tap; taps of a row */
     int groups, m, n, k, k_slice, slices, tiles_n;
     int ch, kw, area, turned;            /* channels of a group in the images that are gathered; the window's width and taps; dx: weights [ch, row] */
-    int half;                            /* y is a half map */
-    const float *bias;
+    int half, relu;                      /* y is a half map, to which res, another, may be added, and which may then pass a ReLU */
+    const float *bias, *res;
     float beta, *part, *y;
+    ssl__tile_sums *sums;                    /* [m][tiles_n], where the moments of a half map y are asked for */
 } ssl__conv;
 
 /* ---- planes to channels last and back: a lane has 16 bytes of channels at one of its warp's 32 pixels, so reads (writes) run along planes ---- */
@@ -2193,6 +2198,26 @@ static __device__ __forceinline__ int ssl__conv_place(const ssl__conv *t, int q,
 }
 
 template <int MODE, int M, int N, int AK> struct ssl__conv_block : ssl__block<MODE, SSL__THREADS, 2, M, N, MODE == SSL__BF16 ? 32 : 16, AK, AK> {};
+/* Moments of 64 channels from o on at the tile's positions from j0 on: a thread has a channel and every fourth position. */
+template <class G> static __device__ __forceinline__ void ssl__conv_sums(const ssl__conv *t, int o, int j0, const float *v, int ld)
+{
+    __shared__ float part[2][G::T];
+    const int row = (int)threadIdx.x % 64, end = SSL__MIN(G::N, t->n - j0);
+    const float first = ssl__as_bf16(v[row]);
+    float s = 0.0f, q = 0.0f;
+    SSL__ROLLED for (int j = (int)threadIdx.x / 64; j < end; j += G::T / 64) {
+        const float d = ssl__as_bf16(v[j * ld + row]) - first;
+        s += d;
+        q += d * d;
+    }
+    part[0][threadIdx.x] = s;
+    part[1][threadIdx.x] = q;
+    __syncthreads();
+    if ((int)threadIdx.x >= 64 || o + row >= t->m) return;
+    for (int k = row + 64; k < G::T; k += 64) { s += part[0][k]; q += part[1][k]; }
+    const ssl__tile_sums all = { first, s, q };
+    t->sums[(int64_t)(o + row) * t->tiles_n + j0 / G::N] = all;
+}
 /* Forward and dx. Of a slab of 128 x 32 a thread copies 2 x 16 bytes of each operand and does one pair of multiplications for the tap. */
 template <int MODE, int M, int N> static __global__ void __launch_bounds__(SSL__THREADS, MODE == SSL__F32 ? 1 : 2) ssl__k_conv(ssl__conv t, const typename ssl__elem<MODE>::type *w, const typename ssl__elem<MODE>::type *x)
 {
@@ -2209,14 +2234,23 @@ template <int MODE, int M, int N> static __global__ void __launch_bounds__(SSL__
     SSL__REPEAT for (int e = 0; e < COPIES; e++) b.fixed[e] = b.place(j0 + (e * G::T + (int)threadIdx.x) / ROW);
     ssl__accumulate<G>(acc, &a, &b, i0, j0, 0, t.k, shared);
     if constexpr (MODE == SSL__BF16) if (t.half) {
-        ssl__each_eight<G>(acc, shared, [&](int o, int q, const float v[8]) {
+        ssl__each_eight<G>(acc, shared, [&](int o, int q, float v[8]) {
             int n, in;
             o += i0;
             q += j0;
             if (o >= t.m || q >= t.n) return;
             in = ssl__conv_place(&t, q, &n);
-            ssl__eight_put((uint16_t *)(void *)t.y + (int64_t)(n * plane + in) * t.m + o, v, t.beta != 0.0f);
-        });
+            const int64_t at = (int64_t)(n * plane + in) * t.m + o;
+            if (t.bias) SSL__REPEAT for (int k = 0; k < 8; k++) v[k] += t.bias[o + k];
+            if (t.res) {
+                float r[8];
+                ssl__eight((const uint16_t *)(const void *)t.res + at, r);
+                SSL__REPEAT for (int k = 0; k < 8; k++) v[k] += r[k];
+            }
+            if (t.relu) SSL__REPEAT for (int k = 0; k < 8; k++) if (v[k] < 0.0f) v[k] = 0.0f;
+            ssl__eight_put((uint16_t *)(void *)t.y + at, v, t.beta != 0.0f);
+        },
+        [&](int o, const float *v, int ld) { if (t.sums) ssl__conv_sums<G>(&t, i0 + o, j0, v, ld); });
         return;
     }
     int n;
@@ -2266,6 +2300,23 @@ static __global__ void ssl__k_conv_total(ssl__conv t)
     }
 }
 
+/* mean and variance of a channel from those of its tiles of N positions, of n; all less the first value */
+static __global__ void ssl__k_conv_moments(ssl__conv t, int N, float *mean, float *var)
+{
+    const ssl__tile_sums *const tile = t.sums + (int64_t)blockIdx.x * t.tiles_n;
+    const double first = (double)tile->first, n = (double)t.n;
+    double s = 0.0, q = 0.0;
+    for (int i = (int)threadIdx.x; i < t.tiles_n; i += SSL__THREADS) {
+        const double d = (double)tile[i].first - first, own = (double)SSL__MIN(N, t.n - i * N);
+        s += (double)tile[i].sum + own * d;
+        q += (double)tile[i].square + 2.0 * d * (double)tile[i].sum + own * d * d;
+    }
+    s = ssl__block_sum(s) / n;
+    q = ssl__block_sum(q) / n - s * s;
+    if (threadIdx.x) return;
+    mean[blockIdx.x] = (float)(first + s);
+    var[blockIdx.x] = (float)(q > 0.0 ? q : 0.0);
+}
 template <int MODE> static int ssl__conv_padded(int channels) /* to 16 bytes */
 { const int in = 16 / (int)sizeof(typename ssl__elem<MODE>::type); return (channels + in - 1) / in * in; }
 static void ssl__conv_lanes(ssl__conv *t, const ssl__window *g, ssl__lane r, ssl__lane s, int cell)
@@ -2301,7 +2352,7 @@ template <int MODE> static size_t ssl__conv_taps(const ssl__window *g, int back)
 { return (size_t)g->kh * (size_t)g->kw * (size_t)(back ? g->ci : g->co) * (size_t)ssl__conv_padded<MODE>((back ? g->co : g->ci) / g->groups); }
 /* y = beta y + bias + w x, or with back dx = beta dx + w^T dy. xs: x (dy) with its channels last, ws: room for a copy of w */
 template <int MODE> static void ssl__conv_images(ssl_ctx *c, const ssl__window *g, int back, const typename ssl__elem<MODE>::type *xs, typename ssl__elem<MODE>::type *ws,
-                                                 const float *w, const float *bias, float beta, float *y)
+                                                 const float *w, const float *bias, float beta, float *y, ssl__tile_sums *sums)
 {
     typedef typename ssl__elem<MODE>::type E;
     const int cig = g->ci / g->groups, cog = g->co / g->groups, units = ((ssl__cuda *)c->gpu)->units, rows = back ? g->sh : 1, columns = back ? g->sw : 1;
@@ -2311,6 +2362,7 @@ template <int MODE> static void ssl__conv_images(ssl_ctx *c, const ssl__window *
     if (!taps) taps = ws;
     memset(&t, 0, sizeof t);
     t.m = back ? cig : cog; t.ch = back ? cog : cig; t.turned = back; t.bias = bias; t.beta = beta; t.y = y; t.half = (g->half & (back ? SSL__HALF_X : SSL__HALF_Y)) != 0;
+    if (!back) { t.relu = g->relu; t.res = g->res; t.sums = sums; }
     for (int phase = 0; phase < rows * columns; phase++) {
         ssl__conv_lanes(&t, g, back ? ssl__lane_b(g->h, g->oh, g->kh, g->sh, g->ph, g->dh, phase / columns) : ssl__lane_f(g->h, g->oh, g->kh, g->sh, g->ph, g->dh),
                         back ? ssl__lane_b(g->w, g->ow, g->kw, g->sw, g->pw, g->dw, phase % columns) : ssl__lane_f(g->w, g->ow, g->kw, g->sw, g->pw, g->dw), cell);
@@ -2322,6 +2374,9 @@ template <int MODE> static void ssl__conv_images(ssl_ctx *c, const ssl__window *
         else if (t.m <= 64 && ssl__conv_tiles(&t, 64, 128) * t.groups >= units) ssl__conv_launch<MODE, 64, 128>(c, &t, taps, xs);
         else ssl__conv_launch<MODE, 64, 64>(c, &t, taps, xs);
     }
+    if (!t.sums) return;
+    SSL__LAUNCH(c, ssl__k_conv_moments, (unsigned)t.m, t, t.tiles_n == (t.n + 127) / 128 ? 128 : 64, g->moments->mean, g->moments->var);
+    g->moments->made = 1;
 }
 template <int MODE, int M, int N> static void ssl__conv_launch_w(ssl_ctx *c, ssl__conv *t, const typename ssl__elem<MODE>::type *dy, const typename ssl__elem<MODE>::type *x)
 {
@@ -2349,8 +2404,11 @@ template <int MODE> static ssl__conv ssl__conv_weights_of(ssl_ctx *c, const ssl_
 template <int MODE> static void ssl__conv_forward(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
 {
     typedef typename ssl__elem<MODE>::type E;
-    E *xs = (E *)ssl__cuda_work(c, sizeof(E) * (ssl__conv_pixels<MODE>(g, 0) + ssl__conv_taps<MODE>(g, 0)));
-    if (xs) ssl__conv_images<MODE>(c, g, 0, ssl__conv_last<MODE>(c, g, 0, x, xs), xs + ssl__conv_pixels<MODE>(g, 0), w, bias, 0.0f, y);
+    const size_t images = ssl__conv_pixels<MODE>(g, 0), both = sizeof(E) * (images + ssl__conv_taps<MODE>(g, 0)); /* whole 16 bytes */
+    const int sums = g->half & SSL__HALF_Y && g->moments && !bias && !g->res && !g->relu;
+    char *work = (char *)ssl__cuda_work(c, both + (sums ? sizeof(ssl__tile_sums) * (size_t)g->co * (((size_t)g->n * (size_t)(g->oh * g->ow) + 63) / 64) : 0));
+    E *xs = (E *)(void *)work;
+    if (work) ssl__conv_images<MODE>(c, g, 0, ssl__conv_last<MODE>(c, g, 0, x, xs), xs + images, w, bias, 0.0f, y, sums ? (ssl__tile_sums *)(void *)(work + both) : NULL);
 }
 /* Both gradients, from one copy of dy where it needs one; dx and dw may be NULL. */
 template <int MODE> static void ssl__conv_back(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *dy, float beta, float *dx, float *dw)
@@ -2364,7 +2422,7 @@ template <int MODE> static void ssl__conv_back(ssl_ctx *c, const ssl__window *g,
     const E *ys, *xs;
     if (!work) return;
     ys = ssl__conv_last<MODE>(c, g, 1, dy, (E *)(void *)work);
-    if (dx) ssl__conv_images<MODE>(c, g, 1, ys, (E *)(void *)(work + copy), w, NULL, beta, dx);
+    if (dx) ssl__conv_images<MODE>(c, g, 1, ys, (E *)(void *)(work + copy), w, NULL, beta, dx, NULL);
     if (!dw) return;
     t.part = t.slices > 1 ? (float *)(void *)(work + copy) : NULL;
     xs = ssl__conv_last<MODE>(c, g, 0, x, (E *)(void *)(work + copy + part));

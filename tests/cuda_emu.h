@@ -337,7 +337,7 @@ enum { EMU_QUEUE = 1 << 16 };
 static emu_op emu_queue[EMU_QUEUE];
 static uint64_t emu_queued, emu_executed;
 static cudaError_t emu_error;                      /* after a fault every call returns it */
-static int emu_lazy, emu_devices = 1, emu_driver = 13000;
+static int emu_lazy, emu_devices = 1, emu_driver = 13000, emu_arch = 80;
 static int64_t emu_allocs_left = -1, emu_kernels_left = -1; /* until one fails; -1: never */
 static size_t emu_free_bytes = (size_t)1 << 30;
 static int64_t emu_n_allocs, emu_n_launches, emu_n_graphs, emu_n_waits; /* launches: calls; waits: for everything, by the host */
@@ -415,7 +415,7 @@ static inline cudaError_t cudaGetDeviceCount(int *n)
 }
 static inline cudaError_t cudaDriverGetVersion(int *v) { *v = emu_driver; return cudaSuccess; }
 static inline cudaError_t cudaRuntimeGetVersion(int *v) { *v = 13000; return cudaSuccess; }
-static inline cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *f, const void *) { f->ptxVersion = 80; return cudaSuccess; }
+static inline cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *f, const void *) { f->ptxVersion = emu_arch; return cudaSuccess; }
 static inline cudaError_t cudaFuncSetAttribute(const void *, cudaFuncAttribute, int v) { return v <= EMU_SHARED_MOST ? cudaSuccess : cudaErrorInvalidValue; }
 static inline cudaError_t cudaGetDevice(int *d) { *d = 0; return cudaSuccess; }
 static inline cudaError_t cudaDeviceGetAttribute(int *v, cudaDeviceAttr a, int) /* few multiprocessors: both tile sizes and slices occur */

@@ -8,6 +8,7 @@
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
 #include "check.h"
+#include "networks.h"
 
 static char said[1024]; /* the last message */
 static void hear(ssl_status code, const char *message, void *user) { (void)code; (void)user; snprintf(said, sizeof said, "%s", message); }
@@ -431,16 +432,54 @@ static void take_map(ssl_ctx *c, int half, const map_shape *s, float *p, float *
 static void fill(float *x, int n, int seed) { int i; for (i = 0; i < n; i++) x[i] = rounded(value(seed * i + seed)); }
 static ssl_ctx *open_for_maps(ssl_device device) { return open_at(device, device == SSL_DEVICE_CUDA ? SSL_PRECISION_BF16 : SSL_PRECISION_HIGHEST); }
 
-static void conv_maps(ssl_device device, const ssl__window *of, float beta, float *y, float *dx, float *dw)
+static ssl__window window_of(const int v[12]) /* n, ci, h, w, co, kernel, stride, padding (each of rows and columns), dilation of rows */
 {
-    static float x[MOST_VALUES], w[MOST_VALUES], dy[MOST_VALUES];
+    ssl__window g;
+    memset(&g, 0, sizeof g);
+    g.n = v[0]; g.ci = v[1]; g.h = v[2]; g.w = v[3]; g.co = v[4]; g.kh = v[5]; g.kw = v[6]; g.sh = v[7]; g.sw = v[8]; g.ph = v[9]; g.pw = v[10]; g.dh = v[11];
+    g.dw = g.groups = 1;
+    g.oh = (g.h + 2 * g.ph - g.dh * (g.kh - 1) - 1) / g.sh + 1;
+    g.ow = (g.w + 2 * g.pw - (g.kw - 1) - 1) / g.sw + 1;
+    return g;
+}
+/* The moments that a convolution makes on the way are those of what it wrote. */
+static void conv_moments(ssl_ctx *c, const ssl__window *of, const float *x, const float *w, float *y)
+{
+    static float got[MOST_VALUES], moment[2][512];
+    const map_shape out = { of->n, of->co, of->oh * of->ow };
+    ssl__map_moments m = { NULL, NULL, 0 };
+    ssl__window g = *of;
+    int k, n, p;
+    m.mean = lend(c, 0, g.co, moment[0]);
+    m.var = lend(c, 0, g.co, moment[1]);
+    g.res = NULL;
+    g.relu = 0;
+    g.moments = &m;
+    c->k->conv_f(c, &g, x, w, NULL, y);
+    CHECK(m.made && ssl__get(c, moment[0], m.mean, sizeof(float) * (size_t)g.co) && ssl__get(c, moment[1], m.var, sizeof(float) * (size_t)g.co));
+    take_map(c, 1, &out, y, got);
+    c->dev->release(c, m.mean);
+    c->dev->release(c, m.var);
+    for (k = 0; k < g.co; k++) {
+        double s = 0.0, q = 0.0;
+        for (n = 0; n < g.n; n++) for (p = 0; p < out.hw; p++) s += (double)got[(n * g.co + k) * out.hw + p] / g.n / out.hw;
+        for (n = 0; n < g.n; n++) for (p = 0; p < out.hw; p++) { const double d = (double)got[(n * g.co + k) * out.hw + p] - s; q += d * d / g.n / out.hw; }
+        if (!CHECK(fabs((double)moment[0][k] - s) < 1e-5 * (fabs(s) + sqrt(q)) && fabs((double)moment[1][k] - q) < 1e-4 * q)) printf("     channel %d: %g %g, want %g %g\n", k, (double)moment[0][k], (double)moment[1][k], s, q);
+    }
+}
+/* more: 1 a bias; of half maps y also 2 a residual, 4 a ReLU */
+static void conv_maps(ssl_device device, const ssl__window *of, int more, float beta, float *y, float *dx, float *dw)
+{
+    static float x[MOST_VALUES], w[MOST_VALUES], dy[MOST_VALUES], res[MOST_VALUES], bias[512];
     ssl__window g = *of;
     const map_shape in = { g.n, g.ci, g.h * g.w }, out = { g.n, g.co, g.oh * g.ow };
     const int hx = (g.half & SSL__HALF_X) != 0, hy = (g.half & SSL__HALF_Y) != 0, nw = g.co * g.ci * g.kh * g.kw;
     ssl_ctx *c = open_for_maps(device);
-    float *p[6];
+    float *p[8];
     int i;
-    fill(x, values_of(&in), 3); fill(w, nw, 7); fill(dy, values_of(&out), 5); fill(dx, values_of(&in), 11); fill(dw, nw, 13);
+    fill(x, values_of(&in), 3); fill(w, nw, 7); fill(dy, values_of(&out), 5); fill(dx, values_of(&in), 11); fill(dw, nw, 13); fill(res, values_of(&out), 17); fill(bias, g.co, 19);
+    p[6] = lend_map(c, hy, &out, res);
+    p[7] = lend(c, 0, g.co, bias);
     p[0] = lend_map(c, hx, &in, x);
     p[1] = lend(c, 0, nw, w);
     p[2] = lend_map(c, hy, &out, dy);
@@ -448,37 +487,43 @@ static void conv_maps(ssl_device device, const ssl__window *of, float beta, floa
     p[4] = lend_map(c, hx, &in, dx);
     p[5] = lend(c, 0, nw, dw);
     if (device == SSL_DEVICE_CPU) g.half = 0;
-    c->k->conv_f(c, &g, p[0], p[1], NULL, p[3]);
+    g.res = hy && more & 2 ? p[6] : NULL;
+    g.relu = hy && more & 4;
+    c->k->conv_f(c, &g, p[0], p[1], more & 1 ? p[7] : NULL, p[3]);
+    for (i = 0; device == SSL_DEVICE_CPU && i < values_of(&out); i++) { /* planes have neither */
+        if (g.res) p[3][i] += res[i];
+        if (g.relu && p[3][i] < 0.0f) p[3][i] = 0.0f;
+    }
     if (g.half) c->half->half_conv_b(c, &g, p[0], p[1], p[2], beta, p[4], p[5]);
     else { c->k->conv_bx(c, &g, p[1], p[2], beta, p[4]); c->k->conv_bw(c, &g, p[0], p[2], p[5]); }
     take_map(c, hy, &out, p[3], y);
     take_map(c, hx, &in, p[4], dx);
     take_back(c, 0, nw, p[5], dw);
+    if (g.half & SSL__HALF_Y) conv_moments(c, &g, p[0], p[1], lend_map(c, 1, &out, dy));
     for (i = 0; i < 3; i++) c->dev->release(c, p[i]);
+    for (i = 6; i < 8; i++) c->dev->release(c, p[i]);
     CHECK(ssl_close(c) == SSL_OK);
 }
 static void test_half_convolutions(void)
 {
-    static const ssl__window cases[] = { /* n, ci, h, w, co: the last two fill whole tiles of 64 x 128 and 128 x 128 results */
-        { 2, 8, 7, 5, 16, 0, 0, 3, 3, 1, 1, 1, 1, 1, 1, 1, 0 },   { 3, 16, 9, 9, 8, 0, 0, 3, 3, 2, 2, 1, 1, 1, 1, 1, 0 },
-        { 2, 24, 6, 7, 72, 0, 0, 1, 1, 1, 1, 0, 0, 1, 1, 1, 0 },  { 2, 64, 5, 5, 40, 0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 1, 0 },
-        { 1, 3, 12, 13, 8, 0, 0, 7, 7, 2, 2, 3, 3, 1, 1, 1, 0 },  { 2, 16, 9, 8, 5, 0, 0, 3, 2, 1, 3, 2, 0, 2, 1, 1, 0 },
-        { 2, 8, 24, 20, 64, 0, 0, 3, 3, 1, 1, 1, 1, 1, 1, 1, 0 }, { 2, 16, 20, 20, 72, 0, 0, 1, 1, 1, 1, 0, 0, 1, 1, 1, 0 }
+    static const int cases[][12] = { /* the last two fill whole tiles of 64 x 128 and 128 x 128 results */
+        { 2, 8, 7, 5, 16, 3, 3, 1, 1, 1, 1, 1 },   { 3, 16, 9, 9, 8, 3, 3, 2, 2, 1, 1, 1 },
+        { 2, 24, 6, 7, 72, 1, 1, 1, 1, 0, 0, 1 },  { 2, 64, 5, 5, 40, 1, 1, 2, 2, 0, 0, 1 },
+        { 1, 3, 12, 13, 8, 7, 7, 2, 2, 3, 3, 1 },  { 2, 16, 9, 8, 5, 3, 2, 1, 3, 2, 0, 2 },
+        { 2, 8, 24, 20, 64, 3, 3, 1, 1, 1, 1, 1 }, { 2, 16, 20, 20, 72, 1, 1, 1, 1, 0, 0, 1 }
     };
     static float y[3][MOST_VALUES], dx[3][MOST_VALUES], dw[3][MOST_VALUES];
     size_t i;
     unsigned half;
     for (i = 0; i < sizeof cases / sizeof *cases; i++)
         for (half = 0; half < 4; half++) {
-            ssl__window g = cases[i];
-            unsigned h = half == 3 ? SSL__HALF_X | SSL__HALF_Y : half == 2 ? SSL__HALF_Y : half ? SSL__HALF_X : 0;
+            ssl__window g = window_of(cases[i]);
+            const unsigned h = half == 3 ? SSL__HALF_X | SSL__HALF_Y : half == 2 ? SSL__HALF_Y : half ? SSL__HALF_X : 0;
             int k, nx, ny, nw;
             if (((h & SSL__HALF_X) && g.ci % 8) || ((h & SSL__HALF_Y) && g.co % 8)) continue;
-            g.oh = (g.h + 2 * g.ph - g.dh * (g.kh - 1) - 1) / g.sh + 1;
-            g.ow = (g.w + 2 * g.pw - g.dw * (g.kw - 1) - 1) / g.sw + 1;
             g.half = h;
             nx = g.n * g.ci * g.h * g.w; ny = g.n * g.co * g.oh * g.ow; nw = g.co * g.ci * g.kh * g.kw;
-            for (k = 0; k < 3; k++) conv_maps(k ? SSL_DEVICE_CUDA : SSL_DEVICE_CPU, &g, (float)(half % 2), y[k], dx[k], dw[k]);
+            for (k = 0; k < 3; k++) conv_maps(k ? SSL_DEVICE_CUDA : SSL_DEVICE_CPU, &g, ((int)i + 3 * (int)half) % 8, (float)(half % 2), y[k], dx[k], dw[k]);
             if (!CHECK(near_to(y[1], y[0], ny, h & SSL__HALF_Y ? 1e-4 * HALF_ROUND : 1e-5) && near_to(dx[1], dx[0], nx, h & SSL__HALF_X ? 1e-4 * HALF_ROUND : 1e-5) &&
                        near_to(dw[1], dw[0], nw, 1e-5)))
                 printf("     case %d, halves %u\n", (int)i, h);
@@ -618,17 +663,15 @@ static void pool_maps(ssl_device device, const ssl__window *g, float beta, float
 }
 static void test_half_pools(void)
 {
-    static const ssl__window cases[] = { { 2, 8, 9, 7, 8, 0, 0, 3, 3, 2, 2, 1, 1, 1, 1, 1, 0 }, { 3, 72, 8, 8, 72, 0, 0, 2, 2, 2, 2, 0, 0, 1, 1, 1, 0 },
-                                         { 1, 24, 10, 11, 24, 0, 0, 3, 4, 1, 3, 1, 2, 1, 1, 1, 0 }, { 2, 16, 5, 6, 16, 0, 0, 2, 2, 3, 3, 0, 0, 1, 1, 1, 0 } };
+    static const int cases[][12] = { { 2, 8, 9, 7, 8, 3, 3, 2, 2, 1, 1, 1 }, { 3, 72, 8, 8, 72, 2, 2, 2, 2, 0, 0, 1 },
+                                     { 1, 24, 10, 11, 24, 3, 4, 1, 3, 1, 2, 1 }, { 2, 16, 5, 6, 16, 2, 2, 3, 3, 0, 0, 1 } };
     static float y[3][MOST_VALUES], dx[3][MOST_VALUES], mean[3][512], dmean[3][MOST_VALUES];
     size_t i;
     int beta, k;
     for (i = 0; i < sizeof cases / sizeof *cases; i++)
         for (beta = 0; beta < 2; beta++) {
-            ssl__window g = cases[i];
+            const ssl__window g = window_of(cases[i]);
             const int n = g.n * g.ci * g.h * g.w;
-            g.oh = (g.h + 2 * g.ph - g.kh) / g.sh + 1;
-            g.ow = (g.w + 2 * g.pw - g.kw) / g.sw + 1;
             for (k = 0; k < 3; k++) pool_maps(k ? SSL_DEVICE_CUDA : SSL_DEVICE_CPU, &g, (float)beta, y[k], dx[k], mean[k], dmean[k]);
             CHECK(!memcmp(y[1], y[0], sizeof(float) * (size_t)(g.n * g.ci * g.oh * g.ow)));
             CHECK(near_to(dx[1], dx[0], n, 1e-4 * HALF_ROUND) && near_to(dmean[1], dmean[0], n, 1e-4 * HALF_ROUND) && near_to(mean[1], mean[0], g.n * g.ci, 1e-5));
@@ -701,6 +744,19 @@ static void test_half_resnets(void)
         CHECK(bytes[1] < bytes[2]);
     }
 }
+static void test_half_networks(void)
+{
+    static float y[2][1 << 20];
+    int i;
+    size_t bytes[3];
+    for (i = 0; i < NETWORKS; i++) {
+        const int64_t n = network_run(open_at(SSL_DEVICE_CPU, SSL_PRECISION_HIGHEST), (network)i, y[0], &bytes[0]);
+        CHECK(n > 1 && network_run(open_at(SSL_DEVICE_CUDA, SSL_PRECISION_BF16), (network)i, y[1], &bytes[1]) == n);
+        if (!CHECK(apart(y[1], y[0], n) < 0.1)) printf("     %s is off by %g\n", network_name[i], apart(y[1], y[0], n));
+        CHECK(network_run(open_at(SSL_DEVICE_CUDA, SSL_PRECISION_HIGHEST), (network)i, y[1], &bytes[2]) == n);
+        CHECK(apart(y[1], y[0], n) < 1e-4 && bytes[1] < bytes[2]);
+    }
+}
 static void test_half_training(void) /* a run at bf16 ends near the CPU's in float32, with the same bits as graphs and without */
 {
     course p = plain(SSL_DEVICE_CPU);
@@ -714,6 +770,21 @@ static void test_half_training(void) /* a run at bf16 ends near the CPU's in flo
     unsetenv("SSL_CUDA_GRAPH");
     CHECK(same(&gpu, &again));
 }
+
+#ifdef SSL__EMULATED
+static void test_older_device(void) /* without tensor cores that we have code for: float32, whatever was asked for */
+{
+    course p = plain(SSL_DEVICE_CUDA);
+    int k;
+    emu_arch = 75;
+    for (k = 0; k < 3; k++) {
+        p.precision = k == 0 ? SSL_PRECISION_HIGHEST : k == 1 ? SSL_PRECISION_HIGH : SSL_PRECISION_BF16;
+        train(&p, k ? &again : &gpu);
+        if (k) CHECK(same(&gpu, &again));
+    }
+    emu_arch = 80;
+}
+#endif
 
 /* ---- what is random: masks, permutations, dropout, bit for bit those of the CPU ---- */
 typedef struct draws { uint8_t mask[300]; int32_t ids[60], order[60], blobs[128]; float dropped[90], path[90], uniform[77]; } draws;
@@ -995,6 +1066,7 @@ int main(int argc, char **argv)
     TEST(no_device);
     TEST(out_of_memory);
     TEST(fault);
+    TEST(older_device);
 #endif
     TEST(bad_gradient);
     TEST(not_a_number);
@@ -1011,6 +1083,7 @@ int main(int argc, char **argv)
     TEST(half_pools);
     TEST(half_turns);
     TEST(half_resnets);
+    TEST(half_networks);
     TEST(half_training);
     TEST(draws);
     TEST(presets);

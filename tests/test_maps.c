@@ -1,9 +1,10 @@
-/* Half maps, a ResNet's bf16 maps that lie channels last: every kernel beside sums in double, blocks and whole networks at bf16
+/* Half maps, bf16 maps of convolutions that lie channels last: every kernel beside sums in double, blocks and whole networks at bf16
    beside the same at `highest`, one thread beside two.   ./build/test_maps [NAME] */
 #define SSL_GUARD /* memory that was handed back, and scratch that was not written, reads as NaN */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
 #include "check.h"
+#include "networks.h"
 
 enum { RIM = 64 };
 #define ROUNDED 2.2e-3 /* what rounding to bf16 once changes */
@@ -107,6 +108,26 @@ static void conv_sums(const ssl__window *g, const double *x, const double *w, co
             dw[k] += dy[q] * x[p];
         }
 }
+/* With a bias, and of half maps y with a residual, a ReLU or both */
+static void conv_more(ssl_ctx *c, const ssl__window *of, int how, const array *x, const array *w, const double *plain)
+{
+    ssl__window g = *of;
+    const int half = (g.half & Y) != 0, relu = half && how & 1, add = half && how & 2;
+    const array bias = array_new(0, 1, g.co, 1, 16), res = array_new(half, g.n, g.co, (int64_t)g.oh * g.ow, 17);
+    array y = array_new(half, g.n, g.co, res.hw, 0);
+    int64_t i;
+    double error;
+    for (i = 0; i < array_size(&y); i++) {
+        y.want[i] = plain[i] + bias.want[i / res.hw % g.co] + (add ? res.want[i] : 0.0);
+        if (relu && y.want[i] < 0.0) y.want[i] = 0.0;
+    }
+    g.moments = NULL;
+    g.relu = relu;
+    g.res = add ? array_data(&res) : NULL;
+    c->k->conv_f(c, &g, array_data(x), array_data(w), array_data(&bias), array_data(&y));
+    if (!CHECK((error = array_error(y)) < (half ? 2 * ROUNDED : 1e-6))) printf("     [%d,%d,%d,%d] to %d, kernel %d, with more (%d): y %.1e\n", g.n, g.ci, g.h, g.w, g.co, g.kh, how % 4, error);
+    array_drop(bias); array_drop(res);
+}
 /* How far the moments of y that a convolution made are from those of y, in deviations and variances; made where they ought to be */
 static double moments_error(const ssl__window *g, const array *y)
 {
@@ -145,6 +166,7 @@ static void test_convolutions(void)
         conv_sums(&g, x.want, w.want, dy.want, y.want, dx.want, dw.want);
         for (k = 0; k < array_size(&dx); k++) more.want[k] += dx.want[k];
         c->k->conv_f(c, &g, array_data(&x), array_data(&w), NULL, array_data(&y));
+        conv_more(c, &g, (int)i, &x, &w, y.want);
         c->half->half_conv_b(c, &g, array_data(&x), array_data(&w), array_data(&dy), 0.0f, array_data(&dx), NULL);
         c->half->half_conv_b(c, &g, array_data(&x), array_data(&w), array_data(&dy), 1.0f, array_data(&more), array_data(&dw));
         error[4] = moments_error(&g, &y);
@@ -416,17 +438,55 @@ static void test_blocks(void)
     }
 }
 
+/* ---- the other networks that keep half maps ---- */
+static char said[512];
+static void hear(ssl_status code, const char *message, void *user) { (void)code; (void)user; snprintf(said, sizeof said, "%s", message); }
+static void test_no_maps(void) /* refused as at any precision, not turned */
+{
+    static const int32_t in[2 * 8 * 3 * 3] = { 0 };
+    int k;
+    for (k = 0; k < 2; k++) {
+        ssl_desc d = SSL_ZERO;
+        ssl_ctx *c;
+        ssl_pixelcnn m;
+        d.device = SSL_DEVICE_CPU; d.precision = SSL_PRECISION_BF16; d.on_error = hear;
+        c = ssl_open(&d);
+        m = ssl_pixelcnn_new(c, "m", 8, 8, 1);
+        ssl_pixelcnn_forward(&m, k ? ssl_input_i32(c, in, 4, 2, 8, 3, 3) : ssl_input(c, NULL, 3, 2, 8, 9));
+        CHECK(ssl_error(c) == (k ? SSL_E_ARG : SSL_E_SHAPE) && strstr(said, "ssl_pixelcnn_forward: ssl_conv2d: x"));
+        ssl_close(c);
+    }
+}
+static void test_others(void)
+{
+    static const double most[NETWORKS] = { 0.1, 0.1, 0.1, 0.1, 0.1 };
+    size_t bytes[3];
+    int i;
+    for (i = 0; i < NETWORKS; i++) {
+        const int64_t n = network_run(open_context(SSL_PRECISION_HIGHEST, 1), (network)i, run_value[0], &bytes[0]);
+        double d;
+        CHECK(n > 1 && n < MOST && network_run(open_context(SSL_PRECISION_BF16, 1), (network)i, run_value[1], &bytes[1]) == n);
+        CHECK(network_run(open_context(SSL_PRECISION_BF16, 2), (network)i, run_value[2], &bytes[2]) == n);
+        d = apart(run_value[1], run_value[0], n);
+        if (!CHECK(d < most[i])) printf("     %s is off by %g\n", network_name[i], d);
+        CHECK(!memcmp(run_value[1], run_value[2], sizeof(float) * (size_t)n));
+        if (!CHECK(bytes[1] < bytes[0])) printf("     %s takes %zu bytes, and %zu at `highest`\n", network_name[i], bytes[1], bytes[0]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     ssl_ctx *c = open_context(SSL_PRECISION_BF16, 1);
     const int here = c->half && c->half->half_turn;
     ssl_close(c);
     if (argc > 1) check_filter = argv[1];
-    if (!here) { printf("skip: this machine or build keeps no half maps\n"); check_skipped = 5; return check_done(); }
+    if (!here) { printf("skip: this machine or build keeps no half maps\n"); check_skipped = 7; return check_done(); }
     TEST(convolutions);
     TEST(batch_norms);
     TEST(pools_and_planes);
     TEST(blocks);
     TEST(networks);
+    TEST(others);
+    TEST(no_maps);
     return check_done();
 }
