@@ -90,6 +90,9 @@ emulated_test_ops    = '$(EMULATED)/test_ops'
 emulated_conformance = $(foreach p,highest high bf16,$(REPLAY:%='$(EMULATED)/conformance % --precision $p'))
 emulated_device      = '$(EMULATED)/device'
 emulated_methods     = '$(EMULATED)/methods'
+# These look into the device's memory.
+emulated_test_eval    = 'env SSL_CUDA_SYNC=1 $(EMULATED)/test_eval'
+emulated_test_methods = 'env SSL_CUDA_SYNC=1 $(EMULATED)/test_methods'
 AMX     := $(if $(shell grep -m1 avx512_bf16 /proc/cpuinfo 2>/dev/null),test_gemm conformance) # emulated where the rest of its instructions is there
 amx_test_gemm   = '$(B)/amx/test_gemm amx/'
 amx_conformance = $(foreach p,high bf16,$(REPLAY:%='$(B)/amx/conformance % --precision $p'))
@@ -98,10 +101,10 @@ test:
 	@STB_DIR='$(STB_DIR)' NVCC='$(NVCC)' sh tests/run.sh $(B)/log $(TESTS:%=$(B)/%) $(if $(TESTS),$(foreach p,highest high bf16,$(REPLAY:%='$(B)/conformance % --precision $p'))) \
 	    $(foreach t,$(EMULATE),$(emulated_$t)) $(foreach t,$(AMX),$(amx_$t)) $(if $(MATRIX),'$(MATRIX)')
 
-# The emulation under the sanitizers: a wrong index, a missing barrier, a buffer read too early; and a step of every method. Minutes.
+# The emulation under the sanitizers: a wrong index, a missing barrier, a buffer read too early; and methods and evaluation. Many minutes.
 SANITIZE = -O1 -g -DSSL_PORTABLE -fsanitize=address,undefined -fno-sanitize-recover=all
 test-emulated:
-	@$(MAKE) --no-print-directory test B=$(B)/sanitized CFLAGS='$(SANITIZE)' TESTS= MATRIX= AMX= REPLAY=tests/golden EMULATE='$(EMULATE) methods'
+	@$(MAKE) --no-print-directory test B=$(B)/sanitized CFLAGS='$(SANITIZE)' TESTS= MATRIX= AMX= REPLAY=tests/golden EMULATE='$(EMULATE) methods test_methods test_eval'
 
 conformance: $(B)/conformance
 	$(B)/conformance $(FIXTURES)
@@ -133,10 +136,10 @@ ON_GPU = env SSL_DEVICE=cuda
 CHECKED = $(ON_GPU) compute-sanitizer --error-exitcode 1 --log-file $(B)/log-cuda/sanitizer.txt --tool
 test-cuda:
 	@if nvidia-smi -L >/dev/null 2>&1; then \
-	    $(MAKE) -k --no-print-directory $(B)/cuda/test_ops $(B)/cuda/test_gemm $(B)/cuda/conformance $(B)/cuda/device; \
-	    sh tests/run.sh $(B)/log-cuda '$(ON_GPU) $(B)/cuda/test_gemm cuda' '$(ON_GPU) $(B)/cuda/test_ops' '$(ON_GPU) $(B)/cuda/device' $(foreach p,highest high bf16,$(REPLAY:%='$(ON_GPU) $(B)/cuda/conformance % --precision $p')) \
+	    $(MAKE) -k --no-print-directory $(B)/cuda/test_ops $(B)/cuda/test_gemm $(B)/cuda/conformance $(B)/cuda/device $(B)/cuda/methods; \
+	    sh tests/run.sh $(B)/log-cuda '$(ON_GPU) $(B)/cuda/test_gemm cuda' '$(ON_GPU) $(B)/cuda/test_ops' '$(ON_GPU) $(B)/cuda/device' '$(ON_GPU) $(B)/cuda/methods' $(foreach p,highest high bf16,$(REPLAY:%='$(ON_GPU) $(B)/cuda/conformance % --precision $p')) \
 	        '$(CHECKED) memcheck $(B)/cuda/test_ops' '$(CHECKED) racecheck $(B)/cuda/test_ops' '$(CHECKED) memcheck $(B)/cuda/device presets' '$(CHECKED) racecheck $(B)/cuda/device half_blocks'; \
-	else echo "no NVIDIA GPU here"; echo "0 passed, 0 failed, $(words test_gemm test_ops device memcheck racecheck memcheck racecheck $(REPLAY) $(REPLAY) $(REPLAY)) skipped"; fi
+	else echo "no NVIDIA GPU here"; echo "0 passed, 0 failed, $(words test_gemm test_ops device methods memcheck racecheck memcheck racecheck $(REPLAY) $(REPLAY) $(REPLAY)) skipped"; fi
 
 bench-cuda:
 	@FIXTURES='$(FIXTURES)' NVCC='$(NVCC)' bash bench/gpu_run.sh $(B)/gpu

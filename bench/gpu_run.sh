@@ -19,15 +19,20 @@ workloads=(W1 W2 W3 W4 W5 W6 W7)
 batch=(4096 1024 1024 1024 64 512 512)
 
 row() { printf '%-34s %-10s %s\n' "$1" "$2" "$3" | tee -a "$out/stages.txt"; }
-# stage NAME LIMIT COMMAND...: its output goes to OUT/NAME.txt; the row quotes its last line
+# stage NAME LIMIT COMMAND...: its output goes to OUT/NAME.txt; the row quotes its last line, or where it failed the first that says error
 stage() {
-    local name=$1 limit=$2 left=$((all - SECONDS)) code start=$SECONDS verdict=failed
+    local name=$1 limit=$2 left=$((all - SECONDS)) code start=$SECONDS verdict=failed quote
     shift 2
     if [ "$left" -lt 10 ]; then row "$name" skipped "no time left"; return 1; fi
-    timeout "$((limit < left ? limit : left))" "$@" >"$out/$name.txt" 2>&1 </dev/null
+    timeout -k 5 "$((limit < left ? limit : left))" "$@" >"$out/$name.txt" 2>&1 </dev/null
     code=$?
-    if [ "$code" = 0 ]; then verdict=ok; elif [ "$code" = 124 ]; then verdict=timeout; fi
-    row "$name" "$verdict" "$((SECONDS - start)) s, $(tail -n 1 "$out/$name.txt" | cut -c1-120)"
+    quote=$(tail -n 1 "$out/$name.txt")
+    case $code in
+    0) verdict=ok ;;
+    124 | 137) verdict=timeout ;;
+    *) [[ $quote == *' passed, '* ]] || quote="exit $code: $(grep -im 1 'error' "$out/$name.txt" || echo "$quote")" ;;
+    esac
+    row "$name" "$verdict" "$((SECONDS - start)) s, $(printf %s "$quote" | cut -c1-120)"
     return "$code"
 }
 number() { sed -n "s/.*\"$2\": *\([0-9.]*\).*/\1/p" "$1" 2>/dev/null | tail -n 1; } # FILE KEY: the last value in it
@@ -44,7 +49,7 @@ workload_table() { # images per second of each workload and of PyTorch, the rati
         compiled=$(number "$out/torch-compile-$w.txt" peer_images_per_s) mb=$(number "$out/torch-eager-$w.txt" peer_peak_mb)
         awk -v w="$w" -v b="${batch[i]}" -v o="${ours:-0}" -v e="${eager:-0}" -v c="${compiled:-0}" -v m="$(number "$out/train-$w.json" peak_mb)" -v t="${mb:-0}" 'BEGIN {
             best = (e > c) ? e : c
-            printf "%-9s %6d %11.0f %11.0f %11.0f %7s %9.0f %9.0f\n", w, b, o, e, c, (best > 0 ? sprintf("%.2f", o / best) : "-"), m, t }'
+            printf "%-9s %6d %11.0f %11.0f %11.0f %7s %9.0f %9.0f\n", w, b, o, e, c, (best > 0 && o > 0 ? sprintf("%.2f", o / best) : "-"), m, t }'
     done
 }
 
