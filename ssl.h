@@ -2165,7 +2165,12 @@ typedef struct ssl__bn { /* count: values per channel, of all ranks; half: x, y 
     SSL__KERNEL(pad_b, (ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx)) \
     SSL__KERNEL(interpolate_f, (ssl_ctx *c, const ssl__resize *r, const float *x, float *y)) \
     SSL__KERNEL(interpolate_b, (ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx)) \
-    SSL__KERNEL(batch_norm_running, (ssl_ctx *c, int ch, float momentum, float unbias, const float *mean, const float *var, float *rm, float *rv))
+    SSL__KERNEL(batch_norm_running, (ssl_ctx *c, int ch, float momentum, float unbias, const float *mean, const float *var, float *rm, float *rv)) \
+    /* of each row, the k largest of best [rows,k] and of x [rows,cols], whose places count from `first`; in order, of equals the first place first */ \
+    SSL__KERNEL(nearest, (ssl_ctx *c, int rows, int cols, int first, int k, const float *x, float *best, int32_t *place)) \
+    /* z = (softmax(z) - onehot(label)) / rows; loss[i] = the sum of -ln softmax(z)[label] over rows SSL__SHARE i and on */ \
+    SSL__KERNEL(classify, (ssl_ctx *c, int rows, int cols, const int32_t *label, float *z, double *loss))
+#define SSL__SHARE 256 /* rows with a loss of their own */
 
 typedef struct ssl__update { /* one optimizer step of a stretch of the flat buffers */
     int64_t begin, slot, n; /* where its values begin, where its gradients and moments do, how many; multiples of 16 */
@@ -2214,7 +2219,7 @@ typedef struct ssl__update { /* one optimizer step of a stretch of the flat buff
     SSL__KERNEL(half_act_f, (ssl_ctx *c, int64_t n, ssl_act act, const float *half_x, float *half_y))          \
     /* dpre = dy act'(pre) (pre NULL: dy), which may lie at dy; db += its column sums; dpre, db may be NULL. half: dy and pre are bf16 */ \
     SSL__KERNEL(half_linear_b, (ssl_ctx *c, int rows, int cols, int half, ssl_act act, const float *dy, const float *pre, float *half_dpre, float *db))
-/* On half maps: bf16, [N,C,H,W] channels last in memory, [N,H,W,C], C a multiple of 8; of backends that keep a ResNet's maps so (ssl__inner_map). */
+/* On half maps: bf16, [N,C,H,W] channels last in memory, [N,H,W,C], C a multiple of 8; of backends that keep the maps of networks so (ssl__inner_map). */
 #define SSL__KERNELS_MAPS                                                                                      \
     SSL__KERNEL(half_conv_b, (ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *dy, float beta, float *dx, float *dw)) /* conv_bx and conv_bw, dx or dw may be NULL */ \
     SSL__KERNEL(half_pool_f, (ssl_ctx *c, const ssl__window *g, const float *half_x, float *half_y, int32_t *at)) /* maximum; at: what half_pool_b wants to know */ \
@@ -4278,6 +4283,47 @@ static void ssl__cpu_batch_norm_running(ssl_ctx *c, int ch, float momentum, floa
         rv[j] += momentum * (unbias * var[j] - rv[j]);
     }
 }
+
+typedef struct ssl__nearest_job { int cols, first, k; const float *x; float *best; int32_t *place; } ssl__nearest_job;
+static void ssl__cpu_nearest_row(void *arg, int row, int thread)
+{
+    const ssl__nearest_job *e = (const ssl__nearest_job *)arg;
+    const float *x = e->x + (size_t)row * (size_t)e->cols;
+    float *best = e->best + (size_t)row * (size_t)e->k;
+    int32_t *place = e->place + (size_t)row * (size_t)e->k;
+    int j, p;
+    (void)thread;
+    for (j = 0; j < e->cols; j++) {
+        if (!(x[j] > best[e->k - 1])) continue;
+        for (p = e->k - 1; p > 0 && x[j] > best[p - 1]; p--) { best[p] = best[p - 1]; place[p] = place[p - 1]; }
+        best[p] = x[j];
+        place[p] = e->first + j;
+    }
+}
+static void ssl__cpu_nearest(ssl_ctx *c, int rows, int cols, int first, int k, const float *x, float *best, int32_t *place)
+{ ssl__nearest_job e = { cols, first, k, x, best, place }; ssl__parallel(c, rows, ssl__cpu_nearest_row, &e); }
+
+typedef struct ssl__classify_job { int rows, cols; const int32_t *label; float *z; double *loss; } ssl__classify_job;
+static void ssl__cpu_classify_chunk(void *arg, int chunk, int thread)
+{
+    const ssl__classify_job *e = (const ssl__classify_job *)arg;
+    const int end = SSL__MIN(e->rows, (chunk + 1) * SSL__SHARE);
+    const float scale = 1.0f / (float)e->rows;
+    double loss = 0.0;
+    int i, j;
+    (void)thread;
+    for (i = chunk * SSL__SHARE; i < end; i++) {
+        float *z = e->z + (size_t)i * (size_t)e->cols, top = z[0], own = z[e->label[i]], sum = 0.0f;
+        for (j = 1; j < e->cols; j++) top = z[j] > top ? z[j] : top;
+        for (j = 0; j < e->cols; j++) sum += z[j] = ssl__exp(z[j] - top);
+        for (j = 0; j < e->cols; j++) z[j] *= scale / sum;
+        z[e->label[i]] -= scale;
+        loss += log((double)sum) + (double)top - (double)own;
+    }
+    e->loss[chunk] = loss;
+}
+static void ssl__cpu_classify(ssl_ctx *c, int rows, int cols, const int32_t *label, float *z, double *loss)
+{ ssl__classify_job e = { rows, cols, label, z, loss }; ssl__parallel(c, (rows + SSL__SHARE - 1) / SSL__SHARE, ssl__cpu_classify_chunk, &e); }
 
 SSL_HD static inline int32_t ssl__random_id(uint64_t seed, uint64_t stream, uint64_t i, int m)
 {
@@ -8394,7 +8440,7 @@ static int64_t ssl__floats(const ssl_tensor *t) { return (int64_t)(ssl__bytes(t)
 /* The type of a result that no user sees, which one kernel writes and only products, attention, batch norms and backward passes read:
    bf16 where the backend can, which halves the bytes of most activations. */
 static ssl_dtype ssl__inner(const ssl_ctx *c) { return c->half && c->precision == SSL_PRECISION_BF16 ? SSL_BF16 : SSL_F32; }
-/* The same for a map of a ResNet. An SSL_BF16 tensor of four axes [N,C,H,W] lies channels last in memory, as [N,H,W,C]. */
+/* The same for a map. An SSL_BF16 tensor of four axes [N,C,H,W] lies channels last in memory, as [N,H,W,C]. */
 static ssl_dtype ssl__inner_map(const ssl_ctx *c, int channels) { return channels % 8 == 0 ? ssl__inner(c) : SSL_F32; }
 static int ssl__is_half(const ssl_tensor *t) { return t->dtype == SSL_BF16; }
 
@@ -16266,26 +16312,9 @@ static void ssl__score_row(ssl_score *s, int classes, const double *value, int l
 }
 static void ssl__score_mean(ssl_score *s, int n) { s->top1 /= n; s->top3 /= n; s->top5 /= n; s->nll /= n; }
 
-/* ---- k nearest rows: cosines block by block through the matrix product, the best k of each row kept sorted ---- */
+/* ---- k nearest rows: cosines block by block through the matrix product, the best k of each row kept sorted, all on the device ---- */
 #define SSL__KNN_ROWS 256  /* test rows of a block */
 #define SSL__KNN_COLS 2048 /* train rows of a block */
-typedef struct ssl__knn_block { int cols, first_col, k; const float *cosine; int32_t *index; float *best; } ssl__knn_block;
-static void ssl__knn_row(void *arg, int row, int thread)
-{
-    const ssl__knn_block *b = (const ssl__knn_block *)arg;
-    const float *cosine = b->cosine + (size_t)row * (size_t)b->cols;
-    float *best = b->best + (size_t)row * (size_t)b->k;
-    int32_t *index = b->index + (size_t)row * (size_t)b->k;
-    int j, p;
-    (void)thread;
-    for (j = 0; j < b->cols; j++) {
-        if (cosine[j] <= best[b->k - 1]) continue;
-        for (p = b->k - 1; p > 0 && cosine[j] > best[p - 1]; p--) { best[p] = best[p - 1]; index[p] = index[p - 1]; }
-        best[p] = cosine[j];
-        index[p] = b->first_col + j;
-    }
-}
-
 static void ssl__put_unit_rows(const ssl_features *f, int first, int n, float *host, float *dst) /* a zero row stays zero */
 {
     int i, j;
@@ -16300,27 +16329,21 @@ static void ssl__put_unit_rows(const ssl_features *f, int first, int n, float *h
     ssl__put(f->ctx, dst, host, sizeof(float) * (size_t)n * (size_t)f->dim);
 }
 
-static void ssl__neighbors(const ssl_features *train, const ssl_features *test, float *a, float *b, float *y, float *host, ssl__knn_block *q)
+static void ssl__neighbors(const ssl_features *train, const ssl_features *test, int k, float *host, float *device, float *best, int32_t *place) /* device: room for a, b and y */
 {
     ssl_ctx *c = train->ctx;
     const int d = train->dim;
-    int32_t *index = q->index;
-    float *best = q->best;
+    float *const b = device + (size_t)test->n * (size_t)d, *const y = b + SSL__KNN_COLS * (size_t)d;
     int i, j;
+    for (i = 0; i < test->n; i += SSL__KNN_COLS) ssl__put_unit_rows(test, i, SSL__MIN(SSL__KNN_COLS, test->n - i), host, device + (size_t)i * (size_t)d);
+    c->k->fill(c, (int64_t)test->n * k, -2.0f, best); /* below every cosine */
     for (j = 0; j < train->n; j += SSL__KNN_COLS) {
         const int cols = SSL__MIN(SSL__KNN_COLS, train->n - j);
         ssl__put_unit_rows(train, j, cols, host, b);
         for (i = 0; i < test->n; i += SSL__KNN_ROWS) {
             const int rows = SSL__MIN(SSL__KNN_ROWS, test->n - i);
-            ssl__put_unit_rows(test, i, rows, host, a);
-            c->k->gemm(c, 0, 1, 1, rows, cols, d, a, d, 0, b, d, 0, 0.0f, y, cols, 0, NULL);
-            ssl__get(c, host, y, sizeof(float) * (size_t)rows * (size_t)cols);
-            q->cols = cols;
-            q->first_col = j;
-            q->cosine = host;
-            q->index = index + (size_t)i * (size_t)q->k;
-            q->best = best + (size_t)i * (size_t)q->k;
-            ssl__parallel(c, rows, ssl__knn_row, q);
+            c->k->gemm(c, 0, 1, 1, rows, cols, d, device + (size_t)i * (size_t)d, d, 0, b, d, 0, 0.0f, y, cols, 0, NULL);
+            c->k->nearest(c, rows, cols, j, k, y, best + (size_t)i * (size_t)k, place + (size_t)i * (size_t)k);
         }
     }
 }
@@ -16328,8 +16351,7 @@ static void ssl__neighbors(const ssl_features *train, const ssl_features *test, 
 SSL_API int ssl_neighbors_at(const char *at, const ssl_features *train, const ssl_features *test, int k, int32_t *index, float *similarity)
 {
     ssl_ctx *c;
-    ssl__knn_block q;
-    size_t i, n, d;
+    size_t n, d;
     float *device, *host;
     if (!ssl__features_check(at, "ssl_neighbors", train, test, 0)) return 0;
     c = train->ctx;
@@ -16339,21 +16361,15 @@ SSL_API int ssl_neighbors_at(const char *at, const ssl_features *train, const ss
     }
     n = (size_t)test->n * (size_t)k;
     d = (size_t)train->dim;
-    memset(&q, 0, sizeof q);
-    q.k = k;
-    q.index = index ? index : (int32_t *)ssl__alloc(c, at, sizeof(int32_t) * n);
-    q.best = similarity ? similarity : (float *)ssl__alloc(c, at, sizeof(float) * n);
-    host = (float *)ssl__alloc(c, at, sizeof(float) * SSL__KNN_COLS * SSL__MAX(d, (size_t)SSL__KNN_ROWS));
-    device = (float *)ssl__device_alloc(c, at, sizeof(float) * ((SSL__KNN_ROWS + SSL__KNN_COLS) * d + (size_t)SSL__KNN_ROWS * SSL__KNN_COLS));
+    host = (float *)ssl__alloc(c, at, sizeof(float) * SSL__KNN_COLS * d);
+    device = (float *)ssl__device_alloc(c, at, sizeof(float) * (2 * n + ((size_t)test->n + SSL__KNN_COLS) * d + (size_t)SSL__KNN_ROWS * SSL__KNN_COLS));
     if (!c->status) {
-        ssl__knn_block whole = q;
-        for (i = 0; i < n; i++) q.best[i] = -2.0f; /* below every cosine */
-        ssl__neighbors(train, test, device, device + SSL__KNN_ROWS * d, device + (SSL__KNN_ROWS + SSL__KNN_COLS) * d, host, &whole);
+        ssl__neighbors(train, test, k, host, device + 2 * n, device, (int32_t *)(void *)(device + n));
+        if (similarity) ssl__get(c, similarity, device, sizeof(float) * n);
+        if (index) ssl__get(c, index, device + n, sizeof(int32_t) * n);
     }
     if (device) c->dev->release(c, device);
     ssl__release(host);
-    if (!index) ssl__release(q.index);
-    if (!similarity) ssl__release(q.best);
     return !c->status;
 }
 
@@ -16470,62 +16486,45 @@ static int ssl__lbfgs(ssl__objective_fn f, void *user, int n, double *x, double 
 
 /* ---- linear probe.  x [n,d] standardized, w [K,d], b [K]:  loss = mean(logsumexp(z) - z[label]) + l2/2 |w|^2,  z = x w^T + b;
    dz = (softmax(z) - onehot) / n,  dw = dz^T x + l2 w,  db = column sums of dz ---- */
-#define SSL__PROBE_ROWS 256 /* rows of a chunk */
 typedef struct ssl__probe {
     ssl_ctx *c;
     int n, d, classes;
     double l2;
-    const int32_t *label;
+    const int32_t *labels;              /* the host's */
     float *x, *z, *theta, *grad;        /* on the device; theta and grad: w, then b */
-    float *host_z, *host_theta;         /* [n,classes], [classes d + classes] */
-    double *part;                       /* loss of each chunk */
+    int32_t *label;
+    double *loss;                       /* of each SSL__SHARE rows */
+    float *host_theta;                  /* [classes d + classes] */
+    double *part;                       /* loss on the host */
 } ssl__probe;
 
-static void ssl__probe_rows(void *arg, int chunk, int thread) /* z becomes dz */
+static void ssl__probe_logits(ssl__probe *p, const double *theta)
 {
-    ssl__probe *p = (ssl__probe *)arg;
-    const int end = SSL__MIN(p->n, (chunk + 1) * SSL__PROBE_ROWS), classes = p->classes;
-    const float scale = 1.0f / (float)p->n;
-    double loss = 0.0;
-    int i, j;
-    (void)thread;
-    for (i = chunk * SSL__PROBE_ROWS; i < end; i++) {
-        float *z = p->host_z + (size_t)i * (size_t)classes, top = z[0], own = z[p->label[i]], sum = 0.0f;
-        for (j = 1; j < classes; j++) top = z[j] > top ? z[j] : top;
-        for (j = 0; j < classes; j++) sum += z[j] = ssl__exp(z[j] - top);
-        for (j = 0; j < classes; j++) z[j] *= scale / sum;
-        z[p->label[i]] -= scale;
-        loss += log((double)sum) + (double)top - (double)own;
-    }
-    p->part[chunk] = loss;
-}
-
-static void ssl__probe_logits(ssl__probe *p)
-{
+    const int n_theta = p->classes * (p->d + 1);
     ssl__epilogue ep = SSL_ZERO;
+    int i;
+    for (i = 0; i < n_theta; i++) p->host_theta[i] = (float)theta[i];
+    ssl__put(p->c, p->theta, p->host_theta, sizeof(float) * (size_t)n_theta);
     ep.bias = p->theta + (size_t)p->classes * (size_t)p->d;
     ep.act = SSL_ACT_NONE;
     p->c->k->gemm(p->c, 0, 1, 1, p->n, p->classes, p->d, p->x, p->d, 0, p->theta, p->d, 0, 0.0f, p->z, p->classes, 0, &ep);
-    ssl__get(p->c, p->host_z, p->z, sizeof(float) * (size_t)p->n * (size_t)p->classes);
 }
 
 static double ssl__probe_loss(void *user, const double *theta, double *g)
 {
     ssl__probe *p = (ssl__probe *)user;
     ssl_ctx *c = p->c;
-    const int n_w = p->classes * p->d, n_theta = n_w + p->classes, chunks = (p->n + SSL__PROBE_ROWS - 1) / SSL__PROBE_ROWS;
+    const int n_w = p->classes * p->d, n_theta = n_w + p->classes, shares = (p->n + SSL__SHARE - 1) / SSL__SHARE;
     double loss = 0.0;
     int i;
-    for (i = 0; i < n_theta; i++) p->host_theta[i] = (float)theta[i];
-    ssl__put(c, p->theta, p->host_theta, sizeof(float) * (size_t)n_theta);
-    ssl__probe_logits(p);
-    ssl__parallel(c, chunks, ssl__probe_rows, p);
-    ssl__put(c, p->z, p->host_z, sizeof(float) * (size_t)p->n * (size_t)p->classes);
+    ssl__probe_logits(p, theta);
+    c->k->classify(c, p->n, p->classes, p->label, p->z, p->loss);
     c->k->gemm(c, 1, 0, 1, p->classes, p->d, p->n, p->z, p->classes, 0, p->x, p->d, 0, 0.0f, p->grad, p->d, 0, NULL);
     c->k->fill(c, p->classes, 0.0f, p->grad + n_w);
     c->k->colsum(c, p->n, p->classes, p->z, p->grad + n_w);
     ssl__get(c, p->host_theta, p->grad, sizeof(float) * (size_t)n_theta);
-    for (i = 0; i < chunks; i++) loss += p->part[i];
+    ssl__get(c, p->part, p->loss, sizeof *p->part * (size_t)shares);
+    for (i = 0; i < shares; i++) loss += p->part[i];
     for (i = 0; i < n_theta; i++) g[i] = (double)p->host_theta[i] + (i < n_w ? p->l2 * theta[i] : 0.0);
     return loss / p->n + 0.5 * p->l2 * ssl__dot(n_w, theta, theta);
 }
@@ -16542,7 +16541,7 @@ static void ssl__column_stats(const ssl_features *f, double *mean, double *inv)
     for (j = 0; j < f->dim; j++) inv[j] = inv[j] > 1e-12 * mean[j] * mean[j] * f->n ? 1.0 / sqrt(inv[j] / f->n) : 0.0;
 }
 
-/* Point the probe at a feature set: its rows standardized, on the device; room for its logits on both sides. */
+/* Point the probe at a feature set: its rows, standardized, and labels on the device; room for its logits there. */
 static int ssl__probe_set(ssl__probe *p, const char *at, const ssl_features *f, const double *mean, const double *inv)
 {
     ssl_ctx *c = p->c;
@@ -16551,10 +16550,12 @@ static int ssl__probe_set(ssl__probe *p, const char *at, const ssl_features *f, 
     float *host = (float *)ssl__alloc(c, at, sizeof(float) * (size_t)rows * d);
     int i, j, k;
     p->n = f->n;
-    p->label = f->label;
+    p->labels = f->label;
     p->x = (float *)ssl__device_alloc(c, at, sizeof(float) * (size_t)f->n * d);
     p->z = (float *)ssl__device_alloc(c, at, sizeof(float) * (size_t)f->n * (size_t)p->classes);
-    p->host_z = (float *)ssl__alloc(c, at, sizeof(float) * (size_t)f->n * (size_t)p->classes);
+    p->label = (int32_t *)ssl__device_alloc(c, at, sizeof(int32_t) * (size_t)f->n);
+    p->loss = (double *)ssl__device_alloc(c, at, sizeof(double) * (size_t)(f->n / SSL__SHARE + 1));
+    if (!c->status) ssl__put(c, p->label, f->label, sizeof(int32_t) * (size_t)f->n);
     for (i = 0; i < f->n && !c->status; i += rows) {
         const int n = SSL__MIN(rows, f->n - i);
         for (k = 0; k < n; k++)
@@ -16568,8 +16569,11 @@ static void ssl__probe_unset(ssl__probe *p)
 {
     if (p->x) p->c->dev->release(p->c, p->x);
     if (p->z) p->c->dev->release(p->c, p->z);
-    ssl__release(p->host_z);
-    p->x = p->z = p->host_z = NULL;
+    if (p->label) p->c->dev->release(p->c, p->label);
+    if (p->loss) p->c->dev->release(p->c, p->loss);
+    p->x = p->z = NULL;
+    p->label = NULL;
+    p->loss = NULL;
 }
 
 static void ssl__score_logits(int n, int classes, const float *logits, const int32_t *label, double *row, ssl_score *s) /* row [classes]: scratch */
@@ -16609,11 +16613,11 @@ static void ssl__probe_run(ssl__probe *p, const char *at, const ssl_features *tr
         s->converged = ssl__lbfgs(ssl__probe_loss, p, n_theta, theta, work, d->max_iterations, (double)d->tolerance, &s->iterations);
     ssl__probe_unset(p);
     if (!p->c->status && ssl__probe_set(p, at, test, mean, inv)) {
-        int i;
-        for (i = 0; i < n_theta; i++) p->host_theta[i] = (float)theta[i];
-        ssl__put(p->c, p->theta, p->host_theta, sizeof(float) * (size_t)n_theta);
-        ssl__probe_logits(p);
-        ssl__score_logits(p->n, p->classes, p->host_z, p->label, p->part, s);
+        const size_t n = (size_t)p->n * (size_t)p->classes;
+        float *logits = (float *)ssl__alloc(p->c, at, sizeof *logits * n);
+        ssl__probe_logits(p, theta);
+        if (logits && ssl__get(p->c, logits, p->z, sizeof *logits * n)) ssl__score_logits(p->n, p->classes, logits, p->labels, p->part, s);
+        ssl__release(logits);
     }
     ssl__probe_unset(p);
 }
@@ -16638,7 +16642,7 @@ SSL_API ssl_score ssl_linear_probe_at(const char *at, const ssl_features *train,
     p.l2 = (double)d.l2;
     n_theta = (size_t)p.classes * (size_t)(p.d + 1);
     buffer = (double *)ssl__alloc(p.c, at, sizeof(double) * (2 * (size_t)p.d + n_theta * (2 * SSL__LBFGS_MEMORY + 4) +
-                                                            (size_t)SSL__MAX(train->n / SSL__PROBE_ROWS + 1, p.classes)));
+                                                            (size_t)SSL__MAX(train->n / SSL__SHARE + 1, p.classes)));
     p.host_theta = (float *)ssl__alloc(p.c, at, sizeof(float) * n_theta);
     p.theta = (float *)ssl__device_alloc(p.c, at, sizeof(float) * 2 * n_theta);
     if (!p.c->status) {

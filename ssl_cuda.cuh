@@ -3597,6 +3597,58 @@ static void ssl__cuda_augment(ssl_ctx *c, const char *at, const ssl_augment_desc
                 ssl__rand_fill(d, 0), ssl__rand_fill(d, 1), ssl__rand_fill(d, 2));
 }
 
+/* ==== >>eval ==== a warp a row: 32 values at a time are held against the least of the best ================ */
+static __global__ void ssl__k_nearest(int rows, int cols, int first, int k, const float *x, float *best, int32_t *place)
+{
+    SSL__EACH_WARP(row, rows) {
+        float *const b = best + row * k;
+        int32_t *const at = place + row * k;
+        for (int j = 0; j < cols; j += 32) {
+            const float own = j + SSL__LANE < cols ? x[row * cols + j + SSL__LANE] : -INFINITY;
+            unsigned more = __ballot_sync(0xffffffffu, own > b[k - 1]);
+            for (; more; more &= more - 1) {
+                const int from = j + __ffs((int)more) - 1;
+                const float v = x[row * cols + from];
+                for (int last = k - 1; last >= 0; last -= 32) { /* what is smaller moves one place on */
+                    const int p = last - SSL__LANE;
+                    const float here = p >= 0 ? b[p] : INFINITY, before = p > 0 ? b[p - 1] : INFINITY;
+                    const int32_t place_before = p > 0 ? at[p - 1] : 0;
+                    __syncwarp();
+                    if (v > here) {
+                        b[p] = v > before ? before : v;
+                        at[p] = v > before ? place_before : first + from;
+                    }
+                    __syncwarp();
+                    if (__ballot_sync(0xffffffffu, v > here) != 0xffffffffu) break;
+                }
+            }
+        }
+    }
+}
+static void ssl__cuda_nearest(ssl_ctx *c, int rows, int cols, int first, int k, const float *x, float *best, int32_t *place)
+{ SSL__LAUNCH(c, ssl__k_nearest, ssl__grid_warps(rows), rows, cols, first, k, x, best, place); }
+
+static __global__ void ssl__k_classify(int rows, int cols, float scale, const int32_t *label, float *z, double *loss) /* a block has SSL__SHARE rows */
+{
+    const int end = SSL__MIN(rows, ((int)blockIdx.x + 1) * SSL__SHARE);
+    double s = 0.0;
+    for (int i = (int)blockIdx.x * SSL__SHARE + (int)threadIdx.x / 32; i < end; i += SSL__WARPS) {
+        float *const v = z + (int64_t)i * cols;
+        const float own = v[label[i]];
+        float top = -INFINITY, sum = 0.0f;
+        for (int j = SSL__LANE; j < cols; j += 32) top = fmaxf(top, v[j]);
+        top = ssl__warp_max(top);
+        for (int j = SSL__LANE; j < cols; j += 32) sum += ssl__exp(v[j] - top);
+        sum = ssl__warp_sum(sum);
+        for (int j = SSL__LANE; j < cols; j += 32) v[j] = ssl__exp(v[j] - top) * (scale / sum) - (j == label[i] ? scale : 0.0f);
+        if (SSL__LANE == 0) s += log((double)sum) + (double)top - (double)own;
+    }
+    s = ssl__block_sum(s);
+    if (threadIdx.x == 0) loss[blockIdx.x] = s;
+}
+static void ssl__cuda_classify(ssl_ctx *c, int rows, int cols, const int32_t *label, float *z, double *loss)
+{ SSL__LAUNCH(c, ssl__k_classify, (unsigned)((rows + SSL__SHARE - 1) / SSL__SHARE), rows, cols, 1.0f / (float)rows, label, z, loss); }
+
 /* ==== >>dataset ==== 8-bit images on the device, while a loader reads them ============================== */
 static const uint8_t *ssl__cuda_hold(ssl_ctx *c, const char *at, const uint8_t *images, size_t bytes)
 {
@@ -3685,7 +3737,7 @@ static void ssl__cuda_open(ssl_ctx *c, const char *at)
 {
     const char *sync = getenv("SSL_CUDA_SYNC"), *graph = getenv("SSL_CUDA_GRAPH");
     ssl__cuda *g;
-    cudaFuncAttributes image;
+    cudaFuncAttributes image = {};
     cudaError_t e;
     int n = 0;
     if (!ssl__cuda_usable(c, at, &image) || !(g = (ssl__cuda *)ssl__alloc(c, at, sizeof *g))) return;

@@ -387,7 +387,8 @@ static void test_half_blocks(void) /* a block at bf16 beside the CPU's in float3
         { SSL_BLOCK_TIMM, 64, 2, 17, 128, 0, 0, 0, 0.0f, SSL_ACT_GELU },  { SSL_BLOCK_TIMM, 27, 3, 9, 41, 0, 0, 0, 0.0f, SSL_ACT_GELU_TANH },
         { SSL_BLOCK_TIMM, 40, 1, 70, 48, 0, 0, 1, 0.0f, SSL_ACT_RELU },   { SSL_BLOCK_TORCH, 48, 2, 11, 64, 1, 1, 2, 0.0f, SSL_ACT_RELU },
         { SSL_BLOCK_TORCH, 33, 1, 7, 50, 0, 1, 0, 0.25f, SSL_ACT_GELU },  { SSL_BLOCK_APL, 54, 2, 16, 70, 1, 0, 0, 0.0f, SSL_ACT_GELU },
-        { SSL_BLOCK_APL, 32, 4, 6, 32, 0, 0, 0, 0.1f, SSL_ACT_RELU },     { SSL_BLOCK_TIMM, 288, 2, 5, 96, 0, 0, 2, 0.0f, SSL_ACT_GELU }
+        { SSL_BLOCK_APL, 32, 4, 6, 32, 0, 0, 0, 0.1f, SSL_ACT_RELU },     { SSL_BLOCK_TIMM, 288, 2, 5, 96, 0, 0, 2, 0.0f, SSL_ACT_GELU },
+        { SSL_BLOCK_TIMM, 256, 1, 5, 32, 0, 0, 2, 0.0f, SSL_ACT_GELU }
     };
     static float y[2][1 << 19];
     size_t i, bytes[3];
@@ -808,6 +809,36 @@ static void test_draws(void)
     CHECK(!memcmp(&a, &b, sizeof a));
 }
 
+/* ---- nearest rows: with many equals, of which the first counts ---- */
+enum { LIBRARY = 2100, ASKED = 70, WIDE = 16 };
+static void test_neighbors(void)
+{
+    static int32_t place[2][ASKED * 90];
+    static float cosine[2][ASKED * 90];
+    static const int ks[] = { 1, 7, 33, 90 };
+    int d, i, k;
+    for (i = 0; i < 4; i++) {
+        for (d = 0; d < 2; d++) {
+            ssl_ctx *c = open_on(d ? SSL_DEVICE_CUDA : SSL_DEVICE_CPU);
+            ssl_features *f[2];
+            for (k = 0; k < 2; k++) { /* rows of four halves: cosines are quarters */
+                int j;
+                f[k] = ssl_features_new(c, k ? ASKED : LIBRARY, WIDE, 1);
+                memset(f[k]->x, 0, sizeof(float) * (size_t)(f[k]->n * WIDE));
+                for (j = 0; j < f[k]->n; j++) {
+                    int m, at = j * (k ? 5 : 7) % WIDE;
+                    for (m = 0; m < 4; m++, at = (at + 1 + (j >> m) % 3) % WIDE) f[k]->x[j * WIDE + at] = (j >> m) & 1 ? 0.5f : -0.5f;
+                }
+            }
+            CHECK(ssl_neighbors(f[0], f[1], ks[i], place[d], cosine[d]));
+            for (k = 0; k < 2; k++) ssl_features_free(f[k]);
+            CHECK(ssl_close(c) == SSL_OK);
+        }
+        CHECK(!memcmp(place[0], place[1], sizeof(int32_t) * (size_t)(ASKED * ks[i])));
+        CHECK(near_to(cosine[1], cosine[0], ASKED * ks[i], 1e-6));
+    }
+}
+
 /* ---- loaders: the set on the device, augmented there, beside the CPU's ---- */
 enum { SHOWN = 6, LARGEST = SHOWN * 3 * 48 * 48 };
 typedef struct batch_copy { int dim[4]; int32_t label[SHOWN], index[SHOWN]; ssl_view_box box[2 * SHOWN]; float x[2][LARGEST]; } batch_copy;
@@ -1086,6 +1117,7 @@ int main(int argc, char **argv)
     TEST(half_networks);
     TEST(half_training);
     TEST(draws);
+    TEST(neighbors);
     TEST(presets);
     TEST(choices);
     TEST(residence);

@@ -38,7 +38,7 @@ static void scatter_weights(ssl_ctx *c, const char *pattern) /* what begins as z
 static ssl_apl_desc apl_desc(ssl_apl_encoder encoder) /* blocks are the identity once their branches are zeros */
 {
     ssl_apl_desc d = SSL_ZERO;
-    d.image_size = SIDE; d.grid = 2; d.crop = 3; d.encoder = encoder; d.depth = 1; d.heads = 1; d.dim = 12; d.pre_norm = 1; d.final_norm = -1;
+    d.image_size = SIDE; d.grid = 2; d.crop = 3; d.encoder = encoder; d.depth = 1; d.heads = encoder == SSL_APL_RESNET18 ? 2 : 1; d.dim = 12; d.pre_norm = 1; d.final_norm = -1;
     return d;
 }
 static void without_blocks(const ssl_apl *m)
