@@ -8593,6 +8593,11 @@ static void ssl__shed(ssl_tensor *t, void (*remake)(ssl_tensor *t))
     t->remake = remake;
     if (c->no_grad || remake) ssl__values_drop(t);
 }
+static ssl_tensor *ssl__next(ssl_tensor *y, ssl_tensor *x, const ssl_tensor *given) /* y was made from x, which nobody else sees unless it is what was given */
+{
+    if (y != x && x != given) ssl__shed(x, NULL);
+    return y;
+}
 /* The backward pass does not read them either: dropout and sums do not look at their inputs. */
 static void ssl__spend(ssl_tensor *t) { if (!t->ctx->status) ssl__values_drop(t); }
 static void ssl__remake(ssl_tensor *t) /* and first what it is made from */
@@ -10232,6 +10237,8 @@ static void ssl__conv2d_back(ssl_tensor *y)
     }
     if ((d = ssl_grad_of(y->in[2])) != NULL) c->k->chansum(c, g->n, g->co, (int64_t)g->oh * g->ow, y->g, d);
 }
+static void ssl__conv2d_remake(ssl_tensor *y)
+{ y->ctx->k->conv_f(y->ctx, (const ssl__window *)y->aux, y->in[0]->x, y->in[1]->x, y->in[2] ? y->in[2]->x : NULL, y->x); }
 /* x and y may be half maps where there is one group and padding of zeros; y = relu(y + res) may be asked for where y is one, and so is res (or NULL).
    m: moments of y that are wanted, or NULL. */
 static ssl_tensor *ssl__conv2d(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc, ssl_dtype type, int relu, ssl_tensor *res, ssl__map_moments *m)
@@ -10392,15 +10399,16 @@ static ssl_tensor *ssl__map_mean(const char *at, ssl_tensor *x) { return ssl__is
 static ssl_tensor *ssl__map_conv(const char *at, const ssl_conv_layer *l, ssl_tensor *x, ssl_dtype type, int relu, ssl_tensor *res)
 {
     ssl_ctx *c = x->ctx;
+    const ssl_tensor *given = x;
     ssl_tensor *y;
     if (c->status) return &c->nil;
     if (type == SSL_BF16) type = l->d.groups < 2 ? ssl__inner_map(c, l->weight->dim[0]) : SSL_F32;
     if (l->d.groups > 1 || l->d.pad_mode > SSL_PAD_ZERO) x = ssl__half_map(at, x, SSL_F32);
     else if (type == SSL_BF16) x = ssl__half_map(at, x, ssl__inner_map(c, x->dim[1]));
-    if (type == SSL_BF16) return ssl__conv2d(at, x, l->weight, l->bias, &l->d, type, relu, res ? ssl__half_map(at, res, type) : NULL, NULL);
-    y = ssl__conv2d(at, x, l->weight, l->bias, &l->d, type, 0, NULL, NULL);
-    if (res) y = ssl_add_at(at, y, ssl__half_map(at, res, type));
-    return relu ? ssl_relu_at(at, y) : y;
+    if (type == SSL_BF16) return ssl__next(ssl__conv2d(at, x, l->weight, l->bias, &l->d, type, relu, res ? ssl__half_map(at, res, type) : NULL, NULL), x, given);
+    y = ssl__next(ssl__conv2d(at, x, l->weight, l->bias, &l->d, type, 0, NULL, NULL), x, given);
+    if (res) { x = y; y = ssl_add_at(at, y, ssl__half_map(at, res, type)); ssl__spend(x); }
+    return relu ? ssl__next(ssl_relu_at(at, y), y, NULL) : y;
 }
 
 /* ---- interpolation of a box of the images, whose mirroring is part of it ---- */
@@ -11314,11 +11322,17 @@ static int ssl__tap_find(const ssl__taps *t, const char *block, const char *name
     return 0;
 }
 /* x, which owns its values, is not read again in the forward pass, unless by who asked for it */
-static void ssl__resnet_shed(const ssl__taps *t, ssl_tensor *x)
+static void ssl__resnet_shed(const ssl__taps *t, ssl_tensor *x, void (*remake)(ssl_tensor *x))
 {
     int i;
     for (i = 0; i < t->n; i++) if (t->out[i] == x) return;
-    ssl__shed(x, x->back == ssl__batch_norm_back ? ssl__batch_norm_remake : NULL);
+    ssl__shed(x, x->back == ssl__batch_norm_back ? ssl__batch_norm_remake : remake);
+}
+/* A convolution that is sooner done again than kept: many channels, each the sum of few products (a GPU would wait for its memory). */
+static int ssl__conv_cheap(const ssl_tensor *y)
+{
+    const ssl__window *g = (const ssl__window *)y->aux;
+    return y->back == ssl__conv2d_back && y->ctx->device == SSL_DEVICE_CPU && g->kh * g->kw * g->ci <= 64 && g->co > 2 * g->ci;
 }
 static ssl_tensor *ssl__tap(ssl__taps *t, const char *block, const char *name, ssl_tensor *y)
 {
@@ -11347,7 +11361,7 @@ static ssl_tensor *ssl__resnet_conv_bn(const char *at, ssl__taps *t, const char 
     if (!bn->running_mean && !ssl__is_half(x)) y = ssl_layer_norm_chw_at(at, x, bn->weight, bn->bias, 1e-5f);
     else if (!bn->running_mean) y = ssl__image_norm(at, x, bn->weight, bn->bias, 1e-5f, fused, fused ? residual : NULL);
     else y = ssl__batch_norm(at, x, bn->weight, bn->bias, bn->running_mean, bn->running_var, bn->momentum, bn->eps, fused, fused ? residual : NULL, &m);
-    ssl__resnet_shed(t, x);
+    ssl__resnet_shed(t, x, bn->running_mean && ssl__conv_cheap(x) ? ssl__conv2d_remake : NULL); /* layer norm looks at a view of x */
     if (fused && (bn->running_mean || ssl__is_half(y))) return y;
     y = ssl__tap(t, block, bn_name, y);
     if (!relu) return y;
@@ -11364,10 +11378,10 @@ static ssl_tensor *ssl__resnet_block_forward(const char *at, ssl__taps *t, const
         char conv[8] = "conv1", bn[4] = "bn1";
         conv[4] = bn[2] = (char)('1' + i);
         y = ssl__resnet_conv_bn(at, t, b->name, conv, bn, x, &b->conv[i], &b->bn[i], 1, i == b->convs - 1 ? shortcut : NULL);
-        if (i) ssl__resnet_shed(t, x);
+        if (i) ssl__resnet_shed(t, x, NULL);
         x = y;
     }
-    if (b->down_bn.running_mean) ssl__resnet_shed(t, shortcut);
+    if (b->down_bn.running_mean) ssl__resnet_shed(t, shortcut, NULL);
     return ssl__tap(t, b->name, "", x);
 }
 static ssl_tensor *ssl__resnet_run(const char *at, const ssl_resnet *net, ssl_tensor *x, ssl__taps *t) /* until every tap has its output */
@@ -11382,13 +11396,13 @@ static ssl_tensor *ssl__resnet_run(const char *at, const ssl_resnet *net, ssl_te
         return ssl__fail(net->ctx, SSL_E_SHAPE, at, "ssl_resnet_forward: images%s: the layer norms of this network (cpc %d) need images of %d x %d", ssl__shape(x, s), net->d.cpc, net->d.cpc, net->d.cpc);
     x = ssl__tap(t, "", "relu", ssl__resnet_conv_bn(at, t, "", "conv1", "bn1", x, &net->conv1, &net->bn1, 1, NULL));
     y = ssl__tap(t, "", "maxpool", net->d.cifar_stem ? x : ssl_max_pool2d_at(at, x, 3, 2, 1));
-    if (y != x) ssl__resnet_shed(t, x);
+    if (y != x) ssl__resnet_shed(t, x, NULL);
     x = y;
     for (i = 0; i < 4; i++) {
         for (j = 0; j < net->stage[i]; j++, b++) {
             if (t->n && !t->left) return x;
             y = ssl__resnet_block_forward(at, t, b, x);
-            ssl__resnet_shed(t, x);
+            ssl__resnet_shed(t, x, NULL);
             x = y;
         }
         stage[5] = (char)('1' + i);
@@ -11540,6 +11554,7 @@ static ssl_tensor *ssl__activate(const char *at, ssl_tensor *x, ssl_act act)
 SSL_API ssl_tensor *ssl_mlp_forward_at(const char *at, const ssl_mlp *m, ssl_tensor *x)
 {
     ssl_ctx *c = x->ctx;
+    const ssl_tensor *given = x;
     int i;
     for (i = 0; i < m->d.layers && !c->status; i++) {
         const ssl_linear_layer *l = &m->linear[i];
@@ -11548,9 +11563,10 @@ SSL_API ssl_tensor *ssl_mlp_forward_at(const char *at, const ssl_mlp *m, ssl_ten
         ssl_conv_layer conv = SSL_ZERO;
         conv.weight = l->weight;
         conv.bias = l->bias;
-        x = m->d.conv ? ssl__map_conv(at, &conv, x, norm ? SSL_BF16 : SSL_F32, 0, NULL) : ssl_linear_at(at, x, l->weight, l->bias);
-        if (norm && !c->status) x = ssl_batch_norm_forward_at(at, &m->norm[i], x, fused, NULL);
-        if (!fused) x = ssl__activate(at, ssl__half_map(at, x, SSL_F32), act);
+        x = ssl__next(m->d.conv ? ssl__map_conv(at, &conv, x, norm ? SSL_BF16 : SSL_F32, 0, NULL) : ssl_linear_at(at, x, l->weight, l->bias), x, given);
+        if (norm && !c->status) x = ssl__next(ssl_batch_norm_forward_at(at, &m->norm[i], x, fused, NULL), x, given);
+        if (!fused) x = ssl__next(ssl__half_map(at, x, SSL_F32), x, given);
+        if (!fused) x = ssl__next(ssl__activate(at, x, act), x, given);
     }
     return c->status ? &c->nil : ssl__half_map(at, x, SSL_F32);
 }
@@ -13150,16 +13166,20 @@ SSL_API ssl_pixelcnn ssl_pixelcnn_new_at(const char *at, ssl_ctx *c, const char 
 }
 SSL_API ssl_tensor *ssl_pixelcnn_forward_at(const char *at, const ssl_pixelcnn *m, ssl_tensor *z)
 {
+    const ssl_tensor *given = z;
     int i;
+    z = ssl__half_map(at, z, ssl__inner_map(z->ctx, z->dim[1])); /* once for both who read it */
     for (i = 0; i < m->blocks && !z->ctx->status; i++) {
         const ssl_conv_layer *l = m->conv + 4 * i;
-        ssl_tensor *x;
-        if (i == 0) z = ssl__half_map(at, z, ssl__inner_map(z->ctx, z->dim[1])); /* once for both who read it */
-        x = ssl__map_conv(at, &l[1], ssl__map_conv(at, &l[0], z, SSL_BF16, 1, NULL), SSL_F32, 0, NULL);
-        x = ssl__map_conv(at, &l[2], ssl_pad2d_at(at, x, 1, 0, 0, 0, SSL_PAD_CONSTANT, 1.0f), SSL_BF16, 1, NULL);
-        z = ssl__map_conv(at, &l[3], x, SSL_BF16, 0, z);
+        ssl_tensor *x = ssl__map_conv(at, &l[0], z, SSL_BF16, 1, NULL), *y;
+        y = ssl__next(ssl__map_conv(at, &l[1], x, SSL_F32, 0, NULL), x, NULL);
+        x = ssl_pad2d_at(at, y, 1, 0, 0, 0, SSL_PAD_CONSTANT, 1.0f);
+        ssl__spend(y);
+        y = ssl__next(ssl__map_conv(at, &l[2], x, SSL_BF16, 1, NULL), x, NULL);
+        z = ssl__next(ssl__next(ssl__map_conv(at, &l[3], y, SSL_BF16, 0, z), y, NULL), z, given);
     }
-    return ssl_relu_at(at, ssl__half_map(at, z, SSL_F32));
+    z = ssl__next(ssl__half_map(at, z, SSL_F32), z, given);
+    return ssl__next(ssl_relu_at(at, z), z, given);
 }
 
 SSL_API int ssl_cpc_desc_resolve(const ssl_cpc_desc *in, ssl_cpc_desc *out)
@@ -13233,12 +13253,15 @@ static ssl_tensor *ssl__cpc_step(const char *at, ssl_tensor *preds, ssl_tensor *
     ssl_ctx *c = preds->ctx;
     const int B = preds->dim[0], H = preds->dim[1], W = preds->dim[2], rows = (H - i - 1) * W;
     int32_t *label = (int32_t *)ssl__aux(c, at, sizeof *label * (size_t)B * (size_t)rows);
-    ssl_tensor *x;
+    ssl_tensor *x, *scores;
     int k;
     if (c->status) return &c->nil;
     for (k = 0; k < B * rows; k++) label[k] = k / rows * H * W + (i + 1) * W + k % rows;
     x = ssl_reshape_at(at, ssl_slice_at(at, preds, 1, 0, H - i - 1), 2, B * rows, preds->dim[3]);
-    return ssl_cross_entropy_at(at, ssl_matmul_t_at(at, x, targets, 0, 1), ssl_input_i32_at(at, c, label, 1, B * rows), 0.0f);
+    scores = ssl_matmul_t_at(at, x, targets, 0, 1);
+    x = ssl_cross_entropy_at(at, scores, ssl_input_i32_at(at, c, label, 1, B * rows), 0.0f);
+    ssl__shed(scores, NULL);
+    return x;
 }
 SSL_API ssl_tensor *ssl_cpc_task_at(const char *at, const ssl_cpc *m, ssl_tensor *z, ssl_cpc_trace *trace)
 {
