@@ -2154,7 +2154,10 @@ typedef struct ssl__bn { /* count: values per channel, of all ranks; half: x, y 
        apply: dx = beta dx + w rstd (dy - (s1 + xhat s2) / count), count 0: mean and var were constants; mean NULL: xhat = x */ \
     SSL__KERNEL(batch_norm_b, (ssl_ctx *c, const ssl__bn *b, const float *x, const float *y, const float *w, const float *mean, const float *var, \
                                float *dy, float *s1, float *s2, float *dw, float *db, float beta, float *dx))
-#define SSL__KERNELS_ONCE /* one CPU version for all instruction sets: rare, or bound by memory */ \
+#define SSL__KERNELS_RESIZE /* one CPU version for all instruction sets, as those of POOL and EVAL: rare, or bound by memory */ \
+    SSL__KERNEL(interpolate_f, (ssl_ctx *c, const ssl__resize *r, const float *x, float *y)) \
+    SSL__KERNEL(interpolate_b, (ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx))
+#define SSL__KERNELS_POOL \
     SSL__KERNEL(unfold_f, (ssl_ctx *c, const ssl__window *g, const float *x, float *y)) /* y [n, ci kh kw, oh ow] */ \
     SSL__KERNEL(unfold_b, (ssl_ctx *c, const ssl__window *g, const float *dy, float *dx)) \
     SSL__KERNEL(max_pool_f, (ssl_ctx *c, const ssl__window *g, const float *x, float *y, int32_t *at)) /* at: h w index of the maximum */ \
@@ -2163,9 +2166,8 @@ typedef struct ssl__bn { /* count: values per channel, of all ranks; half: x, y 
     SSL__KERNEL(avg_pool_b, (ssl_ctx *c, const ssl__window *g, const float *dy, float *dx)) \
     SSL__KERNEL(pad_f, (ssl_ctx *c, const ssl__resize *r, const float *x, float *y)) \
     SSL__KERNEL(pad_b, (ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx)) \
-    SSL__KERNEL(interpolate_f, (ssl_ctx *c, const ssl__resize *r, const float *x, float *y)) \
-    SSL__KERNEL(interpolate_b, (ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx)) \
-    SSL__KERNEL(batch_norm_running, (ssl_ctx *c, int ch, float momentum, float unbias, const float *mean, const float *var, float *rm, float *rv)) \
+    SSL__KERNEL(batch_norm_running, (ssl_ctx *c, int ch, float momentum, float unbias, const float *mean, const float *var, float *rm, float *rv))
+#define SSL__KERNELS_EVAL                                                                                      \
     /* of each row, the k largest of best [rows,k] and of x [rows,cols], whose places count from `first`; in order, of equals the first place first */ \
     SSL__KERNEL(nearest, (ssl_ctx *c, int rows, int cols, int first, int k, const float *x, float *best, int32_t *place)) \
     /* z = (softmax(z) - onehot(label)) / rows; loss[i] = the sum of -ln softmax(z)[label] over rows SSL__SHARE i and on */ \
@@ -2206,9 +2208,10 @@ typedef struct ssl__update { /* one optimizer step of a stretch of the flat buff
     SSL__KERNEL(sgd, (ssl_ctx *c, int n, const ssl__update *u, float *w, float *g, float *m))
 #define SSL__KERNELS                                                                                           \
     SSL__UNARY_HOT(SSL__UNARY_KERNELS) SSL__UNARY_GELU(SSL__UNARY_KERNELS) SSL__KERNELS_CORE SSL__KERNELS_BROADCAST SSL__KERNELS_NORM SSL__KERNELS_LOSS SSL__KERNELS_ATTENTION \
-    SSL__KERNELS_CONV SSL__KERNELS_OPTIM
+    SSL__KERNELS_OPTIM
 #define SSL__KERNELS_PLAIN SSL__UNARY_PLAIN(SSL__UNARY_KERNELS) SSL__KERNELS_SMALL SSL__KERNELS_MASK /* small or rare: the portable pass serves every instruction set */
-#define SSL__KERNELS_ALL   SSL__KERNELS SSL__KERNELS_PLAIN SSL__KERNELS_ONCE
+#define SSL__KERNELS_ALL   SSL__KERNELS SSL__KERNELS_PLAIN SSL__KERNELS_RESIZE SSL__KERNELS_EVAL
+#define SSL__KERNELS_MAPS  SSL__KERNELS_CONV SSL__KERNELS_POOL /* of images and maps [N,C,H,W], reached by ssl__maps alone: a program without them leaves them out */
 
 /* On bf16 values, two to a float: of backends that keep results inside of a layer so (ssl__inner). gemm, attn_*, and with maps conv_f and batch_norm_*, are told by a field. */
 #define SSL__KERNELS_HALF                                                                                      \
@@ -2219,8 +2222,8 @@ typedef struct ssl__update { /* one optimizer step of a stretch of the flat buff
     SSL__KERNEL(half_act_f, (ssl_ctx *c, int64_t n, ssl_act act, const float *half_x, float *half_y))          \
     /* dpre = dy act'(pre) (pre NULL: dy), which may lie at dy; db += its column sums; dpre, db may be NULL. half: dy and pre are bf16 */ \
     SSL__KERNEL(half_linear_b, (ssl_ctx *c, int rows, int cols, int half, ssl_act act, const float *dy, const float *pre, float *half_dpre, float *db))
-/* On half maps: bf16, [N,C,H,W] channels last in memory, [N,H,W,C], C a multiple of 8; of backends that keep the maps of networks so (ssl__inner_map). */
-#define SSL__KERNELS_MAPS                                                                                      \
+/* On half maps: bf16, [N,C,H,W] channels last in memory, [N,H,W,C], C a multiple of 8; of backends that keep the maps of networks so (ssl__inner_map). Reached by ssl__half_maps. */
+#define SSL__KERNELS_HALF_MAPS                                                                                 \
     SSL__KERNEL(half_conv_b, (ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *dy, float beta, float *dx, float *dw)) /* conv_bx and conv_bw, dx or dw may be NULL */ \
     SSL__KERNEL(half_pool_f, (ssl_ctx *c, const ssl__window *g, const float *half_x, float *half_y, int32_t *at)) /* maximum; at: what half_pool_b wants to know */ \
     SSL__KERNEL(half_pool_b, (ssl_ctx *c, const ssl__window *g, const int32_t *at, const float *half_dy, float beta, float *half_dx)) \
@@ -2240,7 +2243,9 @@ typedef struct ssl__kernels {
     const char *isa;
     SSL__KERNELS_ALL
 } ssl__kernels;
-typedef struct ssl__half_kernels { SSL__KERNELS_HALF SSL__KERNELS_MAPS SSL__KERNELS_IMAGE_NORM } ssl__half_kernels; /* a backend has all or none of a list; none are NULL */
+typedef struct ssl__map_kernels { SSL__KERNELS_MAPS } ssl__map_kernels;
+typedef struct ssl__half_kernels { SSL__KERNELS_HALF } ssl__half_kernels;
+typedef struct ssl__half_map_kernels { SSL__KERNELS_HALF_MAPS SSL__KERNELS_IMAGE_NORM } ssl__half_map_kernels; /* a backend has all or none of a list; none are NULL */
 #undef SSL__KERNEL
 SSL_HD static SSL__INLINE float *ssl__element(const float *p, int half, int64_t i) { return (float *)((uintptr_t)p + (uintptr_t)(half ? 2 * i : 4 * i)); }
 
@@ -2313,6 +2318,8 @@ struct ssl_ctx {
     const char *at; /* the caller's line of the op at work: for errors found below the ops */
     const ssl__kernels *k;
     const ssl__half_kernels *half; /* NULL: all values are float32 */
+    const ssl__map_kernels *maps;  /* of this backend, NULL until ssl__maps and ssl__half_maps are asked for them */
+    const ssl__half_map_kernels *half_maps;
     const ssl__backend *dev;
     ssl_device device;
     ssl_precision precision;
@@ -4471,7 +4478,7 @@ static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7;
 #ifdef SSL__PASS
 #define SSL__K(name) SSL__CAT(SSL__CAT(ssl__cpu_, name), SSL__SUFFIX)
 #define SSL__KERNEL(name, args) static void SSL__K(name) args;
-SSL__KERNELS
+SSL__KERNELS SSL__KERNELS_CONV
 #if SSL__PASS == 0
 SSL__KERNELS_PLAIN
 #endif
@@ -8002,8 +8009,8 @@ SSL__BF16_FN void ssl__cpu_half_turn_chunk(void *arg, int chunk, int thread) /* 
 static void ssl__cpu_half_turn(ssl_ctx *c, int n, int ch, int64_t hw, int to_half, float beta, float *planes, float *half)
 { ssl__half_job e = { ch, to_half, hw, beta, half, planes, NULL }; ssl__parallel(c, n, ssl__cpu_half_turn_chunk, &e); }
 /* a CPU remakes no bf16 (ssl__kept) */
-static const ssl__half_kernels ssl__cpu_half_kernels = { ssl__bf16_layer_norm_f, ssl__bf16_layer_norm_b, NULL, ssl__bf16_linear_b,
-    ssl__cpu_half_conv_b, ssl__cpu_half_pool_f, ssl__cpu_half_pool_b, ssl__cpu_half_mean_f, ssl__cpu_half_mean_b, ssl__cpu_half_turn, NULL, NULL };
+static const ssl__half_kernels ssl__cpu_half_kernels = { ssl__bf16_layer_norm_f, ssl__bf16_layer_norm_b, NULL, ssl__bf16_linear_b };
+static const ssl__half_map_kernels ssl__cpu_half_map_kernels = { ssl__cpu_half_conv_b, ssl__cpu_half_pool_f, ssl__cpu_half_pool_b, ssl__cpu_half_mean_f, ssl__cpu_half_mean_b, ssl__cpu_half_turn, NULL, NULL };
 #endif
 #undef SSL__MM_WIDE
 
@@ -8182,7 +8189,13 @@ static const ssl__kernels SSL__K(table) = { SSL__ISA_NAME, SSL__KERNELS
     SSL__KERNELS_PLAIN
 #undef SSL__KERNEL
 #define SSL__KERNEL(name, args) ssl__cpu_##name,
-    SSL__KERNELS_ONCE };
+    SSL__KERNELS_RESIZE SSL__KERNELS_EVAL };
+#undef SSL__KERNEL
+#define SSL__KERNEL(name, args) SSL__K(name),
+static const ssl__map_kernels SSL__K(map_table) = { SSL__KERNELS_CONV
+#undef SSL__KERNEL
+#define SSL__KERNEL(name, args) ssl__cpu_##name,
+    SSL__KERNELS_POOL };
 #undef SSL__KERNEL
 #undef SSL__K
 #undef SSL__W
@@ -10148,6 +10161,36 @@ SSL_API ssl_tensor *ssl_attention_weights_at(const char *at, ssl_tensor *q, ssl_
 { return ssl__attention(at, SSL__ATTN_WEIGHTS, q, k, k, heads, scale, mask, causal, SSL_F32); }
 
 /* ==== >>conv ==== convolution, pooling, interpolation ================================================ */
+/* The backend's kernels of maps. Only the ops that need them call this, and nothing else names the tables: so, with SSL_STATIC, a
+   program without such an op has neither them nor the time to compile them. */
+static const ssl__map_kernels *ssl__maps(ssl_ctx *c)
+{
+    if (c->maps) return c->maps;
+    c->maps = &ssl__cpu_map_table_portable;
+#ifdef SSL__X86_PASSES
+    if (c->k == &ssl__cpu_table_avx2) c->maps = &ssl__cpu_map_table_avx2;
+    if (c->k == &ssl__cpu_table_avx512) c->maps = &ssl__cpu_map_table_avx512;
+#endif
+#ifdef SSL__NEON_PASS
+    if (c->k == &ssl__cpu_table_neon) c->maps = &ssl__cpu_map_table_neon;
+#endif
+#ifdef SSL__CUDA
+    if (c->k == &ssl__cuda_kernels) c->maps = &ssl__cuda_map_kernels;
+#endif
+    return c->maps;
+}
+static const ssl__half_map_kernels *ssl__half_maps(ssl_ctx *c) /* where c->half is not NULL */
+{
+    if (c->half_maps) return c->half_maps;
+#ifdef SSL__AVX512BF16
+    if (c->half == &ssl__cpu_half_kernels) c->half_maps = &ssl__cpu_half_map_kernels;
+#endif
+#ifdef SSL__CUDA
+    if (c->half == &ssl__cuda_half_kernels) c->half_maps = &ssl__cuda_half_map_kernels;
+#endif
+    return c->half_maps;
+}
+
 SSL_API int ssl_conv_desc_resolve(const ssl_conv_desc *in, ssl_conv_desc *out)
 {
     ssl_conv_desc d = SSL_ZERO;
@@ -10192,7 +10235,7 @@ static int ssl__window_make(const char *at, const char *op, ssl_tensor *x, ssl_d
 }
 
 /* ---- padding: dx += dy where it came from ---- */
-static void ssl__pad2d_back(ssl_tensor *y) { y->ctx->k->pad_b(y->ctx, (const ssl__resize *)y->aux, y->g, ssl_grad_of(y->in[0])); }
+static void ssl__pad2d_back(ssl_tensor *y) { ssl__maps(y->ctx)->pad_b(y->ctx, (const ssl__resize *)y->aux, y->g, ssl_grad_of(y->in[0])); }
 SSL_API ssl_tensor *ssl_pad2d_at(const char *at, ssl_tensor *x, int top, int bottom, int left, int right, ssl_pad_mode mode, float value)
 {
     ssl_ctx *c = x->ctx;
@@ -10214,7 +10257,7 @@ SSL_API ssl_tensor *ssl_pad2d_at(const char *at, ssl_tensor *x, int top, int bot
     y = ssl__new(c, at, "ssl_pad2d", SSL_F32, 4, dim);
     if (c->status) return &c->nil;
     y->aux = r;
-    c->k->pad_f(c, r, x->x, y->x);
+    ssl__maps(c)->pad_f(c, r, x->x, y->x);
     return ssl__record(y, ssl__pad2d_back, x, NULL, NULL);
 }
 
@@ -10228,17 +10271,17 @@ static void ssl__conv2d_back(ssl_tensor *y)
         d = g->half & SSL__HALF_Y ? ssl_grad_of(y->in[2]) : NULL;
         if (d || g->relu) c->half->half_linear_b(c, g->n * g->oh * g->ow, g->co, 1, g->relu ? SSL_ACT_RELU : SSL_ACT_NONE, y->g, g->relu ? y->x : NULL, g->relu ? y->g : NULL, d);
         d = ssl__grad_beta(y->in[0], &beta);
-        c->half->half_conv_b(c, g, y->in[0]->x, y->in[1]->x, y->g, beta, d, ssl_grad_of(y->in[1]));
+        ssl__half_maps(c)->half_conv_b(c, g, y->in[0]->x, y->in[1]->x, y->g, beta, d, ssl_grad_of(y->in[1]));
         ssl__grad_pass(y, y->in[3]);
         if (g->half & SSL__HALF_Y) return;
     } else {
-        if ((d = ssl__grad_beta(y->in[0], &beta)) != NULL) c->k->conv_bx(c, g, y->in[1]->x, y->g, beta, d);
-        if ((d = ssl_grad_of(y->in[1])) != NULL) c->k->conv_bw(c, g, y->in[0]->x, y->g, d);
+        if ((d = ssl__grad_beta(y->in[0], &beta)) != NULL) ssl__maps(c)->conv_bx(c, g, y->in[1]->x, y->g, beta, d);
+        if ((d = ssl_grad_of(y->in[1])) != NULL) ssl__maps(c)->conv_bw(c, g, y->in[0]->x, y->g, d);
     }
-    if ((d = ssl_grad_of(y->in[2])) != NULL) c->k->chansum(c, g->n, g->co, (int64_t)g->oh * g->ow, y->g, d);
+    if ((d = ssl_grad_of(y->in[2])) != NULL) ssl__maps(c)->chansum(c, g->n, g->co, (int64_t)g->oh * g->ow, y->g, d);
 }
 static void ssl__conv2d_remake(ssl_tensor *y)
-{ y->ctx->k->conv_f(y->ctx, (const ssl__window *)y->aux, y->in[0]->x, y->in[1]->x, y->in[2] ? y->in[2]->x : NULL, y->x); }
+{ ssl__maps(y->ctx)->conv_f(y->ctx, (const ssl__window *)y->aux, y->in[0]->x, y->in[1]->x, y->in[2] ? y->in[2]->x : NULL, y->x); }
 /* x and y may be half maps where there is one group and padding of zeros; y = relu(y + res) may be asked for where y is one, and so is res (or NULL).
    m: moments of y that are wanted, or NULL. */
 static ssl_tensor *ssl__conv2d(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc, ssl_dtype type, int relu, ssl_tensor *res, ssl__map_moments *m)
@@ -10273,7 +10316,7 @@ static ssl_tensor *ssl__conv2d(const char *at, ssl_tensor *x, ssl_tensor *w, ssl
     g->relu = relu;
     g->res = res ? res->x : NULL;
     g->moments = m;
-    c->k->conv_f(c, g, x->x, w->x, bias ? bias->x : NULL, y->x);
+    ssl__maps(c)->conv_f(c, g, x->x, w->x, bias ? bias->x : NULL, y->x);
     g->moments = NULL;
     in[0] = x; in[1] = w; in[2] = bias; in[3] = res;
     return ssl__record_n(y, ssl__conv2d_back, 4, in);
@@ -10281,7 +10324,7 @@ static ssl_tensor *ssl__conv2d(const char *at, ssl_tensor *x, ssl_tensor *w, ssl
 SSL_API ssl_tensor *ssl_conv2d_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc) { return ssl__conv2d(at, x, w, bias, desc, SSL_F32, 0, NULL, NULL); }
 
 /* ---- unfold: the columns of F.unfold ---- */
-static void ssl__unfold_back(ssl_tensor *y) { y->ctx->k->unfold_b(y->ctx, (const ssl__window *)y->aux, y->g, ssl_grad_of(y->in[0])); }
+static void ssl__unfold_back(ssl_tensor *y) { ssl__maps(y->ctx)->unfold_b(y->ctx, (const ssl__window *)y->aux, y->g, ssl_grad_of(y->in[0])); }
 SSL_API ssl_tensor *ssl_unfold_at(const char *at, ssl_tensor *x, int kh, int kw, const ssl_conv_desc *desc)
 {
     ssl_ctx *c = x->ctx;
@@ -10299,7 +10342,7 @@ SSL_API ssl_tensor *ssl_unfold_at(const char *at, ssl_tensor *x, int kh, int kw,
     y = ssl__new(c, at, "ssl_unfold", SSL_F32, 3, dim);
     if (c->status) return &c->nil;
     y->aux = g;
-    c->k->unfold_f(c, g, x->x, y->x);
+    ssl__maps(c)->unfold_f(c, g, x->x, y->x);
     return ssl__record(y, ssl__unfold_back, x, NULL, NULL);
 }
 
@@ -10310,10 +10353,10 @@ static void ssl__max_pool2d_back(ssl_tensor *y)
     const ssl__pool_aux *a = (const ssl__pool_aux *)y->aux;
     ssl_ctx *c = y->ctx;
     float *dx, beta;
-    if (!ssl__is_half(y)) c->k->max_pool_b(c, &a->g, a->at, y->g, ssl_grad_of(y->in[0]));
-    else if ((dx = ssl__grad_beta(y->in[0], &beta)) != NULL) c->half->half_pool_b(c, &a->g, a->at, y->g, beta, dx);
+    if (!ssl__is_half(y)) ssl__maps(c)->max_pool_b(c, &a->g, a->at, y->g, ssl_grad_of(y->in[0]));
+    else if ((dx = ssl__grad_beta(y->in[0], &beta)) != NULL) ssl__half_maps(c)->half_pool_b(c, &a->g, a->at, y->g, beta, dx);
 }
-static void ssl__avg_pool2d_back(ssl_tensor *y) { y->ctx->k->avg_pool_b(y->ctx, &((const ssl__pool_aux *)y->aux)->g, y->g, ssl_grad_of(y->in[0])); }
+static void ssl__avg_pool2d_back(ssl_tensor *y) { ssl__maps(y->ctx)->avg_pool_b(y->ctx, &((const ssl__pool_aux *)y->aux)->g, y->g, ssl_grad_of(y->in[0])); }
 
 /* The output of a pool and its aux; the nil tensor after an error. */
 static ssl_tensor *ssl__pool(const char *at, const char *op, ssl_tensor *x, int kh, int kw, int stride, int padding)
@@ -10342,7 +10385,7 @@ SSL_API ssl_tensor *ssl_max_pool2d_at(const char *at, ssl_tensor *x, int kernel,
     ssl__pool_aux *a = (ssl__pool_aux *)y->aux;
     if (!c->status) a->at = (int32_t *)ssl__temp(c, at, sizeof(int32_t) * (size_t)ssl_numel(y));
     if (c->status) return &c->nil;
-    (ssl__is_half(y) ? c->half->half_pool_f : c->k->max_pool_f)(c, &a->g, x->x, y->x, a->at);
+    (ssl__is_half(y) ? ssl__half_maps(c)->half_pool_f : ssl__maps(c)->max_pool_f)(c, &a->g, x->x, y->x, a->at);
     return ssl__record(y, ssl__max_pool2d_back, x, NULL, NULL);
 }
 static ssl_tensor *ssl__avg_pool(const char *at, const char *op, ssl_tensor *x, int kh, int kw, int stride, int padding)
@@ -10350,7 +10393,7 @@ static ssl_tensor *ssl__avg_pool(const char *at, const char *op, ssl_tensor *x, 
     ssl_ctx *c = x->ctx;
     ssl_tensor *y = ssl__pool(at, op, x, kh, kw, stride, padding);
     if (c->status) return &c->nil;
-    c->k->avg_pool_f(c, &((const ssl__pool_aux *)y->aux)->g, x->x, y->x);
+    ssl__maps(c)->avg_pool_f(c, &((const ssl__pool_aux *)y->aux)->g, x->x, y->x);
     return ssl__record(y, ssl__avg_pool2d_back, x, NULL, NULL);
 }
 SSL_API ssl_tensor *ssl_avg_pool2d_at(const char *at, ssl_tensor *x, int kernel, int stride, int padding)
@@ -10363,7 +10406,7 @@ SSL_API ssl_tensor *ssl_global_avg_pool_at(const char *at, ssl_tensor *x)
 
 /* ---- half maps and what lies outside of them: the other type in the other order, the mean over the pixels ---- */
 static void ssl__half_map_turn(ssl_ctx *c, const ssl_tensor *t, int to_half, float beta, float *planes, float *half)
-{ c->half->half_turn(c, t->dim[0], t->dim[1], (int64_t)t->dim[2] * t->dim[3], to_half, beta, planes, half); }
+{ ssl__half_maps(c)->half_turn(c, t->dim[0], t->dim[1], (int64_t)t->dim[2] * t->dim[3], to_half, beta, planes, half); }
 static void ssl__half_map_back(ssl_tensor *y)
 {
     float beta, *dx = ssl__grad_beta(y->in[0], &beta);
@@ -10384,14 +10427,14 @@ static void ssl__half_mean_back(ssl_tensor *y)
 {
     const ssl_tensor *x = y->in[0];
     float beta, *dx = ssl__grad_beta(y->in[0], &beta);
-    if (dx) y->ctx->half->half_mean_b(y->ctx, x->dim[0], x->dim[1], (int64_t)x->dim[2] * x->dim[3], y->g, beta, dx);
+    if (dx) ssl__half_maps(y->ctx)->half_mean_b(y->ctx, x->dim[0], x->dim[1], (int64_t)x->dim[2] * x->dim[3], y->g, beta, dx);
 }
 static ssl_tensor *ssl__half_mean(const char *at, ssl_tensor *x) /* of a half map: [N,C] */
 {
     ssl_ctx *c = x->ctx;
     ssl_tensor *y = ssl__new(c, at, "ssl_global_avg_pool", SSL_F32, 2, x->dim);
     if (c->status) return &c->nil;
-    c->half->half_mean_f(c, x->dim[0], x->dim[1], (int64_t)x->dim[2] * x->dim[3], x->x, y->x);
+    ssl__half_maps(c)->half_mean_f(c, x->dim[0], x->dim[1], (int64_t)x->dim[2] * x->dim[3], x->x, y->x);
     return ssl__record(y, ssl__half_mean_back, x, NULL, NULL);
 }
 static ssl_tensor *ssl__map_mean(const char *at, ssl_tensor *x) { return ssl__is_half(x) ? ssl__half_mean(at, x) : ssl_global_avg_pool_at(at, x); }
@@ -10456,7 +10499,7 @@ static void ssl__batch_norm_back(ssl_tensor *y)
     dx = ssl__grad_beta(x, &beta);
     a->b.stages = SSL__BN_STATS | SSL__BN_APPLY;
     a->b.shift = bias && !res ? bias->x : NULL;
-    c->k->batch_norm_b(c, &a->b, x->x, y->x, w ? w->x : NULL, a->mean, a->var, t.g, a->sums, a->sums + a->b.ch, ssl_grad_of(w), ssl_grad_of(bias), beta, dx);
+    ssl__maps(c)->batch_norm_b(c, &a->b, x->x, y->x, w ? w->x : NULL, a->mean, a->var, t.g, a->sums, a->sums + a->b.ch, ssl_grad_of(w), ssl_grad_of(bias), beta, dx);
     if (t.g != y->g) { ssl__grad_pass(&t, res); ssl__grad_drop(&t); }
     else ssl__grad_pass(y, res);
 }
@@ -10466,7 +10509,7 @@ static void ssl__batch_norm_remake(ssl_tensor *y)
     const ssl_tensor *x = y->in[0], *w = y->in[1], *bias = y->in[2], *res = y->in[3];
     ssl__bn_aux *a = (ssl__bn_aux *)y->aux;
     a->b.stages = SSL__BN_APPLY;
-    y->ctx->k->batch_norm_f(y->ctx, &a->b, x->x, w ? w->x : NULL, bias ? bias->x : NULL, res ? res->x : NULL, a->mean, a->var, y->x);
+    ssl__maps(y->ctx)->batch_norm_f(y->ctx, &a->b, x->x, w ? w->x : NULL, bias ? bias->x : NULL, res ? res->x : NULL, a->mean, a->var, y->x);
 }
 /* mean NULL: y = w x + bias alone. count 0: mean and var are constants. stages: whether they are given or made from x. */
 static ssl_tensor *ssl__norm_channels(const char *at, const char *op, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *res,
@@ -10483,7 +10526,7 @@ static ssl_tensor *ssl__norm_channels(const char *at, const char *op, ssl_tensor
     a->sums = (float *)ssl__temp(c, at, sizeof(float) * 2 * (size_t)b->ch);
     if (c->status) return &c->nil;
     y->aux = a;
-    c->k->batch_norm_f(c, &a->b, x->x, w ? w->x : NULL, bias ? bias->x : NULL, res ? res->x : NULL, mean, var, y->x);
+    ssl__maps(c)->batch_norm_f(c, &a->b, x->x, w ? w->x : NULL, bias ? bias->x : NULL, res ? res->x : NULL, mean, var, y->x);
     in[0] = x; in[1] = w; in[2] = bias; in[3] = res;
     return ssl__record_n(y, ssl__batch_norm_back, 4, in);
 }
@@ -10527,7 +10570,7 @@ static ssl_tensor *ssl__batch_norm(const char *at, ssl_tensor *x, ssl_tensor *w,
     if (!mean) return &c->nil;
     var = m && m->made ? m->var : mean + b.ch;
     y = ssl__norm_channels(at, "ssl_batch_norm", x, w, bias, res, &b, mean, var, SSL__BN_APPLY | (m && m->made ? 0 : SSL__BN_STATS));
-    if (rm && !c->status) c->k->batch_norm_running(c, b.ch, momentum, (float)(b.count / (b.count - 1.0)), mean, var, rm->x, rv->x);
+    if (rm && !c->status) ssl__maps(c)->batch_norm_running(c, b.ch, momentum, (float)(b.count / (b.count - 1.0)), mean, var, rm->x, rv->x);
     return y;
 }
 SSL_API ssl_tensor *ssl_batch_norm_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *rm, ssl_tensor *rv, float momentum, float eps)
@@ -10574,7 +10617,7 @@ static void ssl__image_norm_back(ssl_tensor *y)
     const ssl__image_norm_aux *a = (const ssl__image_norm_aux *)y->aux;
     const ssl_tensor *x = y->in[0], *w = y->in[1];
     float beta, *dx = ssl__grad_beta(y->in[0], &beta);
-    y->ctx->half->half_image_norm_b(y->ctx, &a->b, x->x, y->x, w->x, a->stat, y->g, ssl_grad_of(y->in[1]), ssl_grad_of(y->in[2]), beta, dx);
+    ssl__half_maps(y->ctx)->half_image_norm_b(y->ctx, &a->b, x->x, y->x, w->x, a->stat, y->g, ssl_grad_of(y->in[1]), ssl_grad_of(y->in[2]), beta, dx);
     ssl__grad_pass(y, y->in[3]);
 }
 static ssl_tensor *ssl__image_norm(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, float eps, int relu, ssl_tensor *res) /* x and res half maps */
@@ -10586,7 +10629,7 @@ static ssl_tensor *ssl__image_norm(const char *at, ssl_tensor *x, ssl_tensor *w,
     a->b.n = x->dim[0]; a->b.ch = x->dim[1]; a->b.hw = (int64_t)x->dim[2] * x->dim[3]; a->b.relu = relu; a->b.eps = eps; a->b.half = 1;
     if (!(a->stat = (float *)ssl__temp(c, at, sizeof(float) * 2 * (size_t)x->dim[0]))) return &c->nil;
     y->aux = a;
-    c->half->half_image_norm_f(c, &a->b, x->x, w->x, bias->x, res ? res->x : NULL, a->stat, y->x);
+    ssl__half_maps(c)->half_image_norm_f(c, &a->b, x->x, w->x, bias->x, res ? res->x : NULL, a->stat, y->x);
     in[0] = x; in[1] = w; in[2] = bias; in[3] = res;
     return ssl__record_n(y, ssl__image_norm_back, 4, in);
 }
@@ -11348,7 +11391,7 @@ static ssl_tensor *ssl__tap(ssl__taps *t, const char *block, const char *name, s
 static ssl_tensor *ssl__resnet_conv_bn(const char *at, ssl__taps *t, const char *block, const char *conv_name, const char *bn_name, ssl_tensor *x,
                                        const ssl_conv_layer *conv, const ssl_batch_norm_layer *bn, int relu, ssl_tensor *residual)
 {
-    const int kernels = bn->running_mean || (x->ctx->half && x->ctx->half->half_image_norm_f); /* of the norm */
+    const int kernels = bn->running_mean || (x->ctx->half && ssl__half_maps(x->ctx)->half_image_norm_f); /* of the norm */
     const int fused = relu && !ssl__tap_find(t, block, bn_name), may = kernels && !conv->bias && conv->d.groups < 2 && conv->d.pad_mode <= SSL_PAD_ZERO;
     const ssl_dtype type = may ? ssl__inner_map(x->ctx, conv->weight->dim[0]) : SSL_F32;
     ssl__map_moments m = { NULL, NULL, 0 };

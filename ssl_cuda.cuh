@@ -10,7 +10,7 @@ extern "C++" {
 }
 #endif
 #define SSL__KERNEL(name, args) static void ssl__cuda_##name args;
-SSL__KERNELS_ALL SSL__KERNELS_HALF SSL__KERNELS_MAPS SSL__KERNELS_IMAGE_NORM
+SSL__KERNELS_ALL SSL__KERNELS_MAPS SSL__KERNELS_HALF SSL__KERNELS_HALF_MAPS SSL__KERNELS_IMAGE_NORM
 #undef SSL__KERNEL
 
 /* ==== >>platform ==== memory, launches, errors =========================================================
@@ -3698,7 +3698,9 @@ static void ssl__cuda_sent(ssl_ctx *c, int64_t ticket) { ssl__moved(c, ssl__cuda
 /* ==== >>context ========================================================================================== */
 #define SSL__KERNEL(name, args) ssl__cuda_##name,
 static const ssl__kernels ssl__cuda_kernels = { "cuda", SSL__KERNELS_ALL };
-static const ssl__half_kernels ssl__cuda_half_kernels = { SSL__KERNELS_HALF SSL__KERNELS_MAPS SSL__KERNELS_IMAGE_NORM };
+static const ssl__map_kernels ssl__cuda_map_kernels = { SSL__KERNELS_MAPS };
+static const ssl__half_kernels ssl__cuda_half_kernels = { SSL__KERNELS_HALF };
+static const ssl__half_map_kernels ssl__cuda_half_map_kernels = { SSL__KERNELS_HALF_MAPS SSL__KERNELS_IMAGE_NORM };
 #undef SSL__KERNEL
 static const ssl__backend ssl__cuda_backend = { ssl__cuda_mem_alloc, ssl__cuda_mem_release, ssl__cuda_mem_put, ssl__cuda_mem_get, ssl__cuda_mem_copy,
                                                 ssl__cuda_mem_available, ssl__cuda_error, ssl__cuda_fetch, ssl__cuda_fetched, ssl__cuda_judge,

@@ -60,9 +60,9 @@ static ssl__window window_of(const kernel_case *k) /* n: images, channels in, si
     g.oh = g.ow = out; g.ph = g.pw = pad; g.dh = g.dw = g.groups = 1;
     return g;
 }
-K_RUN(conv_f)  { const ssl__window g = window_of(k); c->k->conv_f(c, &g, b[0], b[1], NULL, b[2]); }
-K_RUN(conv_bx) { const ssl__window g = window_of(k); c->k->conv_bx(c, &g, b[1], b[2], 0.0f, b[3]); }
-K_RUN(conv_bw) { const ssl__window g = window_of(k); c->k->conv_bw(c, &g, b[0], b[2], b[4]); }
+K_RUN(conv_f)  { const ssl__window g = window_of(k); ssl__maps(c)->conv_f(c, &g, b[0], b[1], NULL, b[2]); }
+K_RUN(conv_bx) { const ssl__window g = window_of(k); ssl__maps(c)->conv_bx(c, &g, b[1], b[2], 0.0f, b[3]); }
+K_RUN(conv_bw) { const ssl__window g = window_of(k); ssl__maps(c)->conv_bw(c, &g, b[0], b[2], b[4]); }
 
 static ssl__bn batch_norm_of(const kernel_case *k) /* n: images, channels, side */
 {
@@ -74,12 +74,12 @@ static ssl__bn batch_norm_of(const kernel_case *k) /* n: images, channels, side 
 K_RUN(batch_norm_f)
 {
     const ssl__bn n = batch_norm_of(k);
-    c->k->batch_norm_f(c, &n, b[0], b[4], b[4], NULL, b[5], b[5] + n.ch, b[1]);
+    ssl__maps(c)->batch_norm_f(c, &n, b[0], b[4], b[4], NULL, b[5], b[5] + n.ch, b[1]);
 }
 K_RUN(batch_norm_b)
 {
     const ssl__bn n = batch_norm_of(k);
-    c->k->batch_norm_b(c, &n, b[0], b[1], b[4], b[5], b[5] + n.ch, b[2], b[5] + 2 * n.ch, b[5] + 3 * n.ch, b[5] + 4 * n.ch, b[5] + 5 * n.ch, 0.0f, b[3]);
+    ssl__maps(c)->batch_norm_b(c, &n, b[0], b[1], b[4], b[5], b[5] + n.ch, b[2], b[5] + 2 * n.ch, b[5] + 3 * n.ch, b[5] + 4 * n.ch, b[5] + 5 * n.ch, 0.0f, b[3]);
 }
 
 #define ROWS(name, of, rows, cols, values) { #name " " of, run_##name, { rows, cols }, 0, 4.0 * (values) * (rows) * (cols) }

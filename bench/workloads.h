@@ -155,7 +155,7 @@ static void job_close(job *j)
 
 /* ---- what a step computes: multiply-adds of products, attention and convolutions, each counted as two operations. Attention
    is counted without masks: 2 products forward, 4 backward (recomputed scores are not useful work). ---- */
-static struct { const ssl__kernels *k; const ssl__half_kernels *half; double flops; } counted;
+static struct { const ssl__kernels *k; const ssl__map_kernels *maps; const ssl__half_map_kernels *half_maps; double flops; } counted;
 
 static void count_gemm(ssl_ctx *c, int ta, int tb, int batch, int m, int n, int k, const float *a, int lda, int64_t sa, const float *b, int ldb,
                        int64_t sb, float beta, float *y, int ldy, int64_t sy, const ssl__epilogue *ep)
@@ -184,48 +184,52 @@ static double window_product(const ssl__window *g) { return 2.0 * g->n * g->co *
 static void count_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *bias, float *y)
 {
     counted.flops += window_product(g);
-    counted.k->conv_f(c, g, x, w, bias, y);
+    counted.maps->conv_f(c, g, x, w, bias, y);
 }
 static void count_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
 {
     counted.flops += window_product(g);
-    counted.k->conv_bx(c, g, w, dy, beta, dx);
+    counted.maps->conv_bx(c, g, w, dy, beta, dx);
 }
 static void count_conv_bw(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw)
 {
     counted.flops += window_product(g);
-    counted.k->conv_bw(c, g, x, dy, dw);
+    counted.maps->conv_bw(c, g, x, dy, dw);
 }
 static void count_half_conv_b(ssl_ctx *c, const ssl__window *g, const float *x, const float *w, const float *dy, float beta, float *dx, float *dw)
 {
     counted.flops += ((dx != NULL) + (dw != NULL)) * window_product(g);
-    counted.half->half_conv_b(c, g, x, w, dy, beta, dx, dw);
+    counted.half_maps->half_conv_b(c, g, x, w, dy, beta, dx, dw);
 }
 
 /* One step, counted. The tables of kernels are replaced for that step alone. */
 static double job_flops(job *j)
 {
     ssl__kernels k = *j->c->k;
-    ssl__half_kernels half;
+    ssl__map_kernels maps = *ssl__maps(j->c);
+    ssl__half_map_kernels half;
     counted.k = j->c->k;
-    counted.half = j->c->half;
+    counted.maps = ssl__maps(j->c);
+    counted.half_maps = ssl__half_maps(j->c);
     counted.flops = 0;
     k.gemm = count_gemm;
     k.linear_bw = count_linear_bw;
     k.attn_f = count_attn_f;
     k.attn_b = count_attn_b;
-    k.conv_f = count_conv_f;
-    k.conv_bx = count_conv_bx;
-    k.conv_bw = count_conv_bw;
-    if (counted.half) {
-        half = *counted.half;
+    maps.conv_f = count_conv_f;
+    maps.conv_bx = count_conv_bx;
+    maps.conv_bw = count_conv_bw;
+    if (counted.half_maps) {
+        half = *counted.half_maps;
         half.half_conv_b = count_half_conv_b;
-        j->c->half = &half;
+        j->c->half_maps = &half;
     }
     j->c->k = &k;
+    j->c->maps = &maps;
     job_step(j);
     j->c->k = counted.k;
-    j->c->half = counted.half;
+    j->c->maps = counted.maps;
+    j->c->half_maps = counted.half_maps;
     return counted.flops;
 }
 

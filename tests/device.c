@@ -456,7 +456,7 @@ static void conv_moments(ssl_ctx *c, const ssl__window *of, const float *x, cons
     g.res = NULL;
     g.relu = 0;
     g.moments = &m;
-    c->k->conv_f(c, &g, x, w, NULL, y);
+    ssl__maps(c)->conv_f(c, &g, x, w, NULL, y);
     CHECK(m.made && ssl__get(c, moment[0], m.mean, sizeof(float) * (size_t)g.co) && ssl__get(c, moment[1], m.var, sizeof(float) * (size_t)g.co));
     take_map(c, 1, &out, y, got);
     c->dev->release(c, m.mean);
@@ -490,13 +490,13 @@ static void conv_maps(ssl_device device, const ssl__window *of, int more, float 
     if (device == SSL_DEVICE_CPU) g.half = 0;
     g.res = hy && more & 2 ? p[6] : NULL;
     g.relu = hy && more & 4;
-    c->k->conv_f(c, &g, p[0], p[1], more & 1 ? p[7] : NULL, p[3]);
+    ssl__maps(c)->conv_f(c, &g, p[0], p[1], more & 1 ? p[7] : NULL, p[3]);
     for (i = 0; device == SSL_DEVICE_CPU && i < values_of(&out); i++) { /* planes have neither */
         if (g.res) p[3][i] += res[i];
         if (g.relu && p[3][i] < 0.0f) p[3][i] = 0.0f;
     }
-    if (g.half) c->half->half_conv_b(c, &g, p[0], p[1], p[2], beta, p[4], p[5]);
-    else { c->k->conv_bx(c, &g, p[1], p[2], beta, p[4]); c->k->conv_bw(c, &g, p[0], p[2], p[5]); }
+    if (g.half) ssl__half_maps(c)->half_conv_b(c, &g, p[0], p[1], p[2], beta, p[4], p[5]);
+    else { ssl__maps(c)->conv_bx(c, &g, p[1], p[2], beta, p[4]); ssl__maps(c)->conv_bw(c, &g, p[0], p[2], p[5]); }
     take_map(c, hy, &out, p[3], y);
     take_map(c, hx, &in, p[4], dx);
     take_back(c, 0, nw, p[5], dw);
@@ -553,12 +553,12 @@ static void run_norm_maps(ssl_device device, const map_shape *s, int relu, int w
     for (i = 0; i < 6; i++) p[7 + i] = lend(c, 0, s->ch, r->of[i]);
     for (i = 0; i < (way ? 2 : 1); i++) { /* both stages at once, or one after the other */
         b.stages = way ? i ? (int)SSL__BN_APPLY : (int)SSL__BN_STATS : SSL__BN_STATS | SSL__BN_APPLY;
-        c->k->batch_norm_f(c, &b, p[0], p[1], p[2], with_res ? p[3] : NULL, p[7], p[8], p[4]);
+        ssl__maps(c)->batch_norm_f(c, &b, p[0], p[1], p[2], with_res ? p[3] : NULL, p[7], p[8], p[4]);
     }
     for (i = 0; i < (way ? 2 : 1); i++) {
         b.stages = way ? i ? (int)SSL__BN_APPLY : (int)SSL__BN_STATS : SSL__BN_STATS | SSL__BN_APPLY;
         b.shift = told ? p[2] : NULL;
-        c->k->batch_norm_b(c, &b, p[0], told && cuda ? NULL : p[4], p[1], p[7], p[8], p[5], p[9], p[10], p[11], p[12], (float)way, p[6]);
+        ssl__maps(c)->batch_norm_b(c, &b, p[0], told && cuda ? NULL : p[4], p[1], p[7], p[8], p[5], p[9], p[10], p[11], p[12], (float)way, p[6]);
     }
     take_map(c, 1, s, p[4], r->y); take_map(c, 1, s, p[5], r->dy); take_map(c, 1, s, p[6], r->dx);
     if (told) memset(r->dy, 0, sizeof r->dy);
@@ -600,8 +600,8 @@ static void run_norm_images(ssl_device device, const map_shape *s, int relu, int
     p[0] = lend_map(c, 1, s, x); p[1] = lend(c, 0, values, w); p[2] = lend(c, 0, values, bias); p[3] = lend_map(c, 1, s, res); p[4] = lend(c, 0, 2 * s->n, x);
     p[5] = lend_map(c, 1, s, res); p[6] = lend_map(c, 1, s, r->dy); p[7] = lend_map(c, 1, s, r->dx); p[8] = lend(c, 0, values, r->dw); p[9] = lend(c, 0, values, r->db);
     if (cuda) {
-        c->half->half_image_norm_f(c, &b, p[0], p[1], p[2], with_res ? p[3] : NULL, p[4], p[5]);
-        c->half->half_image_norm_b(c, &b, p[0], p[5], p[1], p[4], p[6], p[8], p[9], beta, p[7]);
+        ssl__half_maps(c)->half_image_norm_f(c, &b, p[0], p[1], p[2], with_res ? p[3] : NULL, p[4], p[5]);
+        ssl__half_maps(c)->half_image_norm_b(c, &b, p[0], p[5], p[1], p[4], p[6], p[8], p[9], beta, p[7]);
     } else {
         c->k->layer_norm_f(c, s->n, values, b.eps, p[0], p[1], p[2], p[5], p[4]);
         for (i = 0; i < n; i++) {
@@ -648,15 +648,15 @@ static void pool_maps(ssl_device device, const ssl__window *g, float beta, float
     p[4] = lend(c, 0, g->n * g->ci, dy); p[5] = lend(c, 0, g->n * g->ci, dy); p[6] = lend_map(c, 1, &in, dmean);
     whole.kh = g->h; whole.kw = g->w; whole.sh = whole.sw = 1; whole.ph = whole.pw = 0; whole.oh = whole.ow = 1;
     if (cuda) {
-        c->half->half_pool_f(c, g, p[0], p[3], at);
-        c->half->half_pool_b(c, g, at, p[1], beta, p[2]);
-        c->half->half_mean_f(c, g->n, g->ci, in.hw, p[0], p[4]);
-        c->half->half_mean_b(c, g->n, g->ci, in.hw, p[5], beta, p[6]);
+        ssl__half_maps(c)->half_pool_f(c, g, p[0], p[3], at);
+        ssl__half_maps(c)->half_pool_b(c, g, at, p[1], beta, p[2]);
+        ssl__half_maps(c)->half_mean_f(c, g->n, g->ci, in.hw, p[0], p[4]);
+        ssl__half_maps(c)->half_mean_b(c, g->n, g->ci, in.hw, p[5], beta, p[6]);
     } else {
-        c->k->max_pool_f(c, g, p[0], p[3], at);
-        c->k->max_pool_b(c, g, at, p[1], p[2]);
-        c->k->avg_pool_f(c, &whole, p[0], p[4]);
-        c->k->avg_pool_b(c, &whole, p[5], p[6]);
+        ssl__maps(c)->max_pool_f(c, g, p[0], p[3], at);
+        ssl__maps(c)->max_pool_b(c, g, at, p[1], p[2]);
+        ssl__maps(c)->avg_pool_f(c, &whole, p[0], p[4]);
+        ssl__maps(c)->avg_pool_b(c, &whole, p[5], p[6]);
     }
     take_map(c, 1, &out, p[3], y); take_map(c, 1, &in, p[2], dx); take_back(c, 0, g->n * g->ci, p[4], mean); take_map(c, 1, &in, p[6], dmean);
     c->dev->release(c, p[0]); c->dev->release(c, p[1]); c->dev->release(c, p[5]); c->dev->release(c, at);
@@ -694,7 +694,7 @@ static void test_half_turns(void)
             fill(x, n, 3); fill(y, n, 5);
             planes = lend_map(c, 0, s, x);
             half = lend_map(c, 1, s, y);
-            c->half->half_turn(c, s->n, s->ch, s->hw, to_half, (float)add, planes, half);
+            ssl__half_maps(c)->half_turn(c, s->n, s->ch, s->hw, to_half, (float)add, planes, half);
             for (k = 0; k < n; k++) {
                 want[k] = (to_half ? x : y)[k] + (add ? (to_half ? y : x)[k] : 0.0f);
                 if (to_half) want[k] = rounded(want[k]);

@@ -124,7 +124,7 @@ static void conv_more(ssl_ctx *c, const ssl__window *of, int how, const array *x
     g.moments = NULL;
     g.relu = relu;
     g.res = add ? array_data(&res) : NULL;
-    c->k->conv_f(c, &g, array_data(x), array_data(w), array_data(&bias), array_data(&y));
+    ssl__maps(c)->conv_f(c, &g, array_data(x), array_data(w), array_data(&bias), array_data(&y));
     if (!CHECK((error = array_error(y)) < (half ? 2 * ROUNDED : 1e-6))) printf("     [%d,%d,%d,%d] to %d, kernel %d, with more (%d): y %.1e\n", g.n, g.ci, g.h, g.w, g.co, g.kh, how % 4, error);
     array_drop(bias); array_drop(res);
 }
@@ -165,10 +165,10 @@ static void test_convolutions(void)
         g.moments = &m;
         conv_sums(&g, x.want, w.want, dy.want, y.want, dx.want, dw.want);
         for (k = 0; k < array_size(&dx); k++) more.want[k] += dx.want[k];
-        c->k->conv_f(c, &g, array_data(&x), array_data(&w), NULL, array_data(&y));
+        ssl__maps(c)->conv_f(c, &g, array_data(&x), array_data(&w), NULL, array_data(&y));
         conv_more(c, &g, (int)i, &x, &w, y.want);
-        c->half->half_conv_b(c, &g, array_data(&x), array_data(&w), array_data(&dy), 0.0f, array_data(&dx), NULL);
-        c->half->half_conv_b(c, &g, array_data(&x), array_data(&w), array_data(&dy), 1.0f, array_data(&more), array_data(&dw));
+        ssl__half_maps(c)->half_conv_b(c, &g, array_data(&x), array_data(&w), array_data(&dy), 0.0f, array_data(&dx), NULL);
+        ssl__half_maps(c)->half_conv_b(c, &g, array_data(&x), array_data(&w), array_data(&dy), 1.0f, array_data(&more), array_data(&dw));
         error[4] = moments_error(&g, &y);
         error[0] = array_error(y); error[1] = array_error(dx); error[2] = array_error(more); error[3] = array_error(dw);
         if (!CHECK(error[0] < fine && error[1] < back && error[2] < back && error[3] < 1e-6 + winograd && error[4] < 1e-5))
@@ -227,10 +227,10 @@ static void test_batch_norms(void)
             norm_sums(p, ch, x.want, res.want, dy.want, w.want[ch], bias.want[ch], m, v, y.want, dres.want, dx.want, s);
             for (k = 0; k < 2; k++) { sum[k].want[ch] = s[k]; grad[k].want[ch] += s[k]; }
         }
-        c->k->batch_norm_f(c, &b, array_data(&x), array_data(&w), array_data(&bias), p->res ? array_data(&res) : NULL, array_data(&moment[0]), array_data(&moment[1]), array_data(&y));
+        ssl__maps(c)->batch_norm_f(c, &b, array_data(&x), array_data(&w), array_data(&bias), p->res ? array_data(&res) : NULL, array_data(&moment[0]), array_data(&moment[1]), array_data(&y));
         b.stages = SSL__BN_STATS | SSL__BN_APPLY;
         b.shift = p->res ? NULL : array_data(&bias); /* dy may then stay as it is */
-        c->k->batch_norm_b(c, &b, array_data(&x), array_data(&y), array_data(&w), array_data(&moment[0]), array_data(&moment[1]), array_data(&dres), array_data(&sum[0]), array_data(&sum[1]),
+        ssl__maps(c)->batch_norm_b(c, &b, array_data(&x), array_data(&y), array_data(&w), array_data(&moment[0]), array_data(&moment[1]), array_data(&dres), array_data(&sum[0]), array_data(&sum[1]),
                            array_data(&grad[1]), array_data(&grad[0]), (float)p->beta, array_data(&dx));
         error[0] = array_error(y); error[1] = array_error(dx); error[2] = p->res ? array_error(dres) : 0.0;
         if (!p->res) array_drop(dres);
@@ -265,8 +265,8 @@ static void pool_case(ssl_ctx *c, int n, int ch, int h, int w, int kernel, int s
         y.want[o] = x.want[best];
         dx.want[best] += dy.want[o];
     }
-    c->half->half_pool_f(c, &g, array_data(&x), array_data(&y), at);
-    c->half->half_pool_b(c, &g, at, array_data(&dy), (float)beta, array_data(&dx));
+    ssl__half_maps(c)->half_pool_f(c, &g, array_data(&x), array_data(&y), at);
+    ssl__half_maps(c)->half_pool_b(c, &g, at, array_data(&dy), (float)beta, array_data(&dx));
     CHECK(array_error(y) == 0.0);
     if (!CHECK((error = array_error(dx)) < ROUNDED)) printf("     [%d,%d,%d,%d] kernel %d stride %d: dx %.1e\n", n, ch, h, w, kernel, stride, error);
     array_drop(x); array_drop(dy);
@@ -278,9 +278,9 @@ static void mean_case(ssl_ctx *c, int n, int ch, int hw)
     array y = array_new(0, n, ch, 1, 0), dx = array_new(1, n, ch, hw, 0), more = array_new(1, n, ch, hw, 43);
     int64_t i;
     for (i = 0; i < array_size(&x); i++) { y.want[i / hw] += x.want[i] / hw; dx.want[i] = dy.want[i / hw] / hw; more.want[i] += dx.want[i]; }
-    c->half->half_mean_f(c, n, ch, hw, array_data(&x), array_data(&y));
-    c->half->half_mean_b(c, n, ch, hw, array_data(&dy), 0.0f, array_data(&dx));
-    c->half->half_mean_b(c, n, ch, hw, array_data(&dy), 1.0f, array_data(&more));
+    ssl__half_maps(c)->half_mean_f(c, n, ch, hw, array_data(&x), array_data(&y));
+    ssl__half_maps(c)->half_mean_b(c, n, ch, hw, array_data(&dy), 0.0f, array_data(&dx));
+    ssl__half_maps(c)->half_mean_b(c, n, ch, hw, array_data(&dy), 1.0f, array_data(&more));
     CHECK(array_error(y) < 1e-5);
     CHECK(array_error(dx) < ROUNDED);
     CHECK(array_error(more) < ROUNDED);
@@ -291,14 +291,14 @@ static void turn_case(ssl_ctx *c, int n, int ch, int hw)
     array half = array_new(1, n, ch, hw, 51), planes = array_new(0, n, ch, hw, 52), to = array_new(1, n, ch, hw, 0), back = array_new(0, n, ch, hw, 0);
     int64_t i;
     for (i = 0; i < array_size(&half); i++) { to.want[i] = planes.want[i]; back.want[i] = half.want[i]; }
-    c->half->half_turn(c, n, ch, hw, 1, 0.0f, array_data(&planes), array_data(&to));
-    c->half->half_turn(c, n, ch, hw, 0, 0.0f, array_data(&back), array_data(&half));
+    ssl__half_maps(c)->half_turn(c, n, ch, hw, 1, 0.0f, array_data(&planes), array_data(&to));
+    ssl__half_maps(c)->half_turn(c, n, ch, hw, 0, 0.0f, array_data(&back), array_data(&half));
     CHECK(array_error(to) == 0.0);
     CHECK(array_error(back) == 0.0);
     for (i = 0; i < array_size(&half); i++) planes.want[i] += half.want[i];
-    c->half->half_turn(c, n, ch, hw, 0, 1.0f, array_data(&planes), array_data(&half));
+    ssl__half_maps(c)->half_turn(c, n, ch, hw, 0, 1.0f, array_data(&planes), array_data(&half));
     for (i = 0; i < array_size(&half); i++) half.want[i] += planes.want[i];
-    c->half->half_turn(c, n, ch, hw, 1, 1.0f, array_data(&planes), array_data(&half));
+    ssl__half_maps(c)->half_turn(c, n, ch, hw, 1, 1.0f, array_data(&planes), array_data(&half));
     CHECK(array_error(planes) < 1e-6);
     CHECK(array_error(half) < 4e-3);
 }
@@ -477,7 +477,7 @@ static void test_others(void)
 int main(int argc, char **argv)
 {
     ssl_ctx *c = open_context(SSL_PRECISION_BF16, 1);
-    const int here = c->half && c->half->half_turn;
+    const int here = c->half != NULL;
     ssl_close(c);
     if (argc > 1) check_filter = argv[1];
     if (!here) { printf("skip: this machine or build keeps no half maps\n"); check_skipped = 7; return check_done(); }
