@@ -1980,7 +1980,7 @@ int madvise(void *p, size_t bytes, int advice);
 #  define SSL__INLINE inline
 #endif
 #if defined(__OPTIMIZE__) && defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__) /* code that only steers: half the time to compile */
-#  define SSL__COLD_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize(\"O1\")")
+#  define SSL__COLD_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize(\"Og\")")
 #  define SSL__COLD_END   _Pragma("GCC pop_options")
 #else
 #  define SSL__COLD_BEGIN
