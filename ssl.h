@@ -37,7 +37,7 @@
  *     inside       >>kernels >>platform >>math >>simd >>gemm
  *
  * OPTIONS (all for the implementation file only, unless it says "everywhere")
- *     SSL_STATIC                   everywhere: every function static, for a private copy in one file; the smallest program
+ *     SSL_STATIC                   everywhere: every function static, for a private copy in one file; what it does not call is left out
  *     SSL_STB_IMAGE "stb_image.h"  read image folders; the path of stb_image.h. A unit that has included it already needs nothing
  *     SSL_STB_IMAGE_WRITE "..."    write PNG pictures; the path of stb_image_write.h
  *     SSL_MALLOC(n), SSL_FREE(p)   both or neither; default malloc, free
