@@ -66,8 +66,8 @@
  *                  error 1e-6). high: float32 as three bf16 products where the CPU has AMX (2e-5 of a product), TF32 on a GPU, else
  *                  as highest. bf16: operands rounded to bf16, those of convolutions on a CPU only where AVX512_BF16 multiplies them, at
  *                  3x3 with stride 1 in the backward pass alone. Sums, everything that is no product, weights and moments: float32.
- *                  A GPU, and a CPU with AVX512_BF16, then keeps in bf16 what lies inside of transformer blocks and the maps of a
- *                  ResNet (channels in eights), with their gradients. What you get from a call is float32 always.
+ *                  A GPU, and a CPU with AVX512_BF16, then keeps in bf16 what lies inside of transformer blocks and the maps of
+ *                  convolutional networks (channels in eights), with their gradients. What you get from a call is float32 always.
  *     GPU          calls return before they have run: a step's kernels start together when it ends or when a value is read. A sequence
  *                  that comes again becomes a CUDA graph and is replayed with the numbers of its step; another shape makes another
  *                  graph. Reading (ssl_item, ssl_to_host) waits for all that was asked for before: log a loss by ssl_item_begin and,
