@@ -10511,6 +10511,7 @@ static void ssl__batch_norm_remake(ssl_tensor *y)
     a->b.stages = SSL__BN_APPLY;
     ssl__maps(y->ctx)->batch_norm_f(y->ctx, &a->b, x->x, w ? w->x : NULL, bias ? bias->x : NULL, res ? res->x : NULL, a->mean, a->var, y->x);
 }
+static ssl_op_fn ssl__norm_remake(const ssl_tensor *y) { return y->back == ssl__batch_norm_back ? ssl__batch_norm_remake : NULL; }
 /* mean NULL: y = w x + bias alone. count 0: mean and var are constants. stages: whether they are given or made from x. */
 static ssl_tensor *ssl__norm_channels(const char *at, const char *op, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *res,
                                       const ssl__bn *b, float *mean, float *var, int stages)
@@ -11355,7 +11356,7 @@ SSL_API ssl_resnet *ssl_resnet_new_at(const char *at, ssl_ctx *c, const char *pr
 }
 
 /* ---- outputs by name: every module shows its output to the taps, which keep those that were asked for ---- */
-typedef struct ssl__taps { int n, left; const char *const *name; ssl_tensor **out; } ssl__taps;
+typedef struct ssl__taps { int n, left, half; const char *const *name; ssl_tensor **out; } ssl__taps; /* half: half maps may be given out */
 static int ssl__tap_find(const ssl__taps *t, const char *block, const char *name)
 {
     char buf[64];
@@ -11369,7 +11370,7 @@ static void ssl__resnet_shed(const ssl__taps *t, ssl_tensor *x, void (*remake)(s
 {
     int i;
     for (i = 0; i < t->n; i++) if (t->out[i] == x) return;
-    ssl__shed(x, x->back == ssl__batch_norm_back ? ssl__batch_norm_remake : remake);
+    ssl__shed(x, remake ? remake : ssl__norm_remake(x));
 }
 /* A convolution that is sooner done again than kept: many channels, each the sum of few products (a GPU would wait for its memory). */
 static int ssl__conv_cheap(const ssl_tensor *y)
@@ -11383,7 +11384,7 @@ static ssl_tensor *ssl__tap(ssl__taps *t, const char *block, const char *name, s
     int i;
     snprintf(buf, sizeof buf, "%s%s%s", block, *block && *name ? "." : "", name);
     for (i = 0; i < t->n; i++)
-        if (!t->out[i] && !strcmp(t->name[i], buf)) { t->out[i] = ssl__half_map(y->at, y, SSL_F32); t->left--; }
+        if (!t->out[i] && !strcmp(t->name[i], buf)) { t->out[i] = t->half ? y : ssl__half_map(y->at, y, SSL_F32); t->left--; }
     return y;
 }
 
@@ -11478,7 +11479,7 @@ static int ssl__resnet_has(const ssl_resnet *net, const char *name)
     }
     return 0;
 }
-SSL_API void ssl_resnet_layers_at(const char *at, const ssl_resnet *net, ssl_tensor *images, int n, const char *const *names, ssl_tensor **out)
+static void ssl__resnet_layers(const char *at, const ssl_resnet *net, ssl_tensor *images, int n, const char *const *names, int half, ssl_tensor **out)
 {
     ssl_ctx *c = net->ctx;
     ssl__taps t;
@@ -11489,10 +11490,12 @@ SSL_API void ssl_resnet_layers_at(const char *at, const ssl_resnet *net, ssl_ten
                       "layer2.0-%d layer3.0-%d layer4.0-%d, and in a block conv1-%d bn1-%d and, where it changes the shape, downsample downsample.0 downsample.1", names[i],
                       net->fc.weight ? " fc" : "", net->stage[0] - 1, net->stage[1] - 1, net->stage[2] - 1, net->stage[3] - 1, net->block->convs, net->block->convs);
     memset(out, 0, sizeof *out * (size_t)n);
-    t.n = t.left = n; t.name = names; t.out = out;
+    t.n = t.left = n; t.half = half; t.name = names; t.out = out;
     if (!c->status) ssl__resnet_run(at, net, images, &t);
     for (i = 0; i < n; i++) if (!out[i] || c->status) out[i] = &c->nil;
 }
+SSL_API void ssl_resnet_layers_at(const char *at, const ssl_resnet *net, ssl_tensor *images, int n, const char *const *names, ssl_tensor **out)
+{ ssl__resnet_layers(at, net, images, n, names, 0, out); }
 SSL_API void ssl_resnet_maps_at(const char *at, const ssl_resnet *net, ssl_tensor *images, ssl_tensor *out[5])
 {
     static const char *const maps[] = { "maxpool", "layer1", "layer2", "layer3", "layer4" };
@@ -11598,6 +11601,7 @@ SSL_API ssl_tensor *ssl_mlp_forward_at(const char *at, const ssl_mlp *m, ssl_ten
 {
     ssl_ctx *c = x->ctx;
     const ssl_tensor *given = x;
+    ssl_tensor *y;
     int i;
     for (i = 0; i < m->d.layers && !c->status; i++) {
         const ssl_linear_layer *l = &m->linear[i];
@@ -11606,7 +11610,9 @@ SSL_API ssl_tensor *ssl_mlp_forward_at(const char *at, const ssl_mlp *m, ssl_ten
         ssl_conv_layer conv = SSL_ZERO;
         conv.weight = l->weight;
         conv.bias = l->bias;
-        x = ssl__next(m->d.conv ? ssl__map_conv(at, &conv, x, norm ? SSL_BF16 : SSL_F32, 0, NULL) : ssl_linear_at(at, x, l->weight, l->bias), x, given);
+        y = m->d.conv ? ssl__map_conv(at, &conv, x, norm ? SSL_BF16 : SSL_F32, 0, NULL) : ssl_linear_at(at, x, l->weight, l->bias);
+        if (x != given) ssl__shed(x, ssl__norm_remake(x));
+        x = y;
         if (norm && !c->status) x = ssl__next(ssl_batch_norm_forward_at(at, &m->norm[i], x, fused, NULL), x, given);
         if (!fused) x = ssl__next(ssl__half_map(at, x, SSL_F32), x, given);
         if (!fused) x = ssl__next(ssl__activate(at, x, act), x, given);
@@ -13006,11 +13012,11 @@ static void ssl__pixpro_net(const char *at, const ssl_pixpro *m, int target, ssl
     out[0] = out[1] = &c->nil;
     if (c->status) return;
     if (m->d.net) m->d.net(m->d.net_user, target, images, &out[0], &out[1]);
-    else ssl_resnet_layers_at(at, m->net[target], images, 2, name, out);
+    else ssl__resnet_layers(at, m->net[target], images, 2, name, 1, out);
     if (c->status) return;
     if (out[0]->ndim != 4 || (out[1]->ndim != 4 && out[1]->ndim != 2))
         ssl__fail(c, SSL_E_ARG, at, "ssl_pixpro: pixel layer \"%s\"%s and instance layer \"%s\"%s: the first must be a map [B,C,h,w], the second a map or [B,F]", name[0], ssl__shape(out[0], s1), name[1], ssl__shape(out[1], s2));
-    else if (out[1]->ndim == 4) out[1] = ssl_global_avg_pool_at(at, out[1]);
+    else if (out[1]->ndim == 4) out[1] = ssl__map_mean(at, out[1]);
 }
 static int ssl__pixpro_check(const char *at, ssl_ctx *c, const ssl_pixpro_desc *d)
 {
@@ -13171,6 +13177,7 @@ SSL_API ssl_tensor *ssl_pixpro_loss_at(const char *at, const ssl_pixpro *m, ssl_
         for (i = 0; i < 2 && !c->status; i++) {
             ssl__pixpro_net(at, m, k, t->view[i], out);
             (k ? t->target_pixel : t->pixel)[i] = ssl_mlp_forward_at(at, &m->pixel_projector[k], out[0]);
+            if (!m->d.net && out[0]->dim[2] * out[0]->dim[3] > 1) ssl__shed(out[0], ssl__norm_remake(out[0])); /* avgpool's is a view */
             (k ? t->target_instance : t->instance)[i] = ssl_mlp_forward_at(at, &m->instance_projector[k], out[1]);
         }
         if (k) ssl_no_grad(c, 0);
