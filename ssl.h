@@ -1625,14 +1625,16 @@ SSL_API ssl_head ssl_head_new_at(const char *at, ssl_ctx *ctx, const char *prefi
 SSL_API ssl_tensor *ssl_head_forward_at(const char *at, const ssl_head *head, ssl_tensor *x);
 
 /* A head that learns beside a network, from the values of its features (online evaluator of Lightning Bolts). It lives in a context
-   of its own, e->ctx: the network's gradients, random numbers and optimizer are what they are without it. ssl_online_eval_step: the part
-   of the batch that the head has right; lr > 0 also takes an Adam step on it. x [B,D] of the network's context, label [B] on the host,
-   -1 for none. ssl_save and ssl_load of e->ctx keep it; ssl_online_eval_close frees it. */
-typedef struct ssl_online_eval { ssl_ctx *ctx; ssl_head head; int dim, classes; } ssl_online_eval;
+   of its own, e->ctx, on the network's device: the network's gradients, random numbers and optimizer are what they are without it.
+   ssl_online_eval_step: lr > 0 takes an Adam step on the head; x [B,D] of the network's context, label [B] on the host, -1 for none.
+   ssl_online_eval_accuracy: the part of the images with a label that the head had right, each before the step on it, since this was
+   last asked for; 0 of none. On a GPU asking waits, a step does not. ssl_save and ssl_load of e->ctx keep the head; ssl_online_eval_close frees it. */
+typedef struct ssl_online_eval { ssl_ctx *ctx; ssl_head head; int dim, classes; double *score; } ssl_online_eval; /* score: counts, on the device */
 #define ssl_online_eval_new(...)  ssl_online_eval_new_at(SSL_CALL("ssl_online_eval_new"), __VA_ARGS__) /* ssl_online_eval_new(ctx, D, K, desc of the head or NULL) */
 #define ssl_online_eval_step(...) ssl_online_eval_step_at(SSL_CALL("ssl_online_eval_step"), __VA_ARGS__)
 SSL_API ssl_online_eval ssl_online_eval_new_at(const char *at, ssl_ctx *ctx, int dim, int classes, const ssl_head_desc *desc);
-SSL_API double ssl_online_eval_step_at(const char *at, ssl_online_eval *e, ssl_tensor *x, const int32_t *label, float lr);
+SSL_API void ssl_online_eval_step_at(const char *at, ssl_online_eval *e, ssl_tensor *x, const int32_t *label, float lr);
+SSL_API double ssl_online_eval_accuracy(ssl_online_eval *e);
 SSL_API void ssl_online_eval_close(ssl_online_eval *e);
 
 /* Labels that are distributions. ssl_soft_cross_entropy: mean over the rows of -sum_c q_c log_softmax(logits)_c, both [N,K]. */
@@ -2167,12 +2169,28 @@ typedef struct ssl__bn { /* count: values per channel, of all ranks; half: x, y 
     SSL__KERNEL(pad_f, (ssl_ctx *c, const ssl__resize *r, const float *x, float *y)) \
     SSL__KERNEL(pad_b, (ssl_ctx *c, const ssl__resize *r, const float *dy, float *dx)) \
     SSL__KERNEL(batch_norm_running, (ssl_ctx *c, int ch, float momentum, float unbias, const float *mean, const float *var, float *rm, float *rv))
-#define SSL__KERNELS_EVAL                                                                                      \
+typedef struct ssl__mixture { int rows; double of[24]; } ssl__mixture;
+#define SSL__KERNELS_EVAL /* float32 in, sums and statistics in double */                                      \
+    SSL__KERNEL(unit_rows, (ssl_ctx *c, int rows, int cols, float *x)) /* x[i] /= |x[i]|; a row of zeros stays */ \
+    /* stat [2,cols]: mean and 1/deviation of each column, 0 of a constant one; then x = (x - mean) / deviation */ \
+    SSL__KERNEL(column_stats, (ssl_ctx *c, int rows, int cols, const float *x, double *stat))                   \
+    SSL__KERNEL(standardize, (ssl_ctx *c, int rows, int cols, const double *stat, float *x))                    \
     /* of each row, the k largest of best [rows,k] and of x [rows,cols], whose places count from `first`; in order, of equals the first place first */ \
     SSL__KERNEL(nearest, (ssl_ctx *c, int rows, int cols, int first, int k, const float *x, float *best, int32_t *place)) \
+    /* z[i,label[place[i,j]]] += exp((x[i,j] - x[i,0]) / temperature) over j < k, of nothing; then z = ln(z + 1 / classes) */ \
+    SSL__KERNEL(vote, (ssl_ctx *c, int rows, int k, int classes, float temperature, const float *x, const int32_t *place, const int32_t *label, float *z)) \
     /* z = (softmax(z) - onehot(label)) / rows; loss[i] = the sum of -ln softmax(z)[label] over rows SSL__SHARE i and on */ \
-    SSL__KERNEL(classify, (ssl_ctx *c, int rows, int cols, const int32_t *label, float *z, double *loss))
-#define SSL__SHARE 256 /* rows with a loss of their own */
+    SSL__KERNEL(classify, (ssl_ctx *c, int rows, int cols, const int32_t *label, float *z, double *loss))      \
+    /* sum[0..4] += how many rows with a label from 0 on have it first, among the first 3, the first 5 (of equals the lower class), -ln softmax(z)[label], how many */ \
+    SSL__KERNEL(score, (ssl_ctx *c, int rows, int cols, const int32_t *label, const float *z, double *sum))    \
+    SSL__KERNEL(products, (ssl_ctx *c, int64_t n, int rows, const float *v, double *y)) /* y [rows,rows]: of the rows of v [rows,n] */ \
+    SSL__KERNEL(extent, (ssl_ctx *c, int64_t n, const float *x, double *y)) /* y[0] = max x, y[1] = max -x */  \
+    SSL__KERNEL(combine, (ssl_ctx *c, int64_t n, const ssl__mixture *m, const float *v, float *y)) /* y = sum_i m->of[i] v[i], v [m->rows,n]; y may be a row of v */
+#define SSL__GRAIN 16384 /* elements of one chunk of an elementwise kernel */
+#define SSL__SHARE 256 /* rows that are summed for themselves */
+enum { SSL__SCORES = 5 };
+/* 1/deviation of n values from their mean and the sum of the squares around it; a column that is constant but for rounding gets 0, so that it drops out */
+SSL_HD static SSL__INLINE double ssl__inverse_deviation(int n, double mean, double square) { return square > 1e-12 * mean * mean * n ? 1.0 / sqrt(square / n) : 0.0; }
 
 typedef struct ssl__update { /* one optimizer step of a stretch of the flat buffers */
     int64_t begin, slot, n; /* where its values begin, where its gradients and moments do, how many; multiples of 16 */
@@ -2271,6 +2289,7 @@ typedef struct ssl__backend { /* memory of a device; all return 0 or NULL on fai
     int (*put)(ssl_ctx *c, void *dst, const void *src, size_t bytes); /* host to device; src may change at once */
     int (*get)(ssl_ctx *c, void *dst, const void *src, size_t bytes); /* device to host: waits for it */
     int (*copy)(ssl_ctx *c, void *dst, const void *src, size_t bytes); /* device to device */
+    int (*hand)(ssl_ctx *from, ssl_ctx *to, void *dst, const void *src, size_t bytes); /* the same from one context to another of the same device */
     /* The rest is NULL where kernels are done when they return. */
     size_t (*available)(void);    /* bytes that are free */
     const char *(*error)(ssl_ctx *c); /* why the last put, get or copy failed */
@@ -2635,7 +2654,8 @@ static void ssl__cpu_release(ssl_ctx *c, void *p)
 }
 static int ssl__cpu_copy(ssl_ctx *c, void *d, const void *s, size_t n) { (void)c; memcpy(d, s, n); return 1; }
 static const char *ssl__cpu_error(ssl_ctx *c) { (void)c; return "memcpy"; }
-static const ssl__backend ssl__cpu_backend = { ssl__cpu_alloc, ssl__cpu_release, ssl__cpu_copy, ssl__cpu_copy, ssl__cpu_copy, NULL, ssl__cpu_error,
+static int ssl__cpu_hand(ssl_ctx *from, ssl_ctx *to, void *d, const void *s, size_t n) { (void)from; (void)to; memcpy(d, s, n); return 1; }
+static const ssl__backend ssl__cpu_backend = { ssl__cpu_alloc, ssl__cpu_release, ssl__cpu_copy, ssl__cpu_copy, ssl__cpu_copy, ssl__cpu_hand, NULL, ssl__cpu_error,
                                                NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL };
 
 /* ==== >>rng ==== Philox 4x32-10: ten rounds of two 32x32 -> 64 bit products and xors ==================== */
@@ -4310,6 +4330,67 @@ static void ssl__cpu_nearest_row(void *arg, int row, int thread)
 static void ssl__cpu_nearest(ssl_ctx *c, int rows, int cols, int first, int k, const float *x, float *best, int32_t *place)
 { ssl__nearest_job e = { cols, first, k, x, best, place }; ssl__parallel(c, rows, ssl__cpu_nearest_row, &e); }
 
+typedef struct ssl__rows_job { int rows, cols; float *x; double *stat; } ssl__rows_job;
+static void ssl__cpu_unit_row(void *arg, int row, int thread)
+{
+    const ssl__rows_job *e = (const ssl__rows_job *)arg;
+    float *x = e->x + (size_t)row * (size_t)e->cols;
+    double s = 0.0;
+    int j;
+    (void)thread;
+    for (j = 0; j < e->cols; j++) s += (double)x[j] * (double)x[j];
+    s = s > 0.0 ? 1.0 / sqrt(s) : 0.0;
+    for (j = 0; j < e->cols; j++) x[j] = (float)((double)x[j] * s);
+}
+static void ssl__cpu_unit_rows(ssl_ctx *c, int rows, int cols, float *x)
+{ ssl__rows_job e = { rows, cols, x, NULL }; ssl__parallel(c, rows, ssl__cpu_unit_row, &e); }
+
+#define SSL__STAT_COLS 16 /* a chunk of column_stats */
+static void ssl__cpu_column_stats_chunk(void *arg, int chunk, int thread)
+{
+    const ssl__rows_job *e = (const ssl__rows_job *)arg;
+    const int first = chunk * SSL__STAT_COLS, n = SSL__MIN(SSL__STAT_COLS, e->cols - first);
+    double mean[SSL__STAT_COLS] = { 0.0 }, square[SSL__STAT_COLS] = { 0.0 };
+    int i, j;
+    (void)thread;
+    for (i = 0; i < e->rows; i++) for (j = 0; j < n; j++) mean[j] += (double)e->x[(size_t)i * (size_t)e->cols + (size_t)(first + j)];
+    for (j = 0; j < n; j++) mean[j] /= e->rows;
+    for (i = 0; i < e->rows; i++)
+        for (j = 0; j < n; j++) { const double d = (double)e->x[(size_t)i * (size_t)e->cols + (size_t)(first + j)] - mean[j]; square[j] += d * d; }
+    for (j = 0; j < n; j++) {
+        e->stat[first + j] = mean[j];
+        e->stat[e->cols + first + j] = ssl__inverse_deviation(e->rows, mean[j], square[j]);
+    }
+}
+static void ssl__cpu_column_stats(ssl_ctx *c, int rows, int cols, const float *x, double *stat)
+{ ssl__rows_job e = { rows, cols, (float *)(uintptr_t)x, stat }; ssl__parallel(c, (cols + SSL__STAT_COLS - 1) / SSL__STAT_COLS, ssl__cpu_column_stats_chunk, &e); }
+static void ssl__cpu_standardize_row(void *arg, int row, int thread)
+{
+    const ssl__rows_job *e = (const ssl__rows_job *)arg;
+    float *x = e->x + (size_t)row * (size_t)e->cols;
+    int j;
+    (void)thread;
+    for (j = 0; j < e->cols; j++) x[j] = (float)(((double)x[j] - e->stat[j]) * e->stat[e->cols + j]);
+}
+static void ssl__cpu_standardize(ssl_ctx *c, int rows, int cols, const double *stat, float *x)
+{ ssl__rows_job e = { rows, cols, x, (double *)(uintptr_t)stat }; ssl__parallel(c, rows, ssl__cpu_standardize_row, &e); }
+
+typedef struct ssl__vote_job { int k, classes; float temperature; const float *x; const int32_t *place, *label; float *z; } ssl__vote_job;
+static void ssl__cpu_vote_row(void *arg, int row, int thread)
+{
+    const ssl__vote_job *e = (const ssl__vote_job *)arg;
+    const float *x = e->x + (size_t)row * (size_t)e->k;
+    const int32_t *place = e->place + (size_t)row * (size_t)e->k;
+    float *z = e->z + (size_t)row * (size_t)e->classes;
+    int j;
+    (void)thread;
+    for (j = 0; j < e->classes; j++) z[j] = 0.0f;
+    for (j = 0; j < e->k; j++) z[e->label[place[j]]] += ssl__exp((x[j] - x[0]) / e->temperature);
+    for (j = 0; j < e->classes; j++) z[j] = logf(z[j] + 1.0f / (float)e->classes);
+}
+static void ssl__cpu_vote(ssl_ctx *c, int rows, int k, int classes, float temperature, const float *x, const int32_t *place, const int32_t *label, float *z)
+{ ssl__vote_job e = { k, classes, temperature, x, place, label, z }; ssl__parallel(c, rows, ssl__cpu_vote_row, &e); }
+
 typedef struct ssl__classify_job { int rows, cols; const int32_t *label; float *z; double *loss; } ssl__classify_job;
 static void ssl__cpu_classify_chunk(void *arg, int chunk, int thread)
 {
@@ -4331,6 +4412,87 @@ static void ssl__cpu_classify_chunk(void *arg, int chunk, int thread)
 }
 static void ssl__cpu_classify(ssl_ctx *c, int rows, int cols, const int32_t *label, float *z, double *loss)
 { ssl__classify_job e = { rows, cols, label, z, loss }; ssl__parallel(c, (rows + SSL__SHARE - 1) / SSL__SHARE, ssl__cpu_classify_chunk, &e); }
+
+static void ssl__cpu_score_chunk(void *arg, int chunk, int thread)
+{
+    const ssl__classify_job *e = (const ssl__classify_job *)arg;
+    const int end = SSL__MIN(e->rows, (chunk + 1) * SSL__SHARE);
+    double *sum = e->loss + (size_t)chunk * SSL__SCORES;
+    int i, j;
+    (void)thread;
+    memset(sum, 0, sizeof *sum * SSL__SCORES);
+    for (i = chunk * SSL__SHARE; i < end; i++) {
+        const float *z = e->z + (size_t)i * (size_t)e->cols;
+        const int label = (int)e->label[i];
+        float top = z[0];
+        double all = 0.0;
+        int rank = 0;
+        if (label < 0) continue;
+        for (j = 0; j < e->cols; j++) {
+            top = z[j] > top ? z[j] : top;
+            rank += z[j] > z[label] || (z[j] == z[label] && j < label);
+        }
+        for (j = 0; j < e->cols; j++) all += exp((double)z[j] - (double)top);
+        sum[0] += rank < 1;
+        sum[1] += rank < 3;
+        sum[2] += rank < 5;
+        sum[3] += log(all) + (double)top - (double)z[label];
+        sum[4] += 1.0;
+    }
+}
+static void ssl__cpu_score(ssl_ctx *c, int rows, int cols, const int32_t *label, const float *z, double *sum)
+{
+    const int shares = (rows + SSL__SHARE - 1) / SSL__SHARE;
+    double *part = (double *)ssl__scratch(c, -1, sizeof *part * SSL__SCORES * (size_t)shares);
+    ssl__classify_job e = { rows, cols, label, (float *)(uintptr_t)z, part };
+    int i;
+    if (!part) return;
+    ssl__parallel(c, shares, ssl__cpu_score_chunk, &e);
+    for (i = 0; i < shares * SSL__SCORES; i++) sum[i % SSL__SCORES] += part[i];
+}
+
+typedef struct ssl__vectors_job { int64_t n; int rows; const float *v; double *y; const ssl__mixture *m; float *mixed; } ssl__vectors_job;
+static void ssl__cpu_products_pair(void *arg, int pair, int thread)
+{
+    const ssl__vectors_job *e = (const ssl__vectors_job *)arg;
+    const int a = pair / e->rows, b = pair % e->rows;
+    const float *p = e->v + (int64_t)a * e->n, *q = e->v + (int64_t)b * e->n;
+    double lane[16] = { 0.0 }, s = 0.0;
+    int64_t i;
+    int j;
+    (void)thread;
+    if (b > a) return;
+    for (i = 0; i + 16 <= e->n; i += 16) for (j = 0; j < 16; j++) lane[j] += (double)p[i + j] * (double)q[i + j];
+    for (; i < e->n; i++) s += (double)p[i] * (double)q[i];
+    for (j = 0; j < 16; j++) s += lane[j];
+    e->y[a * e->rows + b] = e->y[b * e->rows + a] = s;
+}
+static void ssl__cpu_products(ssl_ctx *c, int64_t n, int rows, const float *v, double *y)
+{ ssl__vectors_job e = { n, rows, v, y, NULL, NULL }; ssl__parallel(c, rows * rows, ssl__cpu_products_pair, &e); }
+static void ssl__cpu_extent(ssl_ctx *c, int64_t n, const float *x, double *y)
+{
+    float most = x[0], least = x[0];
+    int64_t i;
+    (void)c;
+    for (i = 1; i < n; i++) { most = x[i] > most ? x[i] : most; least = x[i] < least ? x[i] : least; }
+    y[0] = (double)most;
+    y[1] = -(double)least;
+}
+static void ssl__cpu_combine_chunk(void *arg, int chunk, int thread)
+{
+    const ssl__vectors_job *e = (const ssl__vectors_job *)arg;
+    const int64_t begin = (int64_t)chunk * SSL__GRAIN, end = SSL__MIN(e->n, begin + SSL__GRAIN);
+    int64_t i;
+    int r;
+    (void)thread;
+    for (i = begin; i < end; i++) {
+        double s = 0.0;
+        for (r = 0; r < e->m->rows; r++) s += e->m->of[r] * (double)e->v[(int64_t)r * e->n + i];
+        e->mixed[i] = (float)s;
+    }
+}
+static void ssl__cpu_combine(ssl_ctx *c, int64_t n, const ssl__mixture *m, const float *v, float *y)
+{ ssl__vectors_job e = { n, m->rows, v, NULL, m, y }; ssl__parallel(c, (int)((n + SSL__GRAIN - 1) / SSL__GRAIN), ssl__cpu_combine_chunk, &e); }
 
 SSL_HD static inline int32_t ssl__random_id(uint64_t seed, uint64_t stream, uint64_t i, int m)
 {
@@ -4395,7 +4557,6 @@ SSL_HD static inline void ssl__blobs(int b, int grid, int K, int groups, uint64_
 static double ssl__decimal(float v) { return floor((double)v * 1e7 + 0.5) / 1e7; }
 
 /* ==== the passes: the kernels below, compiled once per instruction set =================================== */
-#define SSL__GRAIN 16384 /* elements of one chunk of an elementwise kernel */
 #define SSL__BLOCK 1024  /* elements of one row of a loop nest */
 #define SSL__SLICE 256   /* rows summed in sequence before partial sums are added */
 
@@ -11988,14 +12149,21 @@ SSL_API float ssl_psnr(const ssl_tensor *pred, const ssl_tensor *target, int eac
 {
     ssl_ctx *c = pred->ctx;
     const int64_t n = ssl_numel(pred);
-    float *p = (float *)ssl__aux(c, "ssl_psnr", sizeof(float) * (size_t)n), *q = (float *)ssl__aux(c, "ssl_psnr", sizeof(float) * (size_t)n);
-    double sp = 255.0, st = 255.0, mp = -1e30, mt = -1e30, sum = 0.0;
-    int64_t i;
-    if (!p || !q || n != ssl_numel(target) || !ssl_to_host(pred, p) || !ssl_to_host(target, q)) return ssl__bits(0x7fc00000u);
-    for (i = 0; i < n; i++) { mp = SSL__MAX(mp, (double)p[i]); mt = SSL__MAX(mt, (double)q[i]); }
-    if (each_own_scale) { sp = mp <= 1.0 ? 255.0 : 1.0; st = mt <= 1.0 ? 255.0 : 1.0; }
-    for (i = 0; i < n; i++) { const double d = sp * (double)p[i] - st * (double)q[i]; sum += d * d; }
-    return (float)(10.0 * log10(255.0 * 255.0 * (double)n / sum));
+    float *v = n == ssl_numel(target) ? (float *)ssl__step_alloc(c, "ssl_psnr", sizeof(float) * 2 * (size_t)n) : NULL; /* pred, target; then their difference */
+    double *told = v ? (double *)ssl__step_alloc(c, "ssl_psnr", sizeof(double) * 4) : NULL, got[4];
+    ssl__mixture m = { 2, { 255.0, -255.0 } };
+    if (!told || !ssl__move(c, v, pred->x, sizeof(float) * (size_t)n) || !ssl__move(c, v + n, target->x, sizeof(float) * (size_t)n)) return ssl__bits(0x7fc00000u);
+    if (each_own_scale) {
+        c->k->extent(c, n, v, told);
+        c->k->extent(c, n, v + n, told + 2);
+        if (!ssl__get(c, got, told, sizeof got)) return ssl__bits(0x7fc00000u);
+        if (got[0] > 1.0) m.of[0] = 1.0;
+        if (got[2] > 1.0) m.of[1] = -1.0;
+    }
+    c->k->combine(c, n, &m, v, v);
+    c->k->products(c, n, 1, v, told);
+    if (!ssl__get(c, got, told, sizeof *got)) return ssl__bits(0x7fc00000u);
+    return (float)(10.0 * log10(255.0 * 255.0 * (double)n / got[0]));
 }
 
 /* ==== >>randsac ==== random segments, autoregressive ================================================= */
@@ -16067,6 +16235,7 @@ SSL_API ssl_online_eval ssl_online_eval_new_at(const char *at, ssl_ctx *c, int d
     memset(&e, 0, sizeof e);
     if (c->status) return e;
     if (classes < 2) { ssl__fail(c, SSL_E_ARG, at, "ssl_online_eval_new: %d classes: a head needs labelled images of at least 2", classes); return e; }
+    d.device = c->device;
     d.threads = c->n_threads;
     d.seed = c->seed;
     d.on_error = c->on_error;
@@ -16075,47 +16244,54 @@ SSL_API ssl_online_eval ssl_online_eval_new_at(const char *at, ssl_ctx *c, int d
     e.dim = dim;
     e.classes = classes;
     e.head = ssl_head_new_at(at, e.ctx, "head", dim, classes, desc);
+    if (!e.ctx->status) e.score = (double *)ssl__device_alloc(e.ctx, at, sizeof(double) * SSL__SCORES);
+    if (!e.ctx->status) e.ctx->k->fill(e.ctx, 2 * SSL__SCORES, 0.0f, (float *)(void *)e.score);
     if (e.ctx->status) c->status = e.ctx->status; /* told already */
     return e;
 }
-SSL_API double ssl_online_eval_step_at(const char *at, ssl_online_eval *e, ssl_tensor *x, const int32_t *label, float lr)
+SSL_API void ssl_online_eval_step_at(const char *at, ssl_online_eval *e, ssl_tensor *x, const int32_t *label, float lr)
 {
     ssl_ctx *c = x->ctx;
     const int n = c->status ? 0 : x->dim[0];
     ssl_optim_desc adam = SSL_ZERO;
-    ssl_tensor *z;
-    float *host;
-    int32_t *target;
+    ssl_tensor *z, *own, *target;
+    int32_t *wanted;
     char s[96];
-    int i, k, counted = 0, right = 0;
-    if (c->status) return 0.0;
-    if (!e->ctx || x->ndim != 2 || x->dim[1] != e->dim) { ssl__fail(c, SSL_E_SHAPE, at, "ssl_online_eval_step: features%s: [B,%d] is needed", ssl__shape(x, s), e->dim); return 0.0; }
-    host = (float *)ssl__alloc(c, at, sizeof(float) * (size_t)n * (size_t)SSL__MAX(e->dim, e->classes));
-    target = (int32_t *)ssl__alloc(c, at, sizeof *target * (size_t)n);
-    for (i = 0; target && i < n; i++) counted += (target[i] = label[i] >= 0 && label[i] < e->classes ? label[i] : -100) >= 0;
-    if (host && target && counted && ssl_to_host(x, host)) {
-        ssl_train(e->ctx, lr > 0.0f && n > 1);
-        z = ssl_head_forward_at(at, &e->head, ssl_input_at(at, e->ctx, host, 2, n, e->dim));
-        if (ssl_to_host(z, host))
-            for (i = 0; i < n; i++) {
-                const float *row = host + (size_t)i * (size_t)e->classes;
-                int best = 0;
-                for (k = 1; k < e->classes; k++) if (row[k] > row[best]) best = k;
-                right += target[i] == best;
-            }
-        adam.kind = SSL_OPTIM_ADAM;
-        if (lr > 0.0f) {
-            ssl_backward_at(at, ssl_cross_entropy_at(at, z, ssl_input_i32_at(at, e->ctx, target, 1, n), 0.0f));
-            ssl_optim_step_at(at, e->ctx, &adam, lr);
-        }
-        ssl_step_end(e->ctx);
+    int i, counted = 0;
+    if (c->status) return;
+    if (!e->ctx || x->ndim != 2 || x->dim[1] != e->dim) { ssl__fail(c, SSL_E_SHAPE, at, "ssl_online_eval_step: features%s: [B,%d] is needed", ssl__shape(x, s), e->dim); return; }
+    if (c->dev != e->ctx->dev) { ssl__fail(c, SSL_E_ARG, at, "ssl_online_eval_step: the features are on another device than the classifier: make it with the network's context"); return; }
+    wanted = (int32_t *)ssl__aux(c, at, sizeof *wanted * (size_t)n);
+    for (i = 0; wanted && i < n; i++) counted += (wanted[i] = label[i] >= 0 && label[i] < e->classes ? label[i] : -100) >= 0;
+    if (!counted) return;
+    own = ssl_input_at(at, e->ctx, NULL, 2, n, e->dim);
+    target = ssl_input_i32_at(at, e->ctx, wanted, 1, n);
+    if (!e->ctx->status && !c->dev->hand(c, e->ctx, own->x, x->x, sizeof(float) * (size_t)n * (size_t)e->dim) && !c->status) ssl__moved(e->ctx, 0);
+    ssl_train(e->ctx, lr > 0.0f && n > 1);
+    z = ssl_head_forward_at(at, &e->head, own);
+    if (!e->ctx->status) e->ctx->k->score(e->ctx, n, e->classes, (const int32_t *)ssl__data(target), z->x, e->score);
+    adam.kind = SSL_OPTIM_ADAM;
+    if (lr > 0.0f) {
+        ssl_backward_at(at, ssl_cross_entropy_at(at, z, target, 0.0f));
+        ssl_optim_step_at(at, e->ctx, &adam, lr);
     }
-    ssl__release(host);
-    ssl__release(target);
+    ssl_step_end(e->ctx);
     if (e->ctx->status) c->status = e->ctx->status;
-    return counted ? (double)right / counted : 0.0;
 }
-SSL_API void ssl_online_eval_close(ssl_online_eval *e) { if (e->ctx) ssl_close(e->ctx); e->ctx = NULL; }
+SSL_API double ssl_online_eval_accuracy(ssl_online_eval *e)
+{
+    double sum[SSL__SCORES] = { 0.0 };
+    if (!e->ctx || e->ctx->status || !ssl__get(e->ctx, sum, e->score, sizeof sum)) return 0.0;
+    e->ctx->k->fill(e->ctx, 2 * SSL__SCORES, 0.0f, (float *)(void *)e->score);
+    return sum[4] > 0.0 ? sum[0] / sum[4] : 0.0;
+}
+SSL_API void ssl_online_eval_close(ssl_online_eval *e)
+{
+    if (e->ctx && e->score) e->ctx->dev->release(e->ctx, e->score);
+    if (e->ctx) ssl_close(e->ctx);
+    e->ctx = NULL;
+    e->score = NULL;
+}
 
 SSL_API ssl_tensor *ssl_one_hot_at(const char *at, ssl_tensor *labels, int classes) /* rows of the identity */
 {
@@ -16308,17 +16484,43 @@ SSL_API ssl_features *ssl_features_pixels_at(const char *at, const ssl_dataset *
     return f;
 }
 
-/* Copies the features y [B,D] of rows first.. into *f, which the first batch allocates. */
-static void ssl__features_rows(const char *at, const ssl_dataset *data, int first, int n, const ssl_tensor *y, ssl_features **f)
+/* Rows or labels of a feature set on the device, or room for n floats (from NULL); NULL after an error. */
+static void *ssl__lift(ssl_ctx *c, const char *at, const void *host, size_t n)
 {
-    char s[96];
-    if (data->ctx->status) return;
-    if (y->ndim != 2 || y->dim[0] != n || (*f && y->dim[1] != (*f)->dim)) {
-        ssl__fail(data->ctx, SSL_E_SHAPE, at, "ssl_features_of: the features of %d images are %s: they must be [%d,D], D the same for every batch", n, ssl__shape(y, s), n);
+    void *p = c->status ? NULL : ssl__device_alloc(c, at, sizeof(float) * n);
+    if (p && host) ssl__put(c, p, host, sizeof(float) * n);
+    return p;
+}
+static void ssl__drop(ssl_ctx *c, void *p) { if (p) c->dev->release(c, p); }
+
+/* Features on their way to the host: rows first..first+n of f, collected on the device so that it is waited for once in some MB of them. */
+typedef struct ssl__collected { ssl_features *f; float *x; int first, n, room; } ssl__collected;
+static void ssl__collected_fetch(ssl__collected *s)
+{
+    const size_t dim = s->n ? (size_t)s->f->dim : 0;
+    if (s->n) ssl__get(s->f->ctx, s->f->x + (size_t)s->first * dim, s->x, sizeof(float) * (size_t)s->n * dim);
+    s->first += s->n;
+    s->n = 0;
+}
+/* Adds the features y [n,D] of the next n images; the first batch allocates. */
+static void ssl__collect(ssl__collected *s, const char *at, const ssl_dataset *data, int n, const ssl_tensor *y)
+{
+    ssl_ctx *c = data->ctx;
+    char shape[96];
+    if (c->status) return;
+    if (y->ndim != 2 || y->dim[0] != n || (s->f && y->dim[1] != s->f->dim)) {
+        ssl__fail(c, SSL_E_SHAPE, at, "ssl_features_of: the features of %d images are %s: they must be [%d,D], D the same for every batch", n, ssl__shape(y, shape), n);
         return;
     }
-    if (!*f) *f = ssl_features_new_at(at, data->ctx, data->n, y->dim[1], SSL__MAX(data->n_classes, 1));
-    if (*f) ssl_to_host(y, (*f)->x + (size_t)first * (size_t)(*f)->dim);
+    if (!s->f) {
+        s->room = SSL__MIN(data->n, SSL__MAX(n, (16 << 20) / (4 * y->dim[1])));
+        s->f = ssl_features_new_at(at, c, data->n, y->dim[1], SSL__MAX(data->n_classes, 1));
+        s->x = (float *)ssl__lift(c, at, NULL, (size_t)s->room * (size_t)y->dim[1]);
+        if (c->status) return;
+    }
+    if (s->n + n > s->room) ssl__collected_fetch(s);
+    ssl__move(c, s->x + (size_t)s->n * (size_t)y->dim[1], y->x, sizeof(float) * (size_t)n * (size_t)y->dim[1]);
+    s->n += n;
 }
 SSL_API ssl_features *ssl_features_of_at(const char *at, ssl_dataset *data, const ssl_augment_desc *augment, int batch, ssl_feature_fn fn, void *model)
 {
@@ -16326,8 +16528,7 @@ SSL_API ssl_features *ssl_features_of_at(const char *at, ssl_dataset *data, cons
     ssl_loader_desc d = SSL_ZERO;
     ssl_loader *loader;
     ssl_batch b;
-    ssl_features *f = NULL;
-    int first = 0;
+    ssl__collected s = SSL_ZERO;
     const int training = c->training;
     d.batch = SSL__MIN(SSL__DEF(batch, 256), SSL__MAX(data->n, 1));
     d.no_shuffle = d.keep_last = 1;
@@ -16335,16 +16536,18 @@ SSL_API ssl_features *ssl_features_of_at(const char *at, ssl_dataset *data, cons
     loader = ssl_loader_open_at(at, data, &d);
     ssl_train(c, 0);
     ssl_no_grad(c, 1);
-    for (; ssl_loader_next(loader, &b); first += b.n) {
-        ssl__features_rows(at, data, first, b.n, fn(model, b.images), &f);
+    while (ssl_loader_next(loader, &b)) {
+        ssl__collect(&s, at, data, b.n, fn(model, b.images));
         ssl_step_end(c);
     }
+    if (!c->status) ssl__collected_fetch(&s);
     ssl_no_grad(c, 0);
     ssl_train(c, training);
     ssl_loader_close(loader);
-    if (f && !c->status) memcpy(f->label, data->labels, sizeof(int32_t) * (size_t)data->n);
-    if (f && c->status) { ssl_features_free(f); f = NULL; }
-    return f;
+    ssl__drop(c, s.x);
+    if (s.f && !c->status) memcpy(s.f->label, data->labels, sizeof(int32_t) * (size_t)data->n);
+    if (s.f && c->status) { ssl_features_free(s.f); s.f = NULL; }
+    return s.f;
 }
 
 /* What every protocol needs: two sets that fit together, finite numbers, and labels in range if they matter. */
@@ -16374,58 +16577,84 @@ static int ssl__features_check(const char *at, const char *op, const ssl_feature
     return 1;
 }
 
-/* Adds one test row to a score: the rank of its label among the classes, ties to the lower class. */
-static void ssl__score_row(ssl_score *s, int classes, const double *value, int label)
+/* From logits z [n,classes] and labels, both on the device. */
+static ssl_score ssl__score(ssl_ctx *c, int n, int classes, const int32_t *label, const float *z, double *sum) /* sum [SSL__SCORES]: room on the device */
 {
-    int c, rank = 0;
-    for (c = 0; c < classes; c++) rank += value[c] > value[label] || (value[c] == value[label] && c < label);
-    s->top1 += rank < 1;
-    s->top3 += rank < 3;
-    s->top5 += rank < 5;
+    ssl_score s = SSL_ZERO;
+    double got[SSL__SCORES];
+    c->k->fill(c, 2 * SSL__SCORES, 0.0f, (float *)(void *)sum);
+    c->k->score(c, n, classes, label, z, sum);
+    if (!ssl__get(c, got, sum, sizeof got)) return s;
+    s.top1 = got[0] / got[4];
+    s.top3 = got[1] / got[4];
+    s.top5 = got[2] / got[4];
+    s.nll = got[3] / got[4];
+    return s;
 }
-static void ssl__score_mean(ssl_score *s, int n) { s->top1 /= n; s->top3 /= n; s->top5 /= n; s->nll /= n; }
+SSL_API ssl_score ssl_score_logits_at(const char *at, const ssl_features *f)
+{
+    ssl_score s = SSL_ZERO;
+    ssl_ctx *c;
+    float *z;
+    int32_t *label;
+    double *sum;
+    if (f && !f->ctx->status && f->dim != f->classes)
+        ssl__fail(f->ctx, SSL_E_SHAPE, at, "ssl_score_logits: logits[%d,%d] for %d classes: there must be one column for each class", f->n, f->dim, f->classes);
+    if (!ssl__features_check(at, "ssl_score_logits", f, f, 1)) return s;
+    c = f->ctx;
+    z = (float *)ssl__lift(c, at, f->x, (size_t)f->n * (size_t)f->dim);
+    label = (int32_t *)ssl__lift(c, at, f->label, (size_t)f->n);
+    sum = (double *)ssl__lift(c, at, NULL, 2 * SSL__SCORES);
+    if (!c->status) s = ssl__score(c, f->n, f->classes, label, z, sum);
+    ssl__drop(c, z);
+    ssl__drop(c, label);
+    ssl__drop(c, sum);
+    return s;
+}
 
-/* ---- k nearest rows: cosines block by block through the matrix product, the best k of each row kept sorted, all on the device ---- */
+/* ---- k nearest rows: cosines block by block through the matrix product, the best k of each row kept sorted ---- */
 #define SSL__KNN_ROWS 256  /* test rows of a block */
 #define SSL__KNN_COLS 2048 /* train rows of a block */
-static void ssl__put_unit_rows(const ssl_features *f, int first, int n, float *host, float *dst) /* a zero row stays zero */
-{
-    int i, j;
-    for (i = 0; i < n; i++) {
-        const float *x = f->x + (size_t)(first + i) * (size_t)f->dim;
-        float *y = host + (size_t)i * (size_t)f->dim;
-        double s = 0.0;
-        for (j = 0; j < f->dim; j++) s += (double)x[j] * (double)x[j];
-        s = s > 0.0 ? 1.0 / sqrt(s) : 0.0;
-        for (j = 0; j < f->dim; j++) y[j] = (float)((double)x[j] * s);
-    }
-    ssl__put(f->ctx, dst, host, sizeof(float) * (size_t)n * (size_t)f->dim);
-}
-
-static void ssl__neighbors(const ssl_features *train, const ssl_features *test, int k, float *host, float *device, float *best, int32_t *place) /* device: room for a, b and y */
+typedef struct ssl__knn { float *test, *train, *cosines, *best; int32_t *place; } ssl__knn; /* on the device: all rows of test, a block of train and of cosines; [test.n,k] */
+static int ssl__neighbors(const char *at, const ssl_features *train, const ssl_features *test, int k, ssl__knn *s) /* 1 on success; ssl__knn_end in any case */
 {
     ssl_ctx *c = train->ctx;
     const int d = train->dim;
-    float *const b = device + (size_t)test->n * (size_t)d, *const y = b + SSL__KNN_COLS * (size_t)d;
     int i, j;
-    for (i = 0; i < test->n; i += SSL__KNN_COLS) ssl__put_unit_rows(test, i, SSL__MIN(SSL__KNN_COLS, test->n - i), host, device + (size_t)i * (size_t)d);
-    c->k->fill(c, (int64_t)test->n * k, -2.0f, best); /* below every cosine */
+    s->test = (float *)ssl__lift(c, at, test->x, (size_t)test->n * (size_t)d);
+    s->train = (float *)ssl__lift(c, at, NULL, SSL__KNN_COLS * (size_t)d);
+    s->cosines = (float *)ssl__lift(c, at, NULL, (size_t)SSL__KNN_ROWS * SSL__KNN_COLS);
+    s->best = (float *)ssl__lift(c, at, NULL, (size_t)test->n * (size_t)k);
+    s->place = (int32_t *)ssl__lift(c, at, NULL, (size_t)test->n * (size_t)k);
+    if (c->status) return 0;
+    c->k->unit_rows(c, test->n, d, s->test);
+    c->k->fill(c, (int64_t)test->n * k, -2.0f, s->best); /* below every cosine */
     for (j = 0; j < train->n; j += SSL__KNN_COLS) {
         const int cols = SSL__MIN(SSL__KNN_COLS, train->n - j);
-        ssl__put_unit_rows(train, j, cols, host, b);
+        ssl__put(c, s->train, train->x + (size_t)j * (size_t)d, sizeof(float) * (size_t)cols * (size_t)d);
+        c->k->unit_rows(c, cols, d, s->train);
         for (i = 0; i < test->n; i += SSL__KNN_ROWS) {
             const int rows = SSL__MIN(SSL__KNN_ROWS, test->n - i);
-            c->k->gemm(c, 0, 1, 1, rows, cols, d, device + (size_t)i * (size_t)d, d, 0, b, d, 0, 0.0f, y, cols, 0, NULL);
-            c->k->nearest(c, rows, cols, j, k, y, best + (size_t)i * (size_t)k, place + (size_t)i * (size_t)k);
+            c->k->gemm(c, 0, 1, 1, rows, cols, d, s->test + (size_t)i * (size_t)d, d, 0, s->train, d, 0, 0.0f, s->cosines, cols, 0, NULL);
+            c->k->nearest(c, rows, cols, j, k, s->cosines, s->best + (size_t)i * (size_t)k, s->place + (size_t)i * (size_t)k);
         }
     }
+    return !c->status;
+}
+static void ssl__knn_end(ssl_ctx *c, ssl__knn *s)
+{
+    ssl__drop(c, s->test);
+    ssl__drop(c, s->train);
+    ssl__drop(c, s->cosines);
+    ssl__drop(c, s->best);
+    ssl__drop(c, s->place);
 }
 
 SSL_API int ssl_neighbors_at(const char *at, const ssl_features *train, const ssl_features *test, int k, int32_t *index, float *similarity)
 {
+    ssl__knn s = SSL_ZERO;
     ssl_ctx *c;
-    size_t n, d;
-    float *device, *host;
+    size_t n;
     if (!ssl__features_check(at, "ssl_neighbors", train, test, 0)) return 0;
     c = train->ctx;
     if (k < 1 || k > train->n) {
@@ -16433,28 +16662,40 @@ SSL_API int ssl_neighbors_at(const char *at, const ssl_features *train, const ss
         return 0;
     }
     n = (size_t)test->n * (size_t)k;
-    d = (size_t)train->dim;
-    host = (float *)ssl__alloc(c, at, sizeof(float) * SSL__KNN_COLS * d);
-    device = (float *)ssl__device_alloc(c, at, sizeof(float) * (2 * n + ((size_t)test->n + SSL__KNN_COLS) * d + (size_t)SSL__KNN_ROWS * SSL__KNN_COLS));
-    if (!c->status) {
-        ssl__neighbors(train, test, k, host, device + 2 * n, device, (int32_t *)(void *)(device + n));
-        if (similarity) ssl__get(c, similarity, device, sizeof(float) * n);
-        if (index) ssl__get(c, index, device + n, sizeof(int32_t) * n);
+    if (ssl__neighbors(at, train, test, k, &s)) {
+        if (similarity) ssl__get(c, similarity, s.best, sizeof(float) * n);
+        if (index) ssl__get(c, index, s.place, sizeof(int32_t) * n);
     }
-    if (device) c->dev->release(c, device);
-    ssl__release(host);
+    ssl__knn_end(c, &s);
     return !c->status;
 }
 
+/* Votes of the nearest rows are logits: p(c) = (s_c + w_1 / K) / (sum s + w_1) is the softmax of ln(s_c / w_1 + 1 / K). */
+static ssl_score ssl__knn_score(const char *at, const ssl_features *train, const ssl_features *test, const ssl_knn_desc *d)
+{
+    ssl_ctx *c = train->ctx;
+    const int K = train->classes;
+    ssl__knn near_rows = SSL_ZERO;
+    ssl_score s = SSL_ZERO;
+    int32_t *label = (int32_t *)ssl__lift(c, at, train->label, (size_t)train->n), *wanted = (int32_t *)ssl__lift(c, at, test->label, (size_t)test->n);
+    float *z = (float *)ssl__lift(c, at, NULL, (size_t)test->n * (size_t)K);
+    double *sum = (double *)ssl__lift(c, at, NULL, 2 * SSL__SCORES);
+    if (!c->status && ssl__neighbors(at, train, test, d->k, &near_rows)) {
+        c->k->vote(c, test->n, d->k, K, d->temperature, near_rows.best, near_rows.place, label, z);
+        s = ssl__score(c, test->n, K, wanted, z, sum);
+    }
+    ssl__knn_end(c, &near_rows);
+    ssl__drop(c, label);
+    ssl__drop(c, wanted);
+    ssl__drop(c, z);
+    ssl__drop(c, sum);
+    return s;
+}
 SSL_API ssl_score ssl_knn_at(const char *at, const ssl_features *train, const ssl_features *test, const ssl_knn_desc *desc)
 {
     ssl_score s = SSL_ZERO;
     ssl_knn_desc d = SSL_ZERO;
     ssl_ctx *c;
-    int32_t *index;
-    float *cosine;
-    double *vote, all;
-    int i, j;
     if (!ssl__features_check(at, "ssl_knn", train, test, 1)) return s;
     c = train->ctx;
     if (desc) d = *desc;
@@ -16463,236 +16704,172 @@ SSL_API ssl_score ssl_knn_at(const char *at, const ssl_features *train, const ss
     if (d._start_canary || d._end_canary) { ssl__fail(c, SSL_E_ARG, at, "ssl_knn: the ssl_knn_desc is not initialized: write `ssl_knn_desc d = SSL_ZERO;`"); return s; }
     if (d.k < 1 || d.k > train->n) { ssl__fail(c, SSL_E_ARG, at, "ssl_knn: k %d: the training set has %d rows, so k must be 1 to %d", d.k, train->n, train->n); return s; }
     if (!(d.temperature > 0.0f)) { ssl__fail(c, SSL_E_ARG, at, "ssl_knn: temperature %g: it must be above 0", (double)d.temperature); return s; }
-    index = (int32_t *)ssl__alloc(c, at, sizeof(int32_t) * (size_t)test->n * (size_t)d.k);
-    cosine = (float *)ssl__alloc(c, at, sizeof(float) * (size_t)test->n * (size_t)d.k);
-    vote = (double *)ssl__alloc(c, at, sizeof(double) * (size_t)train->classes);
-    if (!c->status && ssl_neighbors_at(at, train, test, d.k, index, cosine)) {
-        for (i = 0; i < test->n; i++) {
-            const size_t row = (size_t)i * (size_t)d.k;
-            memset(vote, 0, sizeof *vote * (size_t)train->classes);
-            for (j = 0; j < d.k; j++) /* relative to the nearest: the same ratios, and no overflow at any temperature */
-                vote[train->label[index[row + (size_t)j]]] += exp((double)(cosine[row + (size_t)j] - cosine[row]) / (double)d.temperature);
-            ssl__score_row(&s, train->classes, vote, test->label[i]);
-            for (j = 0, all = 1.0; j < train->classes; j++) all += vote[j];
-            s.nll += log(all) - log(vote[test->label[i]] + 1.0 / train->classes);
-        }
-        ssl__score_mean(&s, test->n);
-    }
-    ssl__release(index);
-    ssl__release(cosine);
-    ssl__release(vote);
-    return s;
-}
-
-/* ---- L-BFGS (Nocedal & Wright, algorithms 7.4 and 7.5): x moves to a minimum of f, whose gradient f writes into g ---- */
-#define SSL__LBFGS_MEMORY 10
-typedef double (*ssl__objective_fn)(void *user, const double *x, double *g);
-static double ssl__dot(int n, const double *a, const double *b)
-{
-    double s = 0.0;
-    int i;
-    for (i = 0; i < n; i++) s += a[i] * b[i];
-    return s;
-}
-static double ssl__max_abs(int n, const double *a)
-{
-    double m = 0.0;
-    int i;
-    for (i = 0; i < n; i++) if (fabs(a[i]) > m) m = fabs(a[i]);
-    return m;
-}
-/* d = -H g, H the inverse Hessian that the last steps s and gradient changes y imply (the newest is pair `newest`) */
-static void ssl__lbfgs_direction(int n, int n_pairs, int newest, const double *s, const double *y, const double *g, double *d)
-{
-    double alpha[SSL__LBFGS_MEMORY], rho[SSL__LBFGS_MEMORY], beta, scale = 1.0;
-    int i, j, p;
-    for (i = 0; i < n; i++) d[i] = -g[i];
-    for (j = 0; j < n_pairs; j++) {
-        p = (newest - j + SSL__LBFGS_MEMORY) % SSL__LBFGS_MEMORY;
-        rho[p] = 1.0 / ssl__dot(n, s + (size_t)p * (size_t)n, y + (size_t)p * (size_t)n);
-        alpha[p] = rho[p] * ssl__dot(n, s + (size_t)p * (size_t)n, d);
-        for (i = 0; i < n; i++) d[i] -= alpha[p] * y[(size_t)p * (size_t)n + (size_t)i];
-    }
-    if (n_pairs) scale = 1.0 / (rho[newest] * ssl__dot(n, y + (size_t)newest * (size_t)n, y + (size_t)newest * (size_t)n));
-    for (i = 0; i < n; i++) d[i] *= scale;
-    for (j = n_pairs - 1; j >= 0; j--) {
-        p = (newest - j + SSL__LBFGS_MEMORY) % SSL__LBFGS_MEMORY;
-        beta = rho[p] * ssl__dot(n, y + (size_t)p * (size_t)n, d);
-        for (i = 0; i < n; i++) d[i] += (alpha[p] - beta) * s[(size_t)p * (size_t)n + (size_t)i];
-    }
-}
-/* Backtrack along d from x0 until f falls by a ten-thousandth of what the slope promises; 0 when no step does. */
-static int ssl__lbfgs_search(ssl__objective_fn f, void *user, int n, const double *x0, const double *d, double slope, double step, double *fx, double *x, double *g)
-{
-    const double f0 = *fx;
-    int i, tries;
-    for (tries = 0; tries < 20; tries++, step *= 0.5) {
-        for (i = 0; i < n; i++) x[i] = x0[i] + step * d[i];
-        *fx = f(user, x, g);
-        if (*fx <= f0 + 1e-4 * step * slope) return 1;
-    }
-    return 0;
-}
-/* work: (2 memory + 3) n doubles. Returns 1 when max |g| <= tolerance, or when float32 sums allow no further descent. */
-static int ssl__lbfgs(ssl__objective_fn f, void *user, int n, double *x, double *work, int max_iterations, double tolerance, int *iterations)
-{
-    double *s = work, *y = s + (size_t)SSL__LBFGS_MEMORY * (size_t)n, *g = y + (size_t)SSL__LBFGS_MEMORY * (size_t)n, *d = g + n, *next = d + n;
-    double fx = f(user, x, g), slope, step;
-    int it, i, n_pairs = 0, slot = SSL__LBFGS_MEMORY - 1;
-    for (it = 0; it < max_iterations && ssl__max_abs(n, g) > tolerance; it++) {
-        double *si, *yi;
-        ssl__lbfgs_direction(n, n_pairs, slot, s, y, g, d);
-        slope = ssl__dot(n, g, d);
-        step = n_pairs ? 1.0 : SSL__MIN(1.0, 1.0 / sqrt(-slope));
-        slot = (slot + 1) % SSL__LBFGS_MEMORY;
-        si = s + (size_t)slot * (size_t)n;
-        yi = y + (size_t)slot * (size_t)n;
-        memcpy(yi, g, sizeof *g * (size_t)n);
-        if (!(slope < 0.0) || !ssl__lbfgs_search(f, user, n, x, d, slope, step, &fx, next, g)) { *iterations = it; return 1; }
-        for (i = 0; i < n; i++) { si[i] = next[i] - x[i]; yi[i] = g[i] - yi[i]; x[i] = next[i]; }
-        if (n_pairs < SSL__LBFGS_MEMORY) n_pairs++;
-        if (ssl__dot(n, si, yi) <= 0.0) n_pairs = 0; /* rounding broke convexity: start over from the gradient */
-    }
-    *iterations = it;
-    return it < max_iterations || ssl__max_abs(n, g) <= tolerance;
+    return ssl__knn_score(at, train, test, &d);
 }
 
 /* ---- linear probe.  x [n,d] standardized, w [K,d], b [K]:  loss = mean(logsumexp(z) - z[label]) + l2/2 |w|^2,  z = x w^T + b;
-   dz = (softmax(z) - onehot) / n,  dw = dz^T x + l2 w,  db = column sums of dz ---- */
+   dz = (softmax(z) - onehot) / n,  dw = dz^T x + l2 w,  db = column sums of dz.
+   Minimized by L-BFGS (Nocedal & Wright, algorithms 7.4 and 7.5) in inner products (Chen, Wang & Zhou, NIPS 2014): its vectors are rows of one
+   matrix on the device, each new one is a combination of those there, and inner products are all that the host gets to see ---- */
+#define SSL__PAIRS 10
+enum { SSL__STEPS = 0, SSL__TURNS = SSL__PAIRS, SSL__SLOPE = 2 * SSL__PAIRS, SSL__BASIS, /* rows: steps s, changes y of the gradient, the gradient g; then weights x, ... */
+       SSL__WEIGHTS = SSL__BASIS, SSL__NEXT_SLOPE, SSL__NEXT, SSL__VECTORS };              /* ... and g and x of the step that is tried */
 typedef struct ssl__probe {
     ssl_ctx *c;
-    int n, d, classes;
-    double l2;
-    const int32_t *labels;              /* the host's */
-    float *x, *z, *theta, *grad;        /* on the device; theta and grad: w, then b */
+    int n, d, classes, n_w, n_theta; /* n_theta: n_w weights, then the biases */
+    float l2;
+    float *x, *z, *v;                /* on the device, as all down to `told`: images, logits, vectors [SSL__VECTORS,n_theta] */
     int32_t *label;
-    double *loss;                       /* of each SSL__SHARE rows */
-    float *host_theta;                  /* [classes d + classes] */
-    double *part;                       /* loss on the host */
+    double *stat, *told;             /* told, and heard of it on the host: inner products [SSL__BASIS^2], extent [2], |w|^2, loss of each share of rows */
+    double *heard;
 } ssl__probe;
+enum { SSL__TOLD_EXTENT = SSL__BASIS * SSL__BASIS, SSL__TOLD_SQUARE = SSL__TOLD_EXTENT + 2, SSL__TOLD_LOSS };
+static float *ssl__probe_row(const ssl__probe *p, int row) { return p->v + (size_t)row * (size_t)p->n_theta; }
 
-static void ssl__probe_logits(ssl__probe *p, const double *theta)
+static void ssl__probe_logits(const ssl__probe *p, const float *theta)
 {
-    const int n_theta = p->classes * (p->d + 1);
     ssl__epilogue ep = SSL_ZERO;
-    int i;
-    for (i = 0; i < n_theta; i++) p->host_theta[i] = (float)theta[i];
-    ssl__put(p->c, p->theta, p->host_theta, sizeof(float) * (size_t)n_theta);
-    ep.bias = p->theta + (size_t)p->classes * (size_t)p->d;
+    ep.bias = theta + p->n_w;
     ep.act = SSL_ACT_NONE;
-    p->c->k->gemm(p->c, 0, 1, 1, p->n, p->classes, p->d, p->x, p->d, 0, p->theta, p->d, 0, 0.0f, p->z, p->classes, 0, &ep);
+    p->c->k->gemm(p->c, 0, 1, 1, p->n, p->classes, p->d, p->x, p->d, 0, theta, p->d, 0, 0.0f, p->z, p->classes, 0, &ep);
 }
-
-static double ssl__probe_loss(void *user, const double *theta, double *g)
+static double ssl__probe_loss(ssl__probe *p) /* at SSL__NEXT, its gradient into SSL__NEXT_SLOPE */
 {
-    ssl__probe *p = (ssl__probe *)user;
     ssl_ctx *c = p->c;
-    const int n_w = p->classes * p->d, n_theta = n_w + p->classes, shares = (p->n + SSL__SHARE - 1) / SSL__SHARE;
+    const int shares = (p->n + SSL__SHARE - 1) / SSL__SHARE;
+    float *theta = ssl__probe_row(p, SSL__NEXT), *g = ssl__probe_row(p, SSL__NEXT_SLOPE);
     double loss = 0.0;
     int i;
     ssl__probe_logits(p, theta);
-    c->k->classify(c, p->n, p->classes, p->label, p->z, p->loss);
-    c->k->gemm(c, 1, 0, 1, p->classes, p->d, p->n, p->z, p->classes, 0, p->x, p->d, 0, 0.0f, p->grad, p->d, 0, NULL);
-    c->k->fill(c, p->classes, 0.0f, p->grad + n_w);
-    c->k->colsum(c, p->n, p->classes, p->z, p->grad + n_w);
-    ssl__get(c, p->host_theta, p->grad, sizeof(float) * (size_t)n_theta);
-    ssl__get(c, p->part, p->loss, sizeof *p->part * (size_t)shares);
-    for (i = 0; i < shares; i++) loss += p->part[i];
-    for (i = 0; i < n_theta; i++) g[i] = (double)p->host_theta[i] + (i < n_w ? p->l2 * theta[i] : 0.0);
-    return loss / p->n + 0.5 * p->l2 * ssl__dot(n_w, theta, theta);
+    c->k->classify(c, p->n, p->classes, p->label, p->z, p->told + SSL__TOLD_LOSS);
+    c->k->gemm(c, 1, 0, 1, p->classes, p->d, p->n, p->z, p->classes, 0, p->x, p->d, 0, 0.0f, g, p->d, 0, NULL);
+    c->k->fill(c, p->classes, 0.0f, g + p->n_w);
+    c->k->colsum(c, p->n, p->classes, p->z, g + p->n_w);
+    c->k->axpy(c, p->n_w, p->l2, theta, g);
+    c->k->products(c, p->n_w, 1, theta, p->told + SSL__TOLD_SQUARE);
+    if (!ssl__get(c, p->heard + SSL__TOLD_SQUARE, p->told + SSL__TOLD_SQUARE, sizeof(double) * (size_t)(shares + 1))) return 0.0;
+    for (i = 0; i < shares; i++) loss += p->heard[SSL__TOLD_LOSS + i];
+    return loss / p->n + 0.5 * (double)p->l2 * p->heard[SSL__TOLD_SQUARE];
 }
 
-/* Mean and 1/deviation of each column; a constant column gets 0, so that it drops out. */
-static void ssl__column_stats(const ssl_features *f, double *mean, double *inv)
+/* dst = sum_i of[i] (row first + i), rows of them */
+static void ssl__probe_mix(const ssl__probe *p, int first, int rows, const double *of, int dst)
 {
-    int i, j;
-    for (j = 0; j < f->dim; j++) mean[j] = inv[j] = 0.0;
-    for (i = 0; i < f->n; i++) for (j = 0; j < f->dim; j++) mean[j] += (double)f->x[(size_t)i * (size_t)f->dim + (size_t)j];
-    for (j = 0; j < f->dim; j++) mean[j] /= f->n;
-    for (i = 0; i < f->n; i++)
-        for (j = 0; j < f->dim; j++) { const double e = (double)f->x[(size_t)i * (size_t)f->dim + (size_t)j] - mean[j]; inv[j] += e * e; }
-    for (j = 0; j < f->dim; j++) inv[j] = inv[j] > 1e-12 * mean[j] * mean[j] * f->n ? 1.0 / sqrt(inv[j] / f->n) : 0.0;
+    ssl__mixture m;
+    memset(&m, 0, sizeof m);
+    m.rows = rows;
+    memcpy(m.of, of, sizeof *of * (size_t)rows);
+    p->c->k->combine(p->c, p->n_theta, &m, ssl__probe_row(p, first), ssl__probe_row(p, dst));
 }
-
-/* Point the probe at a feature set: its rows, standardized, and labels on the device; room for its logits there. */
-static int ssl__probe_set(ssl__probe *p, const char *at, const ssl_features *f, const double *mean, const double *inv)
+static double ssl__probe_dot(const double *gram, int row, const double *of) /* <row, sum_i of[i] row i> */
+{
+    double s = 0.0;
+    int i;
+    for (i = 0; i < SSL__BASIS; i++) s += gram[row * SSL__BASIS + i] * of[i];
+    return s;
+}
+/* -H g = sum_i of[i] row i, H the inverse Hessian that the last pairs imply (the newest is pair `newest`) */
+static void ssl__probe_direction(const double *gram, int n_pairs, int newest, double *of)
+{
+    double alpha[SSL__PAIRS], rho[SSL__PAIRS], scale = 1.0;
+    int i, j, p;
+    for (i = 0; i < SSL__BASIS; i++) of[i] = 0.0;
+    of[SSL__SLOPE] = -1.0;
+    for (j = 0; j < n_pairs; j++) {
+        p = (newest - j + SSL__PAIRS) % SSL__PAIRS;
+        rho[p] = 1.0 / gram[(SSL__STEPS + p) * SSL__BASIS + SSL__TURNS + p];
+        alpha[p] = rho[p] * ssl__probe_dot(gram, SSL__STEPS + p, of);
+        of[SSL__TURNS + p] -= alpha[p];
+    }
+    if (n_pairs) scale = 1.0 / (rho[newest] * gram[(SSL__TURNS + newest) * SSL__BASIS + SSL__TURNS + newest]);
+    for (i = 0; i < SSL__BASIS; i++) of[i] *= scale;
+    for (j = n_pairs - 1; j >= 0; j--) {
+        p = (newest - j + SSL__PAIRS) % SSL__PAIRS;
+        of[SSL__STEPS + p] += alpha[p] - rho[p] * ssl__probe_dot(gram, SSL__TURNS + p, of);
+    }
+}
+/* Backtrack along the direction until the loss falls by a ten-thousandth of what the slope promises; 0 when no step does. */
+static int ssl__probe_search(ssl__probe *p, const double *direction, double slope, double step, double *loss)
+{
+    const double before = *loss;
+    double of[SSL__BASIS + 1];
+    int i, tries;
+    for (tries = 0; tries < 20; tries++, step *= 0.5) {
+        for (i = 0; i < SSL__BASIS; i++) of[i] = step * direction[i];
+        of[SSL__WEIGHTS] = 1.0;
+        ssl__probe_mix(p, 0, SSL__BASIS + 1, of, SSL__NEXT);
+        *loss = ssl__probe_loss(p);
+        if (p->c->status) return 0;
+        if (*loss <= before + 1e-4 * step * slope) return 1;
+    }
+    return 0;
+}
+static int ssl__probe_look(ssl__probe *p, double tolerance) /* inner products of the basis; is the gradient small enough? */
 {
     ssl_ctx *c = p->c;
-    const int rows = SSL__MIN(f->n, 1024);
-    const size_t d = (size_t)p->d;
-    float *host = (float *)ssl__alloc(c, at, sizeof(float) * (size_t)rows * d);
-    int i, j, k;
-    p->n = f->n;
-    p->labels = f->label;
-    p->x = (float *)ssl__device_alloc(c, at, sizeof(float) * (size_t)f->n * d);
-    p->z = (float *)ssl__device_alloc(c, at, sizeof(float) * (size_t)f->n * (size_t)p->classes);
-    p->label = (int32_t *)ssl__device_alloc(c, at, sizeof(int32_t) * (size_t)f->n);
-    p->loss = (double *)ssl__device_alloc(c, at, sizeof(double) * (size_t)(f->n / SSL__SHARE + 1));
-    if (!c->status) ssl__put(c, p->label, f->label, sizeof(int32_t) * (size_t)f->n);
-    for (i = 0; i < f->n && !c->status; i += rows) {
-        const int n = SSL__MIN(rows, f->n - i);
-        for (k = 0; k < n; k++)
-            for (j = 0; j < p->d; j++) host[(size_t)k * d + (size_t)j] = (float)(((double)f->x[(size_t)(i + k) * d + (size_t)j] - mean[j]) * inv[j]);
-        ssl__put(c, p->x + (size_t)i * d, host, sizeof(float) * (size_t)n * d);
+    c->k->products(c, p->n_theta, SSL__BASIS, p->v, p->told);
+    c->k->extent(c, p->n_theta, ssl__probe_row(p, SSL__SLOPE), p->told + SSL__TOLD_EXTENT);
+    return !ssl__get(c, p->heard, p->told, sizeof(double) * SSL__TOLD_SQUARE) || SSL__MAX(p->heard[SSL__TOLD_EXTENT], p->heard[SSL__TOLD_EXTENT + 1]) <= tolerance;
+}
+/* Leaves the weights in row SSL__WEIGHTS. Returns 1 when max |g| <= tolerance, or when float32 allows no further descent. */
+static int ssl__probe_descend(ssl__probe *p, int max_iterations, double tolerance, int *iterations)
+{
+    static const double turn[4] = { -1.0, 0.0, 1.0, 0.0 }, step_of[4] = { 0.0, -1.0, 0.0, 1.0 }; /* of g, x and the two tried: next g - g, next x - x */
+    ssl_ctx *c = p->c;
+    const double *gram = p->heard;
+    double direction[SSL__BASIS], slope, loss;
+    int it, small_enough, n_pairs = 0, slot = SSL__PAIRS - 1;
+    c->k->fill(c, (int64_t)SSL__VECTORS * p->n_theta, 0.0f, p->v);
+    loss = ssl__probe_loss(p);
+    for (it = 0; ; it++) {
+        ssl__move(c, ssl__probe_row(p, SSL__SLOPE), ssl__probe_row(p, SSL__NEXT_SLOPE), sizeof(float) * 2 * (size_t)p->n_theta); /* and the weights behind it */
+        small_enough = ssl__probe_look(p, tolerance);
+        *iterations = it;
+        if (c->status || small_enough || it == max_iterations) return small_enough;
+        if (n_pairs && gram[(SSL__STEPS + slot) * SSL__BASIS + SSL__TURNS + slot] <= 0.0) n_pairs = 0; /* rounding broke convexity: start over from the gradient */
+        ssl__probe_direction(gram, n_pairs, slot, direction);
+        slope = ssl__probe_dot(gram, SSL__SLOPE, direction);
+        if (!(slope < 0.0) || !ssl__probe_search(p, direction, slope, n_pairs ? 1.0 : SSL__MIN(1.0, 1.0 / sqrt(-slope)), &loss)) return 1;
+        slot = (slot + 1) % SSL__PAIRS;
+        ssl__probe_mix(p, SSL__SLOPE, 4, turn, SSL__TURNS + slot);
+        ssl__probe_mix(p, SSL__SLOPE, 4, step_of, SSL__STEPS + slot);
+        n_pairs = SSL__MIN(n_pairs + 1, SSL__PAIRS);
     }
-    ssl__release(host);
-    return !c->status;
+}
+
+/* Point the probe at a feature set: its rows, standardized as those of train, and labels on the device; room for its logits there. */
+static int ssl__probe_set(ssl__probe *p, const char *at, const ssl_features *f, int is_train)
+{
+    ssl_ctx *c = p->c;
+    p->n = f->n;
+    p->x = (float *)ssl__lift(c, at, f->x, (size_t)f->n * (size_t)p->d);
+    p->z = (float *)ssl__lift(c, at, NULL, (size_t)f->n * (size_t)p->classes);
+    p->label = (int32_t *)ssl__lift(c, at, f->label, (size_t)f->n);
+    if (c->status) return 0;
+    if (is_train) c->k->column_stats(c, f->n, p->d, p->x, p->stat);
+    c->k->standardize(c, f->n, p->d, p->stat, p->x);
+    return 1;
 }
 static void ssl__probe_unset(ssl__probe *p)
 {
-    if (p->x) p->c->dev->release(p->c, p->x);
-    if (p->z) p->c->dev->release(p->c, p->z);
-    if (p->label) p->c->dev->release(p->c, p->label);
-    if (p->loss) p->c->dev->release(p->c, p->loss);
+    ssl__drop(p->c, p->x);
+    ssl__drop(p->c, p->z);
+    ssl__drop(p->c, p->label);
     p->x = p->z = NULL;
     p->label = NULL;
-    p->loss = NULL;
 }
-
-static void ssl__score_logits(int n, int classes, const float *logits, const int32_t *label, double *row, ssl_score *s) /* row [classes]: scratch */
+static void ssl__probe_run(ssl__probe *p, const char *at, const ssl_features *train, const ssl_features *test, const ssl_probe_desc *d, ssl_score *s)
 {
-    int i, j;
-    for (i = 0; i < n; i++) {
-        const float *z = logits + (size_t)i * (size_t)classes;
-        double top = (double)z[0], sum = 0.0;
-        for (j = 0; j < classes; j++) { row[j] = (double)z[j]; top = row[j] > top ? row[j] : top; }
-        for (j = 0; j < classes; j++) sum += exp(row[j] - top);
-        s->nll += log(sum) + top - row[label[i]];
-        ssl__score_row(s, classes, row, label[i]);
-    }
-    ssl__score_mean(s, n);
-}
-SSL_API ssl_score ssl_score_logits_at(const char *at, const ssl_features *f)
-{
-    ssl_score s = SSL_ZERO;
-    double *row;
-    if (f && !f->ctx->status && f->dim != f->classes)
-        ssl__fail(f->ctx, SSL_E_SHAPE, at, "ssl_score_logits: logits[%d,%d] for %d classes: there must be one column for each class", f->n, f->dim, f->classes);
-    if (!ssl__features_check(at, "ssl_score_logits", f, f, 1)) return s;
-    row = (double *)ssl__alloc(f->ctx, at, sizeof *row * (size_t)f->classes);
-    if (row) ssl__score_logits(f->n, f->classes, f->x, f->label, row, &s);
-    ssl__release(row);
-    return s;
-}
-
-/* buffer: mean, inverse deviation, theta, work of L-BFGS, loss parts or one row of logits */
-static void ssl__probe_run(ssl__probe *p, const char *at, const ssl_features *train, const ssl_features *test, const ssl_probe_desc *d, double *buffer, ssl_score *s)
-{
-    const int n_theta = p->classes * p->d + p->classes;
-    double *mean = buffer, *inv = mean + p->d, *theta = inv + p->d, *work = theta + n_theta;
-    p->part = work + (size_t)(2 * SSL__LBFGS_MEMORY + 3) * (size_t)n_theta;
-    ssl__column_stats(train, mean, inv);
-    if (ssl__probe_set(p, at, train, mean, inv))
-        s->converged = ssl__lbfgs(ssl__probe_loss, p, n_theta, theta, work, d->max_iterations, (double)d->tolerance, &s->iterations);
+    int iterations = 0, converged = 0;
+    if (ssl__probe_set(p, at, train, 1)) converged = ssl__probe_descend(p, d->max_iterations, (double)d->tolerance, &iterations);
     ssl__probe_unset(p);
-    if (!p->c->status && ssl__probe_set(p, at, test, mean, inv)) {
-        const size_t n = (size_t)p->n * (size_t)p->classes;
-        float *logits = (float *)ssl__alloc(p->c, at, sizeof *logits * n);
-        ssl__probe_logits(p, theta);
-        if (logits && ssl__get(p->c, logits, p->z, sizeof *logits * n)) ssl__score_logits(p->n, p->classes, logits, p->labels, p->part, s);
-        ssl__release(logits);
+    if (ssl__probe_set(p, at, test, 0)) {
+        ssl__probe_logits(p, ssl__probe_row(p, SSL__WEIGHTS));
+        *s = ssl__score(p->c, p->n, p->classes, p->label, p->z, p->told);
     }
     ssl__probe_unset(p);
+    s->iterations = iterations;
+    s->converged = converged;
 }
 
 SSL_API ssl_score ssl_linear_probe_at(const char *at, const ssl_features *train, const ssl_features *test, const ssl_probe_desc *desc)
@@ -16700,31 +16877,31 @@ SSL_API ssl_score ssl_linear_probe_at(const char *at, const ssl_features *train,
     ssl_score s = SSL_ZERO;
     ssl_probe_desc d = SSL_ZERO;
     ssl__probe p;
-    double *buffer;
-    size_t n_theta;
+    ssl_ctx *c;
+    size_t told;
     if (!ssl__features_check(at, "ssl_linear_probe", train, test, 1)) return s;
     memset(&p, 0, sizeof p);
-    p.c = train->ctx;
+    p.c = c = train->ctx;
     if (desc) d = *desc;
-    if (d._start_canary || d._end_canary) { ssl__fail(p.c, SSL_E_ARG, at, "ssl_linear_probe: the ssl_probe_desc is not initialized: write `ssl_probe_desc d = SSL_ZERO;`"); return s; }
+    if (d._start_canary || d._end_canary) { ssl__fail(c, SSL_E_ARG, at, "ssl_linear_probe: the ssl_probe_desc is not initialized: write `ssl_probe_desc d = SSL_ZERO;`"); return s; }
     d.l2 = SSL__DEFF(d.l2, 1e-3f);
     d.tolerance = SSL__DEFF(d.tolerance, 1e-3f);
     d.max_iterations = SSL__DEF(d.max_iterations, 500);
     p.d = train->dim;
     p.classes = train->classes;
-    p.l2 = (double)d.l2;
-    n_theta = (size_t)p.classes * (size_t)(p.d + 1);
-    buffer = (double *)ssl__alloc(p.c, at, sizeof(double) * (2 * (size_t)p.d + n_theta * (2 * SSL__LBFGS_MEMORY + 4) +
-                                                            (size_t)SSL__MAX(train->n / SSL__SHARE + 1, p.classes)));
-    p.host_theta = (float *)ssl__alloc(p.c, at, sizeof(float) * n_theta);
-    p.theta = (float *)ssl__device_alloc(p.c, at, sizeof(float) * 2 * n_theta);
-    if (!p.c->status) {
-        p.grad = p.theta + n_theta;
-        ssl__probe_run(&p, at, train, test, &d, buffer, &s);
-    }
-    if (p.theta) p.c->dev->release(p.c, p.theta);
-    ssl__release(p.host_theta);
-    ssl__release(buffer);
+    p.n_w = p.classes * p.d;
+    p.n_theta = p.n_w + p.classes;
+    p.l2 = d.l2;
+    told = (size_t)SSL__TOLD_LOSS + (size_t)(train->n / SSL__SHARE + 1);
+    p.heard = (double *)ssl__alloc(c, at, sizeof(double) * told);
+    p.told = (double *)ssl__lift(c, at, NULL, 2 * told);
+    p.stat = (double *)ssl__lift(c, at, NULL, 4 * (size_t)p.d);
+    p.v = (float *)ssl__lift(c, at, NULL, (size_t)SSL__VECTORS * (size_t)p.n_theta);
+    if (!c->status) ssl__probe_run(&p, at, train, test, &d, &s);
+    ssl__drop(c, p.told);
+    ssl__drop(c, p.stat);
+    ssl__drop(c, p.v);
+    ssl__release(p.heard);
     return s;
 }
 

@@ -375,6 +375,15 @@ static int ssl__cuda_mem_get(ssl_ctx *c, void *d, const void *s, size_t n)
     return 1;
 }
 static int ssl__cuda_mem_copy(ssl_ctx *c, void *d, const void *s, size_t n) { ssl__cuda_written(c, d); return ssl__cuda_move(c, d, s, n, cudaMemcpyDeviceToDevice); }
+static int ssl__cuda_hand(ssl_ctx *from, ssl_ctx *to, void *d, const void *s, size_t n) /* each stream waits for the other's event, the host for none */
+{
+    ssl__cuda *a = (ssl__cuda *)from->gpu, *b = (ssl__cuda *)to->gpu;
+    ssl__cuda_flush(from);
+    ssl__cuda_flush(to);
+    if (from->status == SSL_E_CUDA || !ssl__cuda_ok(to, cudaStreamWaitEvent(b->stream, a->done[a->flushes % SSL__FLIGHT], 0)) || !ssl__cuda_mem_copy(to, d, s, n)) return 0;
+    ssl__cuda_flush(to);
+    return to->status != SSL_E_CUDA && ssl__cuda_ok(to, cudaStreamWaitEvent(a->stream, b->done[b->flushes % SSL__FLIGHT], 0));
+}
 static int ssl__cuda_fetch(ssl_ctx *c, int slot, const float *src)
 {
     ssl__cuda *g = (ssl__cuda *)c->gpu;
@@ -3597,7 +3606,58 @@ static void ssl__cuda_augment(ssl_ctx *c, const char *at, const ssl_augment_desc
                 ssl__rand_fill(d, 0), ssl__rand_fill(d, 1), ssl__rand_fill(d, 2));
 }
 
-/* ==== >>eval ==== a warp a row: 32 values at a time are held against the least of the best ================ */
+/* ==== >>eval ============================================================================================= */
+static __device__ double ssl__warp_sum_double(double v)
+{
+    for (int o = 16; o; o >>= 1) v += __shfl_xor_sync(0xffffffffu, v, o);
+    return v;
+}
+static __global__ void ssl__k_unit_rows(int rows, int cols, float *x)
+{
+    SSL__EACH_WARP(row, rows) {
+        float *const v = x + row * cols;
+        double s = 0.0;
+        for (int j = SSL__LANE; j < cols; j += 32) s += (double)v[j] * (double)v[j];
+        s = ssl__warp_sum_double(s);
+        s = s > 0.0 ? 1.0 / sqrt(s) : 0.0;
+        for (int j = SSL__LANE; j < cols; j += 32) v[j] = (float)((double)v[j] * s);
+    }
+}
+static void ssl__cuda_unit_rows(ssl_ctx *c, int rows, int cols, float *x) { SSL__LAUNCH(c, ssl__k_unit_rows, ssl__grid_warps(rows), rows, cols, x); }
+
+/* A block has 32 columns, each warp every SSL__WARPS-th row of them. */
+static __device__ double ssl__column_sum(double v, double *part) /* of a lane over the block's warps, the same in each; part [SSL__WARPS,32] */
+{
+    double s = 0.0;
+    __syncthreads();
+    part[threadIdx.x] = v;
+    __syncthreads();
+    for (int w = 0; w < SSL__WARPS; w++) s += part[w * 32 + SSL__LANE];
+    return s;
+}
+static __global__ void ssl__k_column_stats(int rows, int cols, const float *x, double *stat)
+{
+    __shared__ double part[SSL__THREADS];
+    const int j = (int)blockIdx.x * 32 + SSL__LANE, inside = j < cols;
+    double s = 0.0, square = 0.0;
+    for (int i = (int)threadIdx.x / 32; inside && i < rows; i += SSL__WARPS) s += (double)x[(int64_t)i * cols + j];
+    const double mean = ssl__column_sum(s, part) / rows;
+    for (int i = (int)threadIdx.x / 32; inside && i < rows; i += SSL__WARPS) { const double d = (double)x[(int64_t)i * cols + j] - mean; square += d * d; }
+    square = ssl__column_sum(square, part);
+    if (!inside || threadIdx.x >= 32) return;
+    stat[j] = mean;
+    stat[cols + j] = ssl__inverse_deviation(rows, mean, square);
+}
+static void ssl__cuda_column_stats(ssl_ctx *c, int rows, int cols, const float *x, double *stat)
+{ SSL__LAUNCH(c, ssl__k_column_stats, (unsigned)((cols + 31) / 32), rows, cols, x, stat); }
+static __global__ void ssl__k_standardize(int64_t n, int cols, const double *stat, float *x)
+{
+    SSL__EACH(i, n) x[i] = (float)(((double)x[i] - stat[i % cols]) * stat[cols + i % cols]);
+}
+static void ssl__cuda_standardize(ssl_ctx *c, int rows, int cols, const double *stat, float *x)
+{ const int64_t n = (int64_t)rows * cols; SSL__LAUNCH(c, ssl__k_standardize, ssl__grid(n), n, cols, stat, x); }
+
+/* A warp a row: 32 values at a time are held against the least of the best. */
 static __global__ void ssl__k_nearest(int rows, int cols, int first, int k, const float *x, float *best, int32_t *place)
 {
     SSL__EACH_WARP(row, rows) {
@@ -3628,6 +3688,20 @@ static __global__ void ssl__k_nearest(int rows, int cols, int first, int k, cons
 static void ssl__cuda_nearest(ssl_ctx *c, int rows, int cols, int first, int k, const float *x, float *best, int32_t *place)
 { SSL__LAUNCH(c, ssl__k_nearest, ssl__grid_warps(rows), rows, cols, first, k, x, best, place); }
 
+static __global__ void ssl__k_vote(int rows, int k, int classes, float temperature, const float *x, const int32_t *place, const int32_t *label, float *z)
+{
+    SSL__EACH_WARP(row, rows) {
+        float *const v = z + row * classes;
+        for (int j = SSL__LANE; j < classes; j += 32) v[j] = 0.0f;
+        __syncwarp();
+        for (int j = 0; SSL__LANE == 0 && j < k; j++) v[label[place[row * k + j]]] += ssl__exp((x[row * k + j] - x[row * k]) / temperature);
+        __syncwarp();
+        for (int j = SSL__LANE; j < classes; j += 32) v[j] = logf(v[j] + 1.0f / (float)classes);
+    }
+}
+static void ssl__cuda_vote(ssl_ctx *c, int rows, int k, int classes, float temperature, const float *x, const int32_t *place, const int32_t *label, float *z)
+{ SSL__LAUNCH(c, ssl__k_vote, ssl__grid_warps(rows), rows, k, classes, temperature, x, place, label, z); }
+
 static __global__ void ssl__k_classify(int rows, int cols, float scale, const int32_t *label, float *z, double *loss) /* a block has SSL__SHARE rows */
 {
     const int end = SSL__MIN(rows, ((int)blockIdx.x + 1) * SSL__SHARE);
@@ -3648,6 +3722,101 @@ static __global__ void ssl__k_classify(int rows, int cols, float scale, const in
 }
 static void ssl__cuda_classify(ssl_ctx *c, int rows, int cols, const int32_t *label, float *z, double *loss)
 { SSL__LAUNCH(c, ssl__k_classify, (unsigned)((rows + SSL__SHARE - 1) / SSL__SHARE), rows, cols, 1.0f / (float)rows, label, z, loss); }
+
+static __global__ void ssl__k_score(int rows, int cols, const int32_t *label, const float *z, double *part) /* a block has SSL__SHARE rows */
+{
+    const int end = SSL__MIN(rows, ((int)blockIdx.x + 1) * SSL__SHARE);
+    double sum[SSL__SCORES] = {};
+    for (int i = (int)blockIdx.x * SSL__SHARE + (int)threadIdx.x / 32; i < end; i += SSL__WARPS) {
+        const float *const v = z + (int64_t)i * cols;
+        const int own = label[i];
+        float top = -INFINITY, before = 0.0f;
+        double all = 0.0;
+        if (own < 0) continue;
+        for (int j = SSL__LANE; j < cols; j += 32) {
+            top = fmaxf(top, v[j]);
+            before += (float)(v[j] > v[own] || (v[j] == v[own] && j < own));
+        }
+        top = ssl__warp_max(top);
+        for (int j = SSL__LANE; j < cols; j += 32) all += exp((double)v[j] - (double)top);
+        all = ssl__warp_sum_double(all);
+        before = ssl__warp_sum(before);
+        if (SSL__LANE) continue;
+        sum[0] += before < 1.0f;
+        sum[1] += before < 3.0f;
+        sum[2] += before < 5.0f;
+        sum[3] += log(all) + (double)top - (double)v[own];
+        sum[4] += 1.0;
+    }
+    for (int s = 0; s < SSL__SCORES; s++) {
+        const double all = ssl__block_sum(sum[s]);
+        if (threadIdx.x == 0) part[(int)blockIdx.x * SSL__SCORES + s] = all;
+    }
+}
+static __global__ void ssl__k_score_sum(int shares, const double *part, double *sum)
+{
+    for (int i = 0; threadIdx.x < SSL__SCORES && i < shares; i++) sum[threadIdx.x] += part[i * SSL__SCORES + (int)threadIdx.x];
+}
+static void ssl__cuda_score(ssl_ctx *c, int rows, int cols, const int32_t *label, const float *z, double *sum)
+{
+    const int shares = (rows + SSL__SHARE - 1) / SSL__SHARE;
+    double *part = (double *)ssl__cuda_work(c, sizeof *part * SSL__SCORES * (size_t)shares);
+    if (!part) return;
+    SSL__LAUNCH(c, ssl__k_score, (unsigned)shares, rows, cols, label, z, part);
+    SSL__LAUNCH(c, ssl__k_score_sum, 1, shares, part, sum);
+}
+
+/* A row of blocks for each pair of rows b <= a, each with a share of their n values; then a thread a pair adds the shares. */
+static __global__ void ssl__k_products(int64_t n, int rows, const float *v, double *part)
+{
+    const int a = (int)blockIdx.y / rows, b = (int)blockIdx.y % rows;
+    const float *const p = v + a * n, *const q = v + b * n;
+    double s = 0.0;
+    if (b > a) return;
+    SSL__EACH(i, n) s += (double)p[i] * (double)q[i];
+    s = ssl__block_sum(s);
+    if (threadIdx.x == 0) part[blockIdx.y * gridDim.x + blockIdx.x] = s;
+}
+static __global__ void ssl__k_products_sum(int shares, int rows, const double *part, double *y)
+{
+    SSL__EACH(i, rows * rows) {
+        const int a = (int)i / rows, b = (int)i % rows;
+        double s = 0.0;
+        for (int j = 0; b <= a && j < shares; j++) s += part[i * shares + j];
+        if (b <= a) y[a * rows + b] = y[b * rows + a] = s;
+    }
+}
+static void ssl__cuda_products(ssl_ctx *c, int64_t n, int rows, const float *v, double *y)
+{
+    const unsigned shares = (unsigned)SSL__MAX((int64_t)1, SSL__MIN((int64_t)64, n / (16 * SSL__THREADS)));
+    double *part = (double *)ssl__cuda_work(c, sizeof *part * (size_t)(rows * rows) * shares);
+    if (!part) return;
+    SSL__LAUNCH(c, ssl__k_products, dim3(shares, (unsigned)(rows * rows)), n, rows, v, part);
+    SSL__LAUNCH(c, ssl__k_products_sum, ssl__grid(rows * rows), (int)shares, rows, part, y);
+}
+static __global__ void ssl__k_extent(int64_t n, const float *x, double *y) /* one block */
+{
+    __shared__ float most[2][SSL__WARPS];
+    float a = -INFINITY, b = -INFINITY;
+    for (int64_t i = threadIdx.x; i < n; i += SSL__THREADS) { a = fmaxf(a, x[i]); b = fmaxf(b, -x[i]); }
+    a = ssl__warp_max(a);
+    b = ssl__warp_max(b);
+    if (SSL__LANE == 0) { most[0][threadIdx.x / 32] = a; most[1][threadIdx.x / 32] = b; }
+    __syncthreads();
+    if (threadIdx.x >= 2) return;
+    for (int w = 0; w < SSL__WARPS; w++) a = w ? fmaxf(a, most[threadIdx.x][w]) : most[threadIdx.x][0];
+    y[threadIdx.x] = (double)a;
+}
+static void ssl__cuda_extent(ssl_ctx *c, int64_t n, const float *x, double *y) { SSL__LAUNCH(c, ssl__k_extent, 1, n, x, y); }
+static __global__ void ssl__k_combine(int64_t n, ssl__mixture m, const float *v, float *y)
+{
+    SSL__EACH(i, n) {
+        double s = 0.0;
+        for (int r = 0; r < m.rows; r++) s += m.of[r] * (double)v[r * n + i];
+        y[i] = (float)s;
+    }
+}
+static void ssl__cuda_combine(ssl_ctx *c, int64_t n, const ssl__mixture *m, const float *v, float *y) { SSL__LAUNCH(c, ssl__k_combine, ssl__grid(n), n, *m, v, y); }
 
 /* ==== >>dataset ==== 8-bit images on the device, while a loader reads them ============================== */
 static const uint8_t *ssl__cuda_hold(ssl_ctx *c, const char *at, const uint8_t *images, size_t bytes)
@@ -3702,7 +3871,7 @@ static const ssl__map_kernels ssl__cuda_map_kernels = { SSL__KERNELS_MAPS };
 static const ssl__half_kernels ssl__cuda_half_kernels = { SSL__KERNELS_HALF };
 static const ssl__half_map_kernels ssl__cuda_half_map_kernels = { SSL__KERNELS_HALF_MAPS SSL__KERNELS_IMAGE_NORM };
 #undef SSL__KERNEL
-static const ssl__backend ssl__cuda_backend = { ssl__cuda_mem_alloc, ssl__cuda_mem_release, ssl__cuda_mem_put, ssl__cuda_mem_get, ssl__cuda_mem_copy,
+static const ssl__backend ssl__cuda_backend = { ssl__cuda_mem_alloc, ssl__cuda_mem_release, ssl__cuda_mem_put, ssl__cuda_mem_get, ssl__cuda_mem_copy, ssl__cuda_hand,
                                                 ssl__cuda_mem_available, ssl__cuda_error, ssl__cuda_fetch, ssl__cuda_fetched, ssl__cuda_judge,
                                                 ssl__cuda_clip, ssl__cuda_trust, ssl__cuda_step_end, ssl__cuda_settle_all, ssl__cuda_hold, ssl__cuda_let_go,
                                                 ssl__cuda_pin, ssl__cuda_unpin, ssl__cuda_send, ssl__cuda_sent, ssl__cuda_augment };

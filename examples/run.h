@@ -226,8 +226,7 @@ typedef struct run {
     int64_t step, steps, total; /* done, of an epoch, of the run */
     ssl_dataset *validation, held; /* methods that paint, or with online_eval: a split of its own, or `held`, the images kept out of training */
     ssl_online_eval online;        /* a classifier of its own context, with online_eval */
-    double online_acc[2];          /* its accuracy: sum over the steps since the last row of the log; on validation after the last epoch */
-    int online_steps;
+    double online_acc[2];          /* its accuracy: since the last row of the log; on validation after the last epoch */
     double psnr[2], best;          /* of training and validation at the end of the last epoch; the best of validation */
 } run;
 static const char *run_path(const run *r, const char *name, char buf[2 * WORD_SIZE])
@@ -477,8 +476,7 @@ static void run_online_step(run *r, const ssl_batch *b) /* the first step makes 
         before = r->online.ctx ? ssl_note_find(r->online.ctx, "val") : NULL;
         if (before) r->online_acc[1] = strtod(before, NULL);
     }
-    r->online_acc[0] += ssl_online_eval_step(&r->online, x, b->label, 1e-3f);
-    r->online_steps++;
+    ssl_online_eval_step(&r->online, x, b->label, 1e-3f);
 }
 static void run_online_validate(run *r) /* at the end of an epoch */
 {
@@ -486,18 +484,17 @@ static void run_online_validate(run *r) /* at the end of an epoch */
     ssl_loader_desc d = SSL_ZERO;
     ssl_loader *loader;
     ssl_batch b;
-    double right = 0.0;
     if (!ssl_ok(r->ctx)) return;
     d.batch = r->validation->n < 100 ? r->validation->n : 100;
     d.no_shuffle = d.keep_last = 1;
     d.augment = &a;
     loader = ssl_loader_open(r->validation, &d);
     while (ssl_ok(r->ctx) && ssl_loader_next(loader, &b)) {
-        right += b.n * ssl_online_eval_step(&r->online, run_online_features(r, b.images), b.label, 0.0f);
+        ssl_online_eval_step(&r->online, run_online_features(r, b.images), b.label, 0.0f);
         ssl_step_end(r->ctx);
     }
     ssl_loader_close(loader);
-    r->online_acc[1] = right / (r->validation->n > 0 ? r->validation->n : 1);
+    r->online_acc[1] = ssl_online_eval_accuracy(&r->online);
     if (r->online.ctx) ssl_note_put(r->online.ctx, "val", "%.17g", r->online_acc[1]);
 }
 
@@ -526,9 +523,7 @@ static void run_log_row(run *r, run_log *log, float rate, const double *metrics)
     if (*p) for (n = 6; *p; p++) n += *p == ',';
     for (i = 5; i < n; i++) row[i] = metrics[i - 5];
     if (r->s.method->paint) { row[n++] = r->psnr[0]; row[n++] = r->psnr[1]; }
-    if (r->s.run.online_eval) { row[n++] = r->online_acc[0] / (r->online_steps ? r->online_steps : 1); row[n++] = r->online_acc[1]; }
-    r->online_acc[0] = 0.0;
-    r->online_steps = 0;
+    if (r->s.run.online_eval) { row[n++] = r->online_acc[0]; row[n++] = r->online_acc[1]; }
     ssl_csv_row(log->csv, n, row);
     if (log->events) events_row(log->events, r->step, log->columns + strlen("step,"), row + 1);
     log->loss = 0.0;
@@ -578,6 +573,7 @@ static void run_loop(run *r, ssl_loader *loader, ssl_progress *progress, run_log
         log->late.images = images;
         if (row) run_hear(r, log, progress);
         if (!ssl_ok(r->ctx)) return;
+        if (row && r->s.run.online_eval) r->online_acc[0] = ssl_online_eval_accuracy(&r->online);
         if (epoch_ends && r->s.method->paint) run_validate(r);
         if (epoch_ends && r->s.run.online_eval) run_online_validate(r);
         if (row) run_log_row(r, log, rate, metrics);

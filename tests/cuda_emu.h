@@ -309,9 +309,9 @@ template <class... P> static void emu_know(void (*kernel)(P...))
 }
 #define SSL__KNOWN(kernel) emu_know(kernel)
 
-/* ---- the runtime: one queue for all streams. By default an operation runs when it is queued; with emu_lazy = 1 only when
-   somebody waits for it, as late as a GPU may: who reads pinned memory or reuses it too early is seen. The emu_ variables make
-   calls fail and count them. ---- */
+/* ---- the runtime: a queue for each stream. By default an operation runs when it is queued; with emu_lazy = 1 only when
+   somebody waits for it, as late as a GPU may: who reads pinned memory or reuses it too early, or another stream's results without
+   an event, is seen. The emu_ variables make calls fail and count them. ---- */
 enum cudaError_t { cudaSuccess, cudaErrorInvalidValue, cudaErrorMemoryAllocation, cudaErrorNoDevice, cudaErrorIllegalAddress, cudaErrorInsufficientDriver, cudaErrorNotReady };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount, cudaDevAttrMaxSharedMemoryPerBlockOptin };
@@ -319,8 +319,11 @@ enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
 enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2, EMU_SHARED_MOST = 227 << 10 };
 struct cudaFuncAttributes { int ptxVersion; };
 struct cudaKernelNodeParams { dim3 blockDim; void **extra; void *func; dim3 gridDim; void **kernelParams; unsigned sharedMemBytes; };
-typedef struct emu_op { /* a launch, or a copy where kernel is NULL */
+struct emu_stream;
+typedef struct emu_event { struct emu_stream *stream; uint64_t mark; } emu_event; /* what was queued there before it */
+typedef struct emu_op { /* a launch, or a copy where kernel is NULL, or waiting for `after` where that has a stream */
     const emu_kernel *kernel;
+    emu_event after;
     dim3 grid, block;
     size_t shared, bytes;
     unsigned char *args; /* one after the other */
@@ -328,14 +331,13 @@ typedef struct emu_op { /* a launch, or a copy where kernel is NULL */
     const void *src;
 } emu_op;
 typedef struct emu_graph { emu_op *op; size_t n; } emu_graph;
-typedef struct emu_event { uint64_t mark; } emu_event; /* what was queued before it */
-typedef void *cudaStream_t;
+enum { EMU_QUEUE = 1 << 14 };
+typedef struct emu_stream { struct emu_stream *next; uint64_t queued, executed; emu_op queue[EMU_QUEUE]; } emu_stream;
+typedef emu_stream *cudaStream_t;
 typedef emu_event *cudaEvent_t;
 typedef emu_graph *cudaGraph_t, *cudaGraphExec_t;
 typedef size_t cudaGraphNode_t; /* its number, from 1 */
-enum { EMU_QUEUE = 1 << 16 };
-static emu_op emu_queue[EMU_QUEUE];
-static uint64_t emu_queued, emu_executed;
+static emu_stream *emu_streams;                   /* all there are */
 static cudaError_t emu_error;                      /* after a fault every call returns it */
 static int emu_lazy, emu_devices = 1, emu_driver = 13000, emu_arch = 80;
 static int64_t emu_allocs_left = -1, emu_kernels_left = -1; /* until one fails; -1: never */
@@ -374,9 +376,11 @@ static emu_op emu_op_memcpy(void *dst, const void *src, size_t bytes)
     o.bytes = bytes;
     return o;
 }
+static cudaError_t emu_catch_up(emu_stream *s, uint64_t mark);
 static void emu_execute(emu_op *o)
 {
-    if (emu_error == cudaSuccess && o->kernel) {
+    if (o->after.stream) emu_catch_up(o->after.stream, o->after.mark);
+    else if (emu_error == cudaSuccess && o->kernel) {
         void *arg[EMU_ARGS];
         double aligned[EMU_ARGS][64]; /* arguments lie packed */
         size_t at = 0;
@@ -390,16 +394,23 @@ static void emu_execute(emu_op *o)
     } else if (emu_error == cudaSuccess) memcpy(o->dst, o->src, o->bytes);
     emu_op_free(o);
 }
-static cudaError_t emu_catch_up(uint64_t mark)
+static cudaError_t emu_catch_up(emu_stream *s, uint64_t mark) /* of a stream that is gone everything has run */
 {
-    for (; emu_executed < mark; emu_executed++) emu_execute(&emu_queue[emu_executed % EMU_QUEUE]);
+    const emu_stream *there = emu_streams;
+    while (there && there != s) there = there->next;
+    while (there && s->executed < mark && s->executed < s->queued) { emu_op o = s->queue[s->executed++ % EMU_QUEUE]; emu_execute(&o); }
     return emu_error;
 }
-static cudaError_t emu_enqueue(emu_op o)
+static cudaError_t emu_catch_up_all()
 {
-    if (emu_queued - emu_executed == EMU_QUEUE) emu_catch_up(emu_executed + 1);
-    emu_queue[emu_queued++ % EMU_QUEUE] = o;
-    return emu_lazy ? emu_error : emu_catch_up(emu_queued);
+    for (emu_stream *s = emu_streams; s; s = s->next) emu_catch_up(s, s->queued);
+    return emu_error;
+}
+static cudaError_t emu_enqueue(emu_stream *s, emu_op o)
+{
+    if (s->queued - s->executed == EMU_QUEUE) emu_catch_up(s, s->executed + 1);
+    s->queue[s->queued++ % EMU_QUEUE] = o;
+    return emu_lazy ? emu_error : emu_catch_up(s, s->queued);
 }
 static inline const char *cudaGetErrorString(cudaError_t e)
 {
@@ -421,13 +432,33 @@ static inline cudaError_t cudaGetDevice(int *d) { *d = 0; return cudaSuccess; }
 static inline cudaError_t cudaDeviceGetAttribute(int *v, cudaDeviceAttr a, int) /* few multiprocessors: both tile sizes and slices occur */
 { *v = a == cudaDevAttrMultiProcessorCount ? 8 : (int)EMU_SHARED_MOST; return cudaSuccess; }
 static inline cudaError_t cudaMemGetInfo(size_t *f, size_t *all) { *f = *all = emu_free_bytes; return cudaSuccess; }
-static inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned) { *s = malloc(1); return cudaSuccess; }
-static inline cudaError_t cudaStreamDestroy(cudaStream_t s) { free(s); return cudaSuccess; }
-static inline cudaError_t cudaStreamSynchronize(cudaStream_t) { emu_n_waits++; return emu_catch_up(emu_queued); }
+static inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
+{
+    *s = (cudaStream_t)calloc(1, sizeof **s);
+    (*s)->next = emu_streams;
+    emu_streams = *s;
+    return cudaSuccess;
+}
+static inline cudaError_t cudaStreamDestroy(cudaStream_t s)
+{
+    emu_stream **at = &emu_streams;
+    emu_catch_up(s, s->queued);
+    while (*at != s) at = &(*at)->next;
+    *at = s->next;
+    free(s);
+    return cudaSuccess;
+}
+static inline cudaError_t cudaStreamSynchronize(cudaStream_t s) { emu_n_waits++; return emu_catch_up(s, s->queued); }
 static inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned) { *e = (cudaEvent_t)calloc(1, sizeof **e); return cudaSuccess; }
 static inline cudaError_t cudaEventDestroy(cudaEvent_t e) { free(e); return cudaSuccess; }
-static inline cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t) { e->mark = emu_queued; return emu_error; }
-static inline cudaError_t cudaEventSynchronize(cudaEvent_t e) { return emu_catch_up(e->mark); }
+static inline cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) { e->stream = s; e->mark = s->queued; return emu_error; }
+static inline cudaError_t cudaEventSynchronize(cudaEvent_t e) { return emu_catch_up(e->stream, e->mark); }
+static inline cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned) /* for what the event marks now */
+{
+    emu_op o = emu_op();
+    o.after = *e;
+    return o.after.stream ? emu_enqueue(s, o) : emu_error;
+}
 static inline cudaError_t cudaMalloc(void **p, size_t n)
 {
     emu_n_allocs++;
@@ -435,13 +466,13 @@ static inline cudaError_t cudaMalloc(void **p, size_t n)
     if (*p) memset(*p, 0xff, n);
     return *p ? emu_error : cudaErrorMemoryAllocation;
 }
-static inline cudaError_t cudaFree(void *p) { emu_catch_up(emu_queued); free(p); return emu_error; }
+static inline cudaError_t cudaFree(void *p) { emu_catch_up_all(); free(p); return emu_error; }
 static inline cudaError_t cudaMallocHost(void **p, size_t n) { emu_n_allocs++; *p = memset(malloc(n), 0xff, n); return emu_error; }
 static inline cudaError_t cudaFreeHost(void *p) { return cudaFree(p); }
-static inline cudaError_t cudaMemcpyAsync(void *d, const void *s, size_t n, cudaMemcpyKind, cudaStream_t) { return emu_enqueue(emu_op_memcpy(d, s, n)); }
-static inline cudaError_t cudaMemcpy(void *d, const void *s, size_t n, cudaMemcpyKind) { emu_n_waits++; emu_enqueue(emu_op_memcpy(d, s, n)); return emu_catch_up(emu_queued); }
-static inline cudaError_t cudaLaunchKernel(const void *f, dim3 grid, dim3 block, void **args, size_t shared, cudaStream_t)
-{ emu_n_launches++; return emu_enqueue(emu_op_kernel(f, grid, block, args, shared)); }
+static inline cudaError_t cudaMemcpyAsync(void *d, const void *s, size_t n, cudaMemcpyKind, cudaStream_t t) { return emu_enqueue(t, emu_op_memcpy(d, s, n)); }
+static inline cudaError_t cudaMemcpy(void *d, const void *s, size_t n, cudaMemcpyKind) { emu_n_waits++; memcpy(d, s, n); return emu_error; }
+static inline cudaError_t cudaLaunchKernel(const void *f, dim3 grid, dim3 block, void **args, size_t shared, cudaStream_t s)
+{ emu_n_launches++; return emu_enqueue(s, emu_op_kernel(f, grid, block, args, shared)); }
 
 static inline cudaError_t cudaGraphCreate(cudaGraph_t *g, unsigned) { *g = (cudaGraph_t)calloc(1, sizeof **g); return cudaSuccess; }
 static inline cudaError_t cudaGraphDestroy(cudaGraph_t g)
@@ -483,10 +514,10 @@ static inline cudaError_t cudaGraphExecKernelNodeSetParams(cudaGraphExec_t e, cu
 { return emu_exec_set(e, node, emu_op_kernel(p->func, p->gridDim, p->blockDim, p->kernelParams, p->sharedMemBytes)); }
 static inline cudaError_t cudaGraphExecMemcpyNodeSetParams1D(cudaGraphExec_t e, cudaGraphNode_t node, void *d, const void *s, size_t bytes, cudaMemcpyKind)
 { return emu_exec_set(e, node, emu_op_memcpy(d, s, bytes)); }
-static inline cudaError_t cudaGraphLaunch(cudaGraphExec_t e, cudaStream_t)
+static inline cudaError_t cudaGraphLaunch(cudaGraphExec_t e, cudaStream_t s)
 {
     emu_n_graphs++;
-    for (size_t i = 0; i < e->n; i++) emu_enqueue(emu_op_copy(&e->op[i]));
+    for (size_t i = 0; i < e->n; i++) emu_enqueue(s, emu_op_copy(&e->op[i]));
     return emu_error;
 }
 #endif

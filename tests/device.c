@@ -839,6 +839,91 @@ static void test_neighbors(void)
     }
 }
 
+/* ---- protocols: the scores of the CPU ---- */
+enum { SCORED = 600, ASKING = 300, CLASSES = 40, BROAD = 50 };
+static ssl_features *clouds(ssl_ctx *c, int n, int dim, uint64_t seed) /* a normal cloud for each class; the last column is constant, one row is 0 */
+{
+    ssl_features *f = ssl_features_new(c, n, dim, CLASSES);
+    int i, j;
+    for (i = 0; i < n; i++) {
+        f->label[i] = i % CLASSES;
+        for (j = 0; j < dim; j++) f->x[i * dim + j] = j == dim - 1 ? 3.0f : 2.0f * pixel(f->label[i], j) + sinf((float)((uint64_t)(i * dim + j) * 7919u % 1000u + seed));
+    }
+    memset(f->x + 5 * dim, 0, sizeof(float) * (size_t)dim);
+    return f;
+}
+static int alike(const char *what, ssl_score a, ssl_score b, int n) /* but for a row that stands on the edge */
+{
+    const int same = fabs(a.top1 - b.top1) * n < 1.5 && fabs(a.top3 - b.top3) * n < 1.5 && fabs(a.top5 - b.top5) * n < 1.5 && fabs(a.nll - b.nll) < 1e-4 * b.nll;
+    if (!same) printf("     %s: top-1 %g and %g, top-5 %g and %g, nll %g and %g\n", what, a.top1, b.top1, a.top5, b.top5, a.nll, b.nll);
+    return same && b.top1 > 0.3 && b.top1 < b.top5 && b.top1 < 1.0;
+}
+static void test_scores(void)
+{
+    ssl_score knn[2], probe[2], logits[2];
+    float psnr[2][2], pictures[2][PIXELS];
+    int d, i;
+    for (i = 0; i < PIXELS; i++) { pictures[0][i] = 0.4f + 0.4f * pixel(0, i); pictures[1][i] = 255.0f * pictures[0][i] + 3.0f * pixel(1, i); }
+    for (d = 0; d < 2; d++) {
+        ssl_ctx *c = open_on(d ? SSL_DEVICE_CUDA : SSL_DEVICE_CPU);
+        ssl_features *train = clouds(c, SCORED, BROAD, 1), *test = clouds(c, ASKING, BROAD, 2), *z = clouds(c, ASKING, CLASSES, 3);
+        ssl_tensor *p = ssl_input(c, pictures[0], 1, PIXELS), *q = ssl_input(c, pictures[1], 1, PIXELS);
+        for (i = 0; i < ASKING; i++) z->x[i * CLASSES + z->label[i]] += 3.0f;
+        knn[d] = ssl_knn(train, test, NULL);
+        probe[d] = ssl_linear_probe(train, test, NULL);
+        logits[d] = ssl_score_logits(z);
+        psnr[d][0] = ssl_psnr(p, q, 1);
+        psnr[d][1] = ssl_psnr(ssl_scale(q, 1.0f / 255.0f), p, 0);
+        ssl_features_free(train);
+        ssl_features_free(test);
+        ssl_features_free(z);
+        CHECK(ssl_close(c) == SSL_OK);
+    }
+    CHECK(alike("k-NN", knn[1], knn[0], ASKING));
+    CHECK(alike("linear probe", probe[1], probe[0], ASKING) && probe[0].converged && probe[1].converged && abs(probe[0].iterations - probe[1].iterations) <= 3);
+    CHECK(alike("logits", logits[1], logits[0], ASKING));
+    for (i = 0; i < 2; i++) CHECK(psnr[0][i] > 20.0f && psnr[0][i] < 60.0f && fabsf(psnr[0][i] - psnr[1][i]) < 1e-3f);
+}
+
+/* ---- a classifier that learns beside a network: the other stream's results are waited for by the device ---- */
+static void learn_beside(ssl_device device, int beside, result *r, double accuracy[2])
+{
+    const course p = plain(device);
+    ssl_ctx *c = open_on(device);
+    const ssl_mae *m = small_mae(c);
+    ssl_online_eval e = SSL_ZERO;
+    const int32_t label[BATCH] = { 1, 0, -1, 2 };
+    float images[PIXELS];
+    int s, i;
+    if (beside) e = ssl_online_eval_new(c, 32, 3, NULL);
+    for (s = 0; s < 2 * STEPS; s++) {
+        for (i = 0; i < PIXELS; i++) images[i] = pixel(s % 2, i) + (float)(i * BATCH / PIXELS); /* brighter from one to the next */
+        if (beside) {
+            ssl_train(c, 0);
+            ssl_no_grad(c, 1);
+            ssl_online_eval_step(&e, ssl_mae_features(m, ssl_input(c, images, 4, BATCH, 3, SIDE, SIDE)), label, 0.05f);
+            ssl_no_grad(c, 0);
+            ssl_train(c, 1);
+        }
+        train_step(c, m, &p, s % 2);
+        if (beside && s % STEPS == STEPS - 1) accuracy[s / STEPS] = ssl_online_eval_accuracy(&e);
+    }
+    copy_params(c, r);
+    ssl_online_eval_close(&e);
+    CHECK(ssl_close(c) == SSL_OK);
+}
+static void test_beside(void)
+{
+    double accuracy[2][2], none[2];
+    learn_beside(SSL_DEVICE_CUDA, 0, &again, none);
+    learn_beside(SSL_DEVICE_CUDA, 1, &gpu, accuracy[1]);
+    learn_beside(SSL_DEVICE_CPU, 1, &cpu, accuracy[0]);
+    CHECK(gpu.n > 0 && !memcmp(gpu.w, again.w, sizeof(float) * (size_t)gpu.n)); /* the network is what it is without */
+    CHECK(apart(gpu.w, cpu.w, cpu.n) < 1e-3);
+    printf("     accuracy %.3f and %.3f, the CPU's %.3f and %.3f\n", accuracy[1][0], accuracy[1][1], accuracy[0][0], accuracy[0][1]);
+    CHECK(accuracy[0][1] == 1.0 && fabs(accuracy[0][0] - accuracy[1][0]) < 0.05 && accuracy[0][1] == accuracy[1][1]);
+}
+
 /* ---- loaders: the set on the device, augmented there, beside the CPU's ---- */
 enum { SHOWN = 6, LARGEST = SHOWN * 3 * 48 * 48 };
 typedef struct batch_copy { int dim[4]; int32_t label[SHOWN], index[SHOWN]; ssl_view_box box[2 * SHOWN]; float x[2][LARGEST]; } batch_copy;
@@ -1118,6 +1203,8 @@ int main(int argc, char **argv)
     TEST(half_training);
     TEST(draws);
     TEST(neighbors);
+    TEST(scores);
+    TEST(beside);
     TEST(presets);
     TEST(choices);
     TEST(residence);
