@@ -886,7 +886,7 @@ static void test_scores(void)
 }
 
 /* ---- a classifier that learns beside a network: the other stream's results are waited for by the device ---- */
-static void learn_beside(ssl_device device, int beside, result *r, double accuracy[2])
+static void learn_beside(ssl_device device, int beside, result *r, float head[3 * 32], double accuracy[2])
 {
     const course p = plain(device);
     ssl_ctx *c = open_on(device);
@@ -909,19 +909,22 @@ static void learn_beside(ssl_device device, int beside, result *r, double accura
         if (beside && s % STEPS == STEPS - 1) accuracy[s / STEPS] = ssl_online_eval_accuracy(&e);
     }
     copy_params(c, r);
+    CHECK(!beside || ssl_to_host(e.head.fc2.weight, head));
     ssl_online_eval_close(&e);
     CHECK(ssl_close(c) == SSL_OK);
 }
 static void test_beside(void)
 {
-    double accuracy[2][2], none[2];
-    learn_beside(SSL_DEVICE_CUDA, 0, &again, none);
-    learn_beside(SSL_DEVICE_CUDA, 1, &gpu, accuracy[1]);
-    learn_beside(SSL_DEVICE_CPU, 1, &cpu, accuracy[0]);
+    double accuracy[2][2];
+    float head[2][3 * 32];
+    learn_beside(SSL_DEVICE_CUDA, 0, &again, NULL, NULL);
+    learn_beside(SSL_DEVICE_CUDA, 1, &gpu, head[1], accuracy[1]);
+    learn_beside(SSL_DEVICE_CPU, 1, &cpu, head[0], accuracy[0]);
     CHECK(gpu.n > 0 && !memcmp(gpu.w, again.w, sizeof(float) * (size_t)gpu.n)); /* the network is what it is without */
     CHECK(apart(gpu.w, cpu.w, cpu.n) < 1e-3);
     printf("     accuracy %.3f and %.3f, the CPU's %.3f and %.3f\n", accuracy[1][0], accuracy[1][1], accuracy[0][0], accuracy[0][1]);
     CHECK(accuracy[0][1] == 1.0 && fabs(accuracy[0][0] - accuracy[1][0]) < 0.05 && accuracy[0][1] == accuracy[1][1]);
+    CHECK(apart(head[1], head[0], 3 * 32) < 1e-3);
 }
 
 /* ---- loaders: the set on the device, augmented there, beside the CPU's ---- */
