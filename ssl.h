@@ -16800,7 +16800,7 @@ static int ssl__probe_search(ssl__probe *p, const double *direction, double slop
         ssl__probe_mix(p, 0, SSL__BASIS + 1, of, SSL__NEXT);
         *loss = ssl__probe_loss(p);
         if (p->c->status) return 0;
-        if (*loss <= before + 1e-4 * step * slope) return 1;
+        if (*loss < before && *loss <= before + 1e-4 * step * slope) return 1; /* equal: float32 did not move the weights */
     }
     return 0;
 }
