@@ -1691,6 +1691,9 @@ typedef struct ssl_score { double top1, top3, top5, nll; int iterations, converg
 /* The figures of a classifier: logits->x [n,classes], e.g. ssl_features_of a network with a head on a test set. */
 #define ssl_score_logits(...) ssl_score_logits_at(SSL_CALL("ssl_score_logits"), __VA_ARGS__)
 SSL_API ssl_score ssl_score_logits_at(const char *at, const ssl_features *logits);
+/* The same of a batch of this step: logits [...,K], targets I32 [...]; rows whose target is not in 0..K-1 do not count. */
+#define ssl_score_batch(...) ssl_score_batch_at(SSL_HERE, __VA_ARGS__)
+SSL_API ssl_score ssl_score_batch_at(const char *at, const ssl_tensor *logits, const ssl_tensor *target);
 
 /* The k rows of train with the greatest cosine to each row of test, nearest first, ties to the lower row:
    index [test.n, k] and similarity [test.n, k] (either may be NULL). */
@@ -2181,7 +2184,7 @@ typedef struct ssl__mixture { int rows; double of[24]; } ssl__mixture;
     SSL__KERNEL(vote, (ssl_ctx *c, int rows, int k, int classes, float temperature, const float *x, const int32_t *place, const int32_t *label, float *z)) \
     /* z = (softmax(z) - onehot(label)) / rows; loss[i] = the sum of -ln softmax(z)[label] over rows SSL__SHARE i and on */ \
     SSL__KERNEL(classify, (ssl_ctx *c, int rows, int cols, const int32_t *label, float *z, double *loss))      \
-    /* sum[0..4] += how many rows with a label from 0 on have it first, among the first 3, the first 5 (of equals the lower class), -ln softmax(z)[label], how many */ \
+    /* sum[0..4] += how many rows with a label in 0..cols-1 have it first, among the first 3, the first 5 (of equals the lower class), -ln softmax(z)[label], how many */ \
     SSL__KERNEL(score, (ssl_ctx *c, int rows, int cols, const int32_t *label, const float *z, double *sum))    \
     SSL__KERNEL(products, (ssl_ctx *c, int64_t n, int rows, const float *v, double *y)) /* y [rows,rows]: of the rows of v [rows,n] */ \
     SSL__KERNEL(extent, (ssl_ctx *c, int64_t n, const float *x, double *y)) /* y[0] = max x, y[1] = max -x */  \
@@ -4427,7 +4430,7 @@ static void ssl__cpu_score_chunk(void *arg, int chunk, int thread)
         float top = z[0];
         double all = 0.0;
         int rank = 0;
-        if (label < 0) continue;
+        if (label < 0 || label >= e->cols) continue;
         for (j = 0; j < e->cols; j++) {
             top = z[j] > top ? z[j] : top;
             rank += z[j] > z[label] || (z[j] == z[label] && j < label);
@@ -16584,7 +16587,7 @@ static ssl_score ssl__score(ssl_ctx *c, int n, int classes, const int32_t *label
     double got[SSL__SCORES];
     c->k->fill(c, 2 * SSL__SCORES, 0.0f, (float *)(void *)sum);
     c->k->score(c, n, classes, label, z, sum);
-    if (!ssl__get(c, got, sum, sizeof got)) return s;
+    if (!ssl__get(c, got, sum, sizeof got) || !(got[4] > 0.0)) return s;
     s.top1 = got[0] / got[4];
     s.top3 = got[1] / got[4];
     s.top5 = got[2] / got[4];
@@ -16610,6 +16613,22 @@ SSL_API ssl_score ssl_score_logits_at(const char *at, const ssl_features *f)
     ssl__drop(c, label);
     ssl__drop(c, sum);
     return s;
+}
+
+SSL_API ssl_score ssl_score_batch_at(const char *at, const ssl_tensor *logits, const ssl_tensor *target)
+{
+    ssl_ctx *c = logits->ctx;
+    ssl_score s = SSL_ZERO;
+    const int K = logits->ndim ? logits->dim[logits->ndim - 1] : 1;
+    double *sum;
+    char a[96], b[96];
+    if (c->status || !ssl__need(at, "ssl_score_batch", "logits ", logits, SSL_F32) || !ssl__need(at, "ssl_score_batch", "target ", target, SSL_I32)) return s;
+    if (ssl_numel(logits) != ssl_numel(target) * K) {
+        ssl__fail(c, SSL_E_SHAPE, at, "ssl_score_batch: logits%s for targets%s: [...,K] and [...] are needed", ssl__shape(logits, a), ssl__shape(target, b));
+        return s;
+    }
+    sum = (double *)ssl__step_alloc(c, at, sizeof *sum * SSL__SCORES);
+    return sum ? ssl__score(c, (int)ssl_numel(target), K, target->i, logits->x, sum) : s;
 }
 
 /* ---- k nearest rows: cosines block by block through the matrix product, the best k of each row kept sorted ---- */

@@ -3732,7 +3732,7 @@ static __global__ void ssl__k_score(int rows, int cols, const int32_t *label, co
         const int own = label[i];
         float top = -INFINITY, before = 0.0f;
         double all = 0.0;
-        if (own < 0) continue;
+        if (own < 0 || own >= cols) continue;
         for (int j = SSL__LANE; j < cols; j += 32) {
             top = fmaxf(top, v[j]);
             before += (float)(v[j] > v[own] || (v[j] == v[own] && j < own));

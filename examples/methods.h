@@ -74,24 +74,11 @@ static void puzzle_solve(const float *logits, int cells, int *cell)
     free(taken);
 }
 /* metrics[0..n-1]: part of the rows of logits [...,K] whose target is among the 1, 3, 5 likeliest; targets below 0 do not count */
-static void puzzle_accuracy(ssl_tensor *logits, ssl_tensor *target, int n, double *metrics)
+static void puzzle_accuracy(const ssl_tensor *logits, const ssl_tensor *target, int n, double *metrics)
 {
-    const int K = logits->dim[logits->ndim - 1], rows = (int)ssl_numel(target);
-    float *z = (float *)malloc(sizeof(float) * (size_t)rows * (size_t)K);
-    int32_t *t = (int32_t *)malloc(sizeof(int32_t) * (size_t)rows);
-    int i, j, rank, counted = 0;
-    for (j = 0; j < n; j++) metrics[j] = 0.0;
-    if (z && t && ssl_to_host(logits, z) && ssl_to_host(target, t))
-        for (i = 0; i < rows; i++) {
-            const float *row = z + (size_t)i * (size_t)K;
-            if (t[i] < 0) continue;
-            for (j = 0, rank = 0; j < K; j++) rank += row[j] > row[t[i]];
-            for (j = 0; j < n; j++) metrics[j] += rank < 1 + 2 * j;
-            counted++;
-        }
-    for (j = 0; j < n; j++) metrics[j] /= counted ? counted : 1;
-    free(z);
-    free(t);
+    const ssl_score s = ssl_score_batch(logits, target);
+    const double top[3] = { s.top1, s.top3, s.top5 };
+    memcpy(metrics, top, sizeof *top * (size_t)n);
 }
 typedef struct puzzle { pictures p; int grid, patch, scale, size; ssl_canvas *canvas; } puzzle;
 static int puzzle_begin(puzzle *z, ssl_tensor *images, const ssl_augment_desc *a, int grid, int patch)

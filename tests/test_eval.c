@@ -212,10 +212,25 @@ static void test_score_logits(void)
     check(fabs(s.top1 - 2.0 / 3.0) < 1e-12 && s.top3 == 1.0 && s.top5 == 1.0, "ranks of logits", s.top1);
     check(fabs(s.nll - (log(1 + exp(-9.0) + exp(-8.0) + exp(-7.0) + exp(-6.0) + exp(-5.0)) + log(exp(2.0) + exp(1.0) + 1 + exp(-1.0) + exp(-2.0) + exp(-3.0)) + log(6.0)) / 3.0) < 1e-9, "nll of logits", s.nll);
     ssl_features_free(f);
+    {
+        static const int32_t some[6] = { 1, -1, 2, -100, 0, 6 };
+        float twice[6 * 6]; /* rows 1, 3 and 5 do not count */
+        ssl_score b;
+        int i;
+        for (i = 0; i < 36; i++) twice[i] = i / 6 % 2 ? 50.0f : z[i / 12 * 6 + i % 6];
+        b = ssl_score_batch(ssl_input(c, twice, 3, 2, 3, 6), ssl_input_i32(c, some, 2, 2, 3));
+        check(b.top1 == s.top1 && b.top3 == s.top3 && b.top5 == s.top5 && fabs(b.nll - s.nll) < 1e-12, "ranks of a batch", b.top1);
+        b = ssl_score_batch(ssl_input(c, twice, 2, 1, 6), ssl_input_i32(c, some + 1, 1, 1));
+        check(b.top1 == 0.0 && b.nll == 0.0 && ssl_ok(c), "ranks of a batch without targets", b.top1);
+        ssl_step_end(c);
+    }
     f = ssl_features_new(c, 3, 5, 6);
     check(ssl_score_logits(f).top1 == 0.0, "logits of too few classes", 0);
     ssl_features_free(f);
     check_error(c, "logits of too few classes", "logits[3,5]", "6 classes");
+    c = open_quiet(1);
+    ssl_score_batch(ssl_input(c, z, 2, 3, 6), ssl_input_i32(c, label, 1, 2));
+    check_error(c, "targets that do not fit", "logits[3,6]", "targets[2]");
 }
 static void test_probe_threads(void)
 {
