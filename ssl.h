@@ -16632,17 +16632,17 @@ SSL_API ssl_score ssl_score_batch_at(const char *at, const ssl_tensor *logits, c
 }
 
 /* ---- k nearest rows: cosines block by block through the matrix product, the best k of each row kept sorted ---- */
-#define SSL__KNN_ROWS 256  /* test rows of a block */
 #define SSL__KNN_COLS 2048 /* train rows of a block */
+static int ssl__knn_rows(const ssl_ctx *c) { return c->device == SSL_DEVICE_CUDA ? 4096 : 256; } /* test rows of a block: tiles for all multiprocessors, cosines that stay in cache */
 typedef struct ssl__knn { float *test, *train, *cosines, *best; int32_t *place; } ssl__knn; /* on the device: all rows of test, a block of train and of cosines; [test.n,k] */
 static int ssl__neighbors(const char *at, const ssl_features *train, const ssl_features *test, int k, ssl__knn *s) /* 1 on success; ssl__knn_end in any case */
 {
     ssl_ctx *c = train->ctx;
-    const int d = train->dim;
+    const int d = train->dim, most = ssl__knn_rows(c);
     int i, j;
     s->test = (float *)ssl__lift(c, at, test->x, (size_t)test->n * (size_t)d);
     s->train = (float *)ssl__lift(c, at, NULL, SSL__KNN_COLS * (size_t)d);
-    s->cosines = (float *)ssl__lift(c, at, NULL, (size_t)SSL__KNN_ROWS * SSL__KNN_COLS);
+    s->cosines = (float *)ssl__lift(c, at, NULL, (size_t)most * SSL__KNN_COLS);
     s->best = (float *)ssl__lift(c, at, NULL, (size_t)test->n * (size_t)k);
     s->place = (int32_t *)ssl__lift(c, at, NULL, (size_t)test->n * (size_t)k);
     if (c->status) return 0;
@@ -16652,8 +16652,8 @@ static int ssl__neighbors(const char *at, const ssl_features *train, const ssl_f
         const int cols = SSL__MIN(SSL__KNN_COLS, train->n - j);
         ssl__put(c, s->train, train->x + (size_t)j * (size_t)d, sizeof(float) * (size_t)cols * (size_t)d);
         c->k->unit_rows(c, cols, d, s->train);
-        for (i = 0; i < test->n; i += SSL__KNN_ROWS) {
-            const int rows = SSL__MIN(SSL__KNN_ROWS, test->n - i);
+        for (i = 0; i < test->n; i += most) {
+            const int rows = SSL__MIN(most, test->n - i);
             c->k->gemm(c, 0, 1, 1, rows, cols, d, s->test + (size_t)i * (size_t)d, d, 0, s->train, d, 0, 0.0f, s->cosines, cols, 0, NULL);
             c->k->nearest(c, rows, cols, j, k, s->cosines, s->best + (size_t)i * (size_t)k, s->place + (size_t)i * (size_t)k);
         }
