@@ -2305,10 +2305,11 @@ typedef struct ssl__backend { /* memory of a device; all return 0 or NULL on fai
     void (*settle)(ssl_ctx *c); /* wait for everything, report what went wrong */
     const uint8_t *(*hold)(ssl_ctx *c, const char *at, const uint8_t *images, size_t bytes); /* a copy on the device, NULL if it does not fit ... */
     void (*let_go)(ssl_ctx *c, const uint8_t *images);                                       /* ... until as often let go as held */
-    /* Host memory that the device reads by itself: a put that takes no time here, from what must not change until sent(its ticket) returns. */
+    /* Host memory that the device reads by itself, beside its kernels: a put that takes no time here, from what must not change until
+       sent(its ticket) returns. Kernels launched from now on find it in dst, which those launched before `after`, an earlier ticket or 0, have read. */
     void *(*pin)(ssl_ctx *c, const char *at, size_t bytes);
     void (*unpin)(ssl_ctx *c, void *p);
-    int64_t (*send)(ssl_ctx *c, void *dst, const void *pinned, size_t bytes);
+    int64_t (*send)(ssl_ctx *c, void *dst, const void *pinned, size_t bytes, int64_t after);
     void (*sent)(ssl_ctx *c, int64_t ticket);
     /* view [n,c,H,W] = images index[i] (NULL: i) of the set (on the device) as plan[i] says; both arrays are the host's */
     void (*augment)(ssl_ctx *c, const char *at, const ssl_augment_desc *d, const uint8_t *images, const int *shape, int n, const int32_t *index, const ssl__view_plan *plan, ssl_tensor *view);
@@ -15819,7 +15820,8 @@ struct ssl_loader {
     ssl_loader_desc d;                  /* resolved */
     ssl_augment_desc augment[SSL_VIEWS];
     ssl_tensor view[SSL_VIEWS], labels, *views[SSL_VIEWS];
-    const uint8_t *resident;            /* the images on the GPU, or NULL: it has too little memory, and every batch is sent there */
+    const uint8_t *resident;            /* the images on the GPU, or NULL: it has too little memory, and every batch is sent there ... */
+    struct { uint8_t *images; int64_t ticket; } there[2]; /* ... in turns, with the ticket of the last one */
     ssl__ring *ring;                    /* [prefetch] batch number b lies in ring[b % prefetch] */
     float **tmp;                        /* [threads + 1] scratch of each thread, the last for the caller */
     int32_t *order;                     /* [n] the images in the order of epoch `order_epoch` */
@@ -15949,12 +15951,11 @@ static void *ssl__loader_main(void *arg)
 #endif
 
 /* ---- handing out ---- */
-static const uint8_t *ssl__loader_send(ssl_loader *l, ssl__ring *s) /* the batch's images on the GPU, for this step */
+static const uint8_t *ssl__loader_send(ssl_loader *l, ssl__ring *s) /* the batch's images on the GPU */
 {
-    const size_t bytes = (size_t)s->n * ssl__loader_image(l);
-    uint8_t *p = (uint8_t *)ssl__temp(l->c, l->view[0].at, bytes);
-    if (p) s->ticket = l->c->dev->send(l->c, p, s->images, bytes);
-    return p;
+    const int turn = (int)(l->next % 2);
+    s->ticket = l->there[turn].ticket = l->c->dev->send(l->c, l->there[turn].images, s->images, (size_t)s->n * ssl__loader_image(l), l->there[turn].ticket);
+    return l->there[turn].images;
 }
 static void ssl__loader_show(ssl_loader *l, ssl__ring *s) /* point the batch's tensors at s; on a GPU, have them made */
 {
@@ -16098,6 +16099,7 @@ static int ssl__loader_buffers(ssl_loader *l, const char *at)
             else s->view[v] = (float *)ssl__alloc(l->c, at, ssl__bytes(&l->view[v]));
         if (ssl__loader_sends(l)) s->images = (uint8_t *)l->c->dev->pin(l->c, at, batch * ssl__loader_image(l));
     }
+    for (i = 0; i < 2 && ssl__loader_sends(l); i++) l->there[i].images = (uint8_t *)ssl__device_alloc(l->c, at, batch * ssl__loader_image(l));
     return !l->c->status;
 }
 
@@ -16135,6 +16137,7 @@ static void ssl__loader_free(void *p)
         ssl__release(l->ring[i].index);
         ssl__release(l->ring[i].box);
     }
+    for (i = 0; i < 2; i++) if (l->there[i].images) l->c->dev->release(l->c, l->there[i].images);
     for (i = 0; i < l->n_tmp; i++) ssl__release(l->tmp[i]);
     for (v = 0; v < l->d.n_views && l->c->device != SSL_DEVICE_CPU; v++) if (l->view[v].x) l->c->dev->release(l->c, l->view[v].x);
     if (l->c->device != SSL_DEVICE_CPU && l->labels.i) l->c->dev->release(l->c, l->labels.i);

@@ -62,7 +62,8 @@ typedef struct ssl__cuda { /* the state of a context's device, at ssl_ctx.gpu */
     size_t work_bytes;
     int sync, graphs;
     int tensor, units;     /* tensor cores that we have code for; multiprocessors */
-    cudaStream_t stream;
+    cudaStream_t stream, sending; /* of kernels; of batches that go to the device beside them */
+    cudaEvent_t arrived;          /* the last of those */
     cudaError_t failed;    /* the last fault */
     ssl__tasks now;        /* what has not run yet */
     ssl__graph graph[SSL__GRAPHS];
@@ -3857,10 +3858,18 @@ static void ssl__cuda_unpin(ssl_ctx *c, void *p)
     ssl__cuda_finish(c); /* a copy may still read it */
     cudaFreeHost(p);
 }
-static int64_t ssl__cuda_send(ssl_ctx *c, void *dst, const void *pinned, size_t bytes)
+static int64_t ssl__cuda_send(ssl_ctx *c, void *dst, const void *pinned, size_t bytes, int64_t after) /* a ticket is a flush */
 {
-    ssl__cuda_move(c, dst, pinned, bytes, cudaMemcpyHostToDevice);
-    return ssl__cuda_pending((ssl__cuda *)c->gpu);
+    ssl__cuda *g = (ssl__cuda *)c->gpu;
+    cudaError_t e = cudaSuccess;
+    ssl__cuda_flush(c); /* what was asked for so far does not wait for the copy */
+    if (c->status == SSL_E_CUDA) return 0;
+    if (after > 0 && after > g->flushes - SSL__FLIGHT) e = cudaStreamWaitEvent(g->sending, g->done[after % SSL__FLIGHT], 0);
+    if (e == cudaSuccess) e = cudaMemcpyAsync(dst, pinned, bytes, cudaMemcpyHostToDevice, g->sending);
+    if (e == cudaSuccess) e = cudaEventRecord(g->arrived, g->sending);
+    if (e == cudaSuccess) e = cudaStreamWaitEvent(g->stream, g->arrived, 0);
+    ssl__moved(c, ssl__cuda_ok(c, e));
+    return g->flushes + 1;
 }
 static void ssl__cuda_sent(ssl_ctx *c, int64_t ticket) { ssl__moved(c, ssl__cuda_wait(c, ticket)); }
 
@@ -3897,6 +3906,8 @@ static cudaError_t ssl__cuda_resources(ssl__cuda *g) /* its stream, events and p
 {
     const ssl__verdict fresh = { 0, 0, 1.0f };
     cudaError_t e = cudaStreamCreateWithFlags(&g->stream, cudaStreamNonBlocking);
+    if (e == cudaSuccess) e = cudaStreamCreateWithFlags(&g->sending, cudaStreamNonBlocking);
+    if (e == cudaSuccess) e = cudaEventCreateWithFlags(&g->arrived, cudaEventDisableTiming);
     for (int i = 0; i < SSL__FLIGHT && e == cudaSuccess; i++) e = cudaEventCreateWithFlags(&g->done[i], cudaEventDisableTiming);
     if (e == cudaSuccess) e = cudaMallocHost((void **)&g->stage, 2 * (size_t)SSL__STAGE);
     if (e == cudaSuccess) e = cudaMallocHost((void **)&g->read, sizeof(float) * SSL__READINGS);
@@ -3927,6 +3938,7 @@ static void ssl__cuda_close(ssl_ctx *c)
     ssl__cuda *g = (ssl__cuda *)c->gpu;
     int i;
     if (!g) return;
+    if (g->sending) cudaStreamSynchronize(g->sending);
     if (g->stream) cudaStreamSynchronize(g->stream);
 #ifdef SSL_CUBLASLT
     ssl__lt_close(g);
@@ -3948,6 +3960,8 @@ static void ssl__cuda_close(ssl_ctx *c)
     cudaFreeHost(g->stage);
     cudaFreeHost(g->read);
     cudaFreeHost(g->told);
+    if (g->arrived) cudaEventDestroy(g->arrived);
+    if (g->sending) cudaStreamDestroy(g->sending);
     if (g->stream) cudaStreamDestroy(g->stream);
     ssl__release(g);
 }

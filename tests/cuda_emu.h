@@ -311,7 +311,8 @@ template <class... P> static void emu_know(void (*kernel)(P...))
 
 /* ---- the runtime: a queue for each stream. By default an operation runs when it is queued; with emu_lazy = 1 only when
    somebody waits for it, as late as a GPU may: who reads pinned memory or reuses it too early, or another stream's results without
-   an event, is seen. The emu_ variables make calls fail and count them. ---- */
+   an event, is seen; with 2 likewise, but a copy that has nothing before it in its stream runs at once. The emu_ variables make calls
+   fail and count them. ---- */
 enum cudaError_t { cudaSuccess, cudaErrorInvalidValue, cudaErrorMemoryAllocation, cudaErrorNoDevice, cudaErrorIllegalAddress, cudaErrorInsufficientDriver, cudaErrorNotReady };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount, cudaDevAttrMaxSharedMemoryPerBlockOptin };
@@ -410,6 +411,7 @@ static cudaError_t emu_enqueue(emu_stream *s, emu_op o)
 {
     if (s->queued - s->executed == EMU_QUEUE) emu_catch_up(s, s->executed + 1);
     s->queue[s->queued++ % EMU_QUEUE] = o;
+    if (emu_lazy == 2 && !o.kernel && s->queued - s->executed == 1) return emu_catch_up(s, s->queued);
     return emu_lazy ? emu_error : emu_catch_up(s, s->queued);
 }
 static inline const char *cudaGetErrorString(cudaError_t e)
