@@ -1031,7 +1031,7 @@ SSL_API ssl_tensor *ssl_nt_xent_module_at(const char *at, ssl_tensor *a, ssl_ten
 
 /* ==== >>fmc ==== contrast of feature maps ============================================================ */
 /* Contrast of feature maps (AMDIM, Bachman et al. 2019; Lightning Bolts' FeatureMapContrastiveTask).
-   ssl_amdim_nce: src [B,D], trg [B,n,D]; s[b,b',j] = src_b . trg_b'j / sqrt(D); *reg = 0.05 mean s^2 (before clipping);
+   ssl_amdim_nce: src [B,D], trg [B,n,D]; s[b,b',j] = src_b . trg_b'j / sqrt(D); *reg = 0.05 mean s^2 (before clipping), reg may be NULL;
    s = tclip tanh(s / tclip); loss = -mean over b, j of log( e^s[b,b,j] / (e^s[b,b,j] + sum over b' != b, j' of e^s[b,b',j']) ). */
 #define ssl_amdim_nce(...) ssl_amdim_nce_at(SSL_CALL("ssl_amdim_nce"), __VA_ARGS__)
 SSL_API ssl_tensor *ssl_amdim_nce_at(const char *at, ssl_tensor *src, ssl_tensor *trg, float tclip, ssl_tensor **reg);
@@ -2338,7 +2338,7 @@ struct ssl_ctx {
     ssl_error_fn on_error;
     void *on_error_user;
     ssl_tensor nil; /* what a failed op returns: never NULL */
-    const char *at; /* the caller's line of the op at work: for errors found below the ops */
+    const char *at, *op; /* the caller's line and the name of the op at work: for errors found below the ops */
     const ssl__kernels *k;
     const ssl__half_kernels *half; /* NULL: all values are float32 */
     const ssl__map_kernels *maps;  /* of this backend, NULL until ssl__maps and ssl__half_maps are asked for them */
@@ -2490,7 +2490,7 @@ static int ssl__grow(ssl_ctx *c, const char *at, void **array, int *cap, int nee
 
 static void ssl__starved(ssl_ctx *c, ssl__slot *s)
 {
-    if (s->missing) ssl__fail(c, SSL_E_MEMORY, c->at, "out of memory: %zu bytes asked for to work in", s->missing);
+    if (s->missing) ssl__fail(c, SSL_E_MEMORY, c->at, "%s: out of memory: %zu bytes asked for to work in", c->op, s->missing);
     s->missing = 0;
 }
 static int ssl__slot_grow(ssl__slot *s, size_t size) /* what it held is lost; 0: nothing to be had */
@@ -2544,11 +2544,12 @@ static void ssl__parallel(ssl_ctx *c, int n_chunks, ssl__chunk_fn fn, void *arg)
 static void *ssl__device_alloc(ssl_ctx *c, const char *at, size_t bytes)
 {
     void *p = c->dev->alloc(c, bytes);
+    const char *op = at == c->at ? c->op : "", *colon = *op ? ": " : ""; /* not all memory is an op's */
     c->n_allocs++;
     if (!p && c->dev->available)
-        ssl__fail(c, SSL_E_MEMORY, at, "out of memory: %zu bytes asked for on the GPU, %zu are free, %zu in use in this step; use a smaller batch",
-                  bytes, c->dev->available(), c->data.used);
-    else if (!p) ssl__fail(c, SSL_E_MEMORY, at, "out of memory: %zu bytes asked for, %zu in use in this step; use a smaller batch", bytes, c->data.used);
+        ssl__fail(c, SSL_E_MEMORY, at, "%s%sout of memory: %zu bytes asked for on the GPU, %zu are free, %zu in use in this step; use a smaller batch",
+                  op, colon, bytes, c->dev->available(), c->data.used);
+    else if (!p) ssl__fail(c, SSL_E_MEMORY, at, "%s%sout of memory: %zu bytes asked for, %zu in use in this step; use a smaller batch", op, colon, bytes, c->data.used);
     return p;
 }
 
@@ -3203,7 +3204,7 @@ static ssl__lane ssl__lane_b(int in, int out, int taps, int stride, int pad, int
 {
     ssl__lane a = { (in - phase + stride - 1) / stride, out, in, phase, stride, 1, 0, 0, 1, 0, 0, 0, 0 };
     while (a.t0 < taps && (phase + pad - a.t0 * dilation) % stride) a.t0++;
-    while (a.tstep * dilation % stride) a.tstep++;
+    while (a.tstep < taps && a.tstep * dilation % stride) a.tstep++;
     if (a.t0 < taps) a.taps = (taps - 1 - a.t0) / a.tstep + 1;
     a.d0 = (phase + pad - a.t0 * dilation) / stride;
     a.dstep = -(a.tstep * dilation / stride);
@@ -8480,6 +8481,7 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     c->nil.ctx = c;
     c->nil.op = "nil";
     c->nil.at = c->at = at;
+    c->op = "ssl_open";
     c->on_error = d.on_error;
     c->on_error_user = d.on_error_user;
     c->seed = d.seed;
@@ -8635,12 +8637,14 @@ static ssl_tensor *ssl__node(ssl_ctx *c, const char *at, const char *op, ssl_dty
         if (dim[i] <= 0) return ssl__fail(c, SSL_E_SHAPE, at, "%s: axis %d would have %d elements: every axis needs at least 1", op, i, dim[i]);
         if (n > SSL__NUMEL_LIMIT / dim[i]) return ssl__fail(c, SSL_E_SHAPE, at, "%s: a tensor of more than 2^40 elements", op);
     }
+    if (n / dim[ndim - 1] > INT32_MAX) return ssl__fail(c, SSL_E_SHAPE, at, "%s: a tensor of more than 2^31 - 1 rows of %d elements", op, dim[ndim - 1]);
     t = (ssl_tensor *)ssl__arena_alloc(c, &c->host, at, sizeof *t);
     if (!t) return &c->nil;
     memset(t, 0, sizeof *t);
     t->ctx = c;
     t->op = op;
     t->at = c->at = at;
+    c->op = op;
     t->dtype = dtype;
     t->ndim = ndim;
     memcpy(t->dim, dim, sizeof *dim * (size_t)ndim);
@@ -8856,6 +8860,7 @@ SSL_API void ssl_backward_at(const char *at, ssl_tensor *loss)
     for (t = c->tape; t && !c->status; t = t->prev) { /* newest first = reverse order */
         int i;
         c->at = t->at;
+        c->op = t->op;
         for (i = 0; i < t->n_in && t->g; i++) ssl__remake(t->in[i]);
         if (c->status) return;
         if (t->g && t->back) t->back(t);
@@ -9213,7 +9218,7 @@ SSL_API ssl_tensor *ssl_reshape_at(const char *at, ssl_tensor *x, int ndim, ...)
     for (i = 0; i < ndim && i < SSL_DIMS; i++) {
         dim[i] = va_arg(ap, int);
         if (dim[i] == -1 && infer < 0) infer = i;
-        else rest *= dim[i];
+        else rest = dim[i] < 1 || rest > SSL__NUMEL_LIMIT / dim[i] ? 0 : rest * dim[i];
     }
     va_end(ap);
     if (infer >= 0 && !x->ctx->status) {
@@ -9910,7 +9915,8 @@ SSL_API ssl_tensor *ssl_unpatchify_at(const char *at, ssl_tensor *x, int patch, 
     int d[6], e[4];
     char s1[96];
     if (c->status) return &c->nil;
-    if (patch < 1 || height % patch || width % patch || x->ndim != 3 || x->dim[1] != (height / patch) * (width / patch) || x->dim[2] != channels * patch * patch)
+    if (patch < 1 || height % patch || width % patch || x->ndim != 3 || x->dim[1] != (int64_t)(height / patch) * (width / patch) || x->dim[2] / patch / patch != channels ||
+        x->dim[2] % ((int64_t)patch * patch))
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_unpatchify: x%s to [B,%d,%d,%d] with patch %d: x must be [B, (height/patch)(width/patch), patch*patch*channels]", ssl__shape(x, s1), channels,
                          height, width, patch);
     d[0] = e[0] = x->dim[0];
@@ -9933,10 +9939,10 @@ static ssl_tensor *ssl__squares(const char *at, const char *op, ssl_tensor *x, i
 static int ssl__need_squares(const char *at, const char *op, const ssl_tensor *x, const ssl_tensor *ids, int patch, int m, int batch, int height, int width)
 {
     char s1[96], s2[96];
-    const int unit = patch * m;
-    const int fits = patch > 0 && m > 0 && height % unit == 0 && width % unit == 0 && ids->ndim == 2 && ids->dim[0] == batch && ids->dim[1] == (height / unit) * (width / unit);
-    if (!fits) ssl__fail(x->ctx, SSL_E_SHAPE, at, "%s: %s with ids_shuffle%s, patch %d, squares of %d x %d patches: height %d and width %d must be divisible by %d, and ids_shuffle be [batch, squares]",
-                         op, ssl__shape(x, s1), ssl__shape(ids, s2), patch, m, m, height, width, unit);
+    const int unit = patch > 0 && m > 0 && m <= height / patch ? patch * m : 0; /* 0: no square fits */
+    const int fits = unit && height % unit == 0 && width % unit == 0 && ids->ndim == 2 && ids->dim[0] == batch && ids->dim[1] == (int64_t)(height / unit) * (width / unit);
+    if (!fits) ssl__fail(x->ctx, SSL_E_SHAPE, at, "%s: %s with ids_shuffle%s, patch %d, squares of %d x %d patches: height %d and width %d must be divisible by patch and squares, and ids_shuffle be [batch, squares]",
+                         op, ssl__shape(x, s1), ssl__shape(ids, s2), patch, m, m, height, width);
     return fits;
 }
 SSL_API ssl_tensor *ssl_patchify_segments_at(const char *at, ssl_tensor *images, int patch, int m, ssl_tensor *ids)
@@ -10376,6 +10382,7 @@ SSL_API int ssl_conv_desc_resolve(const ssl_conv_desc *in, ssl_conv_desc *out)
 static int ssl__window_make(const char *at, const char *op, ssl_tensor *x, ssl_dtype type, int kh, int kw, const ssl_conv_desc *d, ssl__window *g)
 {
     ssl_ctx *c = x->ctx;
+    int64_t rows, cols; /* positions of the kernel */
     char s[96];
     if (!ssl__need(at, op, "x", x, type)) return 0;
     memset(g, 0, sizeof *g);
@@ -10386,16 +10393,23 @@ static int ssl__window_make(const char *at, const char *op, ssl_tensor *x, ssl_d
         return 0;
     }
     g->n = x->dim[0]; g->ci = g->co = x->dim[1]; g->h = x->dim[2]; g->w = x->dim[3];
-    g->kh = kh; g->kw = kw; g->sh = d->stride; g->sw = d->stride_w; g->ph = d->padding; g->pw = d->padding_w;
-    g->dh = d->dilation; g->dw = d->dilation_w; g->groups = d->groups;
-    g->oh = g->h + 2 * g->ph - g->dh * (kh - 1); /* positions of the kernel, then every stride-th of them */
-    g->ow = g->w + 2 * g->pw - g->dw * (kw - 1);
-    if (g->oh < 1 || g->ow < 1) {
+    g->kh = kh; g->kw = kw; g->ph = d->padding; g->pw = d->padding_w; g->groups = d->groups;
+    g->dh = kh > 1 ? d->dilation : 1; /* a single tap has no distance to another, a single position no stride to the next */
+    g->dw = kw > 1 ? d->dilation_w : 1;
+    rows = g->h + 2 * (int64_t)g->ph - (int64_t)g->dh * (kh - 1);
+    cols = g->w + 2 * (int64_t)g->pw - (int64_t)g->dw * (kw - 1);
+    if (rows < 1 || cols < 1) {
         ssl__fail(c, SSL_E_SHAPE, at, "%s: x%s with padding %dx%d is smaller than the kernel %dx%d with dilation %dx%d", op, ssl__shape(x, s), g->ph, g->pw, kh, kw, g->dh, g->dw);
         return 0;
     }
-    g->oh = (g->oh - 1) / g->sh + 1;
-    g->ow = (g->ow - 1) / g->sw + 1;
+    if (SSL__MAX(g->ph, g->pw) > 1 << 28 || SSL__MAX(g->h, g->w) > 1 << 28) { /* so that sums of places and strides fit an int */
+        ssl__fail(c, SSL_E_SHAPE, at, "%s: x%s with padding %dx%d: more than 2^28 rows or columns", op, ssl__shape(x, s), g->ph, g->pw);
+        return 0;
+    }
+    g->sh = (int)SSL__MIN(d->stride, rows);
+    g->sw = (int)SSL__MIN(d->stride_w, cols);
+    g->oh = (int)((rows - 1) / g->sh + 1);
+    g->ow = (int)((cols - 1) / g->sw + 1);
     return 1;
 }
 
@@ -10414,6 +10428,8 @@ SSL_API ssl_tensor *ssl_pad2d_at(const char *at, ssl_tensor *x, int top, int bot
         (mode == SSL_PAD_REFLECT && (SSL__MAX(top, bottom) >= x->dim[2] || SSL__MAX(left, right) >= x->dim[3])))
         return ssl__fail(c, SSL_E_ARG, at, "ssl_pad2d: x%s padded by %d,%d rows and %d,%d columns: padding must be at least 0, and reflected padding smaller than the image",
                          ssl__shape(x, s), top, bottom, left, right);
+    if ((int64_t)x->dim[2] + top + bottom > 1 << 30 || (int64_t)x->dim[3] + left + right > 1 << 30)
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_pad2d: x%s padded by %d,%d rows and %d,%d columns: more than 2^30 rows or columns", ssl__shape(x, s), top, bottom, left, right);
     r->planes = x->dim[0] * x->dim[1]; r->h = x->dim[2]; r->w = x->dim[3];
     r->top = top; r->left = left; r->mode = (int)mode; r->value = mode == SSL_PAD_CONSTANT ? value : 0.0f;
     dim[0] = x->dim[0]; dim[1] = x->dim[1];
@@ -10502,6 +10518,8 @@ SSL_API ssl_tensor *ssl_unfold_at(const char *at, ssl_tensor *x, int kh, int kw,
     if (d.pad_mode != SSL_PAD_ZERO || d.groups != 1) return ssl__fail(c, SSL_E_ARG, at, "ssl_unfold: only zero padding and one group; use ssl_pad2d before");
     if (!ssl__window_make(at, "ssl_unfold", x, SSL_F32, kh, kw, &d, g)) return &c->nil;
     dim[0] = g->n;
+    if ((int64_t)kh * kw > INT32_MAX / g->ci || g->oh > INT32_MAX / g->ow)
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_unfold: columns of %d channels x %d x %d taps, %d x %d of them: more than 2^31 - 1", g->ci, kh, kw, g->oh, g->ow);
     dim[1] = g->ci * kh * kw;
     dim[2] = g->oh * g->ow;
     y = ssl__new(c, at, "ssl_unfold", SSL_F32, 3, dim);
@@ -10537,7 +10555,7 @@ static ssl_tensor *ssl__pool(const char *at, const char *op, ssl_tensor *x, int 
     d.stride_w = stride ? stride : kw;
     d.padding = d.padding_w = padding;
     if (c->status || !ssl__window_make(at, op, x, type, kh, kw, &d, &a->g)) return &c->nil;
-    if (2 * padding > SSL__MIN(kh, kw)) return ssl__fail(c, SSL_E_ARG, at, "%s: padding %d is more than half of the kernel %d", op, padding, SSL__MIN(kh, kw));
+    if (padding > SSL__MIN(kh, kw) / 2) return ssl__fail(c, SSL_E_ARG, at, "%s: padding %d is more than half of the kernel %d", op, padding, SSL__MIN(kh, kw));
     dim[0] = a->g.n; dim[1] = a->g.ci; dim[2] = a->g.oh; dim[3] = a->g.ow;
     y = ssl__new(c, at, op, type, 4, dim);
     if (!c->status) y->aux = a;
@@ -10801,9 +10819,13 @@ static ssl_tensor *ssl__image_norm(const char *at, ssl_tensor *x, ssl_tensor *w,
 }
 
 /* ==== >>mask ==== index lists and masks ============================================================== */
+#define SSL__GRID_LIMIT 46340 /* its square is an int */
 SSL_API ssl_tensor *ssl_iota_at(const char *at, ssl_ctx *c, int n, int start, int div, int m)
 {
-    ssl_tensor *y = c->status ? &c->nil : ssl__new(c, at, "ssl_iota", SSL_I32, 1, &n);
+    ssl_tensor *y;
+    if (!c->status && (start < 0 || div < 1 || m < 1 || n > INT32_MAX - start))
+        return ssl__fail(c, SSL_E_ARG, at, "ssl_iota: n %d, start %d, div %d, m %d: start must be at least 0, div and m at least 1, and start + n below 2^31", n, start, div, m);
+    y = c->status ? &c->nil : ssl__new(c, at, "ssl_iota", SSL_I32, 1, &n);
     if (!c->status) c->k->iota(c, n, start, div, m, y->i);
     return y;
 }
@@ -10812,6 +10834,7 @@ SSL_API ssl_tensor *ssl_bernoulli_at(const char *at, ssl_ctx *c, int rows, int c
     int dim[2];
     ssl_tensor *y;
     dim[0] = rows; dim[1] = cols;
+    if (!c->status && !(p >= 0.0f && p <= 1.0f)) return ssl__fail(c, SSL_E_ARG, at, "ssl_bernoulli: p is %g: it must be from 0 to 1", (double)p);
     y = c->status ? &c->nil : ssl__new(c, at, "ssl_bernoulli", SSL_U8, 2, dim);
     if (!c->status) c->k->bernoulli(c, (int64_t)rows * cols, p, c->seed, ssl_rng_stream(c), y->u);
     return y;
@@ -10836,7 +10859,7 @@ SSL_API ssl_tensor *ssl_repeat_ids_at(const char *at, ssl_tensor *ids, int rows)
     ssl_ctx *c = ids->ctx;
     ssl_tensor *y;
     int dim[2];
-    if (c->status) return &c->nil;
+    if (!ssl__need(at, "ssl_repeat_ids", "ids", ids, SSL_I32)) return &c->nil;
     dim[0] = rows;
     dim[1] = (int)ssl_numel(ids);
     y = ssl__new(c, at, "ssl_repeat_ids", SSL_I32, 2, dim);
@@ -10848,6 +10871,8 @@ SSL_API ssl_tensor *ssl_random_ids_at(const char *at, ssl_ctx *c, int rows, int 
     ssl_tensor *y;
     int dim[2];
     dim[0] = rows; dim[1] = cols;
+    if (!c->status && (m < 1 || (int64_t)rows * cols > INT32_MAX))
+        return ssl__fail(c, SSL_E_ARG, at, "ssl_random_ids: %d x %d numbers below %d: there must be fewer than 2^31, below at least 1", rows, cols, m);
     y = c->status ? &c->nil : ssl__new(c, at, "ssl_random_ids", SSL_I32, 2, dim);
     if (!c->status) c->k->random_ids(c, rows * cols, m, c->seed, ssl_rng_stream(c), y->i);
     return y;
@@ -10855,15 +10880,18 @@ SSL_API ssl_tensor *ssl_random_ids_at(const char *at, ssl_ctx *c, int rows, int 
 SSL_API ssl_tensor *ssl_segment_tokens_at(const char *at, ssl_tensor *ids, int grid, int M)
 {
     ssl_ctx *c = ids->ctx;
-    const int L = grid * grid;
     ssl_tensor *y;
     int dim[2];
     char s[96];
+    int64_t i;
     if (c->status) return &c->nil;
-    if (M < 1 || grid % M || ids->dtype != SSL_I32 || ids->ndim != 2 || ids->dim[1] != (grid / M) * (grid / M))
+    if (M < 1 || grid < 1 || grid > SSL__GRID_LIMIT || grid % M || ids->dtype != SSL_I32 || ids->ndim != 2 || ids->dim[1] != (grid / M) * (grid / M))
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_segment_tokens: ids%s for a grid of %d x %d in segments of %d x %d: M must divide the grid and ids be I32 [B,(grid/M)^2]", ssl__shape(ids, s), grid, grid, M, M);
+    for (i = 0; c->device == SSL_DEVICE_CPU && i < ssl_numel(ids); i++)
+        if (ids->i[i] < 0 || ids->i[i] >= ids->dim[1])
+            return ssl__fail(c, SSL_E_ARG, at, "ssl_segment_tokens: ids%s holds %d at place %lld: there are segments 0 to %d", ssl__shape(ids, s), (int)ids->i[i], (long long)i, ids->dim[1] - 1);
     dim[0] = ids->dim[0];
-    dim[1] = L;
+    dim[1] = grid * grid;
     y = ssl__new(c, at, "ssl_segment_tokens", SSL_I32, 2, dim);
     if (!c->status) c->k->segment_tokens(c, dim[0], grid, M, ids->i, y->i);
     return y;
@@ -10885,7 +10913,7 @@ SSL_API ssl_tensor *ssl_segment_mask_at(const char *at, ssl_tensor *rank, int st
 SSL_API ssl_tensor *ssl_first_segment_at(const char *at, ssl_tensor *rank)
 {
     ssl_ctx *c = rank->ctx;
-    ssl_tensor *y = c->status ? &c->nil : ssl__new(c, at, "ssl_first_segment", SSL_U8, rank->ndim, rank->dim);
+    ssl_tensor *y = !ssl__need(at, "ssl_first_segment", "rank", rank, SSL_I32) ? &c->nil : ssl__new(c, at, "ssl_first_segment", SSL_U8, rank->ndim, rank->dim);
     if (!c->status) c->k->first_segment(c, ssl_numel(y), rank->i, y->u);
     return y;
 }
@@ -10895,6 +10923,7 @@ SSL_API ssl_tensor *ssl_blob_segments_at(const char *at, ssl_ctx *c, int B, int 
     int dim[2];
     if (c->status) return &c->nil;
     if (blobs < 2 || blobs > 64 || groups < 1 || groups > blobs) return ssl__fail(c, SSL_E_ARG, at, "ssl_blob_segments: %d blobs in %d groups: 2 to 64 blobs and 1 to that many groups are possible", blobs, groups);
+    if (grid < 1 || grid > SSL__GRID_LIMIT) return ssl__fail(c, SSL_E_ARG, at, "ssl_blob_segments: a grid of %d x %d: 1 to %d is possible", grid, grid, SSL__GRID_LIMIT);
     dim[0] = B;
     dim[1] = grid * grid;
     y = ssl__new(c, at, "ssl_blob_segments", SSL_I32, 2, dim);
@@ -10924,7 +10953,7 @@ SSL_API ssl_tensor *ssl_zero_rows_at(const char *at, ssl_tensor *x, ssl_tensor *
     ssl_ctx *c = x->ctx;
     ssl_tensor *y;
     char a[96], b[96];
-    if (c->status) return &c->nil;
+    if (!ssl__need(at, "ssl_zero_rows", "x", x, SSL_F32)) return &c->nil;
     if (drop->dtype != SSL_U8 || ssl_numel(drop) * ssl__last(x) != ssl_numel(x))
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_zero_rows: x%s drop%s: drop must be U8 with one element per row of x", ssl__shape(x, a), ssl__shape(drop, b));
     y = ssl__like(at, "ssl_zero_rows", x);
@@ -10939,7 +10968,7 @@ SSL_API ssl_tensor *ssl_mask_diagonal_at(const char *at, ssl_tensor *x, float va
     ssl_ctx *c = x->ctx;
     ssl_tensor *y;
     char s[96];
-    if (c->status) return &c->nil;
+    if (!ssl__need(at, "ssl_mask_diagonal", "x", x, SSL_F32)) return &c->nil;
     if (x->ndim != 2 || x->dim[0] != x->dim[1]) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_mask_diagonal: x%s must be square, [N,N]", ssl__shape(x, s));
     y = ssl__like(at, "ssl_mask_diagonal", x);
     if (c->status) return y;
@@ -12657,7 +12686,7 @@ SSL_API ssl_tensor *ssl_amdim_nce_at(const char *at, ssl_tensor *src, ssl_tensor
     if (!(tclip > 0.0f && tclip <= 100.0f)) return ssl__fail(c, SSL_E_ARG, at, "ssl_amdim_nce: tclip %g: it must be above 0 and at most 100", (double)tclip);
     B = src->dim[0]; d = src->dim[1]; n = trg->dim[1];
     s = ssl_scale_at(at, ssl_matmul_t_at(at, src, ssl_reshape_at(at, trg, 2, B * n, d), 0, 1), 1.0f / sqrtf((float)d)); /* [B,B n] */
-    *reg = ssl_scale_at(at, ssl_mean_at(at, ssl_square_at(at, s)), 0.05f);
+    if (reg) *reg = ssl_scale_at(at, ssl_mean_at(at, ssl_square_at(at, s)), 0.05f);
     s = ssl_reshape_at(at, ssl_tanh_clip_at(at, s, tclip), 3, B, B, n);
     e = ssl_exp_at(at, ssl_add_scalar_at(at, s, -shift)); /* |s| <= tclip <= 100: no overflow, and what counts does not vanish */
     eye = ssl_reshape_at(at, ssl_mask_diagonal_at(at, ssl_input_at(at, c, NULL, 2, B, B), 1.0f), 3, B, B, 1);
@@ -13005,6 +13034,7 @@ SSL_API ssl_tensor *ssl_moco_at(const char *at, ssl_tensor *q, ssl_tensor *k, ss
     n = q->dim[0]; d = q->dim[1]; size = queue->dim[0];
     if (queue->ndim != 2 || queue->dim[1] != d || size < n)
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_moco: queue%s for keys%s: the queue must be [K,D] with K >= N: take a longer queue or a smaller batch", ssl__shape(queue, a), ssl__shape(k, b));
+    if (*ptr < 0 || *ptr >= size) return ssl__fail(c, SSL_E_ARG, at, "ssl_moco: *ptr is %d: queue%s has rows 0 to %d", *ptr, ssl__shape(queue, a), size - 1);
     q = ssl_l2_normalize_at(at, q, 1e-12f);
     k = ssl_detach_at(at, ssl_l2_normalize_at(at, ssl_detach_at(at, k), 1e-12f));
     part[0] = ssl_sum_axes_at(at, ssl_mul_at(at, q, k), SSL_AXIS(1), 1);
@@ -16402,6 +16432,7 @@ SSL_API ssl_tensor *ssl_mix_at(const char *at, ssl_tensor *x, ssl_tensor *labels
     if (x->ndim != 4 || labels->ndim != 1 || labels->dim[0] != x->dim[0])
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_mix: images%s labels%s: [B,C,H,W] and [B] are needed", ssl__shape(x, s1), ssl__shape(labels, s2));
     *q = ssl_add_scalar_at(at, ssl_scale_at(at, ssl_one_hot_at(at, labels, classes), 1.0f - d.smoothing), d.smoothing / (float)classes);
+    if (c->status) return &c->nil;
     if (d.mixup == 0.0f && d.cutmix == 0.0f) return x;
     r = ssl_rng_make(c->seed, ssl_rng_stream(c));
     cut = d.mixup == 0.0f || (d.cutmix > 0.0f && ssl_rng_uniform(&r) < SSL__DEFF(d.cutmix_p, 0.5f));

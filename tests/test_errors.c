@@ -69,6 +69,7 @@ static void test_engine(void)
     MISUSE(ssl_input(ctx, NULL, 0), "ssl_input", "0 axes", "1 to 6");
     MISUSE(ssl_input(ctx, NULL, 2, 3, 0), "ssl_input", "axis 1", "0 elements");
     MISUSE(ssl_input_u8(ctx, NULL, 1, -5), "ssl_input_u8", "-5", "at least 1");
+    MISUSE(ssl_input_u8(ctx, NULL, 3, 1 << 30, 2, 1), "ssl_input_u8", "2^31 - 1 rows", "of 1");
     MISUSE_VOID(ssl_backward(f2(3, 1)), "ssl_backward", "[3,1]", "one element");
     MISUSE_VOID(ssl_backward(ssl_input(ctx, NULL, 1, 1)), "ssl_backward", "no parameter", "ssl_input");
     MISUSE(ssl_param(ctx, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "w", 2, 3, -1), "ssl_param", "\"w\"", "-1");
@@ -113,6 +114,7 @@ static void test_shapes(void)
     MISUSE((list[0] = f2(3, 4), list[1] = f2(2, 5), ssl_concat(0, 2, list)), "ssl_concat", "[3,4]", "[2,5]");
     MISUSE((list[0] = f2(3, 4), list[1] = i2(3, 4, 0), ssl_concat(0, 2, list)), "ssl_concat", "F32[3,4]", "I32[3,4]");
     MISUSE((list[0] = f2(3, 4), ssl_concat(2, 1, list)), "ssl_concat", "axis 2", "[3,4]");
+    MISUSE(ssl_reshape(f2(3, 4), 6, -1, 1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30), "ssl_reshape", "[3,4]", "do not divide");
     MISUSE(ssl_slice(f2(3, 4), 1, 2, 5), "ssl_slice", "2 to 5", "x[3,4]");
     MISUSE(ssl_slice(f2(3, 4), 1, 2, 2), "ssl_slice", "2 to 2", "x[3,4]");
     MISUSE(ssl_slice(f2(3, 4), 4, 0, 1), "ssl_slice", "axis 4", "x[3,4]");
@@ -130,10 +132,34 @@ static void test_tokens(void)
     MISUSE(ssl_patchify(f4(2, 3, 33, 32), 4, SSL_PATCH_ROW_COL_CHANNEL), "ssl_patchify", "images[2,3,33,32]", "patch 4");
     MISUSE(ssl_patchify(f4(2, 3, 32, 32), 0, SSL_PATCH_ROW_COL_CHANNEL), "ssl_patchify", "images[2,3,32,32]", "patch 0");
     MISUSE(ssl_unpatchify(f3(2, 9, 48), 4, 3, 16, 16, SSL_PATCH_ROW_COL_CHANNEL), "ssl_unpatchify", "x[2,9,48]", "patch 4");
+    MISUSE(ssl_unpatchify(f3(2, 9, 48), 1 << 30, 3, 1 << 30, 1 << 30, SSL_PATCH_ROW_COL_CHANNEL), "ssl_unpatchify", "x[2,9,48]", "patch 1073741824");
+    MISUSE(ssl_patchify_segments(f4(2, 3, 16, 16), 1 << 30, 4, i2(2, 4, 0)), "ssl_patchify_segments", "[2,3,16,16]", "patch 1073741824");
     MISUSE(ssl_patchify_segments(f4(2, 3, 16, 16), 4, 3, i2(2, 4, 0)), "ssl_patchify_segments", "[2,3,16,16]", "ids_shuffle[2,4]");
     MISUSE(ssl_unpatchify_segments(f2(4, 4), i2(2, 4, 0), 4, 2, 3, 16, 16), "ssl_unpatchify_segments", "[4,4]", "ids_shuffle[2,4]");
     MISUSE(ssl_argsort(ssl_input_u8(ctx, NULL, 1, 5)), "ssl_argsort", "x[5]", "U8");
     MISUSE(ssl_random_uniform(ctx, 2, 3, 0), "ssl_random_uniform", "axis 1", "0 elements");
+}
+static void test_masks(void)
+{
+    MISUSE(ssl_iota(ctx, 4, 0, 0, 2), "ssl_iota", "div 0", "at least 1");
+    MISUSE(ssl_iota(ctx, 4, INT32_MAX - 2, 1, 4), "ssl_iota", "start 2147483645", "below 2^31");
+    MISUSE(ssl_bernoulli(ctx, 2, 3, 1.5f), "ssl_bernoulli", "p is 1.5", "from 0 to 1");
+    MISUSE(ssl_random_ids(ctx, 2, 3, 0), "ssl_random_ids", "2 x 3", "below 0");
+    MISUSE(ssl_random_ids(ctx, 1 << 20, 1 << 20, 5), "ssl_random_ids", "1048576 x 1048576", "2^31");
+    MISUSE(ssl_slice_ids(i2(2, 4, 0), 2, 5), "ssl_slice_ids", "2 to 5", "ids[2,4]");
+    MISUSE(ssl_repeat_ids(f1(4), 2), "ssl_repeat_ids", "ids[4]", "I32 is needed");
+    MISUSE(ssl_ignore(i1(4, 0), i1(4, 0)), "ssl_ignore", "target[4]", "drop[4]");
+    MISUSE(ssl_zero_rows(i2(3, 4, 0), ssl_input_u8(ctx, NULL, 1, 3)), "ssl_zero_rows", "x[3,4]", "F32 is needed");
+    MISUSE(ssl_zero_rows(f2(3, 4), ssl_input_u8(ctx, NULL, 1, 4)), "ssl_zero_rows", "x[3,4]", "drop[4]");
+    MISUSE(ssl_mask_diagonal(i2(3, 3, 0), 1.0f), "ssl_mask_diagonal", "x[3,3]", "F32 is needed");
+    MISUSE(ssl_mask_diagonal(f2(3, 4), 1.0f), "ssl_mask_diagonal", "x[3,4]", "square");
+    MISUSE(ssl_segment_tokens(i2(2, 4, 0), 4, 3), "ssl_segment_tokens", "ids[2,4]", "4 x 4");
+    MISUSE(ssl_segment_tokens(i2(2, 4, 4), 4, 2), "ssl_segment_tokens", "holds 4 at place 7", "0 to 3");
+    MISUSE(ssl_segment_tokens(i2(2, 4, 0), 1 << 30, 1 << 29), "ssl_segment_tokens", "ids[2,4]", "1073741824");
+    MISUSE(ssl_segment_mask(f2(2, 4), 0), "ssl_segment_mask", "rank[2,4]", "I32");
+    MISUSE(ssl_first_segment(f2(2, 4)), "ssl_first_segment", "rank[2,4]", "I32 is needed");
+    MISUSE(ssl_blob_segments(ctx, 2, 8, 65, 1), "ssl_blob_segments", "65 blobs", "2 to 64");
+    MISUSE(ssl_blob_segments(ctx, 2, 1 << 16, 8, 1), "ssl_blob_segments", "65536 x 65536", "1 to 46340");
 }
 static void test_norms_and_losses(void)
 {
@@ -176,8 +202,14 @@ static void test_images(void)
     MISUSE(ssl_conv2d(f4(2, 3, 9, 9), f4(8, 3, 3, 3), f1(7), NULL), "ssl_conv2d", "w[8,3,3,3]", "bias[7]");
     d.padding = -2;
     MISUSE(ssl_conv2d(f4(2, 3, 9, 9), f4(8, 3, 3, 3), NULL, &d), "ssl_conv2d", "padding -2", "");
+    d.padding = 1 << 30;
+    MISUSE(ssl_conv2d(f4(2, 3, 9, 9), f4(8, 3, 3, 3), NULL, &d), "ssl_conv2d", "padding 1073741824", "2^28 rows");
+    d.padding = 0; d.dilation = 1 << 30;
+    MISUSE(ssl_conv2d(f4(2, 3, 9, 9), f4(8, 3, 3, 3), NULL, &d), "ssl_conv2d", "x[2,3,9,9]", "dilation 1073741824");
     d._end_canary = 1;
     MISUSE(ssl_conv2d(f4(2, 3, 9, 9), f4(8, 3, 3, 3), NULL, &d), "ssl_conv2d", "not initialized", "SSL_ZERO");
+    MISUSE(ssl_pad2d(f4(1, 3, 9, 9), INT32_MAX, INT32_MAX, 0, 0, SSL_PAD_ZERO, 0.0f), "ssl_pad2d", "2147483647,2147483647 rows", "2^30");
+    MISUSE(ssl_max_pool2d(f4(2, 3, 8, 8), 3, 2, 1 << 30), "ssl_max_pool2d", "1073741824", "");
     MISUSE(ssl_pad2d(f3(2, 3, 9), 1, 1, 1, 1, SSL_PAD_ZERO, 0.0f), "ssl_pad2d", "x[2,3,9]", "");
     MISUSE(ssl_pad2d(f4(2, 3, 2, 2), 2, 0, 0, 0, SSL_PAD_REFLECT, 0.0f), "ssl_pad2d", "x[2,3,2,2]", "reflected");
     MISUSE(ssl_max_pool2d(f4(2, 3, 8, 8), 3, 2, 2), "ssl_max_pool2d", "padding 2", "kernel 3");
@@ -213,11 +245,13 @@ static void test_resnet(void)
 }
 static void test_contrast(void)
 {
+    int beyond = 6;
     MISUSE(ssl_nt_xent(f2(5, 8), f2(4, 8), 0.1f, (ssl_nt_xent_kind)0), "ssl_nt_xent", "[5,8]", "[4,8]");
     MISUSE(ssl_nt_xent(f2(5, 8), f2(5, 8), 0.0f, (ssl_nt_xent_kind)0), "ssl_nt_xent", "temperature", "0");
     MISUSE(ssl_nt_xent_module(f2(5, 8), f2(5, 8), 0.5f, 0.0f), "ssl_nt_xent_module", "eps 0", "positive");
     MISUSE(ssl_cosine_similarity(f2(5, 8), f2(5, 7)), "ssl_cosine_similarity", "[5,8]", "[5,7]");
     MISUSE(ssl_barlow(f2(5, 8), f2(5, 7), 0.005f, 1e-5f), "ssl_barlow", "[5,8]", "[5,7]");
+    MISUSE(ssl_moco(f2(2, 8), f2(2, 8), f2(6, 8), &beyond, 0.1f), "ssl_moco", "*ptr is 6", "rows 0 to 5");
     MISUSE(ssl_vicreg(f2(5, 8), f2(4, 8), 25.0f, 25.0f, 1.0f, 1e-4f), "ssl_vicreg", "[5,8]", "[4,8]");
     MISUSE(ssl_simsiam(f2(5, 8), f2(5, 8), f2(5, 8), f2(4, 8)), "ssl_simsiam", "ssl_cosine_similarity: a[5,8]", "[4,8]");
 }
@@ -236,6 +270,7 @@ static void test_feature_maps(void)
     ssl_amdim_desc a = SSL_ZERO;
     ssl_pixpro_desc p = SSL_ZERO;
     MISUSE(fmc(SSL_CALL("ssl_fmc"), "01, 02", 2), "ssl_fmc", "\"01, 02\" names map 2", "there are 2: 0 to 1");
+    MISUSE(ssl_amdim_nce(f2(2, 4), f2(6, 4), 10.0f, NULL), "ssl_amdim_nce", "src[2,4]", "trg[6,4]");
     MISUSE(fmc(SSL_CALL("ssl_fmc"), "01, 0", 2), "ssl_fmc", "\"01, 0\" has no map at place 5", "two of 0 to 1 or r");
     MISUSE(ssl_amdim_nce(f2(2, 4), ssl_reshape(f2(6, 4), 3, 2, 3, 4), -1.0f, &reg), "ssl_amdim_nce", "tclip -1", "at most 100");
     a.comparisons = "00, 03";
@@ -317,6 +352,8 @@ static void test_tune(void)
     MISUSE(ssl_mix(f4(2, 3, 8, 8), i1(2, 0), 3, &m, &q), "ssl_mix", "mixup -1", "negative");
     m._start_canary = 1;
     MISUSE(ssl_mix(f4(2, 3, 8, 8), i1(2, 0), 3, &m, &q), "ssl_mix", "not initialized", "SSL_ZERO");
+    m._start_canary = 0; m.mixup = 0.0f;
+    MISUSE(ssl_mix(f4(2, 3, 8, 8), i1(2, 3), 3, &m, &q), "ssl_mix", "holds 3", "0 to 2");
     MISUSE_VOID(ssl_layer_decay(ctx, "blocks", 0.5f), "ssl_layer_decay", "blocks.0", "no parameter");
     MISUSE_VOID(ssl_layer_decay(ctx, NULL, 1.5f), "ssl_layer_decay", "decay 1.5", "at most 1");
     MISUSE_VOID(ssl_head_new(ctx, "head", 8, 0, NULL), "ssl_head_new", "\"head\"", "0 classes");
@@ -382,6 +419,7 @@ int main(int argc, char **argv)
     TEST(products);
     TEST(shapes);
     TEST(tokens);
+    TEST(masks);
     TEST(norms_and_losses);
     TEST(attention);
     TEST(images);
