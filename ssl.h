@@ -175,7 +175,7 @@ SSL_API int ssl_close(ssl_ctx *ctx);                 /* frees everything; return
 SSL_API int ssl_ok(const ssl_ctx *ctx);              /* 1 while no error happened: the condition of every loop */
 SSL_API ssl_status ssl_error(const ssl_ctx *ctx);    /* the first error's code */
 SSL_API const char *ssl_error_message(const ssl_ctx *ctx);
-SSL_API void ssl_error_clear(ssl_ctx *ctx);          /* forget the error, e.g. after falling back to another file */
+SSL_API void ssl_error_clear(ssl_ctx *ctx);          /* forget the error, e.g. to fall back to another file; what the failed call returned is not to be used */
 SSL_API void ssl_step_end(ssl_ctx *ctx);             /* drops every tensor made since the last call */
 SSL_API ssl_memory ssl_memory_stats(const ssl_ctx *ctx);
 SSL_API void ssl_train(ssl_ctx *ctx, int training);  /* 1 (default): dropout, drop path, batch statistics; 0: evaluation */
@@ -2442,13 +2442,19 @@ static const char *ssl__shape(const ssl_tensor *t, char buf[96]) /* "[64,197,192
     return buf;
 }
 
+static const char *ssl__by(const ssl_ctx *c, const char *at, char buf[64]) /* "ssl_gelu: " where it is the op at work that asks for memory, else "" */
+{
+    snprintf(buf, 64, at == c->at ? "%s: " : "", c->op);
+    return buf;
+}
 /* Zeroed host memory that lives until ssl__free_mem; NULL and a sticky error when there is none. */
 static void *ssl__alloc(ssl_ctx *c, const char *at, size_t bytes)
 {
     void *p = SSL_MALLOC(bytes ? bytes : 1);
+    char by[64];
     c->n_allocs++;
     if (p) memset(p, 0, bytes);
-    else ssl__fail(c, SSL_E_MEMORY, at, "out of memory: %zu bytes asked for", bytes);
+    else ssl__fail(c, SSL_E_MEMORY, at, "%sout of memory: %zu bytes asked for", ssl__by(c, at, by), bytes);
     return p;
 }
 static void ssl__release(void *p) { if (p) SSL_FREE(p); }
@@ -2544,12 +2550,12 @@ static void ssl__parallel(ssl_ctx *c, int n_chunks, ssl__chunk_fn fn, void *arg)
 static void *ssl__device_alloc(ssl_ctx *c, const char *at, size_t bytes)
 {
     void *p = c->dev->alloc(c, bytes);
-    const char *op = at == c->at ? c->op : "", *colon = *op ? ": " : ""; /* not all memory is an op's */
+    char by[64];
     c->n_allocs++;
     if (!p && c->dev->available)
-        ssl__fail(c, SSL_E_MEMORY, at, "%s%sout of memory: %zu bytes asked for on the GPU, %zu are free, %zu in use in this step; use a smaller batch",
-                  op, colon, bytes, c->dev->available(), c->data.used);
-    else if (!p) ssl__fail(c, SSL_E_MEMORY, at, "%s%sout of memory: %zu bytes asked for, %zu in use in this step; use a smaller batch", op, colon, bytes, c->data.used);
+        ssl__fail(c, SSL_E_MEMORY, at, "%sout of memory: %zu bytes asked for on the GPU, %zu are free, %zu in use in this step; use a smaller batch",
+                  ssl__by(c, at, by), bytes, c->dev->available(), c->data.used);
+    else if (!p) ssl__fail(c, SSL_E_MEMORY, at, "%sout of memory: %zu bytes asked for, %zu in use in this step; use a smaller batch", ssl__by(c, at, by), bytes, c->data.used);
     return p;
 }
 
@@ -8625,6 +8631,7 @@ static ssl_dtype ssl__inner_map(const ssl_ctx *c, int channels) { return channel
 static int ssl__is_half(const ssl_tensor *t) { return t->dtype == SSL_BF16; }
 
 #define SSL__NUMEL_LIMIT ((int64_t)1 << 40)
+#define SSL__GRID_LIMIT 46340 /* its square is an int */
 /* A tensor of this step without values yet (reshape and detach share their input's). */
 static ssl_tensor *ssl__node(ssl_ctx *c, const char *at, const char *op, ssl_dtype dtype, int ndim, const int *dim)
 {
@@ -9310,6 +9317,7 @@ static ssl_tensor *ssl__linear(const char *at, ssl_tensor *x, ssl_tensor *w, ssl
         (b && !ssl__need(at, "ssl_linear", "b", b, SSL_F32)) || (r && !ssl__need(at, "ssl_linear", "residual", r, SSL_F32))) return &c->nil;
     if (w->ndim != 2 || ssl__last(x) != w->dim[1])
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_linear: x%s w%s: the last axis of x must equal axis 1 of w [out,in]", ssl__shape(x, s1), ssl__shape(w, s2));
+    if ((unsigned)act > SSL_ACT_GELU_TANH) return ssl__fail(c, SSL_E_ARG, at, "ssl_linear: act %d is no value of ssl_act", (int)act);
     if (b && (b->ndim != 1 || b->dim[0] != w->dim[0]))
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_linear: w%s b%s: b must be [out]", ssl__shape(w, s1), ssl__shape(b, s2));
     memcpy(dim, x->dim, sizeof dim);
@@ -10819,7 +10827,6 @@ static ssl_tensor *ssl__image_norm(const char *at, ssl_tensor *x, ssl_tensor *w,
 }
 
 /* ==== >>mask ==== index lists and masks ============================================================== */
-#define SSL__GRID_LIMIT 46340 /* its square is an int */
 SSL_API ssl_tensor *ssl_iota_at(const char *at, ssl_ctx *c, int n, int start, int div, int m)
 {
     ssl_tensor *y;
@@ -11080,8 +11087,12 @@ static int ssl__block_check(const char *at, ssl_ctx *c, const char *prefix, ssl_
 {
     if (c->status) return 0;
     if (d->_start_canary || d->_end_canary) { ssl__fail(c, SSL_E_ARG, at, "ssl_block_new: the ssl_block_desc of \"%s\" is not initialized: write `ssl_block_desc d = SSL_ZERO;`", prefix); return 0; }
-    if (d->dim < 1 || d->heads < 1 || d->dim % d->heads) {
-        ssl__fail(c, SSL_E_ARG, at, "ssl_block_new: \"%s\" has dim %d and %d heads: dim must be a positive multiple of heads", prefix, d->dim, d->heads);
+    if (d->dim < 1 || d->dim > INT32_MAX / 4 || d->heads < 1 || d->dim % d->heads) {
+        ssl__fail(c, SSL_E_ARG, at, "ssl_block_new: \"%s\" has dim %d and %d heads: dim must be a positive multiple of heads, below 2^29", prefix, d->dim, d->heads);
+        return 0;
+    }
+    if ((unsigned)d->style > SSL_BLOCK_APL || (unsigned)d->act > SSL_ACT_GELU_TANH) {
+        ssl__fail(c, SSL_E_ARG, at, "ssl_block_new: \"%s\" has style %d and act %d: take values of ssl_block_style and ssl_act", prefix, (int)d->style, (int)d->act);
         return 0;
     }
     d->hidden = SSL__DEF(d->hidden, 4 * d->dim);
@@ -11107,7 +11118,7 @@ SSL_API ssl_block ssl_block_new_at(const char *at, ssl_ctx *c, const char *prefi
     ssl_block_desc *d = &b.d;
     char p[256];
     memset(&b, 0, sizeof b);
-    *d = *desc;
+    if (desc) *d = *desc;
     if (!ssl__block_check(at, c, prefix, d)) return b;
     b.norm1 = ssl_norm_new_at(at, c, ssl__name(p, prefix, "norm1"), d->dim, d->eps);
     b.norm2 = ssl_norm_new_at(at, c, ssl__name(p, prefix, "norm2"), d->dim, d->eps);
@@ -11235,6 +11246,7 @@ static ssl_tensor *ssl__attend(const char *at, const ssl_block *b, ssl_tensor *x
 SSL_API ssl_tensor *ssl_block_forward_at(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *mask)
 {
     ssl_tensor *y;
+    if (x->ctx->status) return &x->ctx->nil;
     x = ssl__after(at, b, ssl__attend(at, b, x, mask), &b->norm1);
     y = ssl__after(at, b, ssl__mlp(at, b, x, &b->norm2), &b->norm2);
     ssl__shed(x, NULL);
@@ -11274,10 +11286,22 @@ static int ssl__looked(ssl_look *look, ssl_tensor *tokens, int h, int w)
 }
 
 /* ==== >>vit ==== vision transformer ================================================================== */
+static int ssl__times4(int dim) { return dim > 0 && dim <= INT32_MAX / 4 ? 4 * dim : dim; } /* what is too wide is refused later, by its own name */
 #define SSL__VIT_DEFAULTS(d, layers) /* of the fields that every transformer on patches has */                 \
     ((d).image_size = SSL__DEF((d).image_size, 32), (d).patch = SSL__DEF((d).patch, 4), (d).channels = SSL__DEF((d).channels, 3), \
      (d).dim = SSL__DEF((d).dim, 192), (d).depth = SSL__DEF((d).depth, layers), (d).heads = SSL__DEF((d).heads, SSL__MAX((d).dim / 64, 1)), \
-     (d).hidden = SSL__DEF((d).hidden, 4 * (d).dim))
+     (d).hidden = SSL__DEF((d).hidden, ssl__times4((d).dim)))
+/* 1 if square images are a whole number of patches, and both grid and patch are small enough to be counted; else 0 and an error. */
+static int ssl__patches_fit(const char *at, ssl_ctx *c, const char *call, int image_size, int patch, int channels)
+{
+    if (patch < 1 || image_size < 1 || image_size % patch) ssl__fail(c, SSL_E_ARG, at, "%s: image_size %d is not a multiple of patch %d", call, image_size, patch);
+    else if (channels < 1) ssl__fail(c, SSL_E_ARG, at, "%s: channels %d: at least 1 is needed", call, channels);
+    else if (image_size / patch > SSL__GRID_LIMIT || patch > SSL__GRID_LIMIT || patch * patch > INT32_MAX / channels)
+        ssl__fail(c, SSL_E_ARG, at, "%s: image_size %d, patch %d, channels %d: more than 2^31 - 1 patches or values of a patch", call, image_size, patch, channels);
+    return !c->status;
+}
+/* int(n part), limited to twice n either way, for a part that no user means */
+static int ssl__part_of(int n, double part) { return (int)((double)n * SSL__MIN(SSL__MAX(part, -1.0), 2.0)); }
 SSL_API int ssl_vit_desc_resolve(const ssl_vit_desc *in, ssl_vit_desc *out)
 {
     ssl_vit_desc d = SSL_ZERO;
@@ -11307,8 +11331,9 @@ static ssl_tensor *ssl__sincos_new(const char *at, ssl_ctx *c, const char *name,
     if (c->status) return &c->nil;
     if (dim % 4) return ssl__fail(c, SSL_E_ARG, at, "%s: sin-cos positions need a width divisible by 4, got %d", name, dim);
     t = ssl_param_at(at, c, ssl__zeros(), name, 3, 1, rows, dim);
-    host = (float *)ssl__alloc(c, at, sizeof *host * (size_t)rows * (size_t)dim);
     if (c->status) return &c->nil;
+    host = (float *)ssl__alloc(c, at, sizeof *host * (size_t)rows * (size_t)dim);
+    if (!host) return &c->nil;
     ssl_sincos2d(dim, grid, cls, host);
     ssl_from_host(t, host);
     ssl__release(host);
@@ -11321,7 +11346,7 @@ static ssl_tensor *ssl__sincos_new(const char *at, ssl_ctx *c, const char *name,
 static ssl_linear_layer ssl__patch_embed_new(const char *at, ssl_ctx *c, const char *prefix, const ssl_vit_desc *d)
 {
     const int in = d->channels * d->patch * d->patch;
-    const float bound = sqrtf(6.0f / (float)(in + d->dim));
+    const float bound = sqrtf(6.0f / ((float)in + (float)d->dim));
     char buf[256];
     ssl_linear_layer l;
     const ssl_init torch = ssl_init_make(SSL_INIT_TORCH, 0.0f);
@@ -11340,7 +11365,7 @@ SSL_API ssl_vit *ssl_vit_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     int grid;
     if (c->status) return v;
     if (!ssl_vit_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_vit_new: the ssl_vit_desc is not initialized: write `ssl_vit_desc d = SSL_ZERO;`"); return v; }
-    if (d->patch < 1 || d->image_size % d->patch) { ssl__fail(c, SSL_E_ARG, at, "ssl_vit_new: image_size %d is not a multiple of patch %d", d->image_size, d->patch); return v; }
+    if (!ssl__patches_fit(at, c, "ssl_vit_new", d->image_size, d->patch, d->channels)) return v;
     grid = d->image_size / d->patch;
     v->tokens = grid * grid;
     if (!d->no_class_token) v->cls = ssl__token_new(at, c, prefix, "cls_token", 1, d->dim, d->init.kind == SSL_INIT_XAVIER_UNIFORM ? 0.02f : 1e-6f);
@@ -11529,7 +11554,11 @@ SSL_API ssl_resnet *ssl_resnet_new_at(const char *at, ssl_ctx *c, const char *pr
     if (!ssl_resnet_desc_resolve(desc, &net->d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_resnet_new: the ssl_resnet_desc is not initialized: write `ssl_resnet_desc d = SSL_ZERO;`"); return net; }
     if (!ssl__resnet_stages(&net->d, net->stage)) { ssl__fail(c, SSL_E_ARG, at, "ssl_resnet_new: depth %d: 18, 34, 50, 101 and 152 exist", net->d.depth); return net; }
     for (i = 0; i < 4; i++)
-        if (net->stage[i] < 1 || net->d.width < 1 || net->d.cpc < 0) { ssl__fail(c, SSL_E_ARG, at, "ssl_resnet_new: width %d, %d blocks in layer%d, cpc %d: width and blocks must be positive", net->d.width, net->stage[i], i + 1, net->d.cpc); return net; }
+        if (net->stage[i] < 1 || net->stage[i] > 1024 || net->d.width < 1 || net->d.width > 1 << 20 || net->d.cpc < 0 || net->d.cpc > SSL__GRID_LIMIT) {
+            ssl__fail(c, SSL_E_ARG, at, "ssl_resnet_new: width %d, %d blocks in layer%d, cpc %d: width must be positive, at most 2^20, blocks positive, at most 1024, cpc from 0 to %d",
+                      net->d.width, net->stage[i], i + 1, net->d.cpc, SSL__GRID_LIMIT);
+            return net;
+        }
     in = net->d.width;
     side = net->d.cifar_stem ? net->d.cpc : (net->d.cpc + 1) / 2; /* stays 0 with batch norm */
     net->conv1 = ssl__resnet_conv(at, c, prefix, "conv1", net->d.channels, in, net->d.cifar_stem ? 3 : 7, net->d.cifar_stem ? 1 : 2);
@@ -11842,10 +11871,14 @@ static int ssl__apl_sizes(const char *at, ssl_apl *m)
     const int crop = SSL__MAX(d->crop, 0);
     m->patch = d->grid > 0 ? d->image_size / d->grid : 0;
     m->cropped = m->patch - crop;
+    if (m->cropped < 1) {
+        ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_apl_new: image_size %d, grid %d, crop %d leave patches of %d pixels: take a smaller grid or crop", d->image_size, d->grid, crop, m->cropped);
+        return 0;
+    }
+    if (!ssl__patches_fit(at, m->ctx, "ssl_apl_new", d->grid * m->patch, m->patch, d->channels)) return 0;
     m->tokens = d->grid * d->grid;
     m->token_dim = d->encoder == SSL_APL_FLATTEN ? d->channels * m->cropped * m->cropped : d->encoder == SSL_APL_CNN ? 128 : d->encoder == SSL_APL_RESNET18 ? 512 : d->dim;
-    if (m->cropped < 1) ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_apl_new: image_size %d, grid %d, crop %d leave patches of %d pixels: take a smaller grid or crop", d->image_size, d->grid, crop, m->cropped);
-    else if (d->heads < 1 || m->token_dim % d->heads)
+    if (d->heads < 1 || m->token_dim % d->heads)
         ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_apl_new: tokens of width %d (from %d channels of %d x %d pixels) cannot be shared by %d heads: change heads, crop or grid, or set encoder to SSL_APL_LINEAR with a dim",
                   m->token_dim, d->channels, m->cropped, m->cropped, d->heads);
     else if (d->encoder < SSL_APL_FLATTEN || d->encoder > SSL_APL_RESNET18) ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_apl_new: encoder %d: take one of SSL_APL_FLATTEN, LINEAR, CNN, RESNET18", (int)d->encoder);
@@ -11994,7 +12027,7 @@ SSL_API int ssl_apl_look_at(const char *at, const ssl_apl *m, ssl_tensor *images
 #define SSL__DECODER_DEFAULTS(d) /* of what the two masked autoencoders share beside it */                     \
     ((d).decoder_dim = SSL__DEF((d).decoder_dim, 128), (d).decoder_depth = SSL__DEF((d).decoder_depth, 4),     \
      (d).decoder_heads = SSL__DEF((d).decoder_heads, SSL__MAX((d).decoder_dim / 32, 1)),                       \
-     (d).decoder_hidden = SSL__DEF((d).decoder_hidden, 4 * (d).decoder_dim), (d).mask_ratio = SSL__DEFF((d).mask_ratio, 0.75f))
+     (d).decoder_hidden = SSL__DEF((d).decoder_hidden, ssl__times4((d).decoder_dim)), (d).mask_ratio = SSL__DEFF((d).mask_ratio, 0.75f))
 SSL_API int ssl_mae_desc_resolve(const ssl_mae_desc *in, ssl_mae_desc *out)
 {
     ssl_mae_desc d = SSL_ZERO;
@@ -12021,7 +12054,7 @@ SSL_API ssl_mae *ssl_mae_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     m->vit = ssl_vit_new_at(at, c, prefix, &vd);
     if (c->status) return m;
     m->tokens = m->vit->tokens;
-    m->keep = (int)((double)m->tokens * (1.0 - ssl__decimal(d->mask_ratio)));
+    m->keep = ssl__part_of(m->tokens, 1.0 - ssl__decimal(d->mask_ratio));
     if (m->keep < 1 || m->keep >= m->tokens) {
         ssl__fail(c, SSL_E_ARG, at, "ssl_mae_new: mask_ratio %g of %d patches leaves %d to see and %d to predict: both must be at least 1", (double)d->mask_ratio, m->tokens, m->keep, m->tokens - m->keep);
         return m;
@@ -12040,9 +12073,10 @@ SSL_API ssl_mae *ssl_mae_new_at(const char *at, ssl_ctx *c, const char *prefix, 
 static ssl_tensor *ssl__normalize_patches(const char *at, ssl_tensor *p, float eps)
 {
     const float n = (float)ssl__last(p);
-    const unsigned axis = SSL_AXIS(p->ndim - 1);
     ssl_tensor *x, *var;
+    unsigned axis;
     if (p->ctx->status) return p;
+    axis = SSL_AXIS(p->ndim - 1);
     x = ssl_sub_at(at, p, ssl_mean_axes_at(at, p, axis, 1));
     var = ssl_scale_at(at, ssl_sum_axes_at(at, ssl_square_at(at, x), axis, 1), 1.0f / (n - 1.0f));
     return ssl_div_at(at, x, ssl_sqrt_at(at, ssl_add_scalar_at(at, var, eps)));
@@ -12107,11 +12141,11 @@ SSL_API ssl_mask_token_mae *ssl_mask_token_mae_new_at(const char *at, ssl_ctx *c
     int grid, ppc;
     if (c->status) return m;
     if (!ssl_mask_token_mae_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_mask_token_mae_new: the ssl_mask_token_mae_desc is not initialized: write `ssl_mask_token_mae_desc d = SSL_ZERO;`"); return m; }
-    if (d->patch < 1 || d->image_size % d->patch) { ssl__fail(c, SSL_E_ARG, at, "ssl_mask_token_mae_new: image_size %d is not a multiple of patch %d", d->image_size, d->patch); return m; }
+    if (!ssl__patches_fit(at, c, "ssl_mask_token_mae_new", d->image_size, d->patch, d->channels)) return m;
     grid = d->image_size / d->patch;
     ppc = d->patch * d->patch * d->channels;
     m->tokens = grid * grid;
-    m->n_hidden = (int)((double)m->tokens * ssl__decimal(d->mask_ratio));
+    m->n_hidden = ssl__part_of(m->tokens, ssl__decimal(d->mask_ratio));
     if (m->n_hidden < 1 || m->n_hidden > m->tokens) { ssl__fail(c, SSL_E_ARG, at, "ssl_mask_token_mae_new: mask_ratio %g hides %d of %d patches: 1 to all of them must be hidden", (double)d->mask_ratio, m->n_hidden, m->tokens); return m; }
     m->mask_tokens = ssl__token_new(at, c, prefix, "masktokens", d->mask_tokens, d->dim, 0.02f);
     m->proj_enc = ssl_linear_new_at(at, c, ssl__name(p, prefix, "proj_enc"), ppc, d->dim, 0, ssl__xavier());
@@ -12169,12 +12203,15 @@ SSL_API ssl_tensor *ssl_mask_token_mae_loss_at(const char *at, const ssl_mask_to
 SSL_API ssl_tensor *ssl_mask_token_mae_features_at(const char *at, const ssl_mask_token_mae *m, ssl_tensor *images)
 {
     ssl_tensor *x = ssl__lin(at, ssl__mask_token_patches(at, m, images), &m->proj_enc);
+    if (m->ctx->status) return &m->ctx->nil;
     return ssl_mean_axes_at(at, ssl__mask_token_encode(at, m, x), SSL_AXIS(1), 0);
 }
 SSL_API int ssl_mask_token_mae_look_at(const char *at, const ssl_mask_token_mae *m, ssl_tensor *images, ssl_look *look)
 {
     ssl_tensor *x = ssl__lin(at, ssl__mask_token_patches(at, m, images), &m->proj_enc);
-    const int grid = m->ctx->status ? 0 : m->d.image_size / m->d.patch;
+    int grid;
+    if (m->ctx->status) return ssl__looked(look, &m->ctx->nil, 0, 0);
+    grid = m->d.image_size / m->d.patch;
     return ssl__looked(look, ssl__blocks_look(at, m->encoder, m->d.depth, ssl_add_at(at, x, m->enc_pos), 0, look), grid, grid);
 }
 
@@ -12220,11 +12257,11 @@ static int ssl__randsac_sizes(const char *at, ssl_randsac *m)
 {
     const ssl_randsac_desc *d = &m->d;
     ssl_ctx *c = m->ctx;
-    m->grid = d->patch > 0 ? d->image_size / d->patch : 0;
+    if (!ssl__patches_fit(at, c, "ssl_randsac_new", d->image_size, d->patch, d->channels)) return 0;
+    m->grid = d->image_size / d->patch;
     m->tokens = m->grid * m->grid;
     m->n_segments = d->segments == SSL_SEGMENTS_BLOB ? d->blobs : d->segment > 0 ? (m->grid / d->segment) * (m->grid / d->segment) : 0;
-    if (d->patch < 1 || d->image_size % d->patch) ssl__fail(c, SSL_E_ARG, at, "ssl_randsac_new: image_size %d is not a multiple of patch %d", d->image_size, d->patch);
-    else if (d->segments == SSL_SEGMENTS_SQUARE && (d->segment < 1 || m->grid % d->segment || m->grid % (d->segment * d->groups)))
+    if (d->segments == SSL_SEGMENTS_SQUARE && (d->segment < 1 || d->groups < 1 || m->grid % d->segment || m->grid / d->segment % d->groups))
         ssl__fail(c, SSL_E_ARG, at, "ssl_randsac_new: a grid of %d x %d patches cannot be cut into segments of %d x %d in groups of %d x %d: each must divide the grid",
                   m->grid, m->grid, d->segment, d->segment, d->groups, d->groups);
     else if (m->n_segments < 2) ssl__fail(c, SSL_E_ARG, at, "ssl_randsac_new: %d segment: at least 2 are needed, the first is never predicted; take smaller segments", m->n_segments);
@@ -12380,6 +12417,7 @@ SSL_API ssl_tensor *ssl_randsac_features_at(const char *at, const ssl_randsac *m
 {
     ssl_tensor *x = ssl__randsac_embed(at, m, images);
     int i;
+    if (m->ctx->status) return &m->ctx->nil;
     for (i = 0; i < m->d.depth; i++) x = ssl_block_forward_at(at, &m->encoder[i], x, NULL);
     return ssl_mean_axes_at(at, ssl__ln(at, x, &m->encoder_norm), SSL_AXIS(1), 0);
 }
@@ -12451,10 +12489,10 @@ SSL_API ssl_jigsaw *ssl_jigsaw_new_at(const char *at, ssl_ctx *c, const char *pr
     int D;
     if (c->status) return m;
     if (!ssl_jigsaw_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_jigsaw_new: the ssl_jigsaw_desc is not initialized: write `ssl_jigsaw_desc d = SSL_ZERO;`"); return m; }
-    m->tiles = d->grid * d->grid;
     m->tile = d->backbone.image_size;
     m->cell = d->image_size / SSL__MAX(d->grid, 1);
     if (d->grid < 2 || d->grid > 8 || m->tile < 1) { ssl__fail(c, SSL_E_ARG, at, "ssl_jigsaw_new: image_size %d, grid %d, crop %d give tiles of %d pixels: grid must be 2 to 8 and tiles at least 1 pixel", d->image_size, d->grid, d->crop, m->tile); return m; }
+    m->tiles = d->grid * d->grid;
     m->permutation = (int32_t *)ssl__model(c, at, sizeof *m->permutation * (size_t)SSL__MAX(d->permutations, 1) * (size_t)m->tiles);
     if (c->status) return m;
     if (d->permutations < 2 || !ssl_permutations(m->tiles, d->permutations, m->permutation)) { ssl__fail(c, SSL_E_ARG, at, "ssl_jigsaw_new: %d permutations of %d tiles: there must be at least 2 and no more than exist", d->permutations, m->tiles); return m; }
@@ -12507,10 +12545,16 @@ SSL_API ssl_tensor *ssl_jigsaw_loss_at(const char *at, const ssl_jigsaw *m, ssl_
     ssl_tensor *x;
     int32_t *ids;
     int i;
+    char s1[96], s2[96];
     if (c->status) return &c->nil;
+    if (t->ids && (t->ids->dtype != SSL_I32 || ssl_numel(t->ids) != images->dim[0]))
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_jigsaw_loss: trace->ids%s for images%s: I32 [B] is needed", ssl__shape(t->ids, s1), ssl__shape(images, s2));
     ids = (int32_t *)ssl__aux(c, at, sizeof *ids * (size_t)images->dim[0]);
     if (!ids || (t->ids && !ssl_to_host(t->ids, ids))) return &c->nil;
-    for (i = 0; i < images->dim[0] && !t->ids; i++) ids[i] = ssl__random_id(c->seed, c->rng_position, (uint64_t)i, m->d.permutations); /* those of the next line */
+    for (i = 0; i < images->dim[0] && !t->ids; i++) ids[i] = ssl__random_id(c->seed, c->rng_position, (uint64_t)i, m->d.permutations); /* those of the next ssl_random_ids_at */
+    for (i = 0; i < images->dim[0]; i++)
+        if (ids[i] < 0 || ids[i] >= m->d.permutations)
+            return ssl__fail(c, SSL_E_ARG, at, "ssl_jigsaw_loss: trace->ids%s holds %d at place %d: there are permutations 0 to %d", ssl__shape(t->ids, s1), (int)ids[i], i, m->d.permutations - 1);
     if (!t->ids) t->ids = ssl_reshape_at(at, ssl_random_ids_at(at, c, 1, images->dim[0], m->d.permutations), 1, images->dim[0]);
     x = ssl__jigsaw_encode(at, m, ssl__jigsaw_cut(at, m, images, ids, c->training));
     x = ssl_add_at(at, x, m->slot);
@@ -12601,7 +12645,7 @@ SSL_API ssl_mp3 *ssl_mp3_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     m->vit = ssl_vit_new_at(at, c, prefix, &m->d.vit);
     if (c->status) return m;
     m->tokens = m->vit->tokens;
-    m->keep = (int)((double)m->tokens * (1.0 - ssl__decimal(m->d.mask_ratio)));
+    m->keep = ssl__part_of(m->tokens, 1.0 - ssl__decimal(m->d.mask_ratio));
     if (m->keep < 1 || m->keep > m->tokens || (m->d.hidden_only && m->keep == m->tokens)) {
         ssl__fail(c, SSL_E_ARG, at, "ssl_mp3_new: mask_ratio %g of %d patches leaves a context of %d%s", (double)m->d.mask_ratio, m->tokens, m->keep,
                   m->d.hidden_only ? ": it must be at least 1, and hidden_only needs some outside it" : ": it must be at least 1");
@@ -13402,9 +13446,10 @@ SSL_API ssl_pixelcnn ssl_pixelcnn_new_at(const char *at, ssl_ctx *c, const char 
     ssl_pixelcnn m;
     char p[256], q[256];
     int i;
-    m.blocks = blocks;
-    m.conv = (ssl_conv_layer *)ssl__model(c, at, sizeof *m.conv * 4 * (size_t)SSL__MAX(blocks, 1));
-    for (i = 0; i < 4 * blocks && !c->status; i++) {
+    if (!c->status && (blocks < 1 || blocks > 1024)) ssl__fail(c, SSL_E_ARG, at, "ssl_pixelcnn_new: %d blocks: 1 to 1024 are possible", blocks);
+    m.blocks = c->status ? 0 : blocks;
+    m.conv = (ssl_conv_layer *)ssl__model(c, at, sizeof *m.conv * 4 * (size_t)SSL__MAX(m.blocks, 1));
+    for (i = 0; i < 4 * m.blocks && !c->status; i++) {
         ssl_conv_layer *l = &m.conv[i];
         const int k = i % 4, in = k ? hidden : channels, out = k == 3 ? channels : hidden;
         char number[16];

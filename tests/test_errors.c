@@ -95,6 +95,7 @@ static void test_products(void)
     MISUSE(ssl_linear(i2(5, 3, 0), f2(4, 3), NULL), "ssl_linear", "x[5,3]", "I32");
     MISUSE(ssl_linear(f2(5, 3), i2(4, 3, 0), NULL), "ssl_linear", "w[4,3]", "I32");
     MISUSE(ssl_linear(f2(5, 3), f2(4, 3), i1(4, 0)), "ssl_linear", "b[4]", "I32");
+    MISUSE(ssl_linear_fused(f2(5, 3), f2(4, 3), NULL, (ssl_act)9, NULL), "ssl_linear", "act 9", "ssl_act");
     MISUSE(ssl_linear_fused(f2(5, 3), f2(4, 3), NULL, SSL_ACT_RELU, f2(4, 4)), "ssl_linear", "x[5,3]", "residual[4,4]");
     MISUSE(ssl_matmul(f3(64, 197, 192), f2(384, 192)), "ssl_matmul", "a[64,197,192]", "b[384,192]");
     MISUSE(ssl_matmul(f3(2, 3, 4), f3(3, 4, 5)), "ssl_matmul", "a[2,3,4]", "b[3,4,5]");
@@ -229,6 +230,24 @@ static ssl_resnet *small_resnet(void)
     d.cifar_stem = 1;
     return ssl_resnet_new(ctx, "net", &d);
 }
+/* A block of a style that does not exist, and the model of a call that failed. */
+static void test_blocks(void)
+{
+    ssl_block_desc d = SSL_ZERO;
+    ssl_vit_desc v = SSL_ZERO;
+    d.dim = 1 << 30; d.heads = 2;
+    MISUSE_VOID(ssl_block_new(ctx, "b", &d), "ssl_block_new", "\"b\" has dim 1073741824", "below 2^29");
+    d.dim = 16; d.style = (ssl_block_style)4;
+    MISUSE_VOID(ssl_block_new(ctx, "b", &d), "ssl_block_new", "style 4", "ssl_block_style");
+    MISUSE_VOID(ssl_block_new(ctx, "b", NULL), "ssl_block_new", "dim 0", "");
+    v.image_size = v.patch = 1 << 30;
+    MISUSE_VOID(ssl_vit_new(ctx, "", &v), "ssl_vit_new", "patch 1073741824", "2^31 - 1");
+    v.patch = 1;
+    MISUSE_VOID(ssl_vit_new(ctx, "", &v), "ssl_vit_new", "image_size 1073741824", "2^31 - 1");
+    v.image_size = 32; v.channels = -3;
+    MISUSE_VOID(ssl_vit_new(ctx, "", &v), "ssl_vit_new", "channels -3", "at least 1");
+    MISUSE_VOID((void)ssl_pixelcnn_new(ctx, "", 4, 4, 1 << 30), "ssl_pixelcnn_new", "1073741824 blocks", "1 to 1024");
+}
 static void test_resnet(void)
 {
     static const char *const none = "layer5", *const no_shortcut = "layer1.0.downsample";
@@ -238,7 +257,9 @@ static void test_resnet(void)
     MISUSE_VOID(ssl_resnet_layers(small_resnet(), f4(1, 3, 8, 8), 1, &no_shortcut, &y), "ssl_resnet_layers", "\"layer1.0.downsample\"", "layer1.0-1");
     d.depth = 20;
     MISUSE_VOID(ssl_resnet_new(ctx, "net", &d), "ssl_resnet_new", "depth 20", "152");
-    d.depth = 18;
+    d.depth = 18; d.stage[1] = INT32_MAX;
+    MISUSE_VOID(ssl_resnet_new(ctx, "net", &d), "ssl_resnet_new", "2147483647 blocks in layer2", "at most 1024");
+    d.stage[1] = 0;
     MISUSE(ssl_resnet_forward(ssl_resnet_new(ctx, "net", &d), f4(2, 1, 32, 32)), "ssl_resnet_forward", "images[2,1,32,32]", "[N,3,H,W]");
     memset(&d, 0xcc, sizeof d);
     MISUSE_VOID(ssl_resnet_new(ctx, "net", &d), "ssl_resnet_new", "not initialized", "SSL_ZERO");
@@ -289,10 +310,18 @@ static void test_masked_and_puzzles(void)
     ssl_jigsaw_desc j = SSL_ZERO, few = SSL_ZERO, thick = SSL_ZERO;
     ssl_rotation_desc q = SSL_ZERO;
     ssl_mp3_desc p = SSL_ZERO;
+    ssl_look look = SSL_ZERO;
+    ssl_jigsaw_trace forced = SSL_ZERO;
+    ssl_mask_token_mae *failed;
+    ssl_randsac *segments;
+    m.mask_ratio = 1e30f;
+    MISUSE_VOID(ssl_mae_new(ctx, "", &m), "ssl_mae_new", "mask_ratio 1e+30 of 64 patches", "at least 1");
     m.mask_ratio = 0.999f;
     MISUSE_VOID(ssl_mae_new(ctx, "", &m), "ssl_mae_new", "mask_ratio 0.999 of 64 patches", "at least 1");
     t.patch = 5;
     MISUSE_VOID(ssl_mask_token_mae_new(ctx, "", &t), "ssl_mask_token_mae_new", "image_size 32", "patch 5");
+    MISUSE_VOID((failed = ssl_mask_token_mae_new(ctx, "", &t), ssl_mask_token_mae_look(failed, f4(2, 3, 32, 32), &look), ssl_mask_token_mae_features(failed, f4(2, 3, 32, 32))),
+                "ssl_mask_token_mae_new", "patch 5", "");
     t.patch = 4; t.mask_ratio = 0.01f;
     MISUSE_VOID(ssl_mask_token_mae_new(ctx, "", &t), "ssl_mask_token_mae_new", "hides 0 of 64", "1 to all of them must be hidden");
     t.mask_ratio = 0.5f; t.depth = -1;
@@ -302,6 +331,8 @@ static void test_masked_and_puzzles(void)
     MISUSE(ssl_mask_token_mae_features(ssl_mask_token_mae_new(ctx, "", &t), f4(2, 1, 32, 32)), "ssl_mask_token_mae_features", "images[2,1,32,32]", "[B,3,32,32]");
     r.segment = 3;
     MISUSE_VOID(ssl_randsac_new(ctx, "", &r), "ssl_randsac_new", "grid of 8 x 8", "segments of 3 x 3");
+    MISUSE_VOID((segments = ssl_randsac_new(ctx, "", &r), ssl_randsac_look(segments, f4(2, 3, 32, 32), &look), ssl_randsac_features(segments, f4(2, 3, 32, 32))),
+                "ssl_randsac_new", "segments of 3 x 3", "");
     r.segment = 2; r.groups = 3;
     MISUSE_VOID(ssl_randsac_new(ctx, "", &r), "ssl_randsac_new", "groups of 3 x 3", "divide the grid");
     blobs.segments = SSL_SEGMENTS_BLOB; blobs.groups = 9;
@@ -316,6 +347,8 @@ static void test_masked_and_puzzles(void)
     MISUSE_VOID(ssl_jigsaw_new(ctx, "", &thick), "ssl_jigsaw_new", "ssl_vit_new: image_size 7", "patch 4");
     thick.crop = 2; thick.backbone.vit.depth = 1;
     MISUSE(ssl_jigsaw_loss(ssl_jigsaw_new(ctx, "", &thick), f4(2, 3, 33, 33), NULL), "ssl_jigsaw_loss", "images[2,3,33,33]", "[B,3,32,32]");
+    MISUSE((forced.ids = i1(2, 64), ssl_jigsaw_loss(ssl_jigsaw_new(ctx, "", &thick), f4(2, 3, 32, 32), &forced)), "ssl_jigsaw_loss", "holds 64 at place 1", "0 to 63");
+    MISUSE((forced.ids = i1(9, 0), ssl_jigsaw_loss(ssl_jigsaw_new(ctx, "", &thick), f4(2, 3, 32, 32), &forced)), "ssl_jigsaw_loss", "ids[9]", "images[2,3,32,32]");
     MISUSE(ssl_quarter_turns(f4(2, 3, 16, 8)), "ssl_quarter_turns", "images[2,3,16,8]", "square");
     q.backbone.vit.depth = 1;
     MISUSE(ssl_rotation_loss(ssl_rotation_new(ctx, "", &q), f4(2, 3, 16, 16), NULL), "ssl_rotation_loss", "ssl_vit_forward: images[8,3,16,16]", "[B,3,32,32]");
@@ -424,6 +457,7 @@ int main(int argc, char **argv)
     TEST(attention);
     TEST(images);
     TEST(contrast);
+    TEST(blocks);
     TEST(resnet);
     TEST(siamese);
     TEST(tune);
