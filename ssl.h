@@ -8468,6 +8468,7 @@ static int ssl__max_threads(void)
 #endif
 }
 
+#define SSL__THREADS 1024 /* the most that a desc may ask for */
 SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
 {
     ssl_desc d = SSL_ZERO;
@@ -8475,7 +8476,7 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     int threads;
     ssl_ctx *c;
     if (desc && initialized) d = *desc;
-    threads = d.threads > 0 ? d.threads : ssl__max_threads();
+    threads = d.threads > 0 && d.threads <= SSL__THREADS ? d.threads : ssl__max_threads();
     c = (ssl_ctx *)SSL_MALLOC(sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 2));
     if (!c) {
         if (d.on_error) d.on_error(SSL_E_MEMORY, ssl__no_memory.message, d.on_error_user);
@@ -8503,6 +8504,7 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     if (c->bf16) c->half = &ssl__cpu_half_kernels;
 #endif
     c->data.on_device = c->small.on_device = 1;
+    if (d.threads < 0 || d.threads > SSL__THREADS) ssl__fail(c, SSL_E_ARG, at, "ssl_open: %d threads: 1 to %d are possible, 0 takes all cores", d.threads, SSL__THREADS);
     if (!initialized) ssl__fail(c, SSL_E_ARG, at, "ssl_open: the ssl_desc is not initialized: write `ssl_desc d = SSL_ZERO;`");
 #ifdef SSL__CUDA
     if (c->device == SSL_DEVICE_CUDA && initialized) ssl__cuda_open(c, at);
@@ -9095,12 +9097,13 @@ static ssl_tensor *ssl__param_make(const char *at, ssl_ctx *c, ssl_init init, co
     int i;
     if (c->status) return &c->nil;
     if (ndim < 1 || ndim > SSL_DIMS) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_param: \"%s\" has %d axes: 1 to %d are possible", name, ndim, SSL_DIMS);
-    for (i = 0; i < ndim; i++)
+    for (i = 0, n = 1; i < ndim; n *= dim[i++]) {
         if (dim[i] < 1) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_param: axis %d of \"%s\" has %d elements: at least 1 is needed", i, name, dim[i]);
+        if (n > SSL__NUMEL_LIMIT / dim[i]) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_param: \"%s\" has more than 2^40 elements", name);
+    }
     if ((old = ssl_param_find(c, name)) != NULL) return ssl__param_same(c, at, old, name, ndim, dim);
     if (c->tape) return ssl__fail(c, SSL_E_ARG, at, "ssl_param: \"%s\" is made after the step's first op: make all parameters before, or call ssl_step_end first", name);
     if (!(p = ssl__param_new(c, at, name, ndim, dim))) return &c->nil;
-    n = ssl_numel(&p->t);
     host = ssl__param_reserve(c, at, ssl__padded(p)) ? (float *)ssl__alloc(c, at, sizeof(float) * (size_t)n) : NULL;
     if (!host) { ssl__release(p->name); ssl__release(p); return &c->nil; }
     p->t.x = c->values + p->offset;
@@ -11452,7 +11455,7 @@ SSL_API ssl_conv_layer ssl_conv_new_at(const char *at, ssl_ctx *c, const char *p
     if (!ssl_conv_desc_resolve(desc, &l.d)) ssl__fail(c, SSL_E_ARG, at, "ssl_conv_new: the ssl_conv_desc of \"%s\" is not initialized: write `ssl_conv_desc d = SSL_ZERO;`", prefix);
     else if (l.d.groups < 1 || in % l.d.groups) ssl__fail(c, SSL_E_ARG, at, "ssl_conv_new: \"%s\": %d channels, which %d groups do not divide", prefix, in, l.d.groups);
     l.weight = ssl_param_at(at, c, init, ssl__name(buf, prefix, "weight"), 4, out, in / SSL__MAX(l.d.groups, 1), kernel, kernel);
-    l.bias = no_bias ? NULL : ssl__bias(at, c, ssl__name(buf, prefix, "bias"), in / SSL__MAX(l.d.groups, 1) * kernel * kernel, out, init);
+    l.bias = no_bias || c->status ? NULL : ssl__bias(at, c, ssl__name(buf, prefix, "bias"), in / SSL__MAX(l.d.groups, 1) * kernel * kernel, out, init);
     if (l.d.padding_w == 0) l.d.padding_w = SSL_CONV_ZERO; /* resolved twice */
     return l;
 }
@@ -11914,7 +11917,7 @@ SSL_API ssl_apl *ssl_apl_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     if (c->status) return m;
     if (!ssl_apl_desc_resolve(desc, &m->d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_apl_new: the ssl_apl_desc is not initialized: write `ssl_apl_desc d = SSL_ZERO;`"); return m; }
     if (!ssl__apl_sizes(at, m)) return m;
-    bd.dim = m->token_dim; bd.heads = m->d.heads; bd.hidden = SSL__DEF(m->d.hidden, m->d.hidden_mult * m->token_dim); bd.act = m->d.act;
+    bd.dim = m->token_dim; bd.heads = m->d.heads; bd.hidden = SSL__DEF(m->d.hidden, (int)SSL__MIN((int64_t)m->d.hidden_mult * m->token_dim, INT32_MAX)); bd.act = m->d.act;
     bd.style = m->d.original_attention ? SSL_BLOCK_APL : SSL_BLOCK_TORCH;
     bd.post_norm = !m->d.pre_norm; bd.dropout = m->d.dropout;
     ssl__apl_encoder_new(at, c, prefix, m);
@@ -12470,7 +12473,7 @@ SSL_API int ssl_jigsaw_desc_resolve(const ssl_jigsaw_desc *in, ssl_jigsaw_desc *
     d.image_size = SSL__DEF(d.image_size, 32);
     d.channels = SSL__DEF(d.channels, 3);
     d.grid = SSL__DEF(d.grid, 3);
-    cell = d.image_size / SSL__MAX(d.grid, 1);
+    cell = SSL__MAX(d.image_size, 0) / SSL__MAX(d.grid, 1);
     d.crop = d.crop == 0 && d.backbone.vit.patch > 0 ? (cell - 1) % d.backbone.vit.patch + 1 : d.crop;
     d.permutations = SSL__DEF(d.permutations, 64);
     d.mix = SSL__DEF(d.mix, 2);
@@ -17027,13 +17030,14 @@ static void ssl__progress_show(const ssl_progress *p, int64_t done)
 {
     const double seconds = SSL__MAX(ssl_seconds() - p->begun, 1e-6), part = p->total > 0 ? (double)done / (double)p->total : 1.0;
     const double left = done > p->first ? seconds * (double)(p->total - done) / (double)(done - p->first) : 0.0;
+    const long long whole = (long long)left;
     char bar[25];
     int i;
     for (i = 0; i < 24; i++) bar[i] = i < (int)(24.0 * part) ? '#' : '.';
     bar[24] = 0;
-    fprintf(stderr, "%s%-10s %s%s%s %3d%%  step %lld/%lld  loss %.4f  %.0f images/s  %d:%02d left%s", p->terminal ? "\r" : "", p->title, p->terminal ? "[" : "",
-            p->terminal ? bar : "", p->terminal ? "]" : "", (int)(100.0 * part), (long long)done, (long long)p->total, p->loss, (double)p->images / seconds, (int)left / 60,
-            (int)left % 60, p->terminal ? "\033[K" : "\n");
+    fprintf(stderr, "%s%-10s %s%s%s %3d%%  step %lld/%lld  loss %.4f  %.0f images/s  %lld:%02d left%s", p->terminal ? "\r" : "", p->title, p->terminal ? "[" : "",
+            p->terminal ? bar : "", p->terminal ? "]" : "", (int)(100.0 * part), (long long)done, (long long)p->total, p->loss, (double)p->images / seconds, whole / 60,
+            (int)(whole % 60), p->terminal ? "\033[K" : "\n");
     fflush(stderr);
 }
 SSL_API void ssl_progress_step(ssl_progress *p, int64_t done, int images, float loss)

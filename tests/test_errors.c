@@ -73,6 +73,7 @@ static void test_engine(void)
     MISUSE_VOID(ssl_backward(f2(3, 1)), "ssl_backward", "[3,1]", "one element");
     MISUSE_VOID(ssl_backward(ssl_input(ctx, NULL, 1, 1)), "ssl_backward", "no parameter", "ssl_input");
     MISUSE(ssl_param(ctx, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "w", 2, 3, -1), "ssl_param", "\"w\"", "-1");
+    MISUSE(ssl_param(ctx, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "w", 4, 1 << 30, 1 << 30, 1 << 30, 1 << 30), "ssl_param", "\"w\"", "2^40 elements");
     MISUSE(ssl_param(ctx, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "w", 7, 1, 1, 1, 1, 1, 1, 1), "ssl_param", "\"w\"", "7 axes");
     MISUSE((ssl_gelu(f1(2)), ssl_param(ctx, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "w", 1, 2)), "ssl_param", "\"w\"", "before");
     MISUSE(ssl_custom_op(ctx, "mine", NULL, NULL, NULL, 0, 0, &none, 9, &two), "mine", "9 axes", "");
