@@ -175,7 +175,7 @@ SSL_API int ssl_close(ssl_ctx *ctx);                 /* frees everything; return
 SSL_API int ssl_ok(const ssl_ctx *ctx);              /* 1 while no error happened: the condition of every loop */
 SSL_API ssl_status ssl_error(const ssl_ctx *ctx);    /* the first error's code */
 SSL_API const char *ssl_error_message(const ssl_ctx *ctx);
-SSL_API void ssl_error_clear(ssl_ctx *ctx);          /* forget the error, e.g. after falling back to another file */
+SSL_API void ssl_error_clear(ssl_ctx *ctx);          /* forget the error, e.g. to fall back to another file; what the failed call returned is not to be used */
 SSL_API void ssl_step_end(ssl_ctx *ctx);             /* drops every tensor made since the last call */
 SSL_API ssl_memory ssl_memory_stats(const ssl_ctx *ctx);
 SSL_API void ssl_train(ssl_ctx *ctx, int training);  /* 1 (default): dropout, drop path, batch statistics; 0: evaluation */
@@ -1031,7 +1031,7 @@ SSL_API ssl_tensor *ssl_nt_xent_module_at(const char *at, ssl_tensor *a, ssl_ten
 
 /* ==== >>fmc ==== contrast of feature maps ============================================================ */
 /* Contrast of feature maps (AMDIM, Bachman et al. 2019; Lightning Bolts' FeatureMapContrastiveTask).
-   ssl_amdim_nce: src [B,D], trg [B,n,D]; s[b,b',j] = src_b . trg_b'j / sqrt(D); *reg = 0.05 mean s^2 (before clipping);
+   ssl_amdim_nce: src [B,D], trg [B,n,D]; s[b,b',j] = src_b . trg_b'j / sqrt(D); *reg = 0.05 mean s^2 (before clipping), reg may be NULL;
    s = tclip tanh(s / tclip); loss = -mean over b, j of log( e^s[b,b,j] / (e^s[b,b,j] + sum over b' != b, j' of e^s[b,b',j']) ). */
 #define ssl_amdim_nce(...) ssl_amdim_nce_at(SSL_CALL("ssl_amdim_nce"), __VA_ARGS__)
 SSL_API ssl_tensor *ssl_amdim_nce_at(const char *at, ssl_tensor *src, ssl_tensor *trg, float tclip, ssl_tensor **reg);
@@ -2338,7 +2338,7 @@ struct ssl_ctx {
     ssl_error_fn on_error;
     void *on_error_user;
     ssl_tensor nil; /* what a failed op returns: never NULL */
-    const char *at; /* the caller's line of the op at work: for errors found below the ops */
+    const char *at, *op; /* the caller's line and the name of the op at work: for errors found below the ops */
     const ssl__kernels *k;
     const ssl__half_kernels *half; /* NULL: all values are float32 */
     const ssl__map_kernels *maps;  /* of this backend, NULL until ssl__maps and ssl__half_maps are asked for them */
@@ -2442,13 +2442,19 @@ static const char *ssl__shape(const ssl_tensor *t, char buf[96]) /* "[64,197,192
     return buf;
 }
 
+static const char *ssl__by(const ssl_ctx *c, const char *at, char buf[64]) /* "ssl_gelu: " where it is the op at work that asks for memory, else "" */
+{
+    snprintf(buf, 64, at == c->at ? "%s: " : "", c->op);
+    return buf;
+}
 /* Zeroed host memory that lives until ssl__free_mem; NULL and a sticky error when there is none. */
 static void *ssl__alloc(ssl_ctx *c, const char *at, size_t bytes)
 {
     void *p = SSL_MALLOC(bytes ? bytes : 1);
+    char by[64];
     c->n_allocs++;
     if (p) memset(p, 0, bytes);
-    else ssl__fail(c, SSL_E_MEMORY, at, "out of memory: %zu bytes asked for", bytes);
+    else ssl__fail(c, SSL_E_MEMORY, at, "%sout of memory: %zu bytes asked for", ssl__by(c, at, by), bytes);
     return p;
 }
 static void ssl__release(void *p) { if (p) SSL_FREE(p); }
@@ -2490,7 +2496,7 @@ static int ssl__grow(ssl_ctx *c, const char *at, void **array, int *cap, int nee
 
 static void ssl__starved(ssl_ctx *c, ssl__slot *s)
 {
-    if (s->missing) ssl__fail(c, SSL_E_MEMORY, c->at, "out of memory: %zu bytes asked for to work in", s->missing);
+    if (s->missing) ssl__fail(c, SSL_E_MEMORY, c->at, "%s: out of memory: %zu bytes asked for to work in", c->op, s->missing);
     s->missing = 0;
 }
 static int ssl__slot_grow(ssl__slot *s, size_t size) /* what it held is lost; 0: nothing to be had */
@@ -2544,11 +2550,12 @@ static void ssl__parallel(ssl_ctx *c, int n_chunks, ssl__chunk_fn fn, void *arg)
 static void *ssl__device_alloc(ssl_ctx *c, const char *at, size_t bytes)
 {
     void *p = c->dev->alloc(c, bytes);
+    char by[64];
     c->n_allocs++;
     if (!p && c->dev->available)
-        ssl__fail(c, SSL_E_MEMORY, at, "out of memory: %zu bytes asked for on the GPU, %zu are free, %zu in use in this step; use a smaller batch",
-                  bytes, c->dev->available(), c->data.used);
-    else if (!p) ssl__fail(c, SSL_E_MEMORY, at, "out of memory: %zu bytes asked for, %zu in use in this step; use a smaller batch", bytes, c->data.used);
+        ssl__fail(c, SSL_E_MEMORY, at, "%sout of memory: %zu bytes asked for on the GPU, %zu are free, %zu in use in this step; use a smaller batch",
+                  ssl__by(c, at, by), bytes, c->dev->available(), c->data.used);
+    else if (!p) ssl__fail(c, SSL_E_MEMORY, at, "%sout of memory: %zu bytes asked for, %zu in use in this step; use a smaller batch", ssl__by(c, at, by), bytes, c->data.used);
     return p;
 }
 
@@ -3203,7 +3210,7 @@ static ssl__lane ssl__lane_b(int in, int out, int taps, int stride, int pad, int
 {
     ssl__lane a = { (in - phase + stride - 1) / stride, out, in, phase, stride, 1, 0, 0, 1, 0, 0, 0, 0 };
     while (a.t0 < taps && (phase + pad - a.t0 * dilation) % stride) a.t0++;
-    while (a.tstep * dilation % stride) a.tstep++;
+    while (a.tstep < taps && a.tstep * dilation % stride) a.tstep++;
     if (a.t0 < taps) a.taps = (taps - 1 - a.t0) / a.tstep + 1;
     a.d0 = (phase + pad - a.t0 * dilation) / stride;
     a.dstep = -(a.tstep * dilation / stride);
@@ -8461,6 +8468,7 @@ static int ssl__max_threads(void)
 #endif
 }
 
+#define SSL__THREADS 1024 /* the most that a desc may ask for */
 SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
 {
     ssl_desc d = SSL_ZERO;
@@ -8468,7 +8476,7 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     int threads;
     ssl_ctx *c;
     if (desc && initialized) d = *desc;
-    threads = d.threads > 0 ? d.threads : ssl__max_threads();
+    threads = d.threads > 0 && d.threads <= SSL__THREADS ? d.threads : ssl__max_threads();
     c = (ssl_ctx *)SSL_MALLOC(sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 2));
     if (!c) {
         if (d.on_error) d.on_error(SSL_E_MEMORY, ssl__no_memory.message, d.on_error_user);
@@ -8480,6 +8488,7 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     c->nil.ctx = c;
     c->nil.op = "nil";
     c->nil.at = c->at = at;
+    c->op = "ssl_open";
     c->on_error = d.on_error;
     c->on_error_user = d.on_error_user;
     c->seed = d.seed;
@@ -8495,6 +8504,7 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     if (c->bf16) c->half = &ssl__cpu_half_kernels;
 #endif
     c->data.on_device = c->small.on_device = 1;
+    if (d.threads < 0 || d.threads > SSL__THREADS) ssl__fail(c, SSL_E_ARG, at, "ssl_open: %d threads: 1 to %d are possible, 0 takes all cores", d.threads, SSL__THREADS);
     if (!initialized) ssl__fail(c, SSL_E_ARG, at, "ssl_open: the ssl_desc is not initialized: write `ssl_desc d = SSL_ZERO;`");
 #ifdef SSL__CUDA
     if (c->device == SSL_DEVICE_CUDA && initialized) ssl__cuda_open(c, at);
@@ -8623,6 +8633,7 @@ static ssl_dtype ssl__inner_map(const ssl_ctx *c, int channels) { return channel
 static int ssl__is_half(const ssl_tensor *t) { return t->dtype == SSL_BF16; }
 
 #define SSL__NUMEL_LIMIT ((int64_t)1 << 40)
+#define SSL__GRID_LIMIT 46340 /* its square is an int */
 /* A tensor of this step without values yet (reshape and detach share their input's). */
 static ssl_tensor *ssl__node(ssl_ctx *c, const char *at, const char *op, ssl_dtype dtype, int ndim, const int *dim)
 {
@@ -8635,12 +8646,14 @@ static ssl_tensor *ssl__node(ssl_ctx *c, const char *at, const char *op, ssl_dty
         if (dim[i] <= 0) return ssl__fail(c, SSL_E_SHAPE, at, "%s: axis %d would have %d elements: every axis needs at least 1", op, i, dim[i]);
         if (n > SSL__NUMEL_LIMIT / dim[i]) return ssl__fail(c, SSL_E_SHAPE, at, "%s: a tensor of more than 2^40 elements", op);
     }
+    if (n / dim[ndim - 1] > INT32_MAX) return ssl__fail(c, SSL_E_SHAPE, at, "%s: a tensor of more than 2^31 - 1 rows of %d elements", op, dim[ndim - 1]);
     t = (ssl_tensor *)ssl__arena_alloc(c, &c->host, at, sizeof *t);
     if (!t) return &c->nil;
     memset(t, 0, sizeof *t);
     t->ctx = c;
     t->op = op;
     t->at = c->at = at;
+    c->op = op;
     t->dtype = dtype;
     t->ndim = ndim;
     memcpy(t->dim, dim, sizeof *dim * (size_t)ndim);
@@ -8856,6 +8869,7 @@ SSL_API void ssl_backward_at(const char *at, ssl_tensor *loss)
     for (t = c->tape; t && !c->status; t = t->prev) { /* newest first = reverse order */
         int i;
         c->at = t->at;
+        c->op = t->op;
         for (i = 0; i < t->n_in && t->g; i++) ssl__remake(t->in[i]);
         if (c->status) return;
         if (t->g && t->back) t->back(t);
@@ -9083,12 +9097,13 @@ static ssl_tensor *ssl__param_make(const char *at, ssl_ctx *c, ssl_init init, co
     int i;
     if (c->status) return &c->nil;
     if (ndim < 1 || ndim > SSL_DIMS) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_param: \"%s\" has %d axes: 1 to %d are possible", name, ndim, SSL_DIMS);
-    for (i = 0; i < ndim; i++)
+    for (i = 0, n = 1; i < ndim; n *= dim[i++]) {
         if (dim[i] < 1) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_param: axis %d of \"%s\" has %d elements: at least 1 is needed", i, name, dim[i]);
+        if (n > SSL__NUMEL_LIMIT / dim[i]) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_param: \"%s\" has more than 2^40 elements", name);
+    }
     if ((old = ssl_param_find(c, name)) != NULL) return ssl__param_same(c, at, old, name, ndim, dim);
     if (c->tape) return ssl__fail(c, SSL_E_ARG, at, "ssl_param: \"%s\" is made after the step's first op: make all parameters before, or call ssl_step_end first", name);
     if (!(p = ssl__param_new(c, at, name, ndim, dim))) return &c->nil;
-    n = ssl_numel(&p->t);
     host = ssl__param_reserve(c, at, ssl__padded(p)) ? (float *)ssl__alloc(c, at, sizeof(float) * (size_t)n) : NULL;
     if (!host) { ssl__release(p->name); ssl__release(p); return &c->nil; }
     p->t.x = c->values + p->offset;
@@ -9213,7 +9228,7 @@ SSL_API ssl_tensor *ssl_reshape_at(const char *at, ssl_tensor *x, int ndim, ...)
     for (i = 0; i < ndim && i < SSL_DIMS; i++) {
         dim[i] = va_arg(ap, int);
         if (dim[i] == -1 && infer < 0) infer = i;
-        else rest *= dim[i];
+        else rest = dim[i] < 1 || rest > SSL__NUMEL_LIMIT / dim[i] ? 0 : rest * dim[i];
     }
     va_end(ap);
     if (infer >= 0 && !x->ctx->status) {
@@ -9305,6 +9320,7 @@ static ssl_tensor *ssl__linear(const char *at, ssl_tensor *x, ssl_tensor *w, ssl
         (b && !ssl__need(at, "ssl_linear", "b", b, SSL_F32)) || (r && !ssl__need(at, "ssl_linear", "residual", r, SSL_F32))) return &c->nil;
     if (w->ndim != 2 || ssl__last(x) != w->dim[1])
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_linear: x%s w%s: the last axis of x must equal axis 1 of w [out,in]", ssl__shape(x, s1), ssl__shape(w, s2));
+    if ((unsigned)act > SSL_ACT_GELU_TANH) return ssl__fail(c, SSL_E_ARG, at, "ssl_linear: act %d is no value of ssl_act", (int)act);
     if (b && (b->ndim != 1 || b->dim[0] != w->dim[0]))
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_linear: w%s b%s: b must be [out]", ssl__shape(w, s1), ssl__shape(b, s2));
     memcpy(dim, x->dim, sizeof dim);
@@ -9910,7 +9926,8 @@ SSL_API ssl_tensor *ssl_unpatchify_at(const char *at, ssl_tensor *x, int patch, 
     int d[6], e[4];
     char s1[96];
     if (c->status) return &c->nil;
-    if (patch < 1 || height % patch || width % patch || x->ndim != 3 || x->dim[1] != (height / patch) * (width / patch) || x->dim[2] != channels * patch * patch)
+    if (patch < 1 || height % patch || width % patch || x->ndim != 3 || x->dim[1] != (int64_t)(height / patch) * (width / patch) || x->dim[2] / patch / patch != channels ||
+        x->dim[2] % ((int64_t)patch * patch))
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_unpatchify: x%s to [B,%d,%d,%d] with patch %d: x must be [B, (height/patch)(width/patch), patch*patch*channels]", ssl__shape(x, s1), channels,
                          height, width, patch);
     d[0] = e[0] = x->dim[0];
@@ -9933,10 +9950,10 @@ static ssl_tensor *ssl__squares(const char *at, const char *op, ssl_tensor *x, i
 static int ssl__need_squares(const char *at, const char *op, const ssl_tensor *x, const ssl_tensor *ids, int patch, int m, int batch, int height, int width)
 {
     char s1[96], s2[96];
-    const int unit = patch * m;
-    const int fits = patch > 0 && m > 0 && height % unit == 0 && width % unit == 0 && ids->ndim == 2 && ids->dim[0] == batch && ids->dim[1] == (height / unit) * (width / unit);
-    if (!fits) ssl__fail(x->ctx, SSL_E_SHAPE, at, "%s: %s with ids_shuffle%s, patch %d, squares of %d x %d patches: height %d and width %d must be divisible by %d, and ids_shuffle be [batch, squares]",
-                         op, ssl__shape(x, s1), ssl__shape(ids, s2), patch, m, m, height, width, unit);
+    const int unit = patch > 0 && m > 0 && m <= height / patch ? patch * m : 0; /* 0: no square fits */
+    const int fits = unit && height % unit == 0 && width % unit == 0 && ids->ndim == 2 && ids->dim[0] == batch && ids->dim[1] == (int64_t)(height / unit) * (width / unit);
+    if (!fits) ssl__fail(x->ctx, SSL_E_SHAPE, at, "%s: %s with ids_shuffle%s, patch %d, squares of %d x %d patches: height %d and width %d must be divisible by patch and squares, and ids_shuffle be [batch, squares]",
+                         op, ssl__shape(x, s1), ssl__shape(ids, s2), patch, m, m, height, width);
     return fits;
 }
 SSL_API ssl_tensor *ssl_patchify_segments_at(const char *at, ssl_tensor *images, int patch, int m, ssl_tensor *ids)
@@ -10376,6 +10393,7 @@ SSL_API int ssl_conv_desc_resolve(const ssl_conv_desc *in, ssl_conv_desc *out)
 static int ssl__window_make(const char *at, const char *op, ssl_tensor *x, ssl_dtype type, int kh, int kw, const ssl_conv_desc *d, ssl__window *g)
 {
     ssl_ctx *c = x->ctx;
+    int64_t rows, cols; /* positions of the kernel */
     char s[96];
     if (!ssl__need(at, op, "x", x, type)) return 0;
     memset(g, 0, sizeof *g);
@@ -10386,16 +10404,23 @@ static int ssl__window_make(const char *at, const char *op, ssl_tensor *x, ssl_d
         return 0;
     }
     g->n = x->dim[0]; g->ci = g->co = x->dim[1]; g->h = x->dim[2]; g->w = x->dim[3];
-    g->kh = kh; g->kw = kw; g->sh = d->stride; g->sw = d->stride_w; g->ph = d->padding; g->pw = d->padding_w;
-    g->dh = d->dilation; g->dw = d->dilation_w; g->groups = d->groups;
-    g->oh = g->h + 2 * g->ph - g->dh * (kh - 1); /* positions of the kernel, then every stride-th of them */
-    g->ow = g->w + 2 * g->pw - g->dw * (kw - 1);
-    if (g->oh < 1 || g->ow < 1) {
+    g->kh = kh; g->kw = kw; g->ph = d->padding; g->pw = d->padding_w; g->groups = d->groups;
+    g->dh = kh > 1 ? d->dilation : 1; /* a single tap has no distance to another, a single position no stride to the next */
+    g->dw = kw > 1 ? d->dilation_w : 1;
+    rows = g->h + 2 * (int64_t)g->ph - (int64_t)g->dh * (kh - 1);
+    cols = g->w + 2 * (int64_t)g->pw - (int64_t)g->dw * (kw - 1);
+    if (rows < 1 || cols < 1) {
         ssl__fail(c, SSL_E_SHAPE, at, "%s: x%s with padding %dx%d is smaller than the kernel %dx%d with dilation %dx%d", op, ssl__shape(x, s), g->ph, g->pw, kh, kw, g->dh, g->dw);
         return 0;
     }
-    g->oh = (g->oh - 1) / g->sh + 1;
-    g->ow = (g->ow - 1) / g->sw + 1;
+    if (SSL__MAX(g->ph, g->pw) > 1 << 28 || SSL__MAX(g->h, g->w) > 1 << 28) { /* so that sums of places and strides fit an int */
+        ssl__fail(c, SSL_E_SHAPE, at, "%s: x%s with padding %dx%d: more than 2^28 rows or columns", op, ssl__shape(x, s), g->ph, g->pw);
+        return 0;
+    }
+    g->sh = (int)SSL__MIN(d->stride, rows);
+    g->sw = (int)SSL__MIN(d->stride_w, cols);
+    g->oh = (int)((rows - 1) / g->sh + 1);
+    g->ow = (int)((cols - 1) / g->sw + 1);
     return 1;
 }
 
@@ -10414,6 +10439,8 @@ SSL_API ssl_tensor *ssl_pad2d_at(const char *at, ssl_tensor *x, int top, int bot
         (mode == SSL_PAD_REFLECT && (SSL__MAX(top, bottom) >= x->dim[2] || SSL__MAX(left, right) >= x->dim[3])))
         return ssl__fail(c, SSL_E_ARG, at, "ssl_pad2d: x%s padded by %d,%d rows and %d,%d columns: padding must be at least 0, and reflected padding smaller than the image",
                          ssl__shape(x, s), top, bottom, left, right);
+    if ((int64_t)x->dim[2] + top + bottom > 1 << 30 || (int64_t)x->dim[3] + left + right > 1 << 30)
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_pad2d: x%s padded by %d,%d rows and %d,%d columns: more than 2^30 rows or columns", ssl__shape(x, s), top, bottom, left, right);
     r->planes = x->dim[0] * x->dim[1]; r->h = x->dim[2]; r->w = x->dim[3];
     r->top = top; r->left = left; r->mode = (int)mode; r->value = mode == SSL_PAD_CONSTANT ? value : 0.0f;
     dim[0] = x->dim[0]; dim[1] = x->dim[1];
@@ -10502,6 +10529,8 @@ SSL_API ssl_tensor *ssl_unfold_at(const char *at, ssl_tensor *x, int kh, int kw,
     if (d.pad_mode != SSL_PAD_ZERO || d.groups != 1) return ssl__fail(c, SSL_E_ARG, at, "ssl_unfold: only zero padding and one group; use ssl_pad2d before");
     if (!ssl__window_make(at, "ssl_unfold", x, SSL_F32, kh, kw, &d, g)) return &c->nil;
     dim[0] = g->n;
+    if ((int64_t)kh * kw > INT32_MAX / g->ci || g->oh > INT32_MAX / g->ow)
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_unfold: columns of %d channels x %d x %d taps, %d x %d of them: more than 2^31 - 1", g->ci, kh, kw, g->oh, g->ow);
     dim[1] = g->ci * kh * kw;
     dim[2] = g->oh * g->ow;
     y = ssl__new(c, at, "ssl_unfold", SSL_F32, 3, dim);
@@ -10537,7 +10566,7 @@ static ssl_tensor *ssl__pool(const char *at, const char *op, ssl_tensor *x, int 
     d.stride_w = stride ? stride : kw;
     d.padding = d.padding_w = padding;
     if (c->status || !ssl__window_make(at, op, x, type, kh, kw, &d, &a->g)) return &c->nil;
-    if (2 * padding > SSL__MIN(kh, kw)) return ssl__fail(c, SSL_E_ARG, at, "%s: padding %d is more than half of the kernel %d", op, padding, SSL__MIN(kh, kw));
+    if (padding > SSL__MIN(kh, kw) / 2) return ssl__fail(c, SSL_E_ARG, at, "%s: padding %d is more than half of the kernel %d", op, padding, SSL__MIN(kh, kw));
     dim[0] = a->g.n; dim[1] = a->g.ci; dim[2] = a->g.oh; dim[3] = a->g.ow;
     y = ssl__new(c, at, op, type, 4, dim);
     if (!c->status) y->aux = a;
@@ -10803,7 +10832,10 @@ static ssl_tensor *ssl__image_norm(const char *at, ssl_tensor *x, ssl_tensor *w,
 /* ==== >>mask ==== index lists and masks ============================================================== */
 SSL_API ssl_tensor *ssl_iota_at(const char *at, ssl_ctx *c, int n, int start, int div, int m)
 {
-    ssl_tensor *y = c->status ? &c->nil : ssl__new(c, at, "ssl_iota", SSL_I32, 1, &n);
+    ssl_tensor *y;
+    if (!c->status && (start < 0 || div < 1 || m < 1 || n > INT32_MAX - start))
+        return ssl__fail(c, SSL_E_ARG, at, "ssl_iota: n %d, start %d, div %d, m %d: start must be at least 0, div and m at least 1, and start + n below 2^31", n, start, div, m);
+    y = c->status ? &c->nil : ssl__new(c, at, "ssl_iota", SSL_I32, 1, &n);
     if (!c->status) c->k->iota(c, n, start, div, m, y->i);
     return y;
 }
@@ -10812,6 +10844,7 @@ SSL_API ssl_tensor *ssl_bernoulli_at(const char *at, ssl_ctx *c, int rows, int c
     int dim[2];
     ssl_tensor *y;
     dim[0] = rows; dim[1] = cols;
+    if (!c->status && !(p >= 0.0f && p <= 1.0f)) return ssl__fail(c, SSL_E_ARG, at, "ssl_bernoulli: p is %g: it must be from 0 to 1", (double)p);
     y = c->status ? &c->nil : ssl__new(c, at, "ssl_bernoulli", SSL_U8, 2, dim);
     if (!c->status) c->k->bernoulli(c, (int64_t)rows * cols, p, c->seed, ssl_rng_stream(c), y->u);
     return y;
@@ -10836,7 +10869,7 @@ SSL_API ssl_tensor *ssl_repeat_ids_at(const char *at, ssl_tensor *ids, int rows)
     ssl_ctx *c = ids->ctx;
     ssl_tensor *y;
     int dim[2];
-    if (c->status) return &c->nil;
+    if (!ssl__need(at, "ssl_repeat_ids", "ids", ids, SSL_I32)) return &c->nil;
     dim[0] = rows;
     dim[1] = (int)ssl_numel(ids);
     y = ssl__new(c, at, "ssl_repeat_ids", SSL_I32, 2, dim);
@@ -10848,6 +10881,8 @@ SSL_API ssl_tensor *ssl_random_ids_at(const char *at, ssl_ctx *c, int rows, int 
     ssl_tensor *y;
     int dim[2];
     dim[0] = rows; dim[1] = cols;
+    if (!c->status && (m < 1 || (int64_t)rows * cols > INT32_MAX))
+        return ssl__fail(c, SSL_E_ARG, at, "ssl_random_ids: %d x %d numbers below %d: there must be fewer than 2^31, below at least 1", rows, cols, m);
     y = c->status ? &c->nil : ssl__new(c, at, "ssl_random_ids", SSL_I32, 2, dim);
     if (!c->status) c->k->random_ids(c, rows * cols, m, c->seed, ssl_rng_stream(c), y->i);
     return y;
@@ -10855,15 +10890,18 @@ SSL_API ssl_tensor *ssl_random_ids_at(const char *at, ssl_ctx *c, int rows, int 
 SSL_API ssl_tensor *ssl_segment_tokens_at(const char *at, ssl_tensor *ids, int grid, int M)
 {
     ssl_ctx *c = ids->ctx;
-    const int L = grid * grid;
     ssl_tensor *y;
     int dim[2];
     char s[96];
+    int64_t i;
     if (c->status) return &c->nil;
-    if (M < 1 || grid % M || ids->dtype != SSL_I32 || ids->ndim != 2 || ids->dim[1] != (grid / M) * (grid / M))
+    if (M < 1 || grid < 1 || grid > SSL__GRID_LIMIT || grid % M || ids->dtype != SSL_I32 || ids->ndim != 2 || ids->dim[1] != (grid / M) * (grid / M))
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_segment_tokens: ids%s for a grid of %d x %d in segments of %d x %d: M must divide the grid and ids be I32 [B,(grid/M)^2]", ssl__shape(ids, s), grid, grid, M, M);
+    for (i = 0; c->device == SSL_DEVICE_CPU && i < ssl_numel(ids); i++)
+        if (ids->i[i] < 0 || ids->i[i] >= ids->dim[1])
+            return ssl__fail(c, SSL_E_ARG, at, "ssl_segment_tokens: ids%s holds %d at place %lld: there are segments 0 to %d", ssl__shape(ids, s), (int)ids->i[i], (long long)i, ids->dim[1] - 1);
     dim[0] = ids->dim[0];
-    dim[1] = L;
+    dim[1] = grid * grid;
     y = ssl__new(c, at, "ssl_segment_tokens", SSL_I32, 2, dim);
     if (!c->status) c->k->segment_tokens(c, dim[0], grid, M, ids->i, y->i);
     return y;
@@ -10885,7 +10923,7 @@ SSL_API ssl_tensor *ssl_segment_mask_at(const char *at, ssl_tensor *rank, int st
 SSL_API ssl_tensor *ssl_first_segment_at(const char *at, ssl_tensor *rank)
 {
     ssl_ctx *c = rank->ctx;
-    ssl_tensor *y = c->status ? &c->nil : ssl__new(c, at, "ssl_first_segment", SSL_U8, rank->ndim, rank->dim);
+    ssl_tensor *y = !ssl__need(at, "ssl_first_segment", "rank", rank, SSL_I32) ? &c->nil : ssl__new(c, at, "ssl_first_segment", SSL_U8, rank->ndim, rank->dim);
     if (!c->status) c->k->first_segment(c, ssl_numel(y), rank->i, y->u);
     return y;
 }
@@ -10895,6 +10933,7 @@ SSL_API ssl_tensor *ssl_blob_segments_at(const char *at, ssl_ctx *c, int B, int 
     int dim[2];
     if (c->status) return &c->nil;
     if (blobs < 2 || blobs > 64 || groups < 1 || groups > blobs) return ssl__fail(c, SSL_E_ARG, at, "ssl_blob_segments: %d blobs in %d groups: 2 to 64 blobs and 1 to that many groups are possible", blobs, groups);
+    if (grid < 1 || grid > SSL__GRID_LIMIT) return ssl__fail(c, SSL_E_ARG, at, "ssl_blob_segments: a grid of %d x %d: 1 to %d is possible", grid, grid, SSL__GRID_LIMIT);
     dim[0] = B;
     dim[1] = grid * grid;
     y = ssl__new(c, at, "ssl_blob_segments", SSL_I32, 2, dim);
@@ -10924,7 +10963,7 @@ SSL_API ssl_tensor *ssl_zero_rows_at(const char *at, ssl_tensor *x, ssl_tensor *
     ssl_ctx *c = x->ctx;
     ssl_tensor *y;
     char a[96], b[96];
-    if (c->status) return &c->nil;
+    if (!ssl__need(at, "ssl_zero_rows", "x", x, SSL_F32)) return &c->nil;
     if (drop->dtype != SSL_U8 || ssl_numel(drop) * ssl__last(x) != ssl_numel(x))
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_zero_rows: x%s drop%s: drop must be U8 with one element per row of x", ssl__shape(x, a), ssl__shape(drop, b));
     y = ssl__like(at, "ssl_zero_rows", x);
@@ -10939,7 +10978,7 @@ SSL_API ssl_tensor *ssl_mask_diagonal_at(const char *at, ssl_tensor *x, float va
     ssl_ctx *c = x->ctx;
     ssl_tensor *y;
     char s[96];
-    if (c->status) return &c->nil;
+    if (!ssl__need(at, "ssl_mask_diagonal", "x", x, SSL_F32)) return &c->nil;
     if (x->ndim != 2 || x->dim[0] != x->dim[1]) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_mask_diagonal: x%s must be square, [N,N]", ssl__shape(x, s));
     y = ssl__like(at, "ssl_mask_diagonal", x);
     if (c->status) return y;
@@ -11051,8 +11090,12 @@ static int ssl__block_check(const char *at, ssl_ctx *c, const char *prefix, ssl_
 {
     if (c->status) return 0;
     if (d->_start_canary || d->_end_canary) { ssl__fail(c, SSL_E_ARG, at, "ssl_block_new: the ssl_block_desc of \"%s\" is not initialized: write `ssl_block_desc d = SSL_ZERO;`", prefix); return 0; }
-    if (d->dim < 1 || d->heads < 1 || d->dim % d->heads) {
-        ssl__fail(c, SSL_E_ARG, at, "ssl_block_new: \"%s\" has dim %d and %d heads: dim must be a positive multiple of heads", prefix, d->dim, d->heads);
+    if (d->dim < 1 || d->dim > INT32_MAX / 4 || d->heads < 1 || d->dim % d->heads) {
+        ssl__fail(c, SSL_E_ARG, at, "ssl_block_new: \"%s\" has dim %d and %d heads: dim must be a positive multiple of heads, below 2^29", prefix, d->dim, d->heads);
+        return 0;
+    }
+    if ((unsigned)d->style > SSL_BLOCK_APL || (unsigned)d->act > SSL_ACT_GELU_TANH) {
+        ssl__fail(c, SSL_E_ARG, at, "ssl_block_new: \"%s\" has style %d and act %d: take values of ssl_block_style and ssl_act", prefix, (int)d->style, (int)d->act);
         return 0;
     }
     d->hidden = SSL__DEF(d->hidden, 4 * d->dim);
@@ -11078,7 +11121,7 @@ SSL_API ssl_block ssl_block_new_at(const char *at, ssl_ctx *c, const char *prefi
     ssl_block_desc *d = &b.d;
     char p[256];
     memset(&b, 0, sizeof b);
-    *d = *desc;
+    if (desc) *d = *desc;
     if (!ssl__block_check(at, c, prefix, d)) return b;
     b.norm1 = ssl_norm_new_at(at, c, ssl__name(p, prefix, "norm1"), d->dim, d->eps);
     b.norm2 = ssl_norm_new_at(at, c, ssl__name(p, prefix, "norm2"), d->dim, d->eps);
@@ -11206,6 +11249,7 @@ static ssl_tensor *ssl__attend(const char *at, const ssl_block *b, ssl_tensor *x
 SSL_API ssl_tensor *ssl_block_forward_at(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *mask)
 {
     ssl_tensor *y;
+    if (x->ctx->status) return &x->ctx->nil;
     x = ssl__after(at, b, ssl__attend(at, b, x, mask), &b->norm1);
     y = ssl__after(at, b, ssl__mlp(at, b, x, &b->norm2), &b->norm2);
     ssl__shed(x, NULL);
@@ -11245,10 +11289,22 @@ static int ssl__looked(ssl_look *look, ssl_tensor *tokens, int h, int w)
 }
 
 /* ==== >>vit ==== vision transformer ================================================================== */
+static int ssl__times4(int dim) { return dim > 0 && dim <= INT32_MAX / 4 ? 4 * dim : dim; } /* what is too wide is refused later, by its own name */
 #define SSL__VIT_DEFAULTS(d, layers) /* of the fields that every transformer on patches has */                 \
     ((d).image_size = SSL__DEF((d).image_size, 32), (d).patch = SSL__DEF((d).patch, 4), (d).channels = SSL__DEF((d).channels, 3), \
      (d).dim = SSL__DEF((d).dim, 192), (d).depth = SSL__DEF((d).depth, layers), (d).heads = SSL__DEF((d).heads, SSL__MAX((d).dim / 64, 1)), \
-     (d).hidden = SSL__DEF((d).hidden, 4 * (d).dim))
+     (d).hidden = SSL__DEF((d).hidden, ssl__times4((d).dim)))
+/* 1 if square images are a whole number of patches, and both grid and patch are small enough to be counted; else 0 and an error. */
+static int ssl__patches_fit(const char *at, ssl_ctx *c, const char *call, int image_size, int patch, int channels)
+{
+    if (patch < 1 || image_size < 1 || image_size % patch) ssl__fail(c, SSL_E_ARG, at, "%s: image_size %d is not a multiple of patch %d", call, image_size, patch);
+    else if (channels < 1) ssl__fail(c, SSL_E_ARG, at, "%s: channels %d: at least 1 is needed", call, channels);
+    else if (image_size / patch > SSL__GRID_LIMIT || patch > SSL__GRID_LIMIT || patch * patch > INT32_MAX / channels)
+        ssl__fail(c, SSL_E_ARG, at, "%s: image_size %d, patch %d, channels %d: more than 2^31 - 1 patches or values of a patch", call, image_size, patch, channels);
+    return !c->status;
+}
+/* int(n part), limited to twice n either way, for a part that no user means */
+static int ssl__part_of(int n, double part) { return (int)((double)n * SSL__MIN(SSL__MAX(part, -1.0), 2.0)); }
 SSL_API int ssl_vit_desc_resolve(const ssl_vit_desc *in, ssl_vit_desc *out)
 {
     ssl_vit_desc d = SSL_ZERO;
@@ -11278,8 +11334,9 @@ static ssl_tensor *ssl__sincos_new(const char *at, ssl_ctx *c, const char *name,
     if (c->status) return &c->nil;
     if (dim % 4) return ssl__fail(c, SSL_E_ARG, at, "%s: sin-cos positions need a width divisible by 4, got %d", name, dim);
     t = ssl_param_at(at, c, ssl__zeros(), name, 3, 1, rows, dim);
-    host = (float *)ssl__alloc(c, at, sizeof *host * (size_t)rows * (size_t)dim);
     if (c->status) return &c->nil;
+    host = (float *)ssl__alloc(c, at, sizeof *host * (size_t)rows * (size_t)dim);
+    if (!host) return &c->nil;
     ssl_sincos2d(dim, grid, cls, host);
     ssl_from_host(t, host);
     ssl__release(host);
@@ -11292,7 +11349,7 @@ static ssl_tensor *ssl__sincos_new(const char *at, ssl_ctx *c, const char *name,
 static ssl_linear_layer ssl__patch_embed_new(const char *at, ssl_ctx *c, const char *prefix, const ssl_vit_desc *d)
 {
     const int in = d->channels * d->patch * d->patch;
-    const float bound = sqrtf(6.0f / (float)(in + d->dim));
+    const float bound = sqrtf(6.0f / ((float)in + (float)d->dim));
     char buf[256];
     ssl_linear_layer l;
     const ssl_init torch = ssl_init_make(SSL_INIT_TORCH, 0.0f);
@@ -11311,7 +11368,7 @@ SSL_API ssl_vit *ssl_vit_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     int grid;
     if (c->status) return v;
     if (!ssl_vit_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_vit_new: the ssl_vit_desc is not initialized: write `ssl_vit_desc d = SSL_ZERO;`"); return v; }
-    if (d->patch < 1 || d->image_size % d->patch) { ssl__fail(c, SSL_E_ARG, at, "ssl_vit_new: image_size %d is not a multiple of patch %d", d->image_size, d->patch); return v; }
+    if (!ssl__patches_fit(at, c, "ssl_vit_new", d->image_size, d->patch, d->channels)) return v;
     grid = d->image_size / d->patch;
     v->tokens = grid * grid;
     if (!d->no_class_token) v->cls = ssl__token_new(at, c, prefix, "cls_token", 1, d->dim, d->init.kind == SSL_INIT_XAVIER_UNIFORM ? 0.02f : 1e-6f);
@@ -11398,7 +11455,7 @@ SSL_API ssl_conv_layer ssl_conv_new_at(const char *at, ssl_ctx *c, const char *p
     if (!ssl_conv_desc_resolve(desc, &l.d)) ssl__fail(c, SSL_E_ARG, at, "ssl_conv_new: the ssl_conv_desc of \"%s\" is not initialized: write `ssl_conv_desc d = SSL_ZERO;`", prefix);
     else if (l.d.groups < 1 || in % l.d.groups) ssl__fail(c, SSL_E_ARG, at, "ssl_conv_new: \"%s\": %d channels, which %d groups do not divide", prefix, in, l.d.groups);
     l.weight = ssl_param_at(at, c, init, ssl__name(buf, prefix, "weight"), 4, out, in / SSL__MAX(l.d.groups, 1), kernel, kernel);
-    l.bias = no_bias ? NULL : ssl__bias(at, c, ssl__name(buf, prefix, "bias"), in / SSL__MAX(l.d.groups, 1) * kernel * kernel, out, init);
+    l.bias = no_bias || c->status ? NULL : ssl__bias(at, c, ssl__name(buf, prefix, "bias"), in / SSL__MAX(l.d.groups, 1) * kernel * kernel, out, init);
     if (l.d.padding_w == 0) l.d.padding_w = SSL_CONV_ZERO; /* resolved twice */
     return l;
 }
@@ -11500,7 +11557,11 @@ SSL_API ssl_resnet *ssl_resnet_new_at(const char *at, ssl_ctx *c, const char *pr
     if (!ssl_resnet_desc_resolve(desc, &net->d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_resnet_new: the ssl_resnet_desc is not initialized: write `ssl_resnet_desc d = SSL_ZERO;`"); return net; }
     if (!ssl__resnet_stages(&net->d, net->stage)) { ssl__fail(c, SSL_E_ARG, at, "ssl_resnet_new: depth %d: 18, 34, 50, 101 and 152 exist", net->d.depth); return net; }
     for (i = 0; i < 4; i++)
-        if (net->stage[i] < 1 || net->d.width < 1 || net->d.cpc < 0) { ssl__fail(c, SSL_E_ARG, at, "ssl_resnet_new: width %d, %d blocks in layer%d, cpc %d: width and blocks must be positive", net->d.width, net->stage[i], i + 1, net->d.cpc); return net; }
+        if (net->stage[i] < 1 || net->stage[i] > 1024 || net->d.width < 1 || net->d.width > 1 << 20 || net->d.cpc < 0 || net->d.cpc > SSL__GRID_LIMIT) {
+            ssl__fail(c, SSL_E_ARG, at, "ssl_resnet_new: width %d, %d blocks in layer%d, cpc %d: width must be positive, at most 2^20, blocks positive, at most 1024, cpc from 0 to %d",
+                      net->d.width, net->stage[i], i + 1, net->d.cpc, SSL__GRID_LIMIT);
+            return net;
+        }
     in = net->d.width;
     side = net->d.cifar_stem ? net->d.cpc : (net->d.cpc + 1) / 2; /* stays 0 with batch norm */
     net->conv1 = ssl__resnet_conv(at, c, prefix, "conv1", net->d.channels, in, net->d.cifar_stem ? 3 : 7, net->d.cifar_stem ? 1 : 2);
@@ -11813,10 +11874,14 @@ static int ssl__apl_sizes(const char *at, ssl_apl *m)
     const int crop = SSL__MAX(d->crop, 0);
     m->patch = d->grid > 0 ? d->image_size / d->grid : 0;
     m->cropped = m->patch - crop;
+    if (m->cropped < 1) {
+        ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_apl_new: image_size %d, grid %d, crop %d leave patches of %d pixels: take a smaller grid or crop", d->image_size, d->grid, crop, m->cropped);
+        return 0;
+    }
+    if (!ssl__patches_fit(at, m->ctx, "ssl_apl_new", d->grid * m->patch, m->patch, d->channels)) return 0;
     m->tokens = d->grid * d->grid;
     m->token_dim = d->encoder == SSL_APL_FLATTEN ? d->channels * m->cropped * m->cropped : d->encoder == SSL_APL_CNN ? 128 : d->encoder == SSL_APL_RESNET18 ? 512 : d->dim;
-    if (m->cropped < 1) ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_apl_new: image_size %d, grid %d, crop %d leave patches of %d pixels: take a smaller grid or crop", d->image_size, d->grid, crop, m->cropped);
-    else if (d->heads < 1 || m->token_dim % d->heads)
+    if (d->heads < 1 || m->token_dim % d->heads)
         ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_apl_new: tokens of width %d (from %d channels of %d x %d pixels) cannot be shared by %d heads: change heads, crop or grid, or set encoder to SSL_APL_LINEAR with a dim",
                   m->token_dim, d->channels, m->cropped, m->cropped, d->heads);
     else if (d->encoder < SSL_APL_FLATTEN || d->encoder > SSL_APL_RESNET18) ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_apl_new: encoder %d: take one of SSL_APL_FLATTEN, LINEAR, CNN, RESNET18", (int)d->encoder);
@@ -11852,7 +11917,7 @@ SSL_API ssl_apl *ssl_apl_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     if (c->status) return m;
     if (!ssl_apl_desc_resolve(desc, &m->d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_apl_new: the ssl_apl_desc is not initialized: write `ssl_apl_desc d = SSL_ZERO;`"); return m; }
     if (!ssl__apl_sizes(at, m)) return m;
-    bd.dim = m->token_dim; bd.heads = m->d.heads; bd.hidden = SSL__DEF(m->d.hidden, m->d.hidden_mult * m->token_dim); bd.act = m->d.act;
+    bd.dim = m->token_dim; bd.heads = m->d.heads; bd.hidden = SSL__DEF(m->d.hidden, (int)SSL__MIN((int64_t)m->d.hidden_mult * m->token_dim, INT32_MAX)); bd.act = m->d.act;
     bd.style = m->d.original_attention ? SSL_BLOCK_APL : SSL_BLOCK_TORCH;
     bd.post_norm = !m->d.pre_norm; bd.dropout = m->d.dropout;
     ssl__apl_encoder_new(at, c, prefix, m);
@@ -11965,7 +12030,7 @@ SSL_API int ssl_apl_look_at(const char *at, const ssl_apl *m, ssl_tensor *images
 #define SSL__DECODER_DEFAULTS(d) /* of what the two masked autoencoders share beside it */                     \
     ((d).decoder_dim = SSL__DEF((d).decoder_dim, 128), (d).decoder_depth = SSL__DEF((d).decoder_depth, 4),     \
      (d).decoder_heads = SSL__DEF((d).decoder_heads, SSL__MAX((d).decoder_dim / 32, 1)),                       \
-     (d).decoder_hidden = SSL__DEF((d).decoder_hidden, 4 * (d).decoder_dim), (d).mask_ratio = SSL__DEFF((d).mask_ratio, 0.75f))
+     (d).decoder_hidden = SSL__DEF((d).decoder_hidden, ssl__times4((d).decoder_dim)), (d).mask_ratio = SSL__DEFF((d).mask_ratio, 0.75f))
 SSL_API int ssl_mae_desc_resolve(const ssl_mae_desc *in, ssl_mae_desc *out)
 {
     ssl_mae_desc d = SSL_ZERO;
@@ -11992,7 +12057,7 @@ SSL_API ssl_mae *ssl_mae_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     m->vit = ssl_vit_new_at(at, c, prefix, &vd);
     if (c->status) return m;
     m->tokens = m->vit->tokens;
-    m->keep = (int)((double)m->tokens * (1.0 - ssl__decimal(d->mask_ratio)));
+    m->keep = ssl__part_of(m->tokens, 1.0 - ssl__decimal(d->mask_ratio));
     if (m->keep < 1 || m->keep >= m->tokens) {
         ssl__fail(c, SSL_E_ARG, at, "ssl_mae_new: mask_ratio %g of %d patches leaves %d to see and %d to predict: both must be at least 1", (double)d->mask_ratio, m->tokens, m->keep, m->tokens - m->keep);
         return m;
@@ -12011,9 +12076,10 @@ SSL_API ssl_mae *ssl_mae_new_at(const char *at, ssl_ctx *c, const char *prefix, 
 static ssl_tensor *ssl__normalize_patches(const char *at, ssl_tensor *p, float eps)
 {
     const float n = (float)ssl__last(p);
-    const unsigned axis = SSL_AXIS(p->ndim - 1);
     ssl_tensor *x, *var;
+    unsigned axis;
     if (p->ctx->status) return p;
+    axis = SSL_AXIS(p->ndim - 1);
     x = ssl_sub_at(at, p, ssl_mean_axes_at(at, p, axis, 1));
     var = ssl_scale_at(at, ssl_sum_axes_at(at, ssl_square_at(at, x), axis, 1), 1.0f / (n - 1.0f));
     return ssl_div_at(at, x, ssl_sqrt_at(at, ssl_add_scalar_at(at, var, eps)));
@@ -12078,11 +12144,11 @@ SSL_API ssl_mask_token_mae *ssl_mask_token_mae_new_at(const char *at, ssl_ctx *c
     int grid, ppc;
     if (c->status) return m;
     if (!ssl_mask_token_mae_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_mask_token_mae_new: the ssl_mask_token_mae_desc is not initialized: write `ssl_mask_token_mae_desc d = SSL_ZERO;`"); return m; }
-    if (d->patch < 1 || d->image_size % d->patch) { ssl__fail(c, SSL_E_ARG, at, "ssl_mask_token_mae_new: image_size %d is not a multiple of patch %d", d->image_size, d->patch); return m; }
+    if (!ssl__patches_fit(at, c, "ssl_mask_token_mae_new", d->image_size, d->patch, d->channels)) return m;
     grid = d->image_size / d->patch;
     ppc = d->patch * d->patch * d->channels;
     m->tokens = grid * grid;
-    m->n_hidden = (int)((double)m->tokens * ssl__decimal(d->mask_ratio));
+    m->n_hidden = ssl__part_of(m->tokens, ssl__decimal(d->mask_ratio));
     if (m->n_hidden < 1 || m->n_hidden > m->tokens) { ssl__fail(c, SSL_E_ARG, at, "ssl_mask_token_mae_new: mask_ratio %g hides %d of %d patches: 1 to all of them must be hidden", (double)d->mask_ratio, m->n_hidden, m->tokens); return m; }
     m->mask_tokens = ssl__token_new(at, c, prefix, "masktokens", d->mask_tokens, d->dim, 0.02f);
     m->proj_enc = ssl_linear_new_at(at, c, ssl__name(p, prefix, "proj_enc"), ppc, d->dim, 0, ssl__xavier());
@@ -12140,12 +12206,15 @@ SSL_API ssl_tensor *ssl_mask_token_mae_loss_at(const char *at, const ssl_mask_to
 SSL_API ssl_tensor *ssl_mask_token_mae_features_at(const char *at, const ssl_mask_token_mae *m, ssl_tensor *images)
 {
     ssl_tensor *x = ssl__lin(at, ssl__mask_token_patches(at, m, images), &m->proj_enc);
+    if (m->ctx->status) return &m->ctx->nil;
     return ssl_mean_axes_at(at, ssl__mask_token_encode(at, m, x), SSL_AXIS(1), 0);
 }
 SSL_API int ssl_mask_token_mae_look_at(const char *at, const ssl_mask_token_mae *m, ssl_tensor *images, ssl_look *look)
 {
     ssl_tensor *x = ssl__lin(at, ssl__mask_token_patches(at, m, images), &m->proj_enc);
-    const int grid = m->ctx->status ? 0 : m->d.image_size / m->d.patch;
+    int grid;
+    if (m->ctx->status) return ssl__looked(look, &m->ctx->nil, 0, 0);
+    grid = m->d.image_size / m->d.patch;
     return ssl__looked(look, ssl__blocks_look(at, m->encoder, m->d.depth, ssl_add_at(at, x, m->enc_pos), 0, look), grid, grid);
 }
 
@@ -12191,11 +12260,11 @@ static int ssl__randsac_sizes(const char *at, ssl_randsac *m)
 {
     const ssl_randsac_desc *d = &m->d;
     ssl_ctx *c = m->ctx;
-    m->grid = d->patch > 0 ? d->image_size / d->patch : 0;
+    if (!ssl__patches_fit(at, c, "ssl_randsac_new", d->image_size, d->patch, d->channels)) return 0;
+    m->grid = d->image_size / d->patch;
     m->tokens = m->grid * m->grid;
     m->n_segments = d->segments == SSL_SEGMENTS_BLOB ? d->blobs : d->segment > 0 ? (m->grid / d->segment) * (m->grid / d->segment) : 0;
-    if (d->patch < 1 || d->image_size % d->patch) ssl__fail(c, SSL_E_ARG, at, "ssl_randsac_new: image_size %d is not a multiple of patch %d", d->image_size, d->patch);
-    else if (d->segments == SSL_SEGMENTS_SQUARE && (d->segment < 1 || m->grid % d->segment || m->grid % (d->segment * d->groups)))
+    if (d->segments == SSL_SEGMENTS_SQUARE && (d->segment < 1 || d->groups < 1 || m->grid % d->segment || m->grid / d->segment % d->groups))
         ssl__fail(c, SSL_E_ARG, at, "ssl_randsac_new: a grid of %d x %d patches cannot be cut into segments of %d x %d in groups of %d x %d: each must divide the grid",
                   m->grid, m->grid, d->segment, d->segment, d->groups, d->groups);
     else if (m->n_segments < 2) ssl__fail(c, SSL_E_ARG, at, "ssl_randsac_new: %d segment: at least 2 are needed, the first is never predicted; take smaller segments", m->n_segments);
@@ -12351,6 +12420,7 @@ SSL_API ssl_tensor *ssl_randsac_features_at(const char *at, const ssl_randsac *m
 {
     ssl_tensor *x = ssl__randsac_embed(at, m, images);
     int i;
+    if (m->ctx->status) return &m->ctx->nil;
     for (i = 0; i < m->d.depth; i++) x = ssl_block_forward_at(at, &m->encoder[i], x, NULL);
     return ssl_mean_axes_at(at, ssl__ln(at, x, &m->encoder_norm), SSL_AXIS(1), 0);
 }
@@ -12403,7 +12473,7 @@ SSL_API int ssl_jigsaw_desc_resolve(const ssl_jigsaw_desc *in, ssl_jigsaw_desc *
     d.image_size = SSL__DEF(d.image_size, 32);
     d.channels = SSL__DEF(d.channels, 3);
     d.grid = SSL__DEF(d.grid, 3);
-    cell = d.image_size / SSL__MAX(d.grid, 1);
+    cell = SSL__MAX(d.image_size, 0) / SSL__MAX(d.grid, 1);
     d.crop = d.crop == 0 && d.backbone.vit.patch > 0 ? (cell - 1) % d.backbone.vit.patch + 1 : d.crop;
     d.permutations = SSL__DEF(d.permutations, 64);
     d.mix = SSL__DEF(d.mix, 2);
@@ -12422,10 +12492,10 @@ SSL_API ssl_jigsaw *ssl_jigsaw_new_at(const char *at, ssl_ctx *c, const char *pr
     int D;
     if (c->status) return m;
     if (!ssl_jigsaw_desc_resolve(desc, d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_jigsaw_new: the ssl_jigsaw_desc is not initialized: write `ssl_jigsaw_desc d = SSL_ZERO;`"); return m; }
-    m->tiles = d->grid * d->grid;
     m->tile = d->backbone.image_size;
     m->cell = d->image_size / SSL__MAX(d->grid, 1);
     if (d->grid < 2 || d->grid > 8 || m->tile < 1) { ssl__fail(c, SSL_E_ARG, at, "ssl_jigsaw_new: image_size %d, grid %d, crop %d give tiles of %d pixels: grid must be 2 to 8 and tiles at least 1 pixel", d->image_size, d->grid, d->crop, m->tile); return m; }
+    m->tiles = d->grid * d->grid;
     m->permutation = (int32_t *)ssl__model(c, at, sizeof *m->permutation * (size_t)SSL__MAX(d->permutations, 1) * (size_t)m->tiles);
     if (c->status) return m;
     if (d->permutations < 2 || !ssl_permutations(m->tiles, d->permutations, m->permutation)) { ssl__fail(c, SSL_E_ARG, at, "ssl_jigsaw_new: %d permutations of %d tiles: there must be at least 2 and no more than exist", d->permutations, m->tiles); return m; }
@@ -12478,10 +12548,16 @@ SSL_API ssl_tensor *ssl_jigsaw_loss_at(const char *at, const ssl_jigsaw *m, ssl_
     ssl_tensor *x;
     int32_t *ids;
     int i;
+    char s1[96], s2[96];
     if (c->status) return &c->nil;
+    if (t->ids && (t->ids->dtype != SSL_I32 || ssl_numel(t->ids) != images->dim[0]))
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_jigsaw_loss: trace->ids%s for images%s: I32 [B] is needed", ssl__shape(t->ids, s1), ssl__shape(images, s2));
     ids = (int32_t *)ssl__aux(c, at, sizeof *ids * (size_t)images->dim[0]);
     if (!ids || (t->ids && !ssl_to_host(t->ids, ids))) return &c->nil;
-    for (i = 0; i < images->dim[0] && !t->ids; i++) ids[i] = ssl__random_id(c->seed, c->rng_position, (uint64_t)i, m->d.permutations); /* those of the next line */
+    for (i = 0; i < images->dim[0] && !t->ids; i++) ids[i] = ssl__random_id(c->seed, c->rng_position, (uint64_t)i, m->d.permutations); /* those of the next ssl_random_ids_at */
+    for (i = 0; i < images->dim[0]; i++)
+        if (ids[i] < 0 || ids[i] >= m->d.permutations)
+            return ssl__fail(c, SSL_E_ARG, at, "ssl_jigsaw_loss: trace->ids%s holds %d at place %d: there are permutations 0 to %d", ssl__shape(t->ids, s1), (int)ids[i], i, m->d.permutations - 1);
     if (!t->ids) t->ids = ssl_reshape_at(at, ssl_random_ids_at(at, c, 1, images->dim[0], m->d.permutations), 1, images->dim[0]);
     x = ssl__jigsaw_encode(at, m, ssl__jigsaw_cut(at, m, images, ids, c->training));
     x = ssl_add_at(at, x, m->slot);
@@ -12572,7 +12648,7 @@ SSL_API ssl_mp3 *ssl_mp3_new_at(const char *at, ssl_ctx *c, const char *prefix, 
     m->vit = ssl_vit_new_at(at, c, prefix, &m->d.vit);
     if (c->status) return m;
     m->tokens = m->vit->tokens;
-    m->keep = (int)((double)m->tokens * (1.0 - ssl__decimal(m->d.mask_ratio)));
+    m->keep = ssl__part_of(m->tokens, 1.0 - ssl__decimal(m->d.mask_ratio));
     if (m->keep < 1 || m->keep > m->tokens || (m->d.hidden_only && m->keep == m->tokens)) {
         ssl__fail(c, SSL_E_ARG, at, "ssl_mp3_new: mask_ratio %g of %d patches leaves a context of %d%s", (double)m->d.mask_ratio, m->tokens, m->keep,
                   m->d.hidden_only ? ": it must be at least 1, and hidden_only needs some outside it" : ": it must be at least 1");
@@ -12657,7 +12733,7 @@ SSL_API ssl_tensor *ssl_amdim_nce_at(const char *at, ssl_tensor *src, ssl_tensor
     if (!(tclip > 0.0f && tclip <= 100.0f)) return ssl__fail(c, SSL_E_ARG, at, "ssl_amdim_nce: tclip %g: it must be above 0 and at most 100", (double)tclip);
     B = src->dim[0]; d = src->dim[1]; n = trg->dim[1];
     s = ssl_scale_at(at, ssl_matmul_t_at(at, src, ssl_reshape_at(at, trg, 2, B * n, d), 0, 1), 1.0f / sqrtf((float)d)); /* [B,B n] */
-    *reg = ssl_scale_at(at, ssl_mean_at(at, ssl_square_at(at, s)), 0.05f);
+    if (reg) *reg = ssl_scale_at(at, ssl_mean_at(at, ssl_square_at(at, s)), 0.05f);
     s = ssl_reshape_at(at, ssl_tanh_clip_at(at, s, tclip), 3, B, B, n);
     e = ssl_exp_at(at, ssl_add_scalar_at(at, s, -shift)); /* |s| <= tclip <= 100: no overflow, and what counts does not vanish */
     eye = ssl_reshape_at(at, ssl_mask_diagonal_at(at, ssl_input_at(at, c, NULL, 2, B, B), 1.0f), 3, B, B, 1);
@@ -13005,6 +13081,7 @@ SSL_API ssl_tensor *ssl_moco_at(const char *at, ssl_tensor *q, ssl_tensor *k, ss
     n = q->dim[0]; d = q->dim[1]; size = queue->dim[0];
     if (queue->ndim != 2 || queue->dim[1] != d || size < n)
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_moco: queue%s for keys%s: the queue must be [K,D] with K >= N: take a longer queue or a smaller batch", ssl__shape(queue, a), ssl__shape(k, b));
+    if (*ptr < 0 || *ptr >= size) return ssl__fail(c, SSL_E_ARG, at, "ssl_moco: *ptr is %d: queue%s has rows 0 to %d", *ptr, ssl__shape(queue, a), size - 1);
     q = ssl_l2_normalize_at(at, q, 1e-12f);
     k = ssl_detach_at(at, ssl_l2_normalize_at(at, ssl_detach_at(at, k), 1e-12f));
     part[0] = ssl_sum_axes_at(at, ssl_mul_at(at, q, k), SSL_AXIS(1), 1);
@@ -13372,9 +13449,10 @@ SSL_API ssl_pixelcnn ssl_pixelcnn_new_at(const char *at, ssl_ctx *c, const char 
     ssl_pixelcnn m;
     char p[256], q[256];
     int i;
-    m.blocks = blocks;
-    m.conv = (ssl_conv_layer *)ssl__model(c, at, sizeof *m.conv * 4 * (size_t)SSL__MAX(blocks, 1));
-    for (i = 0; i < 4 * blocks && !c->status; i++) {
+    if (!c->status && (blocks < 1 || blocks > 1024)) ssl__fail(c, SSL_E_ARG, at, "ssl_pixelcnn_new: %d blocks: 1 to 1024 are possible", blocks);
+    m.blocks = c->status ? 0 : blocks;
+    m.conv = (ssl_conv_layer *)ssl__model(c, at, sizeof *m.conv * 4 * (size_t)SSL__MAX(m.blocks, 1));
+    for (i = 0; i < 4 * m.blocks && !c->status; i++) {
         ssl_conv_layer *l = &m.conv[i];
         const int k = i % 4, in = k ? hidden : channels, out = k == 3 ? channels : hidden;
         char number[16];
@@ -16402,6 +16480,7 @@ SSL_API ssl_tensor *ssl_mix_at(const char *at, ssl_tensor *x, ssl_tensor *labels
     if (x->ndim != 4 || labels->ndim != 1 || labels->dim[0] != x->dim[0])
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_mix: images%s labels%s: [B,C,H,W] and [B] are needed", ssl__shape(x, s1), ssl__shape(labels, s2));
     *q = ssl_add_scalar_at(at, ssl_scale_at(at, ssl_one_hot_at(at, labels, classes), 1.0f - d.smoothing), d.smoothing / (float)classes);
+    if (c->status) return &c->nil;
     if (d.mixup == 0.0f && d.cutmix == 0.0f) return x;
     r = ssl_rng_make(c->seed, ssl_rng_stream(c));
     cut = d.mixup == 0.0f || (d.cutmix > 0.0f && ssl_rng_uniform(&r) < SSL__DEFF(d.cutmix_p, 0.5f));
@@ -16951,13 +17030,14 @@ static void ssl__progress_show(const ssl_progress *p, int64_t done)
 {
     const double seconds = SSL__MAX(ssl_seconds() - p->begun, 1e-6), part = p->total > 0 ? (double)done / (double)p->total : 1.0;
     const double left = done > p->first ? seconds * (double)(p->total - done) / (double)(done - p->first) : 0.0;
+    const long long whole = (long long)left;
     char bar[25];
     int i;
     for (i = 0; i < 24; i++) bar[i] = i < (int)(24.0 * part) ? '#' : '.';
     bar[24] = 0;
-    fprintf(stderr, "%s%-10s %s%s%s %3d%%  step %lld/%lld  loss %.4f  %.0f images/s  %d:%02d left%s", p->terminal ? "\r" : "", p->title, p->terminal ? "[" : "",
-            p->terminal ? bar : "", p->terminal ? "]" : "", (int)(100.0 * part), (long long)done, (long long)p->total, p->loss, (double)p->images / seconds, (int)left / 60,
-            (int)left % 60, p->terminal ? "\033[K" : "\n");
+    fprintf(stderr, "%s%-10s %s%s%s %3d%%  step %lld/%lld  loss %.4f  %.0f images/s  %lld:%02d left%s", p->terminal ? "\r" : "", p->title, p->terminal ? "[" : "",
+            p->terminal ? bar : "", p->terminal ? "]" : "", (int)(100.0 * part), (long long)done, (long long)p->total, p->loss, (double)p->images / seconds, whole / 60,
+            (int)(whole % 60), p->terminal ? "\033[K" : "\n");
     fflush(stderr);
 }
 SSL_API void ssl_progress_step(ssl_progress *p, int64_t done, int images, float loss)

@@ -209,6 +209,7 @@ static inline int make_directories(const char *path) /* like mkdir -p; 1, or 0 a
 {
     char part[WORD_SIZE];
     size_t i;
+    if (!*path) { fprintf(stderr, "error: out is empty: name a directory\n"); return 0; }
     for (i = 1; i <= strlen(path); i++)
         if (path[i] == '/' || !path[i]) {
             snprintf(part, sizeof part, "%.*s", (int)i, path);
@@ -346,8 +347,12 @@ static float run_rate(const run *r) /* learning rate of the next step */
     return ssl_lr_warmup_cosine(epoch, d->warmup * (float)epochs, (float)epochs, lr, d->min_lr);
 }
 
-static volatile sig_atomic_t interrupted; /* Ctrl-C: finish the step, save, leave */
-static inline void interrupt(int signal_number) { (void)signal_number; interrupted = 1; }
+static volatile sig_atomic_t interrupted; /* Ctrl-C: finish the step, save, leave; a second one leaves at once */
+static inline void interrupt(int signal_number)
+{
+    interrupted = 1;
+    signal(signal_number, SIG_DFL);
+}
 
 static ssl_augment_desc run_eval_augment(const run *r) /* whole images, normalized as in training */
 {
@@ -667,9 +672,14 @@ static inline int settings_load(settings *s, const char *path, const arguments *
     ssl_ctx *ctx = ssl_open(NULL);
     ssl_safetensors *file = ssl_safetensors_open(ctx, path);
     const char *name = file ? ssl_safetensors_note(file, "set.method") : NULL, *done = file ? ssl_safetensors_note(file, "step") : NULL;
+    const char *wanted = args ? arguments_find(args, "method") : NULL;
     table t;
     int i, ok = name != NULL;
     if (file && !name) fprintf(stderr, "error: \"%s\" was not written by pretrain: it names no method\n", path);
+    if (ok && wanted && strcmp(wanted, name)) {
+        fprintf(stderr, "error: \"%s\" is of method %s, not %s: name another file or directory, or leave --method out\n", path, name, wanted);
+        ok = 0;
+    }
     ok = ok && settings_init(s, name, ssl_safetensors_note(file, "set.augment"));
     if (ok) {
         t = settings_table(s);

@@ -366,6 +366,17 @@ static void test_out_of_memory(void)
     }
     CHECK(n > 10 && n < 200);
 }
+static void test_memory_error_names_the_op(void)
+{
+    ssl_ctx *c = open_quiet(1);
+    ssl_tensor *x = ssl_input(c, NULL, 2, 1, 1);
+    fail_at = 1;
+    n_made = 0;
+    ssl_expand(x, 2, 4096, 4096);
+    fail_at = 0;
+    CHECK(said("error: ssl_expand: out of memory: ", " bytes asked for"));
+    ssl_close(c);
+}
 static void test_context_without_memory(void)
 {
     ssl_ctx *c;
@@ -407,6 +418,7 @@ int main(int argc, char **argv)
     TEST(open);
     TEST(error_is_sticky_until_cleared);
     TEST(out_of_memory);
+    TEST(memory_error_names_the_op);
     TEST(context_without_memory);
     return check_done();
 }

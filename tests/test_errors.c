@@ -69,9 +69,11 @@ static void test_engine(void)
     MISUSE(ssl_input(ctx, NULL, 0), "ssl_input", "0 axes", "1 to 6");
     MISUSE(ssl_input(ctx, NULL, 2, 3, 0), "ssl_input", "axis 1", "0 elements");
     MISUSE(ssl_input_u8(ctx, NULL, 1, -5), "ssl_input_u8", "-5", "at least 1");
+    MISUSE(ssl_input_u8(ctx, NULL, 3, 1 << 30, 2, 1), "ssl_input_u8", "2^31 - 1 rows", "of 1");
     MISUSE_VOID(ssl_backward(f2(3, 1)), "ssl_backward", "[3,1]", "one element");
     MISUSE_VOID(ssl_backward(ssl_input(ctx, NULL, 1, 1)), "ssl_backward", "no parameter", "ssl_input");
     MISUSE(ssl_param(ctx, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "w", 2, 3, -1), "ssl_param", "\"w\"", "-1");
+    MISUSE(ssl_param(ctx, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "w", 4, 1 << 30, 1 << 30, 1 << 30, 1 << 30), "ssl_param", "\"w\"", "2^40 elements");
     MISUSE(ssl_param(ctx, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "w", 7, 1, 1, 1, 1, 1, 1, 1), "ssl_param", "\"w\"", "7 axes");
     MISUSE((ssl_gelu(f1(2)), ssl_param(ctx, ssl_init_make(SSL_INIT_ZEROS, 0.0f), "w", 1, 2)), "ssl_param", "\"w\"", "before");
     MISUSE(ssl_custom_op(ctx, "mine", NULL, NULL, NULL, 0, 0, &none, 9, &two), "mine", "9 axes", "");
@@ -94,6 +96,7 @@ static void test_products(void)
     MISUSE(ssl_linear(i2(5, 3, 0), f2(4, 3), NULL), "ssl_linear", "x[5,3]", "I32");
     MISUSE(ssl_linear(f2(5, 3), i2(4, 3, 0), NULL), "ssl_linear", "w[4,3]", "I32");
     MISUSE(ssl_linear(f2(5, 3), f2(4, 3), i1(4, 0)), "ssl_linear", "b[4]", "I32");
+    MISUSE(ssl_linear_fused(f2(5, 3), f2(4, 3), NULL, (ssl_act)9, NULL), "ssl_linear", "act 9", "ssl_act");
     MISUSE(ssl_linear_fused(f2(5, 3), f2(4, 3), NULL, SSL_ACT_RELU, f2(4, 4)), "ssl_linear", "x[5,3]", "residual[4,4]");
     MISUSE(ssl_matmul(f3(64, 197, 192), f2(384, 192)), "ssl_matmul", "a[64,197,192]", "b[384,192]");
     MISUSE(ssl_matmul(f3(2, 3, 4), f3(3, 4, 5)), "ssl_matmul", "a[2,3,4]", "b[3,4,5]");
@@ -113,6 +116,7 @@ static void test_shapes(void)
     MISUSE((list[0] = f2(3, 4), list[1] = f2(2, 5), ssl_concat(0, 2, list)), "ssl_concat", "[3,4]", "[2,5]");
     MISUSE((list[0] = f2(3, 4), list[1] = i2(3, 4, 0), ssl_concat(0, 2, list)), "ssl_concat", "F32[3,4]", "I32[3,4]");
     MISUSE((list[0] = f2(3, 4), ssl_concat(2, 1, list)), "ssl_concat", "axis 2", "[3,4]");
+    MISUSE(ssl_reshape(f2(3, 4), 6, -1, 1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30), "ssl_reshape", "[3,4]", "do not divide");
     MISUSE(ssl_slice(f2(3, 4), 1, 2, 5), "ssl_slice", "2 to 5", "x[3,4]");
     MISUSE(ssl_slice(f2(3, 4), 1, 2, 2), "ssl_slice", "2 to 2", "x[3,4]");
     MISUSE(ssl_slice(f2(3, 4), 4, 0, 1), "ssl_slice", "axis 4", "x[3,4]");
@@ -130,10 +134,34 @@ static void test_tokens(void)
     MISUSE(ssl_patchify(f4(2, 3, 33, 32), 4, SSL_PATCH_ROW_COL_CHANNEL), "ssl_patchify", "images[2,3,33,32]", "patch 4");
     MISUSE(ssl_patchify(f4(2, 3, 32, 32), 0, SSL_PATCH_ROW_COL_CHANNEL), "ssl_patchify", "images[2,3,32,32]", "patch 0");
     MISUSE(ssl_unpatchify(f3(2, 9, 48), 4, 3, 16, 16, SSL_PATCH_ROW_COL_CHANNEL), "ssl_unpatchify", "x[2,9,48]", "patch 4");
+    MISUSE(ssl_unpatchify(f3(2, 9, 48), 1 << 30, 3, 1 << 30, 1 << 30, SSL_PATCH_ROW_COL_CHANNEL), "ssl_unpatchify", "x[2,9,48]", "patch 1073741824");
+    MISUSE(ssl_patchify_segments(f4(2, 3, 16, 16), 1 << 30, 4, i2(2, 4, 0)), "ssl_patchify_segments", "[2,3,16,16]", "patch 1073741824");
     MISUSE(ssl_patchify_segments(f4(2, 3, 16, 16), 4, 3, i2(2, 4, 0)), "ssl_patchify_segments", "[2,3,16,16]", "ids_shuffle[2,4]");
     MISUSE(ssl_unpatchify_segments(f2(4, 4), i2(2, 4, 0), 4, 2, 3, 16, 16), "ssl_unpatchify_segments", "[4,4]", "ids_shuffle[2,4]");
     MISUSE(ssl_argsort(ssl_input_u8(ctx, NULL, 1, 5)), "ssl_argsort", "x[5]", "U8");
     MISUSE(ssl_random_uniform(ctx, 2, 3, 0), "ssl_random_uniform", "axis 1", "0 elements");
+}
+static void test_masks(void)
+{
+    MISUSE(ssl_iota(ctx, 4, 0, 0, 2), "ssl_iota", "div 0", "at least 1");
+    MISUSE(ssl_iota(ctx, 4, INT32_MAX - 2, 1, 4), "ssl_iota", "start 2147483645", "below 2^31");
+    MISUSE(ssl_bernoulli(ctx, 2, 3, 1.5f), "ssl_bernoulli", "p is 1.5", "from 0 to 1");
+    MISUSE(ssl_random_ids(ctx, 2, 3, 0), "ssl_random_ids", "2 x 3", "below 0");
+    MISUSE(ssl_random_ids(ctx, 1 << 20, 1 << 20, 5), "ssl_random_ids", "1048576 x 1048576", "2^31");
+    MISUSE(ssl_slice_ids(i2(2, 4, 0), 2, 5), "ssl_slice_ids", "2 to 5", "ids[2,4]");
+    MISUSE(ssl_repeat_ids(f1(4), 2), "ssl_repeat_ids", "ids[4]", "I32 is needed");
+    MISUSE(ssl_ignore(i1(4, 0), i1(4, 0)), "ssl_ignore", "target[4]", "drop[4]");
+    MISUSE(ssl_zero_rows(i2(3, 4, 0), ssl_input_u8(ctx, NULL, 1, 3)), "ssl_zero_rows", "x[3,4]", "F32 is needed");
+    MISUSE(ssl_zero_rows(f2(3, 4), ssl_input_u8(ctx, NULL, 1, 4)), "ssl_zero_rows", "x[3,4]", "drop[4]");
+    MISUSE(ssl_mask_diagonal(i2(3, 3, 0), 1.0f), "ssl_mask_diagonal", "x[3,3]", "F32 is needed");
+    MISUSE(ssl_mask_diagonal(f2(3, 4), 1.0f), "ssl_mask_diagonal", "x[3,4]", "square");
+    MISUSE(ssl_segment_tokens(i2(2, 4, 0), 4, 3), "ssl_segment_tokens", "ids[2,4]", "4 x 4");
+    MISUSE(ssl_segment_tokens(i2(2, 4, 4), 4, 2), "ssl_segment_tokens", "holds 4 at place 7", "0 to 3");
+    MISUSE(ssl_segment_tokens(i2(2, 4, 0), 1 << 30, 1 << 29), "ssl_segment_tokens", "ids[2,4]", "1073741824");
+    MISUSE(ssl_segment_mask(f2(2, 4), 0), "ssl_segment_mask", "rank[2,4]", "I32");
+    MISUSE(ssl_first_segment(f2(2, 4)), "ssl_first_segment", "rank[2,4]", "I32 is needed");
+    MISUSE(ssl_blob_segments(ctx, 2, 8, 65, 1), "ssl_blob_segments", "65 blobs", "2 to 64");
+    MISUSE(ssl_blob_segments(ctx, 2, 1 << 16, 8, 1), "ssl_blob_segments", "65536 x 65536", "1 to 46340");
 }
 static void test_norms_and_losses(void)
 {
@@ -176,8 +204,14 @@ static void test_images(void)
     MISUSE(ssl_conv2d(f4(2, 3, 9, 9), f4(8, 3, 3, 3), f1(7), NULL), "ssl_conv2d", "w[8,3,3,3]", "bias[7]");
     d.padding = -2;
     MISUSE(ssl_conv2d(f4(2, 3, 9, 9), f4(8, 3, 3, 3), NULL, &d), "ssl_conv2d", "padding -2", "");
+    d.padding = 1 << 30;
+    MISUSE(ssl_conv2d(f4(2, 3, 9, 9), f4(8, 3, 3, 3), NULL, &d), "ssl_conv2d", "padding 1073741824", "2^28 rows");
+    d.padding = 0; d.dilation = 1 << 30;
+    MISUSE(ssl_conv2d(f4(2, 3, 9, 9), f4(8, 3, 3, 3), NULL, &d), "ssl_conv2d", "x[2,3,9,9]", "dilation 1073741824");
     d._end_canary = 1;
     MISUSE(ssl_conv2d(f4(2, 3, 9, 9), f4(8, 3, 3, 3), NULL, &d), "ssl_conv2d", "not initialized", "SSL_ZERO");
+    MISUSE(ssl_pad2d(f4(1, 3, 9, 9), INT32_MAX, INT32_MAX, 0, 0, SSL_PAD_ZERO, 0.0f), "ssl_pad2d", "2147483647,2147483647 rows", "2^30");
+    MISUSE(ssl_max_pool2d(f4(2, 3, 8, 8), 3, 2, 1 << 30), "ssl_max_pool2d", "1073741824", "");
     MISUSE(ssl_pad2d(f3(2, 3, 9), 1, 1, 1, 1, SSL_PAD_ZERO, 0.0f), "ssl_pad2d", "x[2,3,9]", "");
     MISUSE(ssl_pad2d(f4(2, 3, 2, 2), 2, 0, 0, 0, SSL_PAD_REFLECT, 0.0f), "ssl_pad2d", "x[2,3,2,2]", "reflected");
     MISUSE(ssl_max_pool2d(f4(2, 3, 8, 8), 3, 2, 2), "ssl_max_pool2d", "padding 2", "kernel 3");
@@ -197,6 +231,24 @@ static ssl_resnet *small_resnet(void)
     d.cifar_stem = 1;
     return ssl_resnet_new(ctx, "net", &d);
 }
+/* A block of a style that does not exist, and the model of a call that failed. */
+static void test_blocks(void)
+{
+    ssl_block_desc d = SSL_ZERO;
+    ssl_vit_desc v = SSL_ZERO;
+    d.dim = 1 << 30; d.heads = 2;
+    MISUSE_VOID(ssl_block_new(ctx, "b", &d), "ssl_block_new", "\"b\" has dim 1073741824", "below 2^29");
+    d.dim = 16; d.style = (ssl_block_style)4;
+    MISUSE_VOID(ssl_block_new(ctx, "b", &d), "ssl_block_new", "style 4", "ssl_block_style");
+    MISUSE_VOID(ssl_block_new(ctx, "b", NULL), "ssl_block_new", "dim 0", "");
+    v.image_size = v.patch = 1 << 30;
+    MISUSE_VOID(ssl_vit_new(ctx, "", &v), "ssl_vit_new", "patch 1073741824", "2^31 - 1");
+    v.patch = 1;
+    MISUSE_VOID(ssl_vit_new(ctx, "", &v), "ssl_vit_new", "image_size 1073741824", "2^31 - 1");
+    v.image_size = 32; v.channels = -3;
+    MISUSE_VOID(ssl_vit_new(ctx, "", &v), "ssl_vit_new", "channels -3", "at least 1");
+    MISUSE_VOID((void)ssl_pixelcnn_new(ctx, "", 4, 4, 1 << 30), "ssl_pixelcnn_new", "1073741824 blocks", "1 to 1024");
+}
 static void test_resnet(void)
 {
     static const char *const none = "layer5", *const no_shortcut = "layer1.0.downsample";
@@ -206,18 +258,22 @@ static void test_resnet(void)
     MISUSE_VOID(ssl_resnet_layers(small_resnet(), f4(1, 3, 8, 8), 1, &no_shortcut, &y), "ssl_resnet_layers", "\"layer1.0.downsample\"", "layer1.0-1");
     d.depth = 20;
     MISUSE_VOID(ssl_resnet_new(ctx, "net", &d), "ssl_resnet_new", "depth 20", "152");
-    d.depth = 18;
+    d.depth = 18; d.stage[1] = INT32_MAX;
+    MISUSE_VOID(ssl_resnet_new(ctx, "net", &d), "ssl_resnet_new", "2147483647 blocks in layer2", "at most 1024");
+    d.stage[1] = 0;
     MISUSE(ssl_resnet_forward(ssl_resnet_new(ctx, "net", &d), f4(2, 1, 32, 32)), "ssl_resnet_forward", "images[2,1,32,32]", "[N,3,H,W]");
     memset(&d, 0xcc, sizeof d);
     MISUSE_VOID(ssl_resnet_new(ctx, "net", &d), "ssl_resnet_new", "not initialized", "SSL_ZERO");
 }
 static void test_contrast(void)
 {
+    int beyond = 6;
     MISUSE(ssl_nt_xent(f2(5, 8), f2(4, 8), 0.1f, (ssl_nt_xent_kind)0), "ssl_nt_xent", "[5,8]", "[4,8]");
     MISUSE(ssl_nt_xent(f2(5, 8), f2(5, 8), 0.0f, (ssl_nt_xent_kind)0), "ssl_nt_xent", "temperature", "0");
     MISUSE(ssl_nt_xent_module(f2(5, 8), f2(5, 8), 0.5f, 0.0f), "ssl_nt_xent_module", "eps 0", "positive");
     MISUSE(ssl_cosine_similarity(f2(5, 8), f2(5, 7)), "ssl_cosine_similarity", "[5,8]", "[5,7]");
     MISUSE(ssl_barlow(f2(5, 8), f2(5, 7), 0.005f, 1e-5f), "ssl_barlow", "[5,8]", "[5,7]");
+    MISUSE(ssl_moco(f2(2, 8), f2(2, 8), f2(6, 8), &beyond, 0.1f), "ssl_moco", "*ptr is 6", "rows 0 to 5");
     MISUSE(ssl_vicreg(f2(5, 8), f2(4, 8), 25.0f, 25.0f, 1.0f, 1e-4f), "ssl_vicreg", "[5,8]", "[4,8]");
     MISUSE(ssl_simsiam(f2(5, 8), f2(5, 8), f2(5, 8), f2(4, 8)), "ssl_simsiam", "ssl_cosine_similarity: a[5,8]", "[4,8]");
 }
@@ -236,6 +292,7 @@ static void test_feature_maps(void)
     ssl_amdim_desc a = SSL_ZERO;
     ssl_pixpro_desc p = SSL_ZERO;
     MISUSE(fmc(SSL_CALL("ssl_fmc"), "01, 02", 2), "ssl_fmc", "\"01, 02\" names map 2", "there are 2: 0 to 1");
+    MISUSE(ssl_amdim_nce(f2(2, 4), f2(6, 4), 10.0f, NULL), "ssl_amdim_nce", "src[2,4]", "trg[6,4]");
     MISUSE(fmc(SSL_CALL("ssl_fmc"), "01, 0", 2), "ssl_fmc", "\"01, 0\" has no map at place 5", "two of 0 to 1 or r");
     MISUSE(ssl_amdim_nce(f2(2, 4), ssl_reshape(f2(6, 4), 3, 2, 3, 4), -1.0f, &reg), "ssl_amdim_nce", "tclip -1", "at most 100");
     a.comparisons = "00, 03";
@@ -254,10 +311,18 @@ static void test_masked_and_puzzles(void)
     ssl_jigsaw_desc j = SSL_ZERO, few = SSL_ZERO, thick = SSL_ZERO;
     ssl_rotation_desc q = SSL_ZERO;
     ssl_mp3_desc p = SSL_ZERO;
+    ssl_look look = SSL_ZERO;
+    ssl_jigsaw_trace forced = SSL_ZERO;
+    ssl_mask_token_mae *failed;
+    ssl_randsac *segments;
+    m.mask_ratio = 1e30f;
+    MISUSE_VOID(ssl_mae_new(ctx, "", &m), "ssl_mae_new", "mask_ratio 1e+30 of 64 patches", "at least 1");
     m.mask_ratio = 0.999f;
     MISUSE_VOID(ssl_mae_new(ctx, "", &m), "ssl_mae_new", "mask_ratio 0.999 of 64 patches", "at least 1");
     t.patch = 5;
     MISUSE_VOID(ssl_mask_token_mae_new(ctx, "", &t), "ssl_mask_token_mae_new", "image_size 32", "patch 5");
+    MISUSE_VOID((failed = ssl_mask_token_mae_new(ctx, "", &t), ssl_mask_token_mae_look(failed, f4(2, 3, 32, 32), &look), ssl_mask_token_mae_features(failed, f4(2, 3, 32, 32))),
+                "ssl_mask_token_mae_new", "patch 5", "");
     t.patch = 4; t.mask_ratio = 0.01f;
     MISUSE_VOID(ssl_mask_token_mae_new(ctx, "", &t), "ssl_mask_token_mae_new", "hides 0 of 64", "1 to all of them must be hidden");
     t.mask_ratio = 0.5f; t.depth = -1;
@@ -267,6 +332,8 @@ static void test_masked_and_puzzles(void)
     MISUSE(ssl_mask_token_mae_features(ssl_mask_token_mae_new(ctx, "", &t), f4(2, 1, 32, 32)), "ssl_mask_token_mae_features", "images[2,1,32,32]", "[B,3,32,32]");
     r.segment = 3;
     MISUSE_VOID(ssl_randsac_new(ctx, "", &r), "ssl_randsac_new", "grid of 8 x 8", "segments of 3 x 3");
+    MISUSE_VOID((segments = ssl_randsac_new(ctx, "", &r), ssl_randsac_look(segments, f4(2, 3, 32, 32), &look), ssl_randsac_features(segments, f4(2, 3, 32, 32))),
+                "ssl_randsac_new", "segments of 3 x 3", "");
     r.segment = 2; r.groups = 3;
     MISUSE_VOID(ssl_randsac_new(ctx, "", &r), "ssl_randsac_new", "groups of 3 x 3", "divide the grid");
     blobs.segments = SSL_SEGMENTS_BLOB; blobs.groups = 9;
@@ -281,6 +348,8 @@ static void test_masked_and_puzzles(void)
     MISUSE_VOID(ssl_jigsaw_new(ctx, "", &thick), "ssl_jigsaw_new", "ssl_vit_new: image_size 7", "patch 4");
     thick.crop = 2; thick.backbone.vit.depth = 1;
     MISUSE(ssl_jigsaw_loss(ssl_jigsaw_new(ctx, "", &thick), f4(2, 3, 33, 33), NULL), "ssl_jigsaw_loss", "images[2,3,33,33]", "[B,3,32,32]");
+    MISUSE((forced.ids = i1(2, 64), ssl_jigsaw_loss(ssl_jigsaw_new(ctx, "", &thick), f4(2, 3, 32, 32), &forced)), "ssl_jigsaw_loss", "holds 64 at place 1", "0 to 63");
+    MISUSE((forced.ids = i1(9, 0), ssl_jigsaw_loss(ssl_jigsaw_new(ctx, "", &thick), f4(2, 3, 32, 32), &forced)), "ssl_jigsaw_loss", "ids[9]", "images[2,3,32,32]");
     MISUSE(ssl_quarter_turns(f4(2, 3, 16, 8)), "ssl_quarter_turns", "images[2,3,16,8]", "square");
     q.backbone.vit.depth = 1;
     MISUSE(ssl_rotation_loss(ssl_rotation_new(ctx, "", &q), f4(2, 3, 16, 16), NULL), "ssl_rotation_loss", "ssl_vit_forward: images[8,3,16,16]", "[B,3,32,32]");
@@ -317,6 +386,8 @@ static void test_tune(void)
     MISUSE(ssl_mix(f4(2, 3, 8, 8), i1(2, 0), 3, &m, &q), "ssl_mix", "mixup -1", "negative");
     m._start_canary = 1;
     MISUSE(ssl_mix(f4(2, 3, 8, 8), i1(2, 0), 3, &m, &q), "ssl_mix", "not initialized", "SSL_ZERO");
+    m._start_canary = 0; m.mixup = 0.0f;
+    MISUSE(ssl_mix(f4(2, 3, 8, 8), i1(2, 3), 3, &m, &q), "ssl_mix", "holds 3", "0 to 2");
     MISUSE_VOID(ssl_layer_decay(ctx, "blocks", 0.5f), "ssl_layer_decay", "blocks.0", "no parameter");
     MISUSE_VOID(ssl_layer_decay(ctx, NULL, 1.5f), "ssl_layer_decay", "decay 1.5", "at most 1");
     MISUSE_VOID(ssl_head_new(ctx, "head", 8, 0, NULL), "ssl_head_new", "\"head\"", "0 classes");
@@ -382,10 +453,12 @@ int main(int argc, char **argv)
     TEST(products);
     TEST(shapes);
     TEST(tokens);
+    TEST(masks);
     TEST(norms_and_losses);
     TEST(attention);
     TEST(images);
     TEST(contrast);
+    TEST(blocks);
     TEST(resnet);
     TEST(siamese);
     TEST(tune);

@@ -623,6 +623,7 @@ static void attention_weights(const array *q, const array *k, const array *mask,
     R(conv2d_wide_pad, 1e-5, "2x17x5x6 18x17x3x3 | 1x20x3x9 16x20x1x1 | 2x6x8x7 5x6x4x4", ssl_conv2d(in[0], in[1], NULL, window(1, 1, 2, 2, 1, 1)), conv2d(&in[0], &in[1], NULL, window(1, 1, 2, 2, 1, 1), y)) \
     R(conv2d_step3, 1e-5, "2x18x11x10 17x18x3x3 | 2x17x8x9 20x17x2x5", ssl_conv2d(in[0], in[1], NULL, window(3, 3, 1, 2, 1, 1)), conv2d(&in[0], &in[1], NULL, window(3, 3, 1, 2, 1, 1), y)) \
     R(conv2d_dilation, 1e-5, "2x5x9x8 7x5x3x3 | 2x16x12x11 5x16x3x2", ssl_conv2d(in[0], in[1], NULL, window(2, 3, 2, 0, 2, 1)), conv2d(&in[0], &in[1], NULL, window(2, 3, 2, 0, 2, 1), y)) \
+    R(conv2d_one_place, 1e-5, "2x5x4x6 7x5x1x1", ssl_conv2d(in[0], in[1], NULL, window(1 << 30, 1 << 30, 0, 0, 1 << 29, 1)), conv2d(&in[0], &in[1], NULL, window(1 << 30, 1 << 30, 0, 0, 1 << 29, 1), y)) \
     R(conv2d_groups, 1e-5, "2x12x5x6 15x4x3x3 15 | 2x3x9x8 3x1x3x3 3 | 2x57x8x6 54x19x3x3 54", ssl_conv2d(in[0], in[1], in[2], window(1, 2, 1, 1, 1, 3)), conv2d(&in[0], &in[1], &in[2], window(1, 2, 1, 1, 1, 3), y)) \
     R(conv2d_pair, 1e-5, "3x34x9x10 36x17x3x3 36", ssl_conv2d(in[0], in[1], in[2], window(1, 1, 1, 1, 1, 2)), conv2d(&in[0], &in[1], &in[2], window(1, 1, 1, 1, 1, 2), y)) \
     R(conv2d_reflect, 1e-5, "2x5x7x6 9x5x3x3", ssl_conv2d(in[0], in[1], NULL, reflecting(2)), reflected_conv2d(&in[0], &in[1], 2, y)) \

@@ -260,6 +260,9 @@ static void test_misuse(void)
     refused("pretrain", "--batch 100 --data synthetic:64 --out m", "batch");
     refused("pretrain", "--resume --out nowhere", "nowhere/checkpoint.safetensors");
     refused("pretrain", "--out /proc/none", "/proc/none");
+    refused("pretrain", "--out ''", "out is empty");
+    refused("pretrain", "--threads 100000000 --out m", "100000000 threads");
+    CHECK(run("pretrain", "--method mae " SMALL "--epochs 2000000000 --log-every 1 --stop-after 2 --out m") == 0 && !strstr(output, ":-"));
     CHECK(run("", "mkdir -p empty/a truncated && head -c 10000 /dev/zero >truncated/data_batch_1.bin") == 0);
     refused("pretrain", "--data folder:empty --out m", "empty");
     refused("pretrain", "--data cifar10:truncated --out m", "truncated");
@@ -282,6 +285,14 @@ static void test_full_disk(void)
     CHECK(same_file("before", "full/checkpoint.safetensors"));
     CHECK(run("", "ls full | grep -c '\\.tmp' | grep -qx 0") == 0);
 }
+/* Resumed with another method a run would go on with the first, and its checkpoint then name the second: nobody could read it again. */
+static void test_resume_of_another_method(void)
+{
+    CHECK(run("pretrain", "--method mae " SMALL "--stop-after 4 --out other") == 0 && run("", "cp other/checkpoint.safetensors before") == 0);
+    refused("pretrain", "--resume --out other --method simclr", "is of method mae, not simclr");
+    refused("pretrain", "--resume --out other --dim 48", "of another shape");
+    CHECK(same_file("before", "other/checkpoint.safetensors") && run("pretrain", "--resume --out other --method mae --stop-after 0") == 0);
+}
 /* Asked to end, a run finishes its step, saves and says how to go on. */
 static void test_interrupt(void)
 {
@@ -289,6 +300,8 @@ static void test_interrupt(void)
                   "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.3; [ -s stopped/log.csv ] && break; done; kill -TERM $p; wait $p", bin) == 0);
     CHECK(strstr(output, "--resume --out stopped") != NULL);
     CHECK(run("pretrain", "--resume --out stopped --stop-after 1") == 0);
+    /* while it makes a network that takes minutes to make nobody looks at the first signal: the second one ends it */
+    CHECK(run("", "timeout -s INT -k 9 9 sh -c '%spretrain --method mae --depth 100000 --dim 4 --heads 1 --threads 1 --out slow & p=$!; sleep 1; kill -TERM $p; sleep 0.5; kill -TERM $p; wait $p'", bin) == 128 + 15);
 }
 
 int main(int argc, char **argv)
@@ -313,6 +326,7 @@ int main(int argc, char **argv)
     TEST(misuse);
     TEST(nan);
     TEST(full_disk);
+    TEST(resume_of_another_method);
     TEST(interrupt);
     run("", "rm -rf %s", dir);
     return check_done();
