@@ -8556,7 +8556,7 @@ static int ssl__max_threads(void)
 #endif
 }
 
-#define SSL__THREADS 1024 /* the most that a desc may ask for */
+#define SSL__MOST_THREADS 1024 /* the most that a desc may ask for */
 SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
 {
     ssl_desc d = SSL_ZERO;
@@ -8564,7 +8564,7 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     int threads;
     ssl_ctx *c;
     if (desc && initialized) d = *desc;
-    threads = d.threads > 0 && d.threads <= SSL__THREADS ? d.threads : ssl__max_threads();
+    threads = d.threads > 0 && d.threads <= SSL__MOST_THREADS ? d.threads : ssl__max_threads();
     c = (ssl_ctx *)SSL_MALLOC(sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 2));
     if (!c) {
         if (d.on_error) d.on_error(SSL_E_MEMORY, ssl__no_memory.message, d.on_error_user);
@@ -8592,7 +8592,7 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     if (c->bf16) c->half = &ssl__cpu_half_kernels;
 #endif
     c->data.on_device = c->small.on_device = 1;
-    if (d.threads < 0 || d.threads > SSL__THREADS) ssl__fail(c, SSL_E_ARG, at, "ssl_open: %d threads: 1 to %d are possible, 0 takes all cores", d.threads, SSL__THREADS);
+    if (d.threads < 0 || d.threads > SSL__MOST_THREADS) ssl__fail(c, SSL_E_ARG, at, "ssl_open: %d threads: 1 to %d are possible, 0 takes all cores", d.threads, SSL__MOST_THREADS);
     if (!initialized) ssl__fail(c, SSL_E_ARG, at, "ssl_open: the ssl_desc is not initialized: write `ssl_desc d = SSL_ZERO;`");
 #ifdef SSL__CUDA
     if (c->device == SSL_DEVICE_CUDA && initialized) ssl__cuda_open(c, at);
