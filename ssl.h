@@ -2444,7 +2444,7 @@ static const char *ssl__shape(const ssl_tensor *t, char buf[96]) /* "[64,197,192
 
 static const char *ssl__by(const ssl_ctx *c, const char *at, char buf[64]) /* "ssl_gelu: " where it is the op at work that asks for memory, else "" */
 {
-    snprintf(buf, 64, at == c->at ? "%s: " : "", c->op);
+    snprintf(buf, 64, "%s%s", at == c->at ? c->op : "", at == c->at ? ": " : "");
     return buf;
 }
 /* Zeroed host memory that lives until ssl__free_mem; NULL and a sticky error when there is none. */
