@@ -2447,7 +2447,7 @@ static const char *ssl__by(const ssl_ctx *c, const char *at, char buf[64]) /* "s
     snprintf(buf, 64, "%s%s", at == c->at ? c->op : "", at == c->at ? ": " : "");
     return buf;
 }
-/* Zeroed host memory that lives until ssl__free_mem; NULL and a sticky error when there is none. */
+/* Zeroed host memory that lives until ssl__release; NULL and a sticky error when there is none. */
 static void *ssl__alloc(ssl_ctx *c, const char *at, size_t bytes)
 {
     void *p = SSL_MALLOC(bytes ? bytes : 1);
