@@ -2807,10 +2807,6 @@ struct ssl__gemm_kind {         /* one way to multiply: an instruction set at a 
     void (*multiply)(const ssl__gemm_kind *kind, ssl__gemm_block *b);
     void (*finish)(const ssl__gemm_block *b, const ssl__epilogue *ep, int64_t ldpre, int add, int64_t next, float *y, int64_t ldy); /* y and pre of the block's sums; y + next: what comes after it */
     void (*begin)(void), (*end)(void); /* around a chunk; NULL: nothing is to be set up */
-    /* for multiply by ssl__gemm_panels_multiply alone: */
-    void (*pack_a)(int half, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst);
-    void (*pack_b)(int half, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst);
-    void (*tile)(int kc, const void *a, const void *b, float *y, int64_t ldy, int add); /* y[mr,panel] = or += a b, both packed */
     unsigned half;              /* as of an epilogue; only of a copy made for one product */
 };
 #define SSL__AHEAD 16 /* rows that packing fetches before it reads them */
@@ -5284,9 +5280,9 @@ static void SSL__K(gemm_finish)(const ssl__gemm_block *b, const ssl__epilogue *e
 { SSL__K(gemm_finish_by)(0, SSL__K(put), b, ep, ldpre, add, next, y, ldy); }
 
 static const ssl__gemm_kind SSL__K(gemm_f32) = { SSL__MM_HIGH, 1, 4, SSL__MM_NR, 96, 512, 128, 16.0f, 1, 1,
-    SSL__K(gemm_block_a), SSL__K(gemm_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish), NULL, NULL, NULL, NULL, NULL, 0 };
+    SSL__K(gemm_block_a), SSL__K(gemm_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish), NULL, NULL, 0 };
 static const ssl__gemm_kind SSL__K(gemm_bf16) = { SSL__MM_HIGH, 1, 4, SSL__MM_NR, 96, 512, 128, 24.0f, 1, 0,
-    SSL__K(gemm_round_block_a), SSL__K(gemm_round_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish), NULL, NULL, NULL, NULL, NULL, 0 };
+    SSL__K(gemm_round_block_a), SSL__K(gemm_round_block_b), SSL__K(gemm_multiply), SSL__K(gemm_finish), NULL, NULL, 0 };
 
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
 /* ---- AVX512_BF16: vdpbf16ps adds two products of bf16 pairs to each of 16 sums, twice the rate of float32. An element of a packed
@@ -5410,17 +5406,17 @@ SSL__BF16_FN SSL__INLINE void ssl__bf16_put(float *p, int64_t i, int n, __m512 v
 SSL__BF16_FN void ssl__bf16_finish(const ssl__gemm_block *b, const ssl__epilogue *ep, int64_t ldpre, int add, int64_t next, float *y, int64_t ldy)
 { SSL__K(gemm_finish_by)(1, ssl__bf16_put, b, ep, ldpre, add, next, y, ldy); }
 static const ssl__gemm_kind ssl__bf16_kind = { SSL__MM_HIGH, 2, 2, SSL__MM_NR, 96, 1024, 256, 16.0f, 1, 0,
-    ssl__bf16_block_a, ssl__bf16_block_b, ssl__bf16_multiply, SSL__K(gemm_finish), NULL, NULL, NULL, NULL, NULL, 0 };
+    ssl__bf16_block_a, ssl__bf16_block_b, ssl__bf16_multiply, SSL__K(gemm_finish), NULL, NULL, 0 };
 #endif
 
 #if SSL__PASS == 2 && defined(SSL__AMX)
-/* ---- AMX: tiles of 16 rows x 64 bytes, 2 x 2 of them at a time; 16 x 16 x 32 multiply-adds of bf16 in 16 cycles.
-   A panel is a run of blocks, 32 rows (or columns) x 32 of k, each 2 tiles of bf16 pairs along k: [row][pair] for op(a),
-   [pair][column] for op(b). At precision `high` x = hi + lo, hi = bf16(x), lo = bf16(x - hi), a block holds 2 tiles of hi and
-   2 of lo, and a b = hi hi + hi lo + lo hi; what is left out is below 2^-16 |a| |b|. */
+/* ---- AMX: tiles of 16 rows x 64 bytes, 2 x 2 of them at a time; 16 x 16 x 32 multiply-adds of bf16 in 16 cycles. Operands are words
+   as for vdpbf16ps: op(a) in rows along k, op(b) as panels, whose tiles are read where they lie. What is no whole tile of op(a), or lies
+   across k, is copied beside it; a few rows or words are left to vdpbf16ps. Precision `high`: x = hi + lo, hi = bf16(x), lo = bf16(x - hi),
+   a b = hi hi + lo hi + hi lo; what is left out is below 2^-16 |a| |b|. A row of op(a) is then all of hi and all of lo, a panel likewise. */
 #define SSL__AMX_FN __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,amx-tile,amx-bf16"))) static
-#define SSL__AMX_KR   32
-#define SSL__AMX_TILE 32 /* rows and columns of four tiles */
+#define SSL__AMX_TILE  32  /* rows and columns of four tiles */
+#define SSL__AMX_DEPTH 128 /* words of k that are copied at once */
 
 /* Palette 1, eight tiles of 16 rows x 64 bytes: bytes 16.. row lengths (16 bits each), 48.. rows. */
 static const uint8_t ssl__amx_config[64] = { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0,
@@ -5428,58 +5424,140 @@ static const uint8_t ssl__amx_config[64] = { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 SSL__AMX_FN void ssl__amx_begin(void) { _tile_loadconfig(ssl__amx_config); }
 SSL__AMX_FN void ssl__amx_end(void) { _tile_release(); }
 
-SSL__AMX_FN void ssl__amx_load_y(const float *y, int64_t ldy, int add) /* tiles 0..3 = y[32,32] or 0 */
+SSL__AMX_FN SSL__INLINE void ssl__amx_ahead_lines(ssl__ahead *f) /* two of f, or of the next when it is through */
 {
-    const size_t row = (size_t)ldy * sizeof(float);
-    int r;
-    for (r = 0; r < 32 && !add; r++) { SSL__PREFETCH_W(y + r * ldy); SSL__PREFETCH_W(y + r * ldy + 16); } /* tile stores wait for their lines */
-    if (!add) { _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3); return; }
-    _tile_loadd(0, y, row);
-    _tile_loadd(1, y + 16, row);
-    _tile_loadd(2, y + 16 * ldy, row);
-    _tile_loadd(3, y + 16 * ldy + 16, row);
+    int i;
+    for (i = 0; i < 2; i++) {
+        if (f->at >= f->end) { f[0] = f[1]; f[1].at = f[1].end; }
+        if (f->at >= f->end) return;
+        SSL__PREFETCH((const char *)f->at);
+        f->at += 64;
+        if (--f->left == 0) { f->left = f->lines; f->at += (uintptr_t)f->jump; }
+    }
 }
-SSL__AMX_FN void ssl__amx_store_y(float *y, int64_t ldy)
+/* A tile of words, of which rows x words exist, the others are zero */
+SSL__AMX_FN void ssl__amx_copy(int rows, int words, const float *a, int64_t ars, int64_t acs, float *tile)
 {
-    const size_t row = (size_t)ldy * sizeof(float);
+    const int n = acs == 1 ? rows : words;
+    const __mmask16 live = SSL__K(mask16)(acs == 1 ? words : rows);
+    __m512i v[16];
+    int i;
+    SSL__UNROLL for (i = 0; i < 16; i++) v[i] = i < n ? _mm512_maskz_loadu_epi32(live, a + i * (acs == 1 ? ars : acs)) : _mm512_setzero_si512();
+    if (acs != 1) SSL__K(transpose16)(v);
+    SSL__UNROLL for (i = 0; i < 16; i++) _mm512_storeu_si512(tile + 16 * i, v[i]);
+}
+/* Operands of tiles, in words: of op(a) the lines of a tile, the tile below it, the next of k; of op(b) the rows. lo: from hi to lo */
+typedef struct ssl__amx_operands { const float *a, *b; int64_t line, down, along, a_lo, ldb, b_lo; int parts; ssl__ahead *ahead; } ssl__amx_operands;
+
+/* y[16 or 32, 16 or 32] = or += a b over k words from column j of b on, of which rows past k do not exist */
+SSL__AMX_FN void ssl__amx_block(int high, int wide, int k, int j, const ssl__amx_operands *t, float *y, int64_t ldy, int add)
+{
+    const size_t line = sizeof(float) * (size_t)t->line, row = sizeof(float) * (size_t)ldy;
+    float rest[2 * 256] __attribute__((aligned(64)));
+    int r, p, part;
+    for (r = 0; r < (high ? 32 : 16) && !add; r++) { SSL__PREFETCH_W(y + r * ldy); if (wide) SSL__PREFETCH_W(y + r * ldy + 16); } /* tile stores wait for their lines */
+    if (add) _tile_loadd(0, y, row); else _tile_zero(0);
+    if (wide) { if (add) _tile_loadd(1, y + 16, row); else _tile_zero(1); }
+    if (high) { if (add) _tile_loadd(2, y + 16 * ldy, row); else _tile_zero(2); }
+    if (high && wide) { if (add) _tile_loadd(3, y + 16 * ldy + 16, row); else _tile_zero(3); }
+    for (part = 0; part < t->parts; part++) {
+        const float *a = t->a + (part == 1 ? t->a_lo : 0), *b = t->b + j + (part == 2 ? t->b_lo : 0);
+        for (p = 0; p < k; p += 16, a += t->along, b += 16 * t->ldb) {
+            const int whole = k - p >= 16;
+            const size_t next = whole ? sizeof(float) * (size_t)t->ldb : 64;
+            const float *tile = whole ? b : rest;
+            if (!whole) ssl__amx_copy(k - p, 16, b, t->ldb, 1, rest);
+            if (!whole && wide) ssl__amx_copy(k - p, 16, b + 16, t->ldb, 1, rest + 256);
+            _tile_loadd(6, tile, next);
+            _tile_loadd(4, a, line);
+            if (wide) _tile_loadd(7, tile + (whole ? 16 : 256), next);
+            if (high) _tile_loadd(5, a + t->down, line);
+            _tile_dpbf16ps(0, 4, 6);
+            if (wide) _tile_dpbf16ps(1, 4, 7);
+            if (high) _tile_dpbf16ps(2, 5, 6);
+            if (high && wide) _tile_dpbf16ps(3, 5, 7);
+            if (t->ahead) ssl__amx_ahead_lines(t->ahead);
+        }
+    }
     _tile_stored(0, y, row);
-    _tile_stored(1, y + 16, row);
-    _tile_stored(2, y + 16 * ldy, row);
-    _tile_stored(3, y + 16 * ldy + 16, row);
+    if (wide) _tile_stored(1, y + 16, row);
+    if (high) _tile_stored(2, y + 16 * ldy, row);
+    if (high && wide) _tile_stored(3, y + 16 * ldy + 16, row);
 }
-#define SSL__AMX_LOAD(t, u, p) do { _tile_loadd(t, p, 64); _tile_loadd(u, (p) + 1024, 64); } while (0)
-#define SSL__AMX_MULTIPLY()    do { _tile_dpbf16ps(0, 4, 6); _tile_dpbf16ps(1, 4, 7); _tile_dpbf16ps(2, 5, 6); _tile_dpbf16ps(3, 5, 7); } while (0)
-
-SSL__AMX_FN void ssl__amx_tile_bf16(int kc, const void *pa, const void *pb, float *y, int64_t ldy, int add)
+/* y[rows, nv vectors], rows up to 16, or 32; fewer than 16 by way of tiles beside y */
+SSL__AMX_FN void ssl__amx_strip(int rows, int nv, int k, const ssl__amx_operands *t, float *y, int64_t ldy, int add)
 {
-    const char *a = (const char *)pa, *b = (const char *)pb;
-    ssl__amx_load_y(y, ldy, add);
-    for (; kc > 0; kc -= SSL__AMX_KR, a += 2048, b += 2048) {
-        SSL__AMX_LOAD(4, 5, a);
-        SSL__AMX_LOAD(6, 7, b);
-        SSL__AMX_MULTIPLY();
+    float rim[16 * 32] __attribute__((aligned(64)));
+    int i, j, v;
+    for (j = 0; j < nv; j += 2) {
+        const int wide = j + 1 < nv, whole = rows >= 16;
+        ssl__amx_block(rows > 16, wide, k, 16 * j, t, whole ? y + 16 * j : rim, whole ? ldy : 32, whole && add);
+        for (i = 0; i < rows && !whole; i++)
+            for (v = 0; v <= wide; v++) {
+                float *o = y + i * ldy + 16 * (j + v);
+                const __m512 sum = _mm512_loadu_ps(rim + 32 * i + 16 * v);
+                _mm512_storeu_ps(o, add ? _mm512_add_ps(_mm512_loadu_ps(o), sum) : sum);
+            }
     }
-    ssl__amx_store_y(y, ldy);
 }
-
-SSL__AMX_FN void ssl__amx_tile_high(int kc, const void *pa, const void *pb, float *y, int64_t ldy, int add)
+/* As bf16_mm_rows, with t's parts, lo and ahead. squares: op(a) lies across k, but its whole squares of 16 words were turned where they are. */
+SSL__AMX_FN void ssl__amx_rows_by(ssl__amx_operands t, int squares, int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *y, int64_t ldy, int add)
 {
-    const char *a = (const char *)pa, *b = (const char *)pb; /* hi at 0, lo at 2048 */
-    ssl__amx_load_y(y, ldy, add);
-    for (; kc > 0; kc -= SSL__AMX_KR, a += 4096, b += 4096) {
-        SSL__AMX_LOAD(4, 5, a);
-        SSL__AMX_LOAD(6, 7, b + 2048);
-        SSL__AMX_MULTIPLY();
-        SSL__AMX_LOAD(6, 7, b);
-        SSL__AMX_MULTIPLY();
-        SSL__AMX_LOAD(4, 5, a + 2048);
-        SSL__AMX_MULTIPLY();
+    float beside[2 * SSL__AMX_DEPTH / 16 * 512] __attribute__((aligned(64)));
+    const int64_t a_lo = t.a_lo;
+    int i, p, n, q, part, rows;
+    t.ldb = ldb;
+    for (i = 0; i < m; i += rows, a += rows * ars, y += rows * ldy) {
+        rows = m - i >= 32 ? 32 : SSL__MIN(16, m - i);
+        if (k < 4 || (rows < 4 && !squares)) {
+            for (part = 0; part < t.parts; part++) ssl__bf16_mm_rows(rows, nv, k, a + (part == 1 ? a_lo : 0), ars, acs, b + (part == 2 ? t.b_lo : 0), ldb, y, ldy, add || part);
+            continue;
+        }
+        n = squares || (acs == 1 && rows >= 16) ? k / 16 * 16 : 0;
+        t.a = a; t.b = b; t.line = squares ? acs : ars; t.down = 16 * ars; t.along = 16 * acs; t.a_lo = a_lo;
+        if (n) ssl__amx_strip(rows, nv, n, &t, y, ldy, add);
+        t.a = beside; t.line = 16; t.down = 256; t.along = 512; t.a_lo = SSL__AMX_DEPTH / 16 * 512;
+        for (p = n; p < k; p += n) {
+            n = SSL__MIN(SSL__AMX_DEPTH, k - p);
+            for (part = 0; part < SSL__MIN(2, t.parts); part++)
+                for (q = 0; q < n; q += 16) {
+                    const float *s = a + part * a_lo + (p + q) * acs;
+                    float *tile = beside + part * t.a_lo + 32 * q;
+                    ssl__amx_copy(rows, n - q, s, ars, acs, tile);
+                    if (rows > 16) ssl__amx_copy(16, n - q, s + 16 * ars, ars, acs, tile + 256);
+                }
+            t.b = b + p * ldb;
+            ssl__amx_strip(rows, nv, n, &t, y, ldy, add || p);
+        }
     }
-    ssl__amx_store_y(y, ldy);
+}
+/* rows and ahead of gemm_multiply: of bf16; of `high`, where k counts hi and lo */
+#define SSL__AMX_ROWS(name, ahead_name, parts)                                                                                      \
+    SSL__AMX_FN void name(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *y, int64_t ldy, int add) \
+    {                                                                                                                               \
+        const int words = parts > 1 ? k / 2 : k;                                                                                    \
+        const ssl__amx_operands t = { NULL, NULL, 0, 0, 0, words, 0, words * ldb, parts, NULL };                                     \
+        ssl__amx_rows_by(t, 0, m, nv, words, a, ars, acs, b, ldb, y, ldy, add);                                                     \
+    }                                                                                                                               \
+    SSL__AMX_FN int ahead_name(int m, int k, const float *a, int64_t ars, int64_t acs, const float *b, float *y, int64_t ldy, int add, ssl__ahead *f) \
+    {                                                                                                                               \
+        const int words = parts > 1 ? k / 2 : k;                                                                                    \
+        const ssl__amx_operands t = { NULL, NULL, 0, 0, 0, words, 0, words * SSL__MM_NR, parts, f };                                 \
+        ssl__amx_rows_by(t, 0, m, SSL__MM_NV, words, a, ars, acs, b, SSL__MM_NR, y, ldy, add);                                      \
+        return m;                                                                                                                   \
+    }
+SSL__AMX_ROWS(ssl__amx_rows, ssl__amx_ahead, 1)
+SSL__AMX_ROWS(ssl__amx_high_rows, ssl__amx_high_ahead, 3)
+#undef SSL__AMX_ROWS
+SSL__AMX_FN void ssl__amx_multiply(const ssl__gemm_kind *kind, ssl__gemm_block *b)
+{
+    const int pairs = ssl__ceil_div(b->kc, 2);
+    if (kind->elem == 2) SSL__K(gemm_multiply_by)(ssl__amx_rows, ssl__amx_ahead, pairs, b);
+    else SSL__K(gemm_multiply_by)(ssl__amx_high_rows, ssl__amx_high_ahead, 2 * pairs, b);
 }
 
-/* bf16 of x0 in the lower and of x1 in the upper half; lo: the same of what rounding took away */
-SSL__AMX_FN SSL__INLINE __m512i ssl__amx_split(__m512 x0, __m512 x1, int split, __m512i *lo)
+/* bf16 of x0 in the lower and of x1 in the upper half; lo, if split: the same of what rounding took away */
+SSL__AMX_FN SSL__INLINE __m512i ssl__amx_split(const int split, __m512 x0, __m512 x1, __m512i *lo)
 {
     const __m512i hi = (__m512i)_mm512_cvtne2ps_pbh(x1, x0);
     if (split) {
@@ -5489,97 +5567,72 @@ SSL__AMX_FN SSL__INLINE __m512i ssl__amx_split(__m512 x0, __m512 x1, int split, 
     }
     return hi;
 }
-
-/* One tile, 16 r x 32 p of src[r rs + p ps], as [r][pair] (pairs_first 0) or [pair][r] (1). Vectors come along the stride 1;
-   if that is not the order asked for, the tile is transposed. rows, kc: how many exist from here on, the rest is zero. */
-SSL__AMX_FN SSL__INLINE void ssl__amx_pack_tile(int half, int pairs_first, int split, int rows, int kc, const float *src, int64_t rs, int64_t ps, char *dst)
+/* 16 r x 32 p of src[r rs + p ps] as words, hi[r][pair] (pairs_first 0) or hi[pair][r] (1), and lo if split; half: src is bf16, and hi.
+   Vectors come along the stride 1; if that is not the order asked for, they are transposed. What is past rows and kc is zero. */
+SSL__AMX_FN SSL__INLINE void ssl__amx_words(int half, const int split, const int pairs_first, int rows, int kc, const float *src, int64_t rs, int64_t ps, __m512i *hi, __m512i *lo)
 {
     const int along_k = ps == 1, wide = along_k ? kc : rows, high = along_k ? rows : kc;
-    const uint32_t mask = wide <= 0 ? 0 : wide >= 32 ? ~0u : (1u << wide) - 1;
-    __m512i hi[16], lo[16];
+    const __mmask16 m0 = SSL__K(mask16)(wide), m1 = along_k ? SSL__K(mask16)(wide - 16) : m0;
     int i;
-    for (i = 0; i < 16; i++) {
-        const float *s = ssl__element(src, half, along_k ? i * rs : 2 * i * ps), *next = along_k ? s + 16 : ssl__element(s, half, ps);
-        const __mmask16 m0 = (along_k ? i : 2 * i) < high ? (__mmask16)mask : (__mmask16)0;
-        const __mmask16 m1 = along_k ? (i < high ? (__mmask16)(mask >> 16) : (__mmask16)0) : 2 * i + 1 < high ? (__mmask16)mask : (__mmask16)0;
-        if (half && along_k) hi[i] = _mm512_maskz_loadu_epi16((__mmask32)m1 << 16 | m0, s);
-        else if (half) hi[i] = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_maskz_loadu_epi16(m0, s)), _mm256_maskz_loadu_epi16(m1, next), 1);
-        else hi[i] = ssl__amx_split(_mm512_maskz_loadu_ps(m0, s), _mm512_maskz_loadu_ps(m1, next), split, &lo[i]);
-        if (along_k) continue;
-        hi[i] = ssl__bf16_turns(hi[i]);
-        if (split) lo[i] = ssl__bf16_turns(lo[i]);
+    SSL__UNROLL for (i = 0; i < 16; i++) {
+        const float *s = ssl__element(src, half, along_k ? i * rs : 2 * i * ps), *next = ssl__element(s, half, along_k ? 16 : ps);
+        const __mmask16 l0 = (along_k ? i : 2 * i) < high ? m0 : (__mmask16)0, l1 = (along_k ? i : 2 * i + 1) < high ? m1 : (__mmask16)0;
+        if (half) hi[i] = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_maskz_loadu_epi16(l0, s)), _mm256_maskz_loadu_epi16(l1, next), 1);
+        else hi[i] = ssl__amx_split(split, _mm512_maskz_loadu_ps(l0, s), _mm512_maskz_loadu_ps(l1, next), &lo[i]);
+        if (!along_k) hi[i] = ssl__bf16_turns(hi[i]);
+        if (!along_k && split) lo[i] = ssl__bf16_turns(lo[i]);
     }
-    if (along_k == pairs_first) {
-        SSL__K(transpose16)(hi);
-        if (split) SSL__K(transpose16)(lo);
-    }
-    for (i = 0; i < 16; i++) {
-        _mm512_store_si512(dst + 64 * i, hi[i]);
-        if (split) _mm512_store_si512(dst + 2048 + 64 * i, lo[i]);
-    }
+    if (along_k != pairs_first) return;
+    SSL__K(transpose16)(hi);
+    if (split) SSL__K(transpose16)(lo);
 }
-SSL__AMX_FN SSL__INLINE void ssl__amx_pack(int half, int pairs_first, int split, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)
+/* op(a) in rows of words, also where it is transposed; elem 2: bf16, 4: hi and lo */
+SSL__AMX_FN SSL__INLINE void ssl__amx_block_a_by(const int split, int half, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst, ssl__gemm_block *b)
 {
-    char *d = (char *)dst;
-    int r;
-    for (; kc > 0; kc -= 32, src = ssl__element(src, half, 32 * ps), d += split ? 4096 : 2048)
-        for (r = 0; r < 32; r += 16) ssl__amx_pack_tile(half, pairs_first, split, rows - r, kc, ssl__element(src, half, r * rs), rs, ps, d + 64 * r);
-}
-#define SSL__AMX_PACK(name, pairs_first, split) /* who splits has floats */                                     \
-    SSL__AMX_FN void name(int half, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst)      \
-    { ssl__amx_pack(half && !split, pairs_first, split, rows, kc, src, rs, ps, dst); }
-SSL__AMX_PACK(ssl__amx_pack_a_bf16, 0, 0)
-SSL__AMX_PACK(ssl__amx_pack_b_bf16, 1, 0)
-SSL__AMX_PACK(ssl__amx_pack_a_high, 0, 1)
-SSL__AMX_PACK(ssl__amx_pack_b_high, 1, 1)
-#undef SSL__AMX_PACK
-
-/* ---- block_a, block_b and multiply by way of panels [kc][mr] and [kc][panel], of both operands.
-   32 steps of k of one panel after the other: what lies along the rows of the source is then read in order. */
-#define SSL__GEMM_PIECE 32
-typedef void (*ssl__panel_fn)(int half, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst);
-static void ssl__gemm_panels(const ssl__gemm_kind *kind, ssl__panel_fn pack, int half, int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, char *dst)
-{
-    const int depth = ssl__round_up(kc, kind->kr);
-    int i, p;
-    for (p = 0; p == 0 || p < kc; p += SSL__GEMM_PIECE)
-        for (i = 0; i < rows; i += width)
-            pack(half, SSL__MIN(width, rows - i), SSL__MIN(SSL__GEMM_PIECE, kc - p), ssl__element(src, half, i * rs + p * ps), rs, ps,
-                 dst + (size_t)(i * depth + p * width) * (size_t)kind->elem);
-}
-static void ssl__gemm_panels_a(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
-{
-    ssl__gemm_panels(kind, kind->pack_a, (kind->half & SSL__HALF_A) != 0, kind->mr, rows, kc, src, rs, ps, (char *)dst);
+    const int pairs = ssl__ceil_div(kc, 2);
+    __m512i hi[16], lo[16];
+    int p, r, i;
     b->a = dst;
+    b->ars = split ? 2 * pairs : pairs;
+    b->aps = 1;
+    if (ps == 1 && !split) { ssl__bf16_lines(half, rows, kc, src, rs, dst, pairs); return; }
+    for (p = 0; p < kc; p += 32)
+        for (r = 0; r < rows; r += 16) {
+            const __mmask16 live = SSL__K(mask16)(pairs - p / 2);
+            float *d = dst + r * b->ars + p / 2;
+            ssl__amx_words(half, split, 0, rows - r, kc - p, ssl__element(src, half, r * rs + p * ps), rs, ps, hi, lo);
+            for (i = 0; i < SSL__MIN(16, rows - r); i++, d += b->ars) {
+                _mm512_mask_storeu_epi32(d, live, hi[i]);
+                if (split) _mm512_mask_storeu_epi32(d + pairs, live, lo[i]);
+            }
+        }
+    if (b->sums) SSL__K(gemm_sums)(rows, kc, src, ps, b->sums);
 }
-static void ssl__gemm_panels_b(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
-{ ssl__gemm_panels(kind, kind->pack_b, (kind->half & SSL__HALF_B) != 0, kind->panel, cols, kc, src, cs, ps, (char *)dst); }
-/* One register tile. At the rim the whole tile is computed beside y, and what exists of it is stored. */
-static void ssl__gemm_tile(const ssl__gemm_kind *kind, int kc, const char *a, const char *b, float *y, int64_t ldy, int rows, int cols, int add)
+SSL__AMX_FN void ssl__amx_block_a(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
+{ ssl__amx_block_a_by(0, (kind->half & SSL__HALF_A) != 0, rows, kc, src, rs, ps, (float *)dst, b); }
+SSL__AMX_FN void ssl__amx_high_block_a(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
+{ (void)kind; ssl__amx_block_a_by(1, 0, rows, kc, src, rs, ps, (float *)dst, b); }
+SSL__AMX_FN void ssl__amx_high_block_b(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
 {
-    float rim[SSL__AMX_TILE * SSL__AMX_TILE];
-    int i, j;
-    if (rows >= kind->mr && cols >= kind->panel) { kind->tile(kc, a, b, y, ldy, add); return; }
-    rows = SSL__MIN(rows, kind->mr);
-    cols = SSL__MIN(cols, kind->panel);
-    kind->tile(kc, a, b, rim, kind->panel, 0);
-    for (i = 0; i < rows; i++, y += ldy)
-        for (j = 0; j < cols; j++) y[j] = (add ? y[j] : 0.0f) + rim[i * kind->panel + j];
+    const int pairs = ssl__ceil_div(kc, 2);
+    __m512i hi[16], lo[16];
+    int p, c, i;
+    (void)kind;
+    for (p = 0; p < kc; p += 32)
+        for (c = 0; c < cols; c += 16) {
+            const int j = c / SSL__MM_NR * SSL__MM_NR, width = SSL__MIN(SSL__MM_NR, ssl__round_up(cols - j, 16));
+            float *d = (float *)dst + 2 * (int64_t)j * pairs + (int64_t)p / 2 * width + c - j;
+            ssl__amx_words(0, 1, 1, cols - c, kc - p, src + c * cs + p * ps, cs, ps, hi, lo);
+            for (i = 0; i < SSL__MIN(16, pairs - p / 2); i++, d += width) {
+                _mm512_storeu_si512(d, hi[i]);
+                _mm512_storeu_si512(d + (int64_t)pairs * width, lo[i]);
+            }
+        }
 }
-static void ssl__gemm_panels_multiply(const ssl__gemm_kind *kind, ssl__gemm_block *b) /* panels of b outermost, so that one stays in L1 */
-{
-    const size_t step = (size_t)ssl__round_up(b->kc, kind->kr) * (size_t)kind->elem;
-    int i, j;
-    for (j = 0; j < b->cols; j += kind->panel)
-        for (i = 0; i < b->rows; i += kind->mr)
-            ssl__gemm_tile(kind, ssl__round_up(b->kc, kind->kr), (const char *)b->a + (size_t)i * step, (const char *)b->b + (size_t)j * step,
-                           b->y + i * b->ldy + j, b->ldy, b->rows - i, b->cols - j, b->add);
-}
-
-static const ssl__gemm_kind ssl__amx_bf16 = { SSL__AMX_TILE, SSL__AMX_KR, 2, SSL__AMX_TILE, 32, 256, 256, 256.0f, 0, 0, ssl__gemm_panels_a, ssl__gemm_panels_b,
-    ssl__gemm_panels_multiply, SSL__K(gemm_finish), ssl__amx_begin, ssl__amx_end, ssl__amx_pack_a_bf16, ssl__amx_pack_b_bf16, ssl__amx_tile_bf16, 0 };
-static const ssl__gemm_kind ssl__amx_high = { SSL__AMX_TILE, SSL__AMX_KR, 4, SSL__AMX_TILE, 32, 256, 256, 128.0f, 0, 0, ssl__gemm_panels_a, ssl__gemm_panels_b,
-    ssl__gemm_panels_multiply, SSL__K(gemm_finish), ssl__amx_begin, ssl__amx_end, ssl__amx_pack_a_high, ssl__amx_pack_b_high, ssl__amx_tile_high, 0 };
+static const ssl__gemm_kind ssl__amx_bf16 = { SSL__AMX_TILE, 2, 2, SSL__MM_NR, 96, 512, 256, 128.0f, 1, 0,
+    ssl__amx_block_a, ssl__bf16_block_b, ssl__amx_multiply, SSL__K(gemm_finish), ssl__amx_begin, ssl__amx_end, 0 };
+static const ssl__gemm_kind ssl__amx_high = { SSL__AMX_TILE, 2, 4, SSL__MM_NR, 96, 192, 128, 64.0f, 1, 0,
+    ssl__amx_high_block_a, ssl__amx_high_block_b, ssl__amx_multiply, SSL__K(gemm_finish), ssl__amx_begin, ssl__amx_end, 0 };
 #endif
 
 /* how this context multiplies; least: the shortest side of the product, of which a tile of AMX would be mostly padding */
