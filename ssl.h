@@ -3156,6 +3156,8 @@ struct ssl__conv_kind { /* an instruction set at a precision, `width` channels a
     /* y[m, nv vectors] = or += a[m,k] b[k, nv vectors], as SSL__MM_ROWS; k in words */
     void (*rows)(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *y, int64_t ldy, int add);
     void (*pack)(int width, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst); /* as gemm_pack; kc in channels */
+    void (*squares)(int n, float *words); /* turns whole squares of words[n][wide], of which rows then takes op(a) across k; NULL: rows takes it as it is */
+    void (*begin)(void), (*end)(void); /* around a chunk of products; NULL: nothing is to be set up */
     /* of half maps, NULL without: bf16 dst[n][ld] = or += src[n][step], cols of a row; words dst[cols / wide, `panel` apart][n / 2][wide]
        of bf16 src[at[n]][cols], zero past an odd end; as many of m rows (the others by rows) as f has to fetch meanwhile, returns how many;
        y[n][step] = y + bias + bf16 res[n][ld] (either may be NULL), and then the ReLU */
@@ -3166,6 +3168,11 @@ struct ssl__conv_kind { /* an instruction set at a precision, `width` channels a
     void (*more)(int n, int cols, float *y, int64_t step, const float *bias, const float *res, int64_t at, int64_t ld, int relu);
     void (*stem)(const ssl__window *g, const float *x, int row, int pairs, float *dst); /* words of dst[pairs][ci kh], two columns of the rows of an image under a row of outputs */
 };
+static void ssl__conv_squares(const ssl__conv_kind *kind, int cols, int n, float *words, int64_t panel)
+{
+    int i;
+    for (i = 0; kind->squares && i < cols; i += kind->wide) kind->squares(n, words + i / kind->wide * panel);
+}
 typedef struct ssl__corr {
     ssl_ctx *c;
     const ssl__conv_kind *kind;
@@ -3501,6 +3508,7 @@ static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output chan
     float acc[3 * 64];
     int o, n, pr, ps;
     if (!x) return;
+    if (kind->begin) kind->begin();
     if (e->stem) ssl__corr_stem(e, &p, x);
     else if (e->spread && !e->back) ssl__corr_collect(e, &p, x);
     else if (!inside) ssl__corr_turn_all(e, &p, kind->turn_c, kind->pair, group, x, e->word);
@@ -3525,6 +3533,7 @@ static void ssl__corr_chunk(void *arg, int chunk, int thread) /* all output chan
                 kind->turn_back(SSL__MIN(width, e->oc - o - pr), out_rows, e->s.out, y + n * y_image + pr, wide, (int64_t)e->s.out * wide, e->bias ? e->bias + group * e->oc + o + pr : NULL,
                                 e->beta != 0.0f, e->out + (((int64_t)(p.n0 + n) * e->groups + group) * e->oc + o + pr) * plane + (int64_t)p.i0 * e->r.ostep * e->s.out, plane);
     }
+    if (kind->end) kind->end();
 }
 static ssl__corr ssl__corr_make(ssl_ctx *c, const ssl__conv_kind *kind, const ssl__window *g, int back)
 {
@@ -3607,6 +3616,7 @@ static void ssl__corr_bw_block(const ssl__corr *e, int block, int next, int grou
     for (q = 0; e->half_dy && q < positions; q++) m->at[q] = q * e->oc;
     if (e->half_dy) kind->pairs(positions, o1 - o0, ssl__element(e->dy, 1, ((int64_t)p.n0 * e->r.n + p.i0) * e->s.n * e->oc + o0), m->at, m->dy, panel);
     else ssl__corr_positions(e, &p, group, e->dy, e->oc, o0, o1, steps, m->dy, panel);
+    ssl__conv_squares(kind, o1 - o0, k, m->dy, panel);
     if (e->pointwise && !e->half_in) ssl__corr_positions(e, &p, group, e->in, e->ic, 0, e->ic, steps, m->b, panel);
     else if (e->stem) ssl__corr_stem(e, &p, m->x);
     else if (!x) ssl__corr_turn_all(e, &p, kind->turn, 1, group, m->x, e->ic);
@@ -3650,7 +3660,9 @@ static void ssl__corr_bw_chunk(void *arg, int chunk, int thread) /* a slice of t
     m.b = m.dy + dy;
     m.at = (int32_t *)(m.b + columns);
     if (!m.x) return;
+    if (e->kind->begin) e->kind->begin();
     for (b = b0; b < b1; b++) ssl__corr_bw_block(e, b, SSL__MIN(b + 1, b1 - 1), group, o0, o1, &m, e->part + (((int64_t)slice * e->groups + group) * e->oc + o0) * e->part_ld, e->adds || b > b0);
+    if (e->kind->end) e->kind->end();
 }
 static void ssl__corr_bw_add(void *arg, int chunk, int thread) /* dw of one output channel += its slices */
 {
@@ -3918,10 +3930,12 @@ static void ssl__wino_chunk(void *arg, int chunk, int thread) /* all output chan
     if (!ssl__wino_scratch(z, thread, tiles, ssl__round_up(k, width), tiles, ssl__round_up(e->oc, width), &m)) return;
     if (e->half_in) ssl__wino_half_in(e, &p, 0, e->ic, z->t->in, 6, 0, &m, m.v, m.v_row, m.v_place, 0);
     else ssl__wino_in(e, &p, group, 0, e->ic, z->t->in, 0, &m, m.v, m.v_row, m.v_place, 0);
+    if (e->kind->begin) e->kind->begin();
     for (xi = 0; xi < SSL__WINO; xi++)
         for (j = 0; j < e->panels; j++, u += panel)
             e->kind->rows(p.n * p.rows * e->s.n / 16, ssl__ceil_div(SSL__MIN(wide, e->oc - j * wide), width), k, m.v + xi * m.v_place, m.v_row, 1, u, wide,
                        m.m + xi * m.m_place + j * wide, m.m_row, 0);
+    if (e->kind->end) e->kind->end();
     if (e->half_out) ssl__wino_half_out(z, &p, chunk / e->groups, &m);
     else ssl__wino_out(z, &p, group, &m);
 }
@@ -3960,6 +3974,7 @@ static void ssl__wino_bw_chunk(void *arg, int chunk, int thread) /* a slice of t
     const int64_t panel = (int64_t)steps * wide;
     int b, xi, i, j;
     if (!ssl__wino_scratch(z, thread, steps, ssl__round_up(e->ic, wide), steps, ssl__round_up(o1 - o0, wide), &m)) return;
+    if (e->kind->begin) e->kind->begin();
     for (b = b0; b < b1; b++) {
         const ssl__patch p = ssl__corr_patch(e, b), pd = ssl__corr_patch(&z->d, b);
         const int k = ssl__wino_steps(z, p.n * p.rows * e->s.n / 16);
@@ -3967,12 +3982,15 @@ static void ssl__wino_bw_chunk(void *arg, int chunk, int thread) /* a slice of t
         else ssl__wino_in(e, &p, group, 0, e->ic, z->t->in, 1, &m, m.v, wide, m.v_place, panel);
         if (e->half_in) ssl__wino_half_in(&z->d, &pd, o0, o1, z->t->back, 4, 1, &m, m.m, wide, m.m_place, panel);
         else ssl__wino_in(&z->d, &pd, group, o0, o1, z->t->back, 1, &m, m.m, wide, m.m_place, panel);
-        for (xi = 0; xi < SSL__WINO; xi++)
+        for (xi = 0; xi < SSL__WINO; xi++) {
+            ssl__conv_squares(e->kind, o1 - o0, k, m.m + xi * m.m_place, panel);
             for (j = 0; j < e->ic; j += wide)
                 for (i = 0; i < o1 - o0; i += wide)
                     e->kind->rows(SSL__MIN(wide, o1 - o0 - i), ssl__ceil_div(SSL__MIN(wide, e->ic - j), width), k, m.m + xi * m.m_place + i / wide * panel, 1, wide,
                                m.v + xi * m.v_place + j / wide * panel, wide, part + (xi * e->oc + i) * ld + j, ld, b > b0);
+        }
     }
+    if (e->kind->end) e->kind->end();
 }
 static void ssl__wino_bw_add(void *arg, int chunk, int thread) /* dw of one output channel += G^T (sum of the slices) G */
 {
@@ -5063,6 +5081,7 @@ SSL__MM_AHEAD(static, SSL__K(mm_tile), SSL__K(mm_ahead))
 
 /* The block of a product, panels of b outermost. The last panel may have columns that do not exist: its tiles are computed beside y. */
 typedef void SSL__K(mm_fn)(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *c, int64_t ldc, int add);
+typedef struct SSL__K(mm_unit) { SSL__K(mm_fn) *rows; void (*begin)(void), (*end)(void); } SSL__K(mm_unit); /* begin, end: around a chunk, NULL: nothing is to be set up */
 typedef int SSL__K(mm_ahead_fn)(int m, int k, const float *a, int64_t ars, int64_t acs, const float *b, float *c, int64_t ldc, int add, ssl__ahead *f);
 static SSL__INLINE void SSL__K(gemm_multiply_by)(SSL__K(mm_fn) *rows, SSL__K(mm_ahead_fn) *ahead, int steps, ssl__gemm_block *g)
 {
@@ -5412,7 +5431,7 @@ static const ssl__gemm_kind ssl__bf16_kind = { SSL__MM_HIGH, 2, 2, SSL__MM_NR, 9
 #if SSL__PASS == 2 && defined(SSL__AMX)
 /* ---- AMX: tiles of 16 rows x 64 bytes, 2 x 2 of them at a time; 16 x 16 x 32 multiply-adds of bf16 in 16 cycles. Operands are words
    as for vdpbf16ps: op(a) in rows along k, op(b) as panels, whose tiles are read where they lie. What is no whole tile of op(a), or lies
-   across k, is copied beside it; a few rows or words are left to vdpbf16ps. Precision `high`: x = hi + lo, hi = bf16(x), lo = bf16(x - hi),
+   across k, is copied beside it, with the same sums: a row does not depend on how many others there are. Precision `high`: x = hi + lo, hi = bf16(x), lo = bf16(x - hi),
    a b = hi hi + lo hi + hi lo; what is left out is below 2^-16 |a| |b|. A row of op(a) is then all of hi and all of lo, a panel likewise. */
 #define SSL__AMX_FN __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,amx-tile,amx-bf16"))) static
 #define SSL__AMX_TILE  32  /* rows and columns of four tiles */
@@ -5488,16 +5507,13 @@ SSL__AMX_FN void ssl__amx_block(int high, int wide, int k, int j, const ssl__amx
 SSL__AMX_FN void ssl__amx_strip(int rows, int nv, int k, const ssl__amx_operands *t, float *y, int64_t ldy, int add)
 {
     float rim[16 * 32] __attribute__((aligned(64)));
-    int i, j, v;
-    for (j = 0; j < nv; j += 2) {
+    int i, j;
+    for (j = 0; j < nv; j += 2, y += 32) {
         const int wide = j + 1 < nv, whole = rows >= 16;
-        ssl__amx_block(rows > 16, wide, k, 16 * j, t, whole ? y + 16 * j : rim, whole ? ldy : 32, whole && add);
-        for (i = 0; i < rows && !whole; i++)
-            for (v = 0; v <= wide; v++) {
-                float *o = y + i * ldy + 16 * (j + v);
-                const __m512 sum = _mm512_loadu_ps(rim + 32 * i + 16 * v);
-                _mm512_storeu_ps(o, add ? _mm512_add_ps(_mm512_loadu_ps(o), sum) : sum);
-            }
+        const size_t row = wide ? 128 : 64;
+        for (i = 0; i < rows && !whole && add; i++) memcpy(rim + 32 * i, y + i * ldy, row);
+        ssl__amx_block(rows > 16, wide, k, 16 * j, t, whole ? y : rim, whole ? ldy : 32, add);
+        for (i = 0; i < rows && !whole; i++) memcpy(y + i * ldy, rim + 32 * i, row);
     }
 }
 /* As bf16_mm_rows, with t's parts, lo and ahead. squares: op(a) lies across k, but its whole squares of 16 words were turned where they are. */
@@ -5509,13 +5525,9 @@ SSL__AMX_FN void ssl__amx_rows_by(ssl__amx_operands t, int squares, int m, int n
     t.ldb = ldb;
     for (i = 0; i < m; i += rows, a += rows * ars, y += rows * ldy) {
         rows = m - i >= 32 ? 32 : SSL__MIN(16, m - i);
-        if (k < 4 || (rows < 4 && !squares)) {
-            for (part = 0; part < t.parts; part++) ssl__bf16_mm_rows(rows, nv, k, a + (part == 1 ? a_lo : 0), ars, acs, b + (part == 2 ? t.b_lo : 0), ldb, y, ldy, add || part);
-            continue;
-        }
         n = squares || (acs == 1 && rows >= 16) ? k / 16 * 16 : 0;
         t.a = a; t.b = b; t.line = squares ? acs : ars; t.down = 16 * ars; t.along = 16 * acs; t.a_lo = a_lo;
-        if (n) ssl__amx_strip(rows, nv, n, &t, y, ldy, add);
+        if (n || !k) ssl__amx_strip(rows, nv, n, &t, y, ldy, add); /* without k: zeros */
         t.a = beside; t.line = 16; t.down = 256; t.along = 512; t.a_lo = SSL__AMX_DEPTH / 16 * 512;
         for (p = n; p < k; p += n) {
             n = SSL__MIN(SSL__AMX_DEPTH, k - p);
@@ -6598,6 +6610,7 @@ typedef struct SSL__K(attn_job) {
     float *y, *stat;        /* y is the weights in attn_p; stat [B,H,2,Tq]: largest score of a query, 1 / sum exp(score - largest) */
     const float *dy, *beta;
     float *dq, *dk, *dv, *dmask; /* dmask: [Tk,lb] for each chunk */
+    const SSL__K(mm_unit) *unit; /* of products of bf16 pairs */
 } SSL__K(attn_job);
 
 typedef struct SSL__K(attn_tile) { /* m queries from i0 on of one (batch, head) against n keys */
@@ -6907,7 +6920,7 @@ static void SSL__K(attn_b_chunk)(void *arg, int chunk, int thread)
 }
 
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
-/* ---- AVX512_BF16: the five products by vdpbf16ps at precision bf16, on machines with AMX too. Operands are pairs along the sum:
+/* ---- AVX512_BF16: the five products by vdpbf16ps or tiles at precision bf16. Operands are pairs along the sum:
      s, dp [key,query]  k, v in rows of pairs along d;                q, dy transposed, [pair][query]
      y, dq [query,d]    p, ds as pairs of keys, [pair][query];        v, k as [pair of keys][d]
      dk, dv [key,d]     ds, p as they lie, pairs of queries;          q, dy as [pair of queries][d]
@@ -6923,13 +6936,13 @@ static int ssl__bf16_attn_bufs(const SSL__K(attn_job) *e, int chunk, int thread,
     return SSL__K(attn_cut)(e, chunk, thread, n, size, w);
 }
 /* s[n, m] = x r^T, x: n rows of ld pairs, r[m,d], which is bf16 if half; as attn_dots */
-SSL__BF16_FN void ssl__bf16_dots(int half, int n, int m, int d, const float *x, int ld, const float *r, int64_t rs, float *rt, float *s)
+SSL__BF16_FN void ssl__bf16_dots(SSL__K(mm_fn) *rows, int half, int n, int m, int d, const float *x, int ld, const float *r, int64_t rs, float *rt, float *s)
 {
     const int few = SSL__K(attn_few)(m), whole = m - few, full = ssl__round_up(whole, 16), pairs = ssl__ceil_div(d, 2);
     float *last = rt + pairs * full;
     int i, j, p;
     ssl__bf16_pack(half, full, whole, d, r, rs, 1, rt);
-    if (full) SSL__K(mm_by)(ssl__bf16_mm_rows, n, full / 16, pairs, x, ld, 1, rt, full, s, SSL__LD, 0);
+    if (full) SSL__K(mm_by)(rows, n, full / 16, pairs, x, ld, 1, rt, full, s, SSL__LD, 0);
     ssl__bf16_lines(half, few, d, ssl__element(r, half, whole * rs), rs, last, ld);
     for (j = 0, s += full; few && j < n; j++, x += ld, s += SSL__LD) {
         _mm512_storeu_ps(s, _mm512_setzero_ps());
@@ -6979,6 +6992,7 @@ SSL__BF16_FN void ssl__bf16_attn_f_chunk(void *arg, int chunk, int thread)
     float *w[SSL__BF16_F_BUFS], top[SSL__LD], inv[SSL__LD], *s, *o;
     const int end = ssl__bf16_attn_bufs(e, chunk, thread, SSL__BF16_F_BUFS, w);
     int item;
+    if (e->unit->begin) e->unit->begin();
     for (item = chunk * e->per_chunk; item < end; item++) {
         SSL__K(attn_tile) t;
         SSL__K(attn_begin)(e, item, &t);
@@ -6988,14 +7002,15 @@ SSL__BF16_FN void ssl__bf16_attn_f_chunk(void *arg, int chunk, int thread)
             float *stat = e->stat + 2 * (int64_t)item * a->Tq + t.i0;
             s = w[SSL__BF16_S];
             o = w[SSL__BF16_O];
-            ssl__bf16_dots(a->half_in, t.n, t.m, a->d, w[SSL__BF16_KB], ld, t.q, a->sq, w[SSL__BF16_RT], s);
+            ssl__bf16_dots(e->unit->rows, a->half_in, t.n, t.m, a->d, w[SSL__BF16_KB], ld, t.q, a->sq, w[SSL__BF16_RT], s);
             ssl__bf16_softmax(e, &t, s, top, inv);
             memcpy(stat, top, sizeof(float) * (size_t)t.m);
             memcpy(stat + a->Tq, inv, sizeof(float) * (size_t)t.m);
-            SSL__K(mm_by)(ssl__bf16_mm_rows, t.m, e->dp / 16, ssl__ceil_div(t.n, 2), s, 1, SSL__LD, w[SSL__BF16_KEYS], e->dp, o, e->dp, 0);
+            SSL__K(mm_by)(e->unit->rows, t.m, e->dp / 16, ssl__ceil_div(t.n, 2), s, 1, SSL__LD, w[SSL__BF16_KEYS], e->dp, o, e->dp, 0);
             ssl__bf16_attn_put(a->half_out, e, t.m, o, inv, 0.0f, e->y, ((int64_t)t.b * a->Tq + t.i0) * sy + item % a->H * a->d, sy);
         }
     }
+    if (e->unit->end) e->unit->end();
 }
 
 /* 16 numbers of two keys as bf16, side by side, go to their rows; the second row may be missing */
@@ -7043,15 +7058,15 @@ SSL__BF16_FN void ssl__bf16_attn_b_tile(const SSL__K(attn_job) *e, const SSL__K(
     const int64_t row = (int64_t)t->b * a->Tq + t->i0;
     const float *dy = ssl__element(e->dy, a->half_out, row * sy + h);
     float *s = w[SSL__BF16_S], *dp = w[SSL__BF16_DP], *ds = w[SSL__BF16_DS], *queries = w[SSL__BF16_QUERIES];
-    ssl__bf16_dots(a->half_in, t->n, t->m, a->d, w[SSL__BF16_KB], ld, t->q, a->sq, w[SSL__BF16_RT], s);
-    ssl__bf16_dots(a->half_out, t->n, t->m, a->d, w[SSL__BF16_VB], ld, dy, sy, w[SSL__BF16_RT], dp);
+    ssl__bf16_dots(e->unit->rows, a->half_in, t->n, t->m, a->d, w[SSL__BF16_KB], ld, t->q, a->sq, w[SSL__BF16_RT], s);
+    ssl__bf16_dots(e->unit->rows, a->half_out, t->n, t->m, a->d, w[SSL__BF16_VB], ld, dy, sy, w[SSL__BF16_RT], dp);
     ssl__bf16_ds(e, t, s, dp, ds, dmask ? dmask + t->i0 : NULL);
-    SSL__K(mm_by)(ssl__bf16_mm_rows, t->m, nd, ssl__ceil_div(t->n, 2), ds, 1, SSL__LD, w[SSL__BF16_KEYS], e->dp, w[SSL__BF16_O], e->dp, 0);
+    SSL__K(mm_by)(e->unit->rows, t->m, nd, ssl__ceil_div(t->n, 2), ds, 1, SSL__LD, w[SSL__BF16_KEYS], e->dp, w[SSL__BF16_O], e->dp, 0);
     if (e->dq) ssl__bf16_attn_put(a->half_in, e, t->m, w[SSL__BF16_O], NULL, e->beta[0], e->dq, row * a->sq + h, a->sq);
     ssl__bf16_pack(a->half_in, e->dp, a->d, t->m, t->q, 1, a->sq, queries);
-    SSL__K(mm_by)(ssl__bf16_mm_rows, t->n, nd, half, dp, SSL__LD, 1, queries, e->dp, w[SSL__BF16_DK], e->dp, add);
+    SSL__K(mm_by)(e->unit->rows, t->n, nd, half, dp, SSL__LD, 1, queries, e->dp, w[SSL__BF16_DK], e->dp, add);
     ssl__bf16_pack(a->half_out, e->dp, a->d, t->m, dy, 1, sy, queries);
-    SSL__K(mm_by)(ssl__bf16_mm_rows, t->n, nd, half, s, SSL__LD, 1, queries, e->dp, w[SSL__BF16_DV], e->dp, add);
+    SSL__K(mm_by)(e->unit->rows, t->n, nd, half, s, SSL__LD, 1, queries, e->dp, w[SSL__BF16_DV], e->dp, add);
 }
 SSL__BF16_FN void ssl__bf16_attn_b_chunk(void *arg, int chunk, int thread)
 {
@@ -7062,6 +7077,7 @@ SSL__BF16_FN void ssl__bf16_attn_b_chunk(void *arg, int chunk, int thread)
     const int end = ssl__bf16_attn_bufs(e, chunk, thread, SSL__BF16_B_BUFS, w);
     int item;
     if (dmask) memset(dmask, 0, sizeof(float) * (size_t)(a->Tk * e->lb));
+    if (e->unit->begin) e->unit->begin();
     for (item = chunk * e->per_chunk; item < end; item++) {
         const int h = item % a->H * a->d;
         SSL__K(attn_tile) t;
@@ -7074,16 +7090,25 @@ SSL__BF16_FN void ssl__bf16_attn_b_chunk(void *arg, int chunk, int thread)
         if (e->dk) ssl__bf16_attn_put(a->half_in, e, a->Tk, w[SSL__BF16_DK], NULL, e->beta[1], e->dk, (int64_t)t.b * a->Tk * a->sk + h, a->sk);
         if (e->dv) ssl__bf16_attn_put(a->half_in, e, a->Tk, w[SSL__BF16_DV], NULL, e->beta[2], e->dv, (int64_t)t.b * a->Tk * a->sv + h, a->sv);
     }
+    if (e->unit->end) e->unit->end();
 }
+static const SSL__K(mm_unit) ssl__bf16_vectors = { ssl__bf16_mm_rows, NULL, NULL };
+#  ifdef SSL__AMX
+static const SSL__K(mm_unit) ssl__bf16_tiles = { ssl__amx_rows, ssl__amx_begin, ssl__amx_end };
+#    define SSL__BF16_UNIT(c) ((c)->amx ? &ssl__bf16_tiles : &ssl__bf16_vectors)
+#  else
+#    define SSL__BF16_UNIT(c) &ssl__bf16_vectors
+#  endif
 #  define SSL__ATTN_BY(c, plain, pairs) ((c)->bf16 && (c)->precision == SSL_PRECISION_BF16 ? pairs : plain)
 #else
+#  define SSL__BF16_UNIT(c) NULL
 #  define SSL__ATTN_BY(c, plain, pairs) plain
 #endif
 static void SSL__K(attn_f)(ssl_ctx *c, const ssl__attn *a, float *y, float *stat)
 {
     SSL__K(attn_job) e;
     memset(&e, 0, sizeof e);
-    e.y = y; e.stat = stat;
+    e.y = y; e.stat = stat; e.unit = SSL__BF16_UNIT(c);
     SSL__K(attn_run)(&e, c, a, a->B * a->H, SSL__ATTN_BY(c, SSL__K(attn_f_chunk), ssl__bf16_attn_f_chunk));
 }
 static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const float *stat, const float *dy, const float beta[3],
@@ -7093,13 +7118,14 @@ static void SSL__K(attn_b)(ssl_ctx *c, const ssl__attn *a, const float *y, const
     int i, j, n;
     memset(&e, 0, sizeof e);
     e.y = (float *)(uintptr_t)y; e.stat = (float *)(uintptr_t)stat; e.dy = dy; e.beta = beta;
-    e.dq = dq; e.dk = dk; e.dv = dv; e.dmask = dmask;
+    e.dq = dq; e.dk = dk; e.dv = dv; e.dmask = dmask; e.unit = SSL__BF16_UNIT(c);
     SSL__K(attn_run)(&e, c, a, dmask ? 16 : a->B * a->H, SSL__ATTN_BY(c, SSL__K(attn_b_chunk), ssl__bf16_attn_b_chunk)); /* one sum of dmask for each chunk: so not too many */
     for (n = 0; dmask && !c->status && n < ssl__ceil_div(a->B * a->H, e.per_chunk); n++, e.dmask += a->Tk * e.lb)
         for (i = 0; i < a->Tq; i++)
             for (j = 0; j < a->Tk; j++) dmask[(int64_t)i * a->Tk + j] += e.dmask[j * e.lb + i];
 }
 #undef SSL__ATTN_BY
+#undef SSL__BF16_UNIT
 #undef SSL__TILE
 #undef SSL__LD
 #undef SSL__MM_NV
@@ -8018,12 +8044,12 @@ SSL__BF16_FN void ssl__half_stem_row(const ssl__window *g, const float *x, int r
         }
     }
 }
-#  define SSL__CONV_HALF ssl__half_put, ssl__half_pairs, ssl__half_rows_ahead, ssl__half_put_sums, ssl__half_more, ssl__half_stem_row
+#  define SSL__CONV_HALF(ahead) ssl__half_put, ssl__half_pairs, ahead, ssl__half_put_sums, ssl__half_more, ssl__half_stem_row
 #else
-#  define SSL__CONV_HALF NULL, NULL, NULL, NULL, NULL, NULL
+#  define SSL__CONV_HALF(ahead) NULL, NULL, NULL, NULL, NULL, NULL
 #endif
 static const ssl__conv_kind SSL__K(conv_f32) = { SSL__W, SSL__MM_WIDE * SSL__W, 1, SSL__K(turn), SSL__K(turn), SSL__K(turn), SSL__K(turn_back), SSL__K(gather), SSL__K(words),
-                                                 SSL__K(slices), SSL__K(mm_rows), SSL__K(gemm_pack), SSL__CONV_HALF };
+                                                 SSL__K(slices), SSL__K(mm_rows), SSL__K(gemm_pack), NULL, NULL, NULL, SSL__CONV_HALF(ssl__half_rows_ahead) };
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
 SSL__BF16_FN void ssl__bf16_turn_c(int live, int rows, int cols, const float *src, int64_t plane, int64_t ahead, float *dst, int64_t step, int64_t pitch)
 {
@@ -8073,13 +8099,45 @@ SSL__BF16_FN void ssl__bf16_words(int across, int n, const float *a, const float
         _mm512_storeu_si512(dst, across ? ssl__bf16_zip(a, b, 16) : (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(b), _mm512_loadu_ps(a)));
 }
 static const ssl__conv_kind ssl__conv_bf16 = { SSL__W, SSL__MM_WIDE * SSL__W, 2, SSL__K(turn), ssl__bf16_turn_c, ssl__bf16_turn_k, SSL__K(turn_back), ssl__bf16_gather, ssl__bf16_words,
-                                               SSL__K(slices), ssl__bf16_mm_rows, ssl__bf16_pack_floats, SSL__CONV_HALF };
+                                               SSL__K(slices), ssl__bf16_mm_rows, ssl__bf16_pack_floats, NULL, NULL, NULL, SSL__CONV_HALF(ssl__half_rows_ahead) };
+#  ifdef SSL__AMX
+SSL__AMX_FN void ssl__amx_squares(int n, float *words)
+{
+    float *s;
+    int j;
+    for (; n >= 16; n -= 16, words += 16 * SSL__MM_WIDE * 16)
+        for (j = 0, s = words; j < SSL__MM_WIDE; j++, s += 16) {
+            __m512i v[16];
+            int i;
+            SSL__UNROLL for (i = 0; i < 16; i++) v[i] = _mm512_loadu_si512(s + i * SSL__MM_WIDE * 16);
+            SSL__K(transpose16)(v);
+            SSL__UNROLL for (i = 0; i < 16; i++) _mm512_storeu_si512(s + i * SSL__MM_WIDE * 16, v[i]);
+        }
+}
+/* op(a) across k is squares */
+SSL__AMX_FN void ssl__amx_conv_rows(int m, int nv, int k, const float *a, int64_t ars, int64_t acs, const float *b, int64_t ldb, float *y, int64_t ldy, int add)
+{
+    const ssl__amx_operands t = { NULL, NULL, 0, 0, 0, 0, 0, 0, 1, NULL };
+    ssl__amx_rows_by(t, acs != 1, m, nv, k, a, ars, acs, b, ldb, y, ldy, add);
+}
+SSL__AMX_FN int ssl__amx_conv_ahead(int m, int k, const float *a, int64_t ars, int64_t acs, const float *b, float *y, int64_t ldy, int add, ssl__ahead *f)
+{
+    const ssl__amx_operands t = { NULL, NULL, 0, 0, 0, 0, 0, 0, 1, f };
+    ssl__amx_rows_by(t, acs != 1, m, SSL__MM_WIDE, k, a, ars, acs, b, SSL__MM_WIDE * 16, y, ldy, add);
+    return m;
+}
+static const ssl__conv_kind ssl__conv_amx = { SSL__W, SSL__MM_WIDE * SSL__W, 2, SSL__K(turn), ssl__bf16_turn_c, ssl__bf16_turn_k, SSL__K(turn_back), ssl__bf16_gather, ssl__bf16_words,
+                                              SSL__K(slices), ssl__amx_conv_rows, ssl__bf16_pack_floats, ssl__amx_squares, ssl__amx_begin, ssl__amx_end, SSL__CONV_HALF(ssl__amx_conv_ahead) };
+#    define SSL__CONV_BF16(c) ((c)->amx ? &ssl__conv_amx : &ssl__conv_bf16)
+#  else
+#    define SSL__CONV_BF16(c) &ssl__conv_bf16
+#  endif
 #endif
 #undef SSL__CONV_HALF
-static const ssl__conv_kind *SSL__K(conv_kind)(const ssl_ctx *c) /* bf16 without vdpbf16ps: float32; AMX has vdpbf16ps too */
+static const ssl__conv_kind *SSL__K(conv_kind)(const ssl_ctx *c) /* bf16 without vdpbf16ps: float32 */
 {
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
-    if (c->bf16 && c->precision == SSL_PRECISION_BF16) return &ssl__conv_bf16;
+    if (c->bf16 && c->precision == SSL_PRECISION_BF16) return SSL__CONV_BF16(c);
 #endif
     (void)c;
     return &SSL__K(conv_f32);
@@ -8114,7 +8172,7 @@ static void ssl__half_spread(ssl_ctx *c, const ssl__window *g, int back, const f
     ssl__corr e;
     p.n = g->n * g->oh * g->ow;
     p.h = p.w = p.oh = p.ow = p.sh = p.sw = 1;
-    e = ssl__corr_make(c, &ssl__conv_bf16, &p, back);
+    e = ssl__corr_make(c, SSL__CONV_BF16(c), &p, back);
     e.in = in; e.w = w; e.bias = bias; e.out = out; e.beta = beta; e.spread = g;
     if (back && beta == 0.0f) SSL__K(fill)(c, (int64_t)g->n * g->h * g->w * g->ci / 2, 0.0f, out);
     ssl__corr_run(&e);
@@ -8153,7 +8211,7 @@ static void ssl__half_stem_conv(ssl_ctx *c, const ssl__window *g, const float *x
     const ssl__window p = ssl__half_stem(g);
     const size_t size = sizeof(float) * (size_t)(p.co * p.ci * p.kw);
     float *lanes = (float *)ssl__scratch(c, -2, size);
-    ssl__corr e = ssl__corr_make(c, &ssl__conv_bf16, &p, 0);
+    ssl__corr e = ssl__corr_make(c, SSL__CONV_BF16(c), &p, 0);
     if (!lanes) return;
     if (y) {
         ssl__half_stem_weights(g, w, NULL, lanes);
@@ -8161,7 +8219,7 @@ static void ssl__half_stem_conv(ssl_ctx *c, const ssl__window *g, const float *x
         ssl__corr_run(&e);
     } else {
         memset(lanes, 0, size);
-        ssl__corr_bw(c, &ssl__conv_bf16, &p, g, x, dy, lanes);
+        ssl__corr_bw(c, SSL__CONV_BF16(c), &p, g, x, dy, lanes);
         ssl__half_stem_weights(g, NULL, dw, lanes);
     }
 }
@@ -8172,28 +8230,28 @@ static void ssl__half_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, c
     if (ssl__half_winograd_fits(g, 48)) ssl__wino_f(c, &SSL__K(conv_f32), &ssl__half_winograd, g, x, w, bias, y);
     else if (ssl__half_stem_fits(g)) ssl__half_stem_conv(c, g, x, w, bias, y, NULL, NULL);
     else if (ssl__half_spread_fits(g)) ssl__half_spread(c, g, 0, x, w, bias, 0.0f, y);
-    else if (!ssl__half_plain_fits(g)) ssl__corr_f(c, &ssl__conv_bf16, g, x, w, bias, y);
-    else if (!dense || (w = ssl__dense_wide(c, g, w, bias)) != NULL) ssl__corr_f(c, &ssl__conv_bf16, &p, x, w, dense && bias ? w + (int64_t)p.ci * p.co : bias, y);
+    else if (!ssl__half_plain_fits(g)) ssl__corr_f(c, SSL__CONV_BF16(c), g, x, w, bias, y);
+    else if (!dense || (w = ssl__dense_wide(c, g, w, bias)) != NULL) ssl__corr_f(c, SSL__CONV_BF16(c), &p, x, w, dense && bias ? w + (int64_t)p.ci * p.co : bias, y);
 }
 static void ssl__half_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
 {
     const ssl__window p = ssl__half_plain(g);
-    if (ssl__half_winograd_fits(g, 24)) ssl__wino_bx(c, &ssl__conv_bf16, &ssl__half_winograd, g, w, dy, beta, dx);
+    if (ssl__half_winograd_fits(g, 24)) ssl__wino_bx(c, SSL__CONV_BF16(c), &ssl__half_winograd, g, w, dy, beta, dx);
     else if (ssl__half_spread_fits(g)) ssl__half_spread(c, g, 1, dy, w, NULL, beta, dx);
-    else if (!ssl__half_plain_fits(g)) ssl__corr_bx(c, &ssl__conv_bf16, g, w, dy, beta, dx);
-    else if (!ssl__conv_dense(g) || (w = ssl__dense_wide(c, g, w, NULL)) != NULL) ssl__corr_bx(c, &ssl__conv_bf16, &p, w, dy, beta, dx);
+    else if (!ssl__half_plain_fits(g)) ssl__corr_bx(c, SSL__CONV_BF16(c), g, w, dy, beta, dx);
+    else if (!ssl__conv_dense(g) || (w = ssl__dense_wide(c, g, w, NULL)) != NULL) ssl__corr_bx(c, SSL__CONV_BF16(c), &p, w, dy, beta, dx);
 }
 static void ssl__half_conv_bw(ssl_ctx *c, const ssl__window *g, const float *x, const float *dy, float *dw)
 {
     const ssl__window p = ssl__half_plain(g);
     float *wide;
-    if (ssl__half_winograd_fits(g, 24)) ssl__wino_bw(c, &ssl__conv_bf16, &ssl__half_winograd, g, x, dy, dw);
+    if (ssl__half_winograd_fits(g, 24)) ssl__wino_bw(c, SSL__CONV_BF16(c), &ssl__half_winograd, g, x, dy, dw);
     else if (ssl__half_stem_fits(g)) ssl__half_stem_conv(c, g, x, NULL, NULL, NULL, dy, dw);
-    else if (!ssl__half_plain_fits(g)) ssl__corr_bw(c, &ssl__conv_bf16, g, NULL, x, dy, dw);
-    else if (!ssl__conv_dense(g)) ssl__corr_bw(c, &ssl__conv_bf16, &p, NULL, x, dy, dw);
+    else if (!ssl__half_plain_fits(g)) ssl__corr_bw(c, SSL__CONV_BF16(c), g, NULL, x, dy, dw);
+    else if (!ssl__conv_dense(g)) ssl__corr_bw(c, SSL__CONV_BF16(c), &p, NULL, x, dy, dw);
     else if ((wide = ssl__dense_wide(c, g, NULL, NULL)) != NULL) {
         memset(wide, 0, sizeof(float) * (size_t)p.ci * (size_t)p.co);
-        ssl__corr_bw(c, &ssl__conv_bf16, &p, NULL, x, dy, wide);
+        ssl__corr_bw(c, SSL__CONV_BF16(c), &p, NULL, x, dy, wide);
         ssl__dense_fold(c, g, wide, dw);
     }
 }
@@ -8325,6 +8383,7 @@ static void ssl__cpu_half_turn(ssl_ctx *c, int n, int ch, int64_t hw, int to_hal
 static const ssl__half_kernels ssl__cpu_half_kernels = { ssl__bf16_layer_norm_f, ssl__bf16_layer_norm_b, NULL, ssl__bf16_linear_b };
 static const ssl__half_map_kernels ssl__cpu_half_map_kernels = { ssl__cpu_half_conv_b, ssl__cpu_half_pool_f, ssl__cpu_half_pool_b, ssl__cpu_half_mean_f, ssl__cpu_half_mean_b, ssl__cpu_half_turn, NULL, NULL };
 #endif
+#undef SSL__CONV_BF16
 #undef SSL__MM_WIDE
 
 /* Five ways: few channels per group directly; maps smaller than the kernel as one plain product; 3 x 3 by Winograd; 1 x 1 as a
