@@ -93,8 +93,10 @@ emulated_methods     = '$(EMULATED)/methods'
 # These look into the device's memory.
 emulated_test_eval    = 'env SSL_CUDA_SYNC=1 $(EMULATED)/test_eval'
 emulated_test_methods = 'env SSL_CUDA_SYNC=1 $(EMULATED)/test_methods'
-AMX     := $(if $(shell grep -m1 avx512_bf16 /proc/cpuinfo 2>/dev/null),test_gemm conformance) # emulated where the rest of its instructions is there
+AMX     := $(if $(shell grep -m1 avx512_bf16 /proc/cpuinfo 2>/dev/null),test_gemm test_ops test_maps conformance) # emulated where the rest of its instructions is there
 amx_test_gemm   = '$(B)/amx/test_gemm amx/'
+amx_test_ops    = '$(B)/amx/test_ops'
+amx_test_maps   = '$(B)/amx/test_maps'
 amx_conformance = $(foreach p,high bf16,$(REPLAY:%='$(B)/amx/conformance % --precision $p'))
 test:
 	-@$(MAKE) -k --no-print-directory $(TESTS:%=$(B)/%) $(if $(TESTS),$(B)/conformance $(B)/pretrain $(B)/evaluate) $(EMULATE:%=$(B)/emu/%) $(AMX:%=$(B)/amx/%)

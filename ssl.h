@@ -64,8 +64,8 @@
  *     Determinism  same seed, same bits, for any number of threads on one machine type; every random draw is Philox 4x32-10.
  *     Precision    of products, a property of the context. highest: float32 (3x3 convolutions by Winograd's F(4x4,3x3), relative
  *                  error 1e-6). high: float32 as three bf16 products where the CPU has AMX (2e-5 of a product), TF32 on a GPU, else
- *                  as highest. bf16: operands rounded to bf16, those of convolutions on a CPU only where AVX512_BF16 multiplies them, at
- *                  3x3 with stride 1 in the backward pass alone. Sums, everything that is no product, weights and moments: float32.
+ *                  as highest. bf16: operands rounded to bf16, those of convolutions on a CPU only where AVX512_BF16 or AMX multiplies them,
+ *                  at 3x3 with stride 1 without AMX in the backward pass alone. Sums, everything that is no product, weights and moments: float32.
  *                  A GPU, and a CPU with AVX512_BF16, then keeps in bf16 what lies inside of transformer blocks and the maps of
  *                  convolutional networks (channels in eights), with their gradients. What you get from a call is float32 always.
  *     GPU          calls return before they have run: a step's kernels start together when it ends or when a value is read. A sequence
@@ -5431,8 +5431,9 @@ static const ssl__gemm_kind ssl__bf16_kind = { SSL__MM_HIGH, 2, 2, SSL__MM_NR, 9
 #if SSL__PASS == 2 && defined(SSL__AMX)
 /* ---- AMX: tiles of 16 rows x 64 bytes, 2 x 2 of them at a time; 16 x 16 x 32 multiply-adds of bf16 in 16 cycles. Operands are words
    as for vdpbf16ps: op(a) in rows along k, op(b) as panels, whose tiles are read where they lie. What is no whole tile of op(a), or lies
-   across k, is copied beside it, with the same sums: a row does not depend on how many others there are. Precision `high`: x = hi + lo, hi = bf16(x), lo = bf16(x - hi),
-   a b = hi hi + lo hi + hi lo; what is left out is below 2^-16 |a| |b|. A row of op(a) is then all of hi and all of lo, a panel likewise. */
+   across k, is copied beside it, with the same sums: a row does not depend on how many others there are. Precision `high`: x = hi + lo,
+   hi = bf16(x), lo = bf16(x - hi), a b = hi hi + lo hi + hi lo; what is left out is below 2^-16 |a| |b|. A row of op(a) is then all of hi
+   and all of lo, a panel likewise. */
 #define SSL__AMX_FN __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,amx-tile,amx-bf16"))) static
 #define SSL__AMX_TILE  32  /* rows and columns of four tiles */
 #define SSL__AMX_DEPTH 128 /* words of k that are copied at once */
@@ -8145,10 +8146,11 @@ static const ssl__conv_kind *SSL__K(conv_kind)(const ssl_ctx *c) /* bf16 without
 static const ssl__winograd SSL__K(winograd) = { SSL__K(wino_in), SSL__K(wino_out), SSL__K(wino_back), SSL__K(wino_weights), SSL__K(wino_grad) };
 
 #if SSL__PASS == 2 && defined(SSL__AVX512BF16)
-/* Half maps: plain products where a pixel or a map is a row of one; 3 x 3 by Winograd; the rest by blocks. */
+/* Half maps: plain products where a pixel or a map is a row of one; 3 x 3 by Winograd, but not where AMX multiplies, which is done before
+   the transforms were; the rest by blocks. */
 /* least: tiles below which the plain sum, of which a weight is a seventh (forward) or a quarter of the bytes, is faster */
-static int ssl__half_winograd_fits(const ssl__window *g, int least)
-{ return g->half == (SSL__HALF_X | SSL__HALF_Y) && !ssl__conv_dense(g) && ssl__conv_winograd(g) && g->n * ssl__ceil_div(g->oh, 4) * ssl__ceil_div(g->ow, 4) >= least; }
+static int ssl__half_winograd_fits(const ssl_ctx *c, const ssl__window *g, int least)
+{ return !c->amx && g->half == (SSL__HALF_X | SSL__HALF_Y) && !ssl__conv_dense(g) && ssl__conv_winograd(g) && g->n * ssl__ceil_div(g->oh, 4) * ssl__ceil_div(g->ow, 4) >= least; }
 /* The convolution of half maps that a plain product is, as one of n maps of a single pixel. */
 static ssl__window ssl__half_plain(const ssl__window *g)
 {
@@ -8227,7 +8229,7 @@ static void ssl__half_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, c
 {
     const ssl__window p = ssl__half_plain(g);
     const int dense = ssl__conv_dense(g);
-    if (ssl__half_winograd_fits(g, 48)) ssl__wino_f(c, &SSL__K(conv_f32), &ssl__half_winograd, g, x, w, bias, y);
+    if (ssl__half_winograd_fits(c, g, 48)) ssl__wino_f(c, &SSL__K(conv_f32), &ssl__half_winograd, g, x, w, bias, y);
     else if (ssl__half_stem_fits(g)) ssl__half_stem_conv(c, g, x, w, bias, y, NULL, NULL);
     else if (ssl__half_spread_fits(g)) ssl__half_spread(c, g, 0, x, w, bias, 0.0f, y);
     else if (!ssl__half_plain_fits(g)) ssl__corr_f(c, SSL__CONV_BF16(c), g, x, w, bias, y);
@@ -8236,7 +8238,7 @@ static void ssl__half_conv_f(ssl_ctx *c, const ssl__window *g, const float *x, c
 static void ssl__half_conv_bx(ssl_ctx *c, const ssl__window *g, const float *w, const float *dy, float beta, float *dx)
 {
     const ssl__window p = ssl__half_plain(g);
-    if (ssl__half_winograd_fits(g, 24)) ssl__wino_bx(c, SSL__CONV_BF16(c), &ssl__half_winograd, g, w, dy, beta, dx);
+    if (ssl__half_winograd_fits(c, g, 24)) ssl__wino_bx(c, SSL__CONV_BF16(c), &ssl__half_winograd, g, w, dy, beta, dx);
     else if (ssl__half_spread_fits(g)) ssl__half_spread(c, g, 1, dy, w, NULL, beta, dx);
     else if (!ssl__half_plain_fits(g)) ssl__corr_bx(c, SSL__CONV_BF16(c), g, w, dy, beta, dx);
     else if (!ssl__conv_dense(g) || (w = ssl__dense_wide(c, g, w, NULL)) != NULL) ssl__corr_bx(c, SSL__CONV_BF16(c), &p, w, dy, beta, dx);
@@ -8245,7 +8247,7 @@ static void ssl__half_conv_bw(ssl_ctx *c, const ssl__window *g, const float *x, 
 {
     const ssl__window p = ssl__half_plain(g);
     float *wide;
-    if (ssl__half_winograd_fits(g, 24)) ssl__wino_bw(c, SSL__CONV_BF16(c), &ssl__half_winograd, g, x, dy, dw);
+    if (ssl__half_winograd_fits(c, g, 24)) ssl__wino_bw(c, SSL__CONV_BF16(c), &ssl__half_winograd, g, x, dy, dw);
     else if (ssl__half_stem_fits(g)) ssl__half_stem_conv(c, g, x, NULL, NULL, NULL, dy, dw);
     else if (!ssl__half_plain_fits(g)) ssl__corr_bw(c, SSL__CONV_BF16(c), g, NULL, x, dy, dw);
     else if (!ssl__conv_dense(g)) ssl__corr_bw(c, SSL__CONV_BF16(c), &p, NULL, x, dy, dw);
