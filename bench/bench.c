@@ -205,11 +205,15 @@ static const layer layers[] = {
     { "W2 qkv", 12544, 432, 1296 },        { "W2 proj", 12544, 432, 432 },        { "W3 qkv", 8192, 192, 576 },
     { "W3 fc1", 8192, 192, 768 },          { "W3 fc2", 8192, 768, 192 },          { "tall", 16384, 192, 576 },
 };
-typedef struct product { int ta, tb, m, n, k; const float *a, *b; float *y; } product;
+typedef struct product { int ta, tb, m, n, k; const float *a, *b; float *y; const uint16_t *ha, *hb; } product; /* ha, hb: a and b as bf16, or NULL */
 
 static void product_run(ssl_ctx *c, const product *q)
 {
-    c->k->gemm(c, q->ta, q->tb, 1, q->m, q->n, q->k, q->a, q->ta ? q->m : q->k, 0, q->b, q->tb ? q->k : q->n, 0, 0.0f, q->y, q->n, 0, NULL);
+    const float *a = q->ha ? (const float *)(const void *)q->ha : q->a, *b = q->hb ? (const float *)(const void *)q->hb : q->b;
+    ssl__epilogue ep;
+    memset(&ep, 0, sizeof ep);
+    ep.half = q->ha ? SSL__HALF_A | SSL__HALF_B : 0;
+    c->k->gemm(c, q->ta, q->tb, 1, q->m, q->n, q->k, a, q->ta ? q->m : q->k, 0, b, q->tb ? q->k : q->n, 0, 0.0f, q->y, q->n, 0, &ep);
 }
 
 /* Largest error of 256 sampled entries, relative to sum |a| |b| */
@@ -274,20 +278,38 @@ static float *random_floats(size_t n) /* in large pages, as tensors are */
     return x;
 }
 
+static uint16_t *as_bf16(size_t n, const float *x, float *room)
+{
+    uint16_t *h = (uint16_t *)(void *)room;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        const float f = ssl__bf16(x[i]);
+        uint32_t bits;
+        memcpy(&bits, &f, 4);
+        h[i] = (uint16_t)(bits >> 16);
+    }
+    return h;
+}
+
 static int bench_gemm_at(const options *o, ssl_precision precision, report *out)
 {
-    const size_t most = (size_t)16640 * 1296;
+    const size_t most = (size_t)16640 * 1296, million = 1024 * 1024;
     float *a = random_floats(most), *b = random_floats(most), *y = random_floats(most);
-    const product square = { 0, 0, 1024, 1024, 1024, a, b, y };
+    product square = { 0, 0, 1024, 1024, 1024, a, b, y, NULL, NULL };
     ssl_ctx *c = open_context(o, precision);
     size_t i;
     int bad = !a || !b || !y, v;
     char name[64];
     if (!bad && (!o->only || strstr("square", o->only))) bad = product_bench(c, "square", &square, out);
+    if (!bad && c->bf16 && precision == SSL_PRECISION_BF16 && (!o->only || strstr("square of bf16", o->only))) {
+        square.ha = as_bf16(million, a, a + million);
+        square.hb = as_bf16(million, b, b + million);
+        bad = product_bench(c, "square of bf16", &square, out);
+    }
     for (i = 0; !bad && i < sizeof layers / sizeof *layers; i++) {
         const layer *l = &layers[i];
-        const product forward = { 0, 1, l->rows, l->out, l->in, a, b, y }, dx = { 0, 0, l->rows, l->in, l->out, a, b, y };
-        const product dw = { 1, 0, l->out, l->in, l->rows, a, b, y };
+        const product forward = { 0, 1, l->rows, l->out, l->in, a, b, y, NULL, NULL }, dx = { 0, 0, l->rows, l->in, l->out, a, b, y, NULL, NULL };
+        const product dw = { 1, 0, l->out, l->in, l->rows, a, b, y, NULL, NULL };
         const product q[3] = { forward, dx, dw };
         for (v = 0; !bad && v < 3; v++) {
             snprintf(name, sizeof name, "%s %s", l->name, v == 0 ? "forward" : v == 1 ? "dx" : "dw");
