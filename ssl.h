@@ -2795,7 +2795,7 @@ typedef struct ssl__gemm_block { /* y[rows,cols] = or += a b over kc of k */
     float *sums;                /* what block_a adds the sums of op(a) over k to, or NULL; only if op(a) is transposed */
 } ssl__gemm_block;
 struct ssl__gemm_kind {         /* one way to multiply: an instruction set at a precision */
-    int mr, kr;                 /* rows of a tile; k is padded with zeros to a multiple of kr */
+    int mr, kr;                 /* rows of a tile; k is padded with zeros to a multiple of kr, pairs where it is more than 1 */
     int elem;                   /* bytes of a packed element */
     int panel, group;           /* columns of a panel of op(b), rows of op(a) at a time */
     int depth, depth_t;         /* most of k in a block; if op(a) is transposed */
@@ -2905,7 +2905,7 @@ static void ssl__gemm_rows(const ssl__gemm_job *g, const ssl__gemm_part *t, int 
     memset(b.ahead, 0, sizeof b.ahead);
     ssl__gemm_ahead(g, t, kb, i, b.ahead);
     b.rows = end - i; b.kc = ssl__gemm_depth(g, kb); b.add = (g->add && !narrow) || kb;
-    b.a = a; b.ars = g->ars / g->kind->kr; b.aps = g->aps;
+    b.a = a; b.ars = g->ars / (g->kind->kr > 1 ? 2 : 1); b.aps = g->aps;
     b.ldy = narrow ? SSL__MIN(g->width, ssl__round_up(g->nt, 16)) : g->ldy;
     b.sums = g->sums && t->j0 == 0 ? g->sums + i : NULL;
     if (!g->direct) g->kind->block_a(g->kind, b.rows, b.kc, a, g->ars, g->aps, pa, &b);
@@ -2987,7 +2987,7 @@ static void ssl__gemm_run(ssl_ctx *c, const ssl__gemm_kind *kind, int ta, int tb
         g.group = ta ? g.mt : SSL__MIN(g.mt, kind->group); /* rows of a transposed a lie side by side: read them all at once */
     }
     g.width = g.ep && g.blocks_k == 1 ? kind->panel : g.nt;
-    g.direct = g.aps == 1 && (kind->direct || ((kind->half & SSL__HALF_A) && kind->kr == 2 && !((k | lda | sa) & 1) && !((uintptr_t)a & 3)));
+    g.direct = g.aps == 1 && (kind->direct || ((kind->half & SSL__HALF_A) && kind->kr > 1 && k % kind->kr == 0 && !((lda | sa) & 1) && !((uintptr_t)a & 3)));
     if (batch == 1 && g.tiles_m > 2) {
         g.shared_b = (char *)ssl__scratch(c, -1, (size_t)g.blocks_k * ssl__gemm_bytes(&g, ssl__gemm_padded(&g)));
         if (g.shared_b) ssl__parallel(c, g.blocks_k * ssl__ceil_div(n, kind->panel), ssl__gemm_share_chunk, &g);
@@ -5562,9 +5562,10 @@ SSL__AMX_FN void ssl__amx_rows_by(ssl__amx_operands t, int squares, int m, int n
 SSL__AMX_ROWS(ssl__amx_rows, ssl__amx_ahead, 1)
 SSL__AMX_ROWS(ssl__amx_high_rows, ssl__amx_high_ahead, 3)
 #undef SSL__AMX_ROWS
+static int ssl__amx_pairs(int kc) { return ssl__round_up(kc, 32) / 2; } /* k of packed operands is whole tiles, padded with zeros */
 SSL__AMX_FN void ssl__amx_multiply(const ssl__gemm_kind *kind, ssl__gemm_block *b)
 {
-    const int pairs = ssl__ceil_div(b->kc, 2);
+    const int pairs = ssl__amx_pairs(b->kc);
     if (kind->elem == 2) SSL__K(gemm_multiply_by)(ssl__amx_rows, ssl__amx_ahead, pairs, b);
     else SSL__K(gemm_multiply_by)(ssl__amx_high_rows, ssl__amx_high_ahead, 2 * pairs, b);
 }
@@ -5599,52 +5600,58 @@ SSL__AMX_FN SSL__INLINE void ssl__amx_words(int half, const int split, const int
     SSL__K(transpose16)(hi);
     if (split) SSL__K(transpose16)(lo);
 }
-/* op(a) in rows of words, also where it is transposed; elem 2: bf16, 4: hi and lo */
-SSL__AMX_FN SSL__INLINE void ssl__amx_block_a_by(const int split, int half, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst, ssl__gemm_block *b)
+/* src[r rs + p ps], r < rows, p < kc, as words, in the order of memory: [r][pair], rows ld apart, or (panels) panels of columns r */
+SSL__AMX_FN SSL__INLINE void ssl__amx_pack(const int split, const int panels, int half, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst, int64_t ld)
 {
-    const int pairs = ssl__ceil_div(kc, 2);
+    const int along = ps == 1, pairs = ssl__amx_pairs(kc), first = along ? rows : kc, second = along ? kc : rows, step = along ? 16 : 32;
     __m512i hi[16], lo[16];
-    int p, r, i;
-    b->a = dst;
-    b->ars = split ? 2 * pairs : pairs;
-    b->aps = 1;
-    if (ps == 1 && !split) { ssl__bf16_lines(half, rows, kc, src, rs, dst, pairs); return; }
-    for (p = 0; p < kc; p += 32)
-        for (r = 0; r < rows; r += 16) {
-            const __mmask16 live = SSL__K(mask16)(pairs - p / 2);
-            float *d = dst + r * b->ars + p / 2;
-            ssl__amx_words(half, split, 0, rows - r, kc - p, ssl__element(src, half, r * rs + p * ps), rs, ps, hi, lo);
-            for (i = 0; i < SSL__MIN(16, rows - r); i++, d += b->ars) {
-                _mm512_mask_storeu_epi32(d, live, hi[i]);
-                if (split) _mm512_mask_storeu_epi32(d + pairs, live, lo[i]);
+    int i, j, q;
+    for (i = 0; i < first; i += step)
+        for (j = 0; j < second; j += 48 - step) {
+            const int r = along ? i : j, p = along ? j : i, n = panels ? 16 : SSL__MIN(16, rows - r), panel = r / SSL__MM_NR * SSL__MM_NR;
+            const int64_t width = panels ? SSL__MIN(SSL__MM_NR, ssl__round_up(rows - panel, 16)) : ld, to_lo = panels ? pairs * width : pairs;
+            const float *s = ssl__element(src, half, r * rs + p * ps);
+            float *d = panels ? dst + (int64_t)panel * pairs * (split ? 2 : 1) + p / 2 * width + r - panel : dst + r * ld + p / 2;
+            for (q = 0; q < 32 && !along; q++) SSL__PREFETCH(ssl__element(s, half, (32 + q) * ps));
+            ssl__amx_words(half, split, panels, rows - r, kc - p, s, rs, ps, hi, lo);
+            for (q = 0; q < n; q++, d += width) {
+                _mm512_storeu_si512(d, hi[q]);
+                if (split) _mm512_storeu_si512(d + to_lo, lo[q]);
             }
         }
+}
+SSL__AMX_FN void ssl__amx_split_lines(int rows, int kc, const float *src, int64_t rs, float *dst, int pairs) /* bf16_lines for hi and lo */
+{
+    __m512i lo;
+    int i, p;
+    for (i = 0; i < rows; i++, src += rs, dst += 2 * pairs)
+        for (p = 0; p < 2 * pairs; p += 32) {
+            _mm512_storeu_si512(dst + p / 2, ssl__amx_split(1, _mm512_maskz_loadu_ps(SSL__K(mask16)(kc - p), src + p), _mm512_maskz_loadu_ps(SSL__K(mask16)(kc - p - 16), src + p + 16), &lo));
+            _mm512_storeu_si512(dst + pairs + p / 2, lo);
+        }
+}
+/* op(a) in rows, also where it is transposed */
+SSL__AMX_FN SSL__INLINE void ssl__amx_block_a_by(const int split, int half, int rows, int kc, const float *src, int64_t rs, int64_t ps, float *dst, ssl__gemm_block *b)
+{
+    b->a = dst;
+    b->ars = ssl__amx_pairs(kc) * (split ? 2 : 1);
+    b->aps = 1;
+    if (ps == 1 && split) ssl__amx_split_lines(rows, kc, src, rs, dst, ssl__amx_pairs(kc));
+    else if (ps == 1) ssl__bf16_lines(half, rows, kc, src, rs, dst, ssl__amx_pairs(kc));
+    else ssl__amx_pack(split, 0, half, rows, kc, src, rs, ps, dst, b->ars);
     if (b->sums) SSL__K(gemm_sums)(rows, kc, src, ps, b->sums);
 }
 SSL__AMX_FN void ssl__amx_block_a(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
 { ssl__amx_block_a_by(0, (kind->half & SSL__HALF_A) != 0, rows, kc, src, rs, ps, (float *)dst, b); }
+SSL__AMX_FN void ssl__amx_block_b(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
+{ ssl__amx_pack(0, 1, (kind->half & SSL__HALF_B) != 0, cols, kc, src, cs, ps, (float *)dst, 0); }
 SSL__AMX_FN void ssl__amx_high_block_a(const ssl__gemm_kind *kind, int rows, int kc, const float *src, int64_t rs, int64_t ps, void *dst, ssl__gemm_block *b)
 { (void)kind; ssl__amx_block_a_by(1, 0, rows, kc, src, rs, ps, (float *)dst, b); }
 SSL__AMX_FN void ssl__amx_high_block_b(const ssl__gemm_kind *kind, int cols, int kc, const float *src, int64_t cs, int64_t ps, void *dst)
-{
-    const int pairs = ssl__ceil_div(kc, 2);
-    __m512i hi[16], lo[16];
-    int p, c, i;
-    (void)kind;
-    for (p = 0; p < kc; p += 32)
-        for (c = 0; c < cols; c += 16) {
-            const int j = c / SSL__MM_NR * SSL__MM_NR, width = SSL__MIN(SSL__MM_NR, ssl__round_up(cols - j, 16));
-            float *d = (float *)dst + 2 * (int64_t)j * pairs + (int64_t)p / 2 * width + c - j;
-            ssl__amx_words(0, 1, 1, cols - c, kc - p, src + c * cs + p * ps, cs, ps, hi, lo);
-            for (i = 0; i < SSL__MIN(16, pairs - p / 2); i++, d += width) {
-                _mm512_storeu_si512(d, hi[i]);
-                _mm512_storeu_si512(d + (int64_t)pairs * width, lo[i]);
-            }
-        }
-}
-static const ssl__gemm_kind ssl__amx_bf16 = { SSL__AMX_TILE, 2, 2, SSL__MM_NR, 96, 512, 256, 128.0f, 1, 0,
-    ssl__amx_block_a, ssl__bf16_block_b, ssl__amx_multiply, SSL__K(gemm_finish), ssl__amx_begin, ssl__amx_end, 0 };
-static const ssl__gemm_kind ssl__amx_high = { SSL__AMX_TILE, 2, 4, SSL__MM_NR, 96, 192, 128, 64.0f, 1, 0,
+{ (void)kind; ssl__amx_pack(1, 1, 0, cols, kc, src, cs, ps, (float *)dst, 0); }
+static const ssl__gemm_kind ssl__amx_bf16 = { SSL__AMX_TILE, 32, 2, SSL__MM_NR, 96, 512, 256, 128.0f, 1, 0,
+    ssl__amx_block_a, ssl__amx_block_b, ssl__amx_multiply, SSL__K(gemm_finish), ssl__amx_begin, ssl__amx_end, 0 };
+static const ssl__gemm_kind ssl__amx_high = { SSL__AMX_TILE, 32, 4, SSL__MM_NR, 96, 256, 128, 64.0f, 1, 0,
     ssl__amx_high_block_a, ssl__amx_high_block_b, ssl__amx_multiply, SSL__K(gemm_finish), ssl__amx_begin, ssl__amx_end, 0 };
 #endif
 
