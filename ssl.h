@@ -577,9 +577,12 @@ SSL_API int ssl_vit_desc_resolve(const ssl_vit_desc *in, ssl_vit_desc *out); /* 
 #define ssl_vit_new(...)     ssl_vit_new_at(SSL_CALL("ssl_vit_new"), __VA_ARGS__)
 #define ssl_vit_forward(...) ssl_vit_forward_at(SSL_CALL("ssl_vit_forward"), __VA_ARGS__)
 #define ssl_vit_pool(...)    ssl_vit_pool_at(SSL_CALL("ssl_vit_pool"), __VA_ARGS__)
+#define ssl_vit_features(...) ssl_vit_features_at(SSL_CALL("ssl_vit_features"), __VA_ARGS__)
 SSL_API ssl_vit *ssl_vit_new_at(const char *at, ssl_ctx *ctx, const char *prefix, const ssl_vit_desc *desc); /* desc may be NULL */
 SSL_API ssl_tensor *ssl_vit_forward_at(const char *at, const ssl_vit *vit, ssl_tensor *images); /* [B,C,H,W] -> [B,(1+)L,D], normed */
 SSL_API ssl_tensor *ssl_vit_pool_at(const char *at, const ssl_vit *vit, ssl_tensor *tokens);    /* [B,(1+)L,D] -> [B,D] */
+/* Both, [B,C,H,W] -> [B,D]; a class token is all that the last block then makes, of the others it needs keys and values alone. */
+SSL_API ssl_tensor *ssl_vit_features_at(const char *at, const ssl_vit *vit, ssl_tensor *images);
 #define ssl_vit_look(...)    ssl_vit_look_at(SSL_CALL("ssl_vit_look"), __VA_ARGS__)
 SSL_API int ssl_vit_look_at(const char *at, const ssl_vit *vit, ssl_tensor *images, ssl_look *look); /* 1, or 0 after an error */
 
@@ -11654,6 +11657,25 @@ SSL_API ssl_tensor *ssl_vit_pool_at(const char *at, const ssl_vit *v, ssl_tensor
     if (v->cls) tokens = mean ? ssl_slice_at(at, tokens, 1, 1, tokens->dim[1]) : ssl_slice_at(at, tokens, 1, 0, 1);
     return mean ? ssl_mean_axes_at(at, tokens, SSL_AXIS(1), 0) : ssl_reshape_at(at, tokens, 2, -1, v->d.dim);
 }
+static ssl_tensor *ssl__block_first(const char *at, const ssl_block *b, ssl_tensor *x) /* the first token of ssl_block_forward */
+{
+    ssl_tensor *first = ssl_slice_at(at, x, 1, 0, 1), *asks = ssl__before(at, b, first, &b->norm1), *all = ssl__before(at, b, x, &b->norm1);
+    ssl_tensor *y = ssl__done(ssl__done(ssl__cross_attention(at, b, &b->qkv, asks, all, NULL), b, all), b, asks);
+    x = ssl__branch(at, b, first, y, &b->proj);
+    ssl__shed(y, NULL);
+    return ssl__mlp(at, b, x, &b->norm2);
+}
+SSL_API ssl_tensor *ssl_vit_features_at(const char *at, const ssl_vit *v, ssl_tensor *images)
+{
+    const int last = v->d.depth - 1;
+    ssl_tensor *x = ssl__vit_embed(at, v, images);
+    int i;
+    if (v->ctx->status) return &v->ctx->nil;
+    if (v->d.no_class_token || v->d.mean_pool) return ssl_vit_pool_at(at, v, ssl__vit_encode(at, v, x));
+    x = ssl__vit_class(at, v, x);
+    for (i = 0; i < last; i++) x = ssl_block_forward_at(at, &v->block[i], x, NULL);
+    return ssl_reshape_at(at, ssl__ln(at, ssl__block_first(at, &v->block[last], x), &v->norm), 2, -1, v->d.dim);
+}
 
 /* ==== >>resnet ======================================================================================= */
 SSL_API ssl_conv_layer ssl_conv_new_at(const char *at, ssl_ctx *c, const char *prefix, int in, int out, int kernel, int no_bias, ssl_init init, const ssl_conv_desc *desc)
@@ -11997,7 +12019,7 @@ SSL_API ssl_backbone *ssl_backbone_new_at(const char *at, ssl_ctx *c, const char
 SSL_API ssl_tensor *ssl_backbone_forward_at(const char *at, const ssl_backbone *b, ssl_tensor *images)
 {
     if (b->ctx->status) return &b->ctx->nil;
-    return b->vit ? ssl_vit_pool_at(at, b->vit, ssl_vit_forward_at(at, b->vit, images)) : ssl_resnet_forward_at(at, b->resnet, images);
+    return b->vit ? ssl_vit_features_at(at, b->vit, images) : ssl_resnet_forward_at(at, b->resnet, images);
 }
 
 SSL_API int ssl_backbone_look_at(const char *at, const ssl_backbone *b, ssl_tensor *images, ssl_look *look)
@@ -12328,7 +12350,7 @@ SSL_API ssl_tensor *ssl_mae_loss_at(const char *at, const ssl_mae *m, ssl_tensor
 }
 
 SSL_API ssl_tensor *ssl_mae_features_at(const char *at, const ssl_mae *m, ssl_tensor *images)
-{ return m->ctx->status ? &m->ctx->nil : ssl_vit_pool_at(at, m->vit, ssl_vit_forward_at(at, m->vit, images)); }
+{ return m->ctx->status ? &m->ctx->nil : ssl_vit_features_at(at, m->vit, images); }
 
 /* ==== >>mask-token-mae ==== mask tokens before the encoder =========================================== */
 SSL_API int ssl_mask_token_mae_desc_resolve(const ssl_mask_token_mae_desc *in, ssl_mask_token_mae_desc *out)
@@ -12891,7 +12913,7 @@ SSL_API ssl_tensor *ssl_mp3_loss_at(const char *at, const ssl_mp3 *m, ssl_tensor
     return ssl_cross_entropy_at(at, ssl_gather_tokens_at(at, t->logits, hidden), hidden, 0.0f);
 }
 SSL_API ssl_tensor *ssl_mp3_features_at(const char *at, const ssl_mp3 *m, ssl_tensor *images)
-{ return m->ctx->status ? &m->ctx->nil : ssl_vit_pool_at(at, m->vit, ssl_vit_forward_at(at, m->vit, images)); }
+{ return m->ctx->status ? &m->ctx->nil : ssl_vit_features_at(at, m->vit, images); }
 
 /* ==== >>contrast ==== NT-Xent and friends ============================================================ */
 /* z [2N,D], the views one after the other, and s = z z^T / t [2N,2N]; 0 after an error. */

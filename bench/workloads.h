@@ -69,7 +69,7 @@ static void *w7_create(ssl_ctx *c)
     d.image_size = 224; d.patch = 16; d.dim = 384; d.depth = 12; d.heads = 6;
     return ssl_vit_new(c, "", &d);
 }
-static ssl_tensor *w7_features(void *m, ssl_tensor *const *v) { return ssl_vit_pool((const ssl_vit *)m, ssl_vit_forward((const ssl_vit *)m, v[0])); }
+static ssl_tensor *w7_features(void *m, ssl_tensor *const *v) { return ssl_vit_features((const ssl_vit *)m, v[0]); }
 
 static const workload workloads[] = {
     { "W1", "MAE, ViT-Tiny, 32 px", 256, 32, 1, SSL_OPTIM_ADAMW, 0.9f, 0.95f, w1_create, w1_loss, NULL },

@@ -28,7 +28,7 @@ static ssl_tensor *my_loss(ssl_tensor *p1, ssl_tensor *p2, ssl_tensor *z1, ssl_t
     return ssl_scale(ssl_add(a, b), -0.5f);
 }
 
-static ssl_tensor *features(void *vit, ssl_tensor *images) { return ssl_vit_pool((const ssl_vit *)vit, ssl_vit_forward((const ssl_vit *)vit, images)); }
+static ssl_tensor *features(void *vit, ssl_tensor *images) { return ssl_vit_features((const ssl_vit *)vit, images); }
 
 int main(void)
 {
@@ -56,8 +56,8 @@ int main(void)
     before = found(ctx, features, vit);
 
     while (ssl_ok(ctx) && ssl_loader_next(loader, &b)) {
-        ssl_tensor *z1 = ssl_vit_pool(vit, ssl_vit_forward(vit, b.views[0]));
-        ssl_tensor *z2 = ssl_vit_pool(vit, ssl_vit_forward(vit, b.views[1]));
+        ssl_tensor *z1 = ssl_vit_features(vit, b.views[0]);
+        ssl_tensor *z2 = ssl_vit_features(vit, b.views[1]);
         ssl_tensor *p1 = my_sin(ssl_linear(z1, predictor.weight, predictor.bias));
         ssl_tensor *p2 = my_sin(ssl_linear(z2, predictor.weight, predictor.bias));
         ssl_tensor *loss = my_loss(p1, p2, z1, z2);

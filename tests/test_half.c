@@ -8,7 +8,7 @@
 #include "ssl.h"
 #include "check.h"
 
-typedef struct kind { ssl_block_style style; ssl_act act; int images, tokens, dim, heads, hidden, post_norm, cross, mask; float dropout; } kind;
+typedef struct kind { ssl_block_style style; ssl_act act; int images, tokens, dim, heads, hidden, post_norm, cross, mask; float dropout; int first; } kind; /* first: of the result only the first token */
 typedef struct outcome { float *v; int64_t n; size_t bytes; } outcome; /* the block's value, then gradients */
 enum { MEMORY = 7 };
 
@@ -44,6 +44,8 @@ static void keep(outcome *o, const ssl_tensor *t, int gradient)
 static ssl_tensor *forward(const kind *k, const ssl_block *b, ssl_tensor *x, ssl_tensor *memory)
 {
     ssl_tensor *mask = k->mask ? closed(x->ctx, k) : NULL;
+    if (k->first && x->ctx->precision != SSL_PRECISION_BF16) return ssl_slice(ssl_block_forward(b, x, mask), 1, 0, 1);
+    if (k->first) return ssl__block_first("test_half", b, x);
     return k->cross ? ssl_block_decode(b, x, memory, mask, NULL) : ssl_block_forward(b, x, mask);
 }
 static outcome run(const kind *k, ssl_precision precision, int threads)
@@ -64,7 +66,7 @@ static outcome run(const kind *k, ssl_precision precision, int threads)
     memory = ssl_requires_grad(drawn(c, &r, k->images, MEMORY, k->dim));
     y = forward(k, &b, x, memory);
     keep(&o, y, 0);
-    ssl_backward(ssl_sum(ssl_mul(y, drawn(c, &r, k->images, k->tokens, k->dim))));
+    ssl_backward(ssl_sum(ssl_mul(y, drawn(c, &r, k->images, k->first ? 1 : k->tokens, k->dim))));
     keep(&o, x, 1);
     if (k->cross) keep(&o, memory, 1);
     for (i = 0; i < ssl_param_count(c); i++) keep(&o, ssl_param_at_index(c, i, NULL), 1);
@@ -86,11 +88,12 @@ static double apart(const outcome *a, const outcome *b) /* |a - b| / |b| */
 static void test_blocks(void)
 {
     static const kind kinds[] = {
-        { SSL_BLOCK_TIMM, SSL_ACT_GELU, 8, 65, 64, 2, 128, 0, 0, 0, 0.0f },      { SSL_BLOCK_TIMM, SSL_ACT_GELU_TANH, 3, 9, 27, 3, 41, 0, 0, 0, 0.0f },
-        { SSL_BLOCK_TIMM, SSL_ACT_RELU, 2, 70, 40, 1, 49, 0, 0, 1, 0.0f },       { SSL_BLOCK_TORCH, SSL_ACT_RELU, 3, 11, 48, 2, 64, 1, 1, 1, 0.0f },
-        { SSL_BLOCK_TORCH, SSL_ACT_GELU, 5, 7, 33, 1, 50, 0, 1, 0, 0.25f },      { SSL_BLOCK_TORCH, SSL_ACT_RELU, 4, 12, 34, 2, 30, 1, 0, 0, 0.25f },
-        { SSL_BLOCK_APL, SSL_ACT_GELU, 9, 49, 54, 2, 70, 1, 0, 0, 0.0f },        { SSL_BLOCK_APL, SSL_ACT_RELU, 2, 6, 32, 4, 32, 0, 0, 0, 0.1f },
-        { SSL_BLOCK_TIMM, SSL_ACT_GELU, 2, 5, 288, 2, 1100, 0, 0, 0, 0.0f },     { SSL_BLOCK_TIMM, SSL_ACT_GELU, 1, 1, 6, 2, 5, 0, 0, 0, 0.0f }
+        { SSL_BLOCK_TIMM, SSL_ACT_GELU, 8, 65, 64, 2, 128, 0, 0, 0, 0.0f, 0 },      { SSL_BLOCK_TIMM, SSL_ACT_GELU_TANH, 3, 9, 27, 3, 41, 0, 0, 0, 0.0f, 0 },
+        { SSL_BLOCK_TIMM, SSL_ACT_RELU, 2, 70, 40, 1, 49, 0, 0, 1, 0.0f, 0 },       { SSL_BLOCK_TORCH, SSL_ACT_RELU, 3, 11, 48, 2, 64, 1, 1, 1, 0.0f, 0 },
+        { SSL_BLOCK_TORCH, SSL_ACT_GELU, 5, 7, 33, 1, 50, 0, 1, 0, 0.25f, 0 },      { SSL_BLOCK_TORCH, SSL_ACT_RELU, 4, 12, 34, 2, 30, 1, 0, 0, 0.25f, 0 },
+        { SSL_BLOCK_APL, SSL_ACT_GELU, 9, 49, 54, 2, 70, 1, 0, 0, 0.0f, 0 },        { SSL_BLOCK_APL, SSL_ACT_RELU, 2, 6, 32, 4, 32, 0, 0, 0, 0.1f, 0 },
+        { SSL_BLOCK_TIMM, SSL_ACT_GELU, 2, 5, 288, 2, 1100, 0, 0, 0, 0.0f, 0 },     { SSL_BLOCK_TIMM, SSL_ACT_GELU, 1, 1, 6, 2, 5, 0, 0, 0, 0.0f, 0 },
+        { SSL_BLOCK_TIMM, SSL_ACT_GELU, 6, 50, 64, 2, 128, 0, 0, 0, 0.0f, 1 }
     };
     size_t i; /* with relu a value near 0 may change sides: 4% with operands alone rounded, too */
     for (i = 0; i < sizeof kinds / sizeof *kinds; i++) {

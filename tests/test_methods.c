@@ -532,6 +532,45 @@ static void test_vit(void) /* drop path grows from block to block; a look is wha
     CHECK(ssl_ok(c) && difference(look.tokens, ssl_slice(ssl_vit_forward(v, images_of(c, pixel)), 1, 1, 17)) < 1e-6);
     ssl_close(c);
 }
+static double apart(const float *a, const float *b, int64_t n) /* |a - b| / |b| */
+{
+    double d = 0.0, s = 0.0;
+    int64_t i;
+    for (i = 0; i < n; i++) { d += ((double)a[i] - b[i]) * ((double)a[i] - b[i]); s += (double)b[i] * b[i]; }
+    return sqrt(d / s);
+}
+static void test_vit_features(void) /* are the pooled tokens, and so are their gradients, however much of the last block is left out */
+{
+    int kind, way, i;
+    for (kind = 0; kind < 3; kind++) {
+        float *grad[2], value[2][B * 16];
+        int64_t n = 0;
+        for (way = 0; way < 2; way++) {
+            ssl_ctx *c = open_context(1);
+            ssl_vit_desc d = SSL_ZERO;
+            const ssl_vit *v;
+            ssl_tensor *x, *y;
+            d.image_size = SIDE; d.dim = 16; d.depth = 2; d.heads = 2; d.mean_pool = kind == 1; d.no_class_token = kind == 2;
+            v = ssl_vit_new(c, "v", &d);
+            scatter_weights(c, "v");
+            x = images_of(c, pixel);
+            y = way ? ssl_vit_pool(v, ssl_vit_forward(v, x)) : ssl_vit_features(v, x);
+            CHECK(y->ndim == 2 && y->dim[0] == B && y->dim[1] == 16);
+            ssl_to_host(y, value[way]);
+            ssl_backward(ssl_sum(ssl_mul(y, y)));
+            for (i = 0, n = 0; i < ssl_param_count(c); i++) n += ssl_numel(ssl_param_at_index(c, i, NULL));
+            grad[way] = (float *)malloc(sizeof(float) * (size_t)n);
+            for (i = 0, n = 0; i < ssl_param_count(c); i++) {
+                CHECK(ssl_grad_to_host(ssl_param_at_index(c, i, NULL), grad[way] + n));
+                n += ssl_numel(ssl_param_at_index(c, i, NULL));
+            }
+            CHECK(ssl_close(c) == SSL_OK);
+        }
+        CHECK(apart(value[0], value[1], B * 16) < 1e-5 && apart(grad[0], grad[1], n) < 1e-5);
+        free(grad[0]);
+        free(grad[1]);
+    }
+}
 static void test_zero_init_residual(void)
 {
     static const char *const name[2] = { "layer1.0", "layer1.1" };
@@ -594,6 +633,7 @@ int main(int argc, char **argv)
     TEST(cpc_steps);
     TEST(amdim);
     TEST(vit);
+    TEST(vit_features);
     TEST(zero_init_residual);
     TEST(heads);
     return check_done();
