@@ -65,7 +65,7 @@ $(B)/cuda/%: $(1)/%.c ssl_cuda.cuh $(NEEDS)
 	$$(NVCC) -O3 -x cu $$(CUDA_ARCH) $$(CUDA_WARN) -Xcompiler "$$(OPENMP)" $$(STB) -I. $$< -o $$@
 endef
 $(foreach dir,examples bench tests,$(eval $(call cuda,$(dir))))
-$(B)/amx/%: tests/%.c tests/amx_emu.h $(NEEDS) # AMX's tiles in plain C
+$(B)/amx/%: tests/%.c tests/amx_emu.h $(NEEDS) # AMX's instructions, emulated
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(FLAGS) -include tests/amx_emu.h $< -o $@ -lm -pthread
 $(B)/emu/%: tests/%.c tests/cuda_emu.h ssl_cuda.cuh $(NEEDS) # the CUDA kernels as plain C++ on the host

@@ -5440,6 +5440,7 @@ static const ssl__gemm_kind ssl__bf16_kind = { SSL__MM_HIGH, 2, 2, SSL__MM_NR, 9
 #define SSL__AMX_FN __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,amx-tile,amx-bf16"))) static
 #define SSL__AMX_TILE  32  /* rows and columns of four tiles */
 #define SSL__AMX_DEPTH 128 /* words of k that are copied at once */
+#define SSL__AMX_WRITTEN() __asm__ volatile("" ::: "memory") /* before tiles are loaded: gcc does not know that this reads memory */
 
 /* Palette 1, eight tiles of 16 rows x 64 bytes: bytes 16.. row lengths (16 bits each), 48.. rows. */
 static const uint8_t ssl__amx_config[64] = { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0, 64, 0,
@@ -5479,6 +5480,7 @@ SSL__AMX_FN void ssl__amx_block(int high, int wide, int k, int j, const ssl__amx
     float rest[2 * 256] __attribute__((aligned(64)));
     int r, p, part;
     for (r = 0; r < (high ? 32 : 16) && !add; r++) { SSL__PREFETCH_W(y + r * ldy); if (wide) SSL__PREFETCH_W(y + r * ldy + 16); } /* tile stores wait for their lines */
+    SSL__AMX_WRITTEN();
     if (add) _tile_loadd(0, y, row); else _tile_zero(0);
     if (wide) { if (add) _tile_loadd(1, y + 16, row); else _tile_zero(1); }
     if (high) { if (add) _tile_loadd(2, y + 16 * ldy, row); else _tile_zero(2); }
@@ -5491,6 +5493,7 @@ SSL__AMX_FN void ssl__amx_block(int high, int wide, int k, int j, const ssl__amx
             const float *tile = whole ? b : rest;
             if (!whole) ssl__amx_copy(k - p, 16, b, t->ldb, 1, rest);
             if (!whole && wide) ssl__amx_copy(k - p, 16, b + 16, t->ldb, 1, rest + 256);
+            if (!whole) SSL__AMX_WRITTEN();
             _tile_loadd(6, tile, next);
             _tile_loadd(4, a, line);
             if (wide) _tile_loadd(7, tile + (whole ? 16 : 256), next);
