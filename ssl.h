@@ -727,7 +727,7 @@ typedef struct ssl_apl_desc {
     int cifar_stem;            /* RESNET18: 1: conv1 is 3x3 with stride 1 and there is no pooling (costs 16 times as much) */
     int project_patch_emb;     /* 1: tokens are multiplied by a learned D x D matrix before the blocks */
     int dim;                   /* width of the tokens with LINEAR                            default 192 */
-    int depth, heads;          /*                                                            default 4, 4 */
+    int depth, heads;          /*                          default 4, and 4 or the most below that divide D */
     int hidden_mult, hidden;   /* MLP width / dim, or the width itself                       default 3 */
     ssl_act act;               /*                                                            default SSL_ACT_RELU */
     int pre_norm;              /* 0: post-norm as the original; 1: pre-norm */
@@ -1841,7 +1841,7 @@ typedef struct ssl_load_desc {
     uint32_t _end_canary;
 } ssl_load_desc;
 /* Fill the context's parameters, which must have been made before. desc NULL: everything, as saved. If names or shapes
-   differ, one error says which and nothing is changed. Returns how many parameters were filled. */
+   differ, or a value is NaN, one error says which and nothing is changed. Returns how many parameters were filled. */
 SSL_API int ssl_load_at(const char *at, ssl_ctx *ctx, const char *path, const ssl_load_desc *desc);
 
 /* Notes: strings that travel with the context's checkpoints (method, settings, epoch): ssl_note_put(ctx, "epoch", "%d", 3). */
@@ -2341,6 +2341,7 @@ struct ssl_ctx {
     ssl_error_fn on_error;
     void *on_error_user;
     ssl_tensor nil; /* what a failed op returns: never NULL */
+    struct { ssl_ctx *ctx; char zero[2040]; } nil_model; /* what a failed ssl_x_new returns */
     const char *at, *op; /* the caller's line and the name of the op at work: for errors found below the ops */
     const ssl__kernels *k;
     const ssl__half_kernels *half; /* NULL: all values are float32 */
@@ -2358,6 +2359,7 @@ struct ssl_ctx {
     ssl_tensor *tape;
     ssl__param **param;
     int n_params, cap_params;
+    int *param_at, n_param_at; /* their indices by the hash of their names, -1 where there is none; a power of two, at most half of it taken */
     float *values, *state[3]; /* flat: all parameters; gradients, first and second moments of those that are trained, NULL until needed */
     int64_t n_flat, cap_flat, n_state, opt_step;
     ssl__owned *owned;  /* data sets, loaders: newest first */
@@ -2367,7 +2369,6 @@ struct ssl_ctx {
     void *gpu;          /* what the CUDA backend keeps */
     ssl_note *notes;    /* saved with checkpoints */
     int n_notes, cap_notes;
-    struct { ssl_ctx *ctx; char zero[2040]; } nil_model; /* what a failed ssl_x_new returns */
 };
 
 /* What ssl_open returns when not even a context fits: every call on it is a quiet no-op, and nothing writes it. */
@@ -2376,9 +2377,9 @@ struct ssl_ctx {
 #  pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #endif
 static const ssl_ctx ssl__no_memory = { SSL_E_MEMORY, 0, "ssl_open: out of memory: not even a context fits", NULL, NULL,
-                                        { (ssl_ctx *)&ssl__no_memory, "nil", "ssl_open" } };
+                                        { (ssl_ctx *)&ssl__no_memory, "nil", "ssl_open" }, { (ssl_ctx *)&ssl__no_memory, { 0 } } };
 /* The context of the result of a call that was given NULL in the place of every tensor. */
-static const ssl_ctx ssl__nowhere = { SSL_E_ARG, 0, "a call was given NULL", NULL, NULL, { (ssl_ctx *)&ssl__nowhere, "nil", "nowhere" } };
+static const ssl_ctx ssl__nowhere = { SSL_E_ARG, 0, "a call was given NULL", NULL, NULL, { (ssl_ctx *)&ssl__nowhere, "nil", "nowhere" }, { (ssl_ctx *)&ssl__nowhere, { 0 } } };
 #if defined(__GNUC__) || defined(__clang__)
 #  pragma GCC diagnostic pop
 #endif
@@ -2508,8 +2509,9 @@ static const char *ssl__by(const ssl_ctx *c, const char *at, char buf[64]) /* "s
 /* Zeroed host memory that lives until ssl__release; NULL and a sticky error when there is none. */
 static void *ssl__alloc(ssl_ctx *c, const char *at, size_t bytes)
 {
-    void *p = SSL_MALLOC(bytes ? bytes : 1);
+    void *p = ssl__dead(c) ? NULL : SSL_MALLOC(bytes ? bytes : 1);
     char by[64];
+    if (ssl__dead(c)) return NULL;
     c->n_allocs++;
     if (p) memset(p, 0, bytes);
     else ssl__fail(c, SSL_E_MEMORY, at, "%sout of memory: %zu bytes asked for", ssl__by(c, at, by), bytes);
@@ -8752,7 +8754,7 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     }
     memset(c, 0, sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 2));
     c->scratch = (ssl__slot *)(c + 1);
-    c->nil.ctx = c;
+    c->nil.ctx = c->nil_model.ctx = c;
     c->nil.op = "nil";
     c->nil.at = c->at = at;
     c->op = "ssl_open";
@@ -8797,6 +8799,7 @@ SSL_API int ssl_close(ssl_ctx *c)
     }
     for (i = 0; i < c->n_params; i++) { ssl__release(c->param[i]->name); ssl__release(c->param[i]); }
     ssl__release(c->param);
+    ssl__release(c->param_at);
     for (i = 0; i < c->n_notes; i++) { ssl__release((void *)(uintptr_t)c->notes[i].key); ssl__release((void *)(uintptr_t)c->notes[i].value); }
     ssl__release(c->notes);
     if (c->values) c->dev->release(c, c->values);
@@ -8817,7 +8820,6 @@ SSL_API int ssl_close(ssl_ctx *c)
 static void *ssl__model(ssl_ctx *c, const char *at, size_t bytes)
 {
     void *m = c->status ? NULL : ssl__alloc(c, at, SSL__MAX(bytes, sizeof(ssl_ctx *)));
-    c->nil_model.ctx = c;
     if (!m || !ssl__own(c, at, m, ssl__release)) return &c->nil_model;
     *(ssl_ctx **)m = c;
     return m;
@@ -9335,12 +9337,35 @@ static int ssl__param_reserve(ssl_ctx *c, const char *at, int64_t n)
     return 1;
 }
 
+/* Where the parameter of this name is in param_at, or the free place for it: a hash of the name (FNV-1a) and the places after it. */
+static int ssl__param_place(const ssl_ctx *c, const char *name)
+{
+    uint32_t h = 2166136261u;
+    const char *p;
+    for (p = name; *p; p++) h = (h ^ (unsigned char)*p) * 16777619u;
+    for (h &= (uint32_t)c->n_param_at - 1u; c->param_at[h] >= 0 && strcmp(c->param[c->param_at[h]]->name, name); h = (h + 1u) & ((uint32_t)c->n_param_at - 1u)) {}
+    return (int)h;
+}
+static int ssl__param_at_grow(ssl_ctx *c, const char *at) /* room for one more; 0 after an error */
+{
+    int *old = c->param_at, i;
+    const int n = SSL__MAX(c->n_param_at, 64) * (c->n_param_at ? 2 : 1);
+    if (2 * (c->n_params + 1) <= c->n_param_at) return 1;
+    c->param_at = (int *)ssl__alloc(c, at, sizeof *old * (size_t)n);
+    if (!c->param_at) { c->param_at = old; return 0; }
+    ssl__release(old);
+    c->n_param_at = n;
+    memset(c->param_at, 0xff, sizeof *old * (size_t)n);
+    for (i = 0; i < c->n_params; i++) c->param_at[ssl__param_place(c, c->param[i]->name)] = i;
+    return 1;
+}
+
 static ssl__param *ssl__param_new(ssl_ctx *c, const char *at, const char *name, int ndim, const int *dim)
 {
     ssl__param *p = (ssl__param *)ssl__alloc(c, at, sizeof *p);
     const size_t len = strlen(name) + 1;
     char *copy = (char *)ssl__alloc(c, at, len);
-    if (!p || !copy || !ssl__grow(c, at, (void **)&c->param, &c->cap_params, c->n_params + 1, sizeof *c->param)) { ssl__release(p); ssl__release(copy); return NULL; }
+    if (!p || !copy || !ssl__grow(c, at, (void **)&c->param, &c->cap_params, c->n_params + 1, sizeof *c->param) || !ssl__param_at_grow(c, at)) { ssl__release(p); ssl__release(copy); return NULL; }
     memcpy(copy, name, len);
     p->name = copy;
     p->lr_scale = p->decay_scale = 1.0f;
@@ -9389,6 +9414,7 @@ static ssl_tensor *ssl__param_make(const char *at, ssl_ctx *c, ssl_init init, co
     ssl__fill_init(c, init, &p->t, host);
     ssl__put(c, p->t.x, host, sizeof(float) * (size_t)n);
     ssl__release(host);
+    c->param_at[ssl__param_place(c, name)] = c->n_params;
     c->param[c->n_params++] = p;
     c->n_flat += ssl__padded(p);
     return &p->t;
@@ -9406,9 +9432,8 @@ SSL_API ssl_tensor *ssl_param_at(const char *at, ssl_ctx *c, ssl_init init, cons
 
 SSL_API ssl_tensor *ssl_param_find(ssl_ctx *c, const char *name)
 {
-    int i;
-    for (i = 0; i < c->n_params; i++) if (!strcmp(c->param[i]->name, name)) return &c->param[i]->t;
-    return NULL;
+    const int i = c->n_params ? c->param_at[ssl__param_place(c, name)] : -1;
+    return i < 0 ? NULL : &c->param[i]->t;
 }
 SSL_API int ssl_param_count(const ssl_ctx *c) { return c->n_params; }
 SSL_API ssl_tensor *ssl_param_at_index(ssl_ctx *c, int i, const char **name)
@@ -12177,6 +12202,14 @@ SSL_API ssl_tensor *ssl_mlp_forward_at(const char *at, const ssl_mlp *m, ssl_ten
 }
 
 /* ==== >>apl ==== puzzle: absolute position localization ============================================== */
+static int ssl__apl_heads(const ssl_apl_desc *d) /* 4, or the most below that divide the width n k k of the tokens */
+{
+    const int flat = d->encoder == SSL_APL_FLATTEN, n = flat ? d->channels : d->encoder == SSL_APL_LINEAR ? d->dim : 128;
+    const int k = flat && d->grid > 0 ? d->image_size / d->grid - SSL__MAX(d->crop, 0) : 1;
+    int heads = 4;
+    while (n % heads * (k % heads) * (k % heads) % heads) heads--;
+    return heads;
+}
 SSL_API int ssl_apl_desc_resolve(const ssl_apl_desc *in, ssl_apl_desc *out)
 {
     ssl_apl_desc d = SSL_ZERO;
@@ -12189,7 +12222,7 @@ SSL_API int ssl_apl_desc_resolve(const ssl_apl_desc *in, ssl_apl_desc *out)
     d.encoder = d.encoder == SSL_APL_ENCODER_DEFAULT ? SSL_APL_FLATTEN : d.encoder;
     d.dim = SSL__DEF(d.dim, 192);
     d.depth = SSL__DEF(d.depth, 4);
-    d.heads = SSL__DEF(d.heads, 4);
+    d.heads = SSL__DEF(d.heads, ssl__apl_heads(&d));
     d.hidden_mult = SSL__DEF(d.hidden_mult, 3);
     d.act = d.act == SSL_ACT_DEFAULT ? SSL_ACT_RELU : d.act;
     d.method = d.method == SSL_APL_METHOD_DEFAULT ? SSL_APL_MASKED : d.method;
@@ -18499,7 +18532,7 @@ SSL_API int ssl_save_at(const char *at, ssl_ctx *c, const char *path)
     ssl_note *note = (ssl_note *)ssl__aux(c, at, sizeof *note * (size_t)(c->n_notes + 3));
     char *number = (char *)ssl__aux(c, at, 3 * 24);
     int i, k, n = 0;
-    if (c->dev->settle && !c->status) c->dev->settle(c);
+    if (!c->status && c->dev->settle) c->dev->settle(c);
     if (c->status) return 0;
     for (i = 0; i < c->n_params; i++) {
         const ssl__param *p = c->param[i];
@@ -18612,22 +18645,37 @@ static int ssl__load_fits(ssl__load *l, const ssl_load_desc *d)
               d->partial ? "" : ", or set partial or weights_only in ssl_load_desc");
     return 0;
 }
-static void ssl__load_fill(ssl__load *l)
+static void ssl__load_check(ssl__load *l, const ssl_file_tensor *t, const float *host) /* infinities may be meant, as in a mask */
+{
+    int64_t i;
+    for (i = 0; i < t->n; i++) {
+        uint32_t u;
+        memcpy(&u, &host[i], 4);
+        if ((u & 0x7fffffffu) <= 0x7f800000u) continue;
+        ssl__fail(l->c, SSL_E_NAN, l->at, "ssl_load: %s of %s is not a number (NaN) at place %lld: take a checkpoint from before its loss went wrong", t->name, l->f->path, (long long)i);
+        return;
+    }
+}
+static void ssl__load_fill(ssl__load *l) /* once everything has been looked at */
 {
     ssl_ctx *c = l->c;
     int64_t most = 1;
     float *host;
-    int i, k;
-    if (l->moments && !ssl__state_ready(c, l->at, 1 + l->moments)) return;
+    int i, k, fill;
     for (i = 0; i < c->n_params; i++) most = SSL__MAX(most, ssl_numel(&c->param[i]->t));
     if ((host = (float *)ssl__alloc(c, l->at, sizeof(float) * (size_t)most)) == NULL) return;
-    for (k = 0; k < 3; k++)
-        for (i = 0; i < c->n_params; i++)
-            if (l->from[k][i]) {
-                ssl_file_tensor_to_f32(l->from[k][i], host);
-                ssl__put(c, k ? c->state[k] + c->param[i]->slot : c->param[i]->t.x, host, sizeof(float) * (size_t)l->from[k][i]->n);
+    for (fill = 0; fill < 2; fill++) {
+        if (fill && l->moments && !ssl__state_ready(c, l->at, 1 + l->moments)) break;
+        for (k = 0; k < 3; k++)
+            for (i = 0; i < c->n_params && !c->status; i++) {
+                const ssl_file_tensor *t = l->from[k][i];
+                if (!t) continue;
+                ssl_file_tensor_to_f32(t, host);
+                if (!fill) { ssl__load_check(l, t, host); continue; }
+                ssl__put(c, k ? c->state[k] + c->param[i]->slot : c->param[i]->t.x, host, sizeof(float) * (size_t)t->n);
                 c->param[i]->known = 0;
             }
+    }
     ssl__release(host);
 }
 
@@ -18668,7 +18716,7 @@ SSL_API int ssl_load_at(const char *at, ssl_ctx *c, const char *path, const ssl_
     ssl__load_plan(&l, &d);
     if (ssl__load_fits(&l, &d)) {
         ssl__load_fill(&l);
-        if (all) ssl__load_state(&l);
+        if (all && !c->status) ssl__load_state(&l);
     }
     ssl_safetensors_close(l.f);
     return c->status ? 0 : l.n;
