@@ -2615,7 +2615,7 @@ static void *ssl__device_alloc(ssl_ctx *c, const char *at, size_t bytes)
     if (!p && c->dev->available)
         ssl__fail(c, SSL_E_MEMORY, at, "%sout of memory: %zu bytes asked for on the GPU, %zu are free, %zu in use in this step; use a smaller batch",
                   ssl__by(c, at, by), bytes, c->dev->available(), c->data.used);
-    else if (!p) ssl__fail(c, SSL_E_MEMORY, at, "%sout of memory: %zu bytes asked for, %zu in use in this step; use a smaller batch", ssl__by(c, at, by), bytes, c->data.used);
+    else if (!p) ssl__fail(c, SSL_E_MEMORY, at, "%sout of memory: %zu bytes asked for, %zu in use in this step%s", ssl__by(c, at, by), bytes, c->data.used, c->data.used ? "; use a smaller batch" : "");
     return p;
 }
 
@@ -11429,6 +11429,10 @@ static int ssl__block_check(const char *at, ssl_ctx *c, const char *prefix, ssl_
         ssl__fail(c, SSL_E_ARG, at, "ssl_block_new: \"%s\" has style %d and act %d: take values of ssl_block_style and ssl_act", prefix, (int)d->style, (int)d->act);
         return 0;
     }
+    if (!(d->dropout >= 0.0f && d->dropout < 1.0f && d->drop_path >= 0.0f && d->drop_path < 1.0f)) {
+        ssl__fail(c, SSL_E_ARG, at, "ssl_block_new: \"%s\" has dropout %g and drop_path %g: both must be from 0 to below 1", prefix, (double)d->dropout, (double)d->drop_path);
+        return 0;
+    }
     d->hidden = SSL__DEF(d->hidden, 4 * d->dim);
     d->act = d->act == SSL_ACT_DEFAULT ? SSL_ACT_GELU : d->act;
     d->style = d->style == SSL_BLOCK_DEFAULT ? SSL_BLOCK_TIMM : d->style;
@@ -14295,6 +14299,21 @@ static ssl__update ssl__update_of(ssl_ctx *c, const char *at, int i, const ssl_o
 static int ssl__same_update(const ssl__param *p, const ssl__param *q, const ssl_optim_desc *d)
 { return d->kind != SSL_OPTIM_LARS && p->frozen == q->frozen && p->lr_scale == q->lr_scale && ssl__decay(p, d) == ssl__decay(q, d); }
 
+static int ssl__optim_fits(const char *at, ssl_ctx *c, const ssl_optim_desc *d, float lr)
+{
+    const struct { const char *name; float value, least, below; } limits[] = {
+        { "beta1", d->beta1, 0.0f, 1.0f }, { "beta2", d->beta2, 0.0f, 1.0f }, { "momentum", d->momentum, 0.0f, 1.0f }, { "dampening", d->dampening, 0.0f, 1.0f + 1e-6f },
+        { "eps", d->eps, 0.0f, 1e30f }, { "weight_decay", d->weight_decay, 0.0f, 1e30f }, { "trust_coefficient", d->trust_coefficient, 0.0f, 1e30f }, { "clip_norm", d->clip_norm, 0.0f, 1e30f } };
+    size_t i;
+    if (!(lr >= 0.0f && lr < 1e30f)) ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the learning rate is %g: it must be finite and not negative", (double)lr);
+    else if ((unsigned)d->kind > SSL_OPTIM_LARS) ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: kind %d is no value of ssl_optim_kind", (int)d->kind);
+    for (i = 0; i < sizeof limits / sizeof *limits && !c->status; i++)
+        if (!(limits[i].value >= limits[i].least && limits[i].value < limits[i].below))
+            ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: %s is %g: it must be %s", limits[i].name, (double)limits[i].value, limits[i].below > 2.0f ? "finite and not negative" : "from 0 to below 1");
+    if (!c->status && d->dampening != 0.0f && (d->nesterov || d->kind != SSL_OPTIM_SGD))
+        ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: dampening %g: only SGD without nesterov has it", (double)d->dampening);
+    return !c->status;
+}
 SSL_API void ssl_optim_step_at(const char *at, ssl_ctx *c, const ssl_optim_desc *desc, float lr)
 {
     ssl_optim_desc d;
@@ -14304,8 +14323,7 @@ SSL_API void ssl_optim_step_at(const char *at, ssl_ctx *c, const ssl_optim_desc 
     int i, j, n = 0;
     if (c->status) return;
     if (!ssl_optim_desc_resolve(desc, &d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the ssl_optim_desc is not initialized: write `ssl_optim_desc d = SSL_ZERO;`"); return; }
-    if (!(lr >= 0.0f && lr < 1e30f)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the learning rate is %g: it must be finite and not negative", (double)lr); return; }
-    if (d.dampening != 0.0f && (d.nesterov || d.kind != SSL_OPTIM_SGD)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: dampening %g: only SGD without nesterov has it", (double)d.dampening); return; }
+    if (!ssl__optim_fits(at, c, &d, lr)) return;
     if (!ssl__state_ready(c, at, d.kind == SSL_OPTIM_ADAMW || d.kind == SSL_OPTIM_ADAM ? 3 : 2)) return;
     if (c->dev->clip) factor = c->dev->clip(c, at, d.clip_norm);
     else clip = ssl__clip_scale(ssl__grad_norm(c, at, "ssl_optim_step"), d.clip_norm);
@@ -17450,8 +17468,9 @@ static FILE *ssl__csv_file(const char *path, const char *temporary, const char *
     if (f) fprintf(f, "%s\n", columns);
     if (f && old) ssl__csv_copy(old, f, keep);
     if (old) fclose(old);
-    if (f && (fflush(f) || rename(temporary, path))) { fclose(f); f = NULL; }
-    return f;
+    if (f && !fflush(f) && !ferror(f) && !rename(temporary, path)) return f;
+    if (f) { const int why = errno; fclose(f); remove(temporary); errno = why; }
+    return NULL;
 }
 SSL_API ssl_csv *ssl_csv_open_at(const char *at, ssl_ctx *c, const char *path, const char *columns, int64_t keep)
 {
@@ -17483,7 +17502,7 @@ SSL_API void ssl_csv_row_at(const char *at, ssl_csv *csv, int n, const double *v
     if (n != csv->columns) { ssl__fail(csv->ctx, SSL_E_ARG, at, "ssl_csv_row: %d values: \"%s\" has %d columns", n, csv->path, csv->columns); return; }
     for (i = 0; i < n; i++) fprintf(csv->file, i ? ",%.9g" : "%.9g", values[i]);
     fputc('\n', csv->file);
-    if (fflush(csv->file)) ssl__fail(csv->ctx, SSL_E_IO, at, "ssl_csv_row: cannot write \"%s\": %s", csv->path, strerror(errno));
+    if (fflush(csv->file) || ferror(csv->file)) ssl__fail(csv->ctx, SSL_E_IO, at, "ssl_csv_row: cannot write \"%s\": %s", csv->path, strerror(errno));
 }
 SSL_API void ssl_csv_close(ssl_csv *csv)
 {

@@ -61,7 +61,7 @@ static int demo(const char *name, const char *changes, const arguments *args, ro
     q->name = name;
     if (!settings_init(&s, name, NULL)) return 0;
     t = settings_table(&s);
-    if (!table_set_all(&t, shared_changes) || !table_set_all(&t, changes) || !arguments_apply(args, &t)) return 0;
+    if (!table_set_all(&t, shared_changes) || !table_set_all(&t, changes) || !settings_apply(&s, args, &t)) return 0;
     snprintf(s.run.out + strlen(s.run.out), WORD_SIZE - strlen(s.run.out), "/%s", name);
     if (!make_directories(s.run.out)) return 0;
     run_open(&r, &s, 0);
