@@ -57,7 +57,9 @@
  *     Defaults     a desc struct of zeros (ssl_mae_desc d = SSL_ZERO;) or NULL means every default; SSL_EXPLICIT_ZERO is a real 0
  *                  where 0 is not the default.
  *     Errors       the first error is printed once with your file and line and stays: every later call is a quiet no-op that
- *                  returns the nil tensor, never NULL. Loops run while ssl_ok(ctx). Nothing exits or aborts.
+ *                  returns the nil tensor, never NULL. Loops run while ssl_ok(ctx). Nothing exits or aborts. NULL for a tensor is an
+ *                  error of the context of the call's other tensors; where there is none, stderr gets it, and the first call that
+ *                  meets a tensor of a context tells that one.
  *     Names        parameters are named as in timm (ViT), torchvision (ResNet) or the original code, under the prefix given
  *                  to ssl_x_new; "" gives the bare names.
  *     Threads      one context may be used by one thread at a time; several contexts can live side by side.

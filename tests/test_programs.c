@@ -153,7 +153,7 @@ static void test_best_autoencoder(void)
     CHECK(run("evaluate", "--checkpoint best/best.safetensors --data synthetic:60 --test synthetic:50 --k 5") == 0);
     CHECK(run("pretrain", "%s --hold-out 0.34", on_pictures) == 0 && strstr(output, "4 images") && file_has("held/log.csv", "\n1,1,")); /* one held out; one step on two of three */
     snprintf(line, sizeof line, "%s --hold-out 0.9", on_pictures);
-    refused("pretrain", line, "hold_out");
+    refused("pretrain", line, "--hold-out leaves no image");
 }
 static void test_evaluate(void)
 {
