@@ -233,6 +233,7 @@ static ssl_resnet *small_resnet(void)
 {
     ssl_resnet_desc d = SSL_ZERO;
     d.cifar_stem = 1;
+    d.width = 8;
     return ssl_resnet_new(ctx, "net", &d);
 }
 /* A block of a style that does not exist, and the model of a call that failed. */
