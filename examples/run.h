@@ -234,7 +234,9 @@ static inline int make_directories(const char *path) /* like mkdir -p; 1, or 0 a
     for (i = 1; i <= strlen(path); i++)
         if (path[i] == '/' || !path[i]) {
             snprintf(part, sizeof part, "%.*s", (int)i, path);
-            if (mkdir(part, 0777) && (errno != EEXIST || stat(part, &st) || (!S_ISDIR(st.st_mode) && (errno = ENOTDIR, 1)))) { fprintf(stderr, "error: cannot make the directory \"%s\": %s\n", part, strerror(errno)); return 0; }
+            if (!mkdir(part, 0777) || (errno == EEXIST && !stat(part, &st) && S_ISDIR(st.st_mode))) continue;
+            fprintf(stderr, "error: cannot make the directory \"%s\": %s\n", part, errno == EEXIST ? "a file has that name" : strerror(errno));
+            return 0;
         }
     return 1;
 }
@@ -684,7 +686,7 @@ static inline void run_train(run *r)
 /* Settings as the checkpoint has them, which must be of the method `wanted` (NULL: any); args (may be NULL) go on top. 1, or 0 after a message. */
 static inline int settings_load(settings *s, const char *path, const char *wanted, const arguments *args, int64_t *step)
 {
-    static const run_desc plain;
+    static run_desc plain; /* all defaults */
     ssl_ctx *ctx = run_context(&plain);
     ssl_safetensors *file = ssl_safetensors_open(ctx, path);
     const char *name = file ? ssl_safetensors_note(file, "set.method") : NULL, *done = file ? ssl_safetensors_note(file, "step") : NULL;
