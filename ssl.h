@@ -57,7 +57,9 @@
  *     Defaults     a desc struct of zeros (ssl_mae_desc d = SSL_ZERO;) or NULL means every default; SSL_EXPLICIT_ZERO is a real 0
  *                  where 0 is not the default.
  *     Errors       the first error is printed once with your file and line and stays: every later call is a quiet no-op that
- *                  returns the nil tensor, never NULL. Loops run while ssl_ok(ctx). Nothing exits or aborts.
+ *                  returns the nil tensor, never NULL. Loops run while ssl_ok(ctx). Nothing exits or aborts. NULL for a tensor is an
+ *                  error of the context of the call's other tensors; where there is none, stderr gets it, and the first call that
+ *                  meets a tensor of a context tells that one.
  *     Names        parameters are named as in timm (ViT), torchvision (ResNet) or the original code, under the prefix given
  *                  to ssl_x_new; "" gives the bare names.
  *     Threads      one context may be used by one thread at a time; several contexts can live side by side.
@@ -727,7 +729,7 @@ typedef struct ssl_apl_desc {
     int cifar_stem;            /* RESNET18: 1: conv1 is 3x3 with stride 1 and there is no pooling (costs 16 times as much) */
     int project_patch_emb;     /* 1: tokens are multiplied by a learned D x D matrix before the blocks */
     int dim;                   /* width of the tokens with LINEAR                            default 192 */
-    int depth, heads;          /*                                                            default 4, 4 */
+    int depth, heads;          /*                          default 4, and 4 or the most below that divide D */
     int hidden_mult, hidden;   /* MLP width / dim, or the width itself                       default 3 */
     ssl_act act;               /*                                                            default SSL_ACT_RELU */
     int pre_norm;              /* 0: post-norm as the original; 1: pre-norm */
@@ -1841,7 +1843,7 @@ typedef struct ssl_load_desc {
     uint32_t _end_canary;
 } ssl_load_desc;
 /* Fill the context's parameters, which must have been made before. desc NULL: everything, as saved. If names or shapes
-   differ, one error says which and nothing is changed. Returns how many parameters were filled. */
+   differ, or a value is NaN, one error says which and nothing is changed. Returns how many parameters were filled. */
 SSL_API int ssl_load_at(const char *at, ssl_ctx *ctx, const char *path, const ssl_load_desc *desc);
 
 /* Notes: strings that travel with the context's checkpoints (method, settings, epoch): ssl_note_put(ctx, "epoch", "%d", 3). */
@@ -2341,6 +2343,7 @@ struct ssl_ctx {
     ssl_error_fn on_error;
     void *on_error_user;
     ssl_tensor nil; /* what a failed op returns: never NULL */
+    struct { ssl_ctx *ctx; char zero[2040]; } nil_model; /* what a failed ssl_x_new returns */
     const char *at, *op; /* the caller's line and the name of the op at work: for errors found below the ops */
     const ssl__kernels *k;
     const ssl__half_kernels *half; /* NULL: all values are float32 */
@@ -2358,6 +2361,7 @@ struct ssl_ctx {
     ssl_tensor *tape;
     ssl__param **param;
     int n_params, cap_params;
+    int *param_at, n_param_at; /* their indices by the hash of their names, -1 where there is none; a power of two, at most half of it taken */
     float *values, *state[3]; /* flat: all parameters; gradients, first and second moments of those that are trained, NULL until needed */
     int64_t n_flat, cap_flat, n_state, opt_step;
     ssl__owned *owned;  /* data sets, loaders: newest first */
@@ -2367,7 +2371,6 @@ struct ssl_ctx {
     void *gpu;          /* what the CUDA backend keeps */
     ssl_note *notes;    /* saved with checkpoints */
     int n_notes, cap_notes;
-    struct { ssl_ctx *ctx; char zero[2040]; } nil_model; /* what a failed ssl_x_new returns */
 };
 
 /* What ssl_open returns when not even a context fits: every call on it is a quiet no-op, and nothing writes it. */
@@ -2376,11 +2379,13 @@ struct ssl_ctx {
 #  pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #endif
 static const ssl_ctx ssl__no_memory = { SSL_E_MEMORY, 0, "ssl_open: out of memory: not even a context fits", NULL, NULL,
-                                        { (ssl_ctx *)&ssl__no_memory, "nil", "ssl_open" } };
+                                        { (ssl_ctx *)&ssl__no_memory, "nil", "ssl_open" }, { (ssl_ctx *)&ssl__no_memory, { 0 } } };
+/* The context of the result of a call that was given NULL in the place of every tensor. */
+static const ssl_ctx ssl__nowhere = { SSL_E_ARG, 0, "a call was given NULL", NULL, NULL, { (ssl_ctx *)&ssl__nowhere, "nil", "nowhere" }, { (ssl_ctx *)&ssl__nowhere, { 0 } } };
 #if defined(__GNUC__) || defined(__clang__)
 #  pragma GCC diagnostic pop
 #endif
-static int ssl__dead(const ssl_ctx *c) { return c == &ssl__no_memory; }
+static int ssl__dead(const ssl_ctx *c) { return c == &ssl__no_memory || c == &ssl__nowhere; }
 
 /* ==== >>platform ==== errors, memory, threads ========================================================= */
 static const char *ssl__where(const char *at) /* file and line, whether the call stands before them (SSL_CALL) or not */
@@ -2423,6 +2428,59 @@ static ssl_tensor *ssl__fail(ssl_ctx *c, ssl_status code, const char *at, const 
     return &c->nil;
 }
 
+static void ssl__absent(ssl_ctx *c, const char *at, const char *op, int n, const char *name, const char *what)
+{
+    ssl_ctx untold; /* has no handler: prints */
+    if (c == &ssl__nowhere) { memset(&untold, 0, sizeof untold); c = &untold; }
+    ssl__fail(c, SSL_E_ARG, at, "%s: %.*s is %s", op, n, name, what);
+}
+static ssl_ctx *ssl__of(const ssl_tensor *a, const ssl_tensor *b) /* the context of one of two tensors that may be missing, or NULL */
+{ return a && a->ctx != &ssl__nowhere ? a->ctx : b && b->ctx != &ssl__nowhere ? b->ctx : NULL; }
+/* The tensors of a call by their names and places: ssl__given(NULL, at, "ssl_linear", "x w b?", &x, &w, &b), those with ? may be NULL. NULL
+   elsewhere, or the result of a call that was given nothing but NULL, is an error and becomes the nil of the context, which is returned: c, or
+   that of the first tensor there is. Without any, stderr gets the sentence, and what is returned is ssl__nowhere, whose nil every call takes in silence. */
+static ssl_ctx *ssl__given(ssl_ctx *c, const char *at, const char *op, const char *names, ...)
+{
+    ssl_tensor **t;
+    const char *p;
+    va_list ap;
+    int n, optional, told = 0;
+    va_start(ap, names);
+    for (p = names; !c && p; p = strchr(p + 1, ' ')) {
+        t = va_arg(ap, ssl_tensor **);
+        c = ssl__of(*t, NULL);
+    }
+    va_end(ap);
+    if (!c) c = (ssl_ctx *)&ssl__nowhere;
+    va_start(ap, names);
+    for (p = names; *p; p += n + optional, p += *p == ' ') {
+        n = (int)strcspn(p, " ?");
+        optional = p[n] == '?';
+        t = va_arg(ap, ssl_tensor **);
+        if (*t ? (*t)->ctx != &ssl__nowhere || c == &ssl__nowhere : optional) continue;
+        if (!told++) ssl__absent(c, at, op, n, p, *t ? "the result of a call that was given NULL" : "NULL: a tensor is needed (ssl_param_find returns NULL for a name that is not there)");
+        *t = &c->nil;
+    }
+    va_end(ap);
+    return c;
+}
+
+/* The same for n tensors of a list, which stays as it is: look at the context's status before you look at them. */
+static ssl_ctx *ssl__given_list(ssl_ctx *c, const char *at, const char *op, const char *name, int n, ssl_tensor *const *list)
+{
+    char entry[64];
+    ssl_tensor *t;
+    int i;
+    for (i = 0; !c && list && i < n; i++) c = ssl__of(list[i], NULL);
+    for (i = 0; i < n || !i; i++) {
+        t = list && i < n ? list[i] : NULL;
+        snprintf(entry, sizeof entry, "%s[%d]", name, i);
+        c = ssl__given(c, at, op, entry, &t);
+        if (c->status) return c;
+    }
+    return c;
+}
+
 SSL__PRINTF(2, 3)
 static SSL__UNUSED void ssl__warn(ssl_ctx *c, const char *fmt, ...)
 {
@@ -2453,8 +2511,9 @@ static const char *ssl__by(const ssl_ctx *c, const char *at, char buf[64]) /* "s
 /* Zeroed host memory that lives until ssl__release; NULL and a sticky error when there is none. */
 static void *ssl__alloc(ssl_ctx *c, const char *at, size_t bytes)
 {
-    void *p = SSL_MALLOC(bytes ? bytes : 1);
+    void *p = ssl__dead(c) ? NULL : SSL_MALLOC(bytes ? bytes : 1);
     char by[64];
+    if (ssl__dead(c)) return NULL;
     c->n_allocs++;
     if (p) memset(p, 0, bytes);
     else ssl__fail(c, SSL_E_MEMORY, at, "%sout of memory: %zu bytes asked for", ssl__by(c, at, by), bytes);
@@ -2558,7 +2617,7 @@ static void *ssl__device_alloc(ssl_ctx *c, const char *at, size_t bytes)
     if (!p && c->dev->available)
         ssl__fail(c, SSL_E_MEMORY, at, "%sout of memory: %zu bytes asked for on the GPU, %zu are free, %zu in use in this step; use a smaller batch",
                   ssl__by(c, at, by), bytes, c->dev->available(), c->data.used);
-    else if (!p) ssl__fail(c, SSL_E_MEMORY, at, "%sout of memory: %zu bytes asked for, %zu in use in this step; use a smaller batch", ssl__by(c, at, by), bytes, c->data.used);
+    else if (!p) ssl__fail(c, SSL_E_MEMORY, at, "%sout of memory: %zu bytes asked for, %zu in use in this step%s", ssl__by(c, at, by), bytes, c->data.used, c->data.used ? "; use a smaller batch" : "");
     return p;
 }
 
@@ -8700,7 +8759,7 @@ SSL_API ssl_ctx *ssl_open_at(const char *at, const ssl_desc *desc)
     }
     memset(c, 0, sizeof *c + sizeof(ssl__slot) * (size_t)(threads + 2));
     c->scratch = (ssl__slot *)(c + 1);
-    c->nil.ctx = c;
+    c->nil.ctx = c->nil_model.ctx = c;
     c->nil.op = "nil";
     c->nil.at = c->at = at;
     c->op = "ssl_open";
@@ -8745,6 +8804,7 @@ SSL_API int ssl_close(ssl_ctx *c)
     }
     for (i = 0; i < c->n_params; i++) { ssl__release(c->param[i]->name); ssl__release(c->param[i]); }
     ssl__release(c->param);
+    ssl__release(c->param_at);
     for (i = 0; i < c->n_notes; i++) { ssl__release((void *)(uintptr_t)c->notes[i].key); ssl__release((void *)(uintptr_t)c->notes[i].value); }
     ssl__release(c->notes);
     if (c->values) c->dev->release(c, c->values);
@@ -8765,7 +8825,6 @@ SSL_API int ssl_close(ssl_ctx *c)
 static void *ssl__model(ssl_ctx *c, const char *at, size_t bytes)
 {
     void *m = c->status ? NULL : ssl__alloc(c, at, SSL__MAX(bytes, sizeof(ssl_ctx *)));
-    c->nil_model.ctx = c;
     if (!m || !ssl__own(c, at, m, ssl__release)) return &c->nil_model;
     *(ssl_ctx **)m = c;
     return m;
@@ -8828,11 +8887,16 @@ SSL_API int ssl_rng_below(ssl_rng *r, int n) { return (int)(((uint64_t)ssl_rng_u
 SSL_API uint64_t ssl_rng_stream(ssl_ctx *c) { return ssl__dead(c) ? 0 : c->rng_position++; }
 
 /* ==== >>tensor ======================================================================================= */
+static int ssl__nothing(const char *call, const ssl_tensor *t) /* 1 if t is NULL, where a call is given neither line nor context to tell it by */
+{
+    if (!t) fprintf(stderr, "error: %s: the tensor is NULL (ssl_param_find returns NULL for a name that is not there)\n", call);
+    return !t;
+}
 SSL_API int64_t ssl_numel(const ssl_tensor *t)
 {
     int64_t n = 1;
     int i;
-    if (t->ndim == 0) return 0; /* the nil tensor */
+    if (ssl__nothing("ssl_numel", t) || t->ndim == 0) return 0; /* the nil tensor has no axes */
     for (i = 0; i < t->ndim; i++) n *= t->dim[i];
     return n;
 }
@@ -9068,7 +9132,7 @@ static void ssl__blame_nan(const char *at, ssl_tensor *loss)
 
 SSL_API void ssl_backward_at(const char *at, ssl_tensor *loss)
 {
-    ssl_ctx *c = loss->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_backward", "loss", &loss);
     char s[96];
     ssl_tensor *t;
     if (c->status) return;
@@ -9121,16 +9185,21 @@ SSL__INPUT(input_i32, int32_t, SSL_I32)
 SSL__INPUT(input_u8, uint8_t, SSL_U8)
 #undef SSL__INPUT
 
-SSL_API ssl_tensor *ssl_requires_grad(ssl_tensor *t) { if (!t->ctx->status) t->needs_grad = t->keep_grad = 1; return t; }
+SSL_API ssl_tensor *ssl_requires_grad(ssl_tensor *t)
+{
+    if (ssl__nothing("ssl_requires_grad", t)) return (ssl_tensor *)(uintptr_t)&ssl__nowhere.nil;
+    if (!t->ctx->status) t->needs_grad = t->keep_grad = 1;
+    return t;
+}
 SSL_API float ssl_item(const ssl_tensor *t)
 {
     float v = 0.0f;
-    if (t->ctx->status || !t->x || !ssl__get(t->ctx, &v, t->x, sizeof v)) return ssl__bits(0x7fc00000u);
+    if (ssl__nothing("ssl_item", t) || t->ctx->status || !t->x || !ssl__get(t->ctx, &v, t->x, sizeof v)) return ssl__bits(0x7fc00000u);
     return v;
 }
 SSL_API int64_t ssl_item_begin(const ssl_tensor *t)
 {
-    ssl_ctx *c = t->ctx;
+    ssl_ctx *c = ssl__nothing("ssl_item_begin", t) ? (ssl_ctx *)&ssl__nowhere : t->ctx;
     const int slot = (int)(c->n_readings % SSL__READINGS);
     if (ssl__dead(c)) return 0;
     c->reading[slot] = ssl__bits(0x7fc00000u);
@@ -9145,10 +9214,11 @@ SSL_API float ssl_item_end(ssl_ctx *c, int64_t ticket)
     if (ssl__dead(c) || ticket < 0 || ticket >= c->n_readings || ticket < c->n_readings - SSL__READINGS) return ssl__bits(0x7fc00000u);
     return c->dev->fetched ? c->dev->fetched(c, slot) : c->reading[slot];
 }
-SSL_API int ssl_to_host(const ssl_tensor *t, void *dst) { return !t->ctx->status && ssl__data(t) && ssl__get(t->ctx, dst, ssl__data(t), ssl__bytes(t)); }
+SSL_API int ssl_to_host(const ssl_tensor *t, void *dst)
+{ return !ssl__nothing("ssl_to_host", t) && !t->ctx->status && ssl__data(t) && ssl__get(t->ctx, dst, ssl__data(t), ssl__bytes(t)); }
 SSL_API int ssl_grad_to_host(const ssl_tensor *t, float *dst)
 {
-    if (t->ctx->status || t->dtype != SSL_F32) return 0;
+    if (ssl__nothing("ssl_grad_to_host", t) || t->ctx->status || t->dtype != SSL_F32) return 0;
     if (!t->g) { memset(dst, 0, ssl__bytes(t)); return 1; }
     return ssl__get(t->ctx, dst, t->g, ssl__bytes(t));
 }
@@ -9272,12 +9342,35 @@ static int ssl__param_reserve(ssl_ctx *c, const char *at, int64_t n)
     return 1;
 }
 
+/* Where the parameter of this name is in param_at, or the free place for it: a hash of the name (FNV-1a) and the places after it. */
+static int ssl__param_place(const ssl_ctx *c, const char *name)
+{
+    uint32_t h = 2166136261u;
+    const char *p;
+    for (p = name; *p; p++) h = (h ^ (unsigned char)*p) * 16777619u;
+    for (h &= (uint32_t)c->n_param_at - 1u; c->param_at[h] >= 0 && strcmp(c->param[c->param_at[h]]->name, name); h = (h + 1u) & ((uint32_t)c->n_param_at - 1u)) {}
+    return (int)h;
+}
+static int ssl__param_at_grow(ssl_ctx *c, const char *at) /* room for one more; 0 after an error */
+{
+    int *old = c->param_at, i;
+    const int n = SSL__MAX(c->n_param_at, 64) * (c->n_param_at ? 2 : 1);
+    if (2 * (c->n_params + 1) <= c->n_param_at) return 1;
+    c->param_at = (int *)ssl__alloc(c, at, sizeof *old * (size_t)n);
+    if (!c->param_at) { c->param_at = old; return 0; }
+    ssl__release(old);
+    c->n_param_at = n;
+    memset(c->param_at, 0xff, sizeof *old * (size_t)n);
+    for (i = 0; i < c->n_params; i++) c->param_at[ssl__param_place(c, c->param[i]->name)] = i;
+    return 1;
+}
+
 static ssl__param *ssl__param_new(ssl_ctx *c, const char *at, const char *name, int ndim, const int *dim)
 {
     ssl__param *p = (ssl__param *)ssl__alloc(c, at, sizeof *p);
     const size_t len = strlen(name) + 1;
     char *copy = (char *)ssl__alloc(c, at, len);
-    if (!p || !copy || !ssl__grow(c, at, (void **)&c->param, &c->cap_params, c->n_params + 1, sizeof *c->param)) { ssl__release(p); ssl__release(copy); return NULL; }
+    if (!p || !copy || !ssl__grow(c, at, (void **)&c->param, &c->cap_params, c->n_params + 1, sizeof *c->param) || !ssl__param_at_grow(c, at)) { ssl__release(p); ssl__release(copy); return NULL; }
     memcpy(copy, name, len);
     p->name = copy;
     p->lr_scale = p->decay_scale = 1.0f;
@@ -9326,6 +9419,7 @@ static ssl_tensor *ssl__param_make(const char *at, ssl_ctx *c, ssl_init init, co
     ssl__fill_init(c, init, &p->t, host);
     ssl__put(c, p->t.x, host, sizeof(float) * (size_t)n);
     ssl__release(host);
+    c->param_at[ssl__param_place(c, name)] = c->n_params;
     c->param[c->n_params++] = p;
     c->n_flat += ssl__padded(p);
     return &p->t;
@@ -9343,9 +9437,8 @@ SSL_API ssl_tensor *ssl_param_at(const char *at, ssl_ctx *c, ssl_init init, cons
 
 SSL_API ssl_tensor *ssl_param_find(ssl_ctx *c, const char *name)
 {
-    int i;
-    for (i = 0; i < c->n_params; i++) if (!strcmp(c->param[i]->name, name)) return &c->param[i]->t;
-    return NULL;
+    const int i = c->n_params ? c->param_at[ssl__param_place(c, name)] : -1;
+    return i < 0 ? NULL : &c->param[i]->t;
 }
 SSL_API int ssl_param_count(const ssl_ctx *c) { return c->n_params; }
 SSL_API ssl_tensor *ssl_param_at_index(ssl_ctx *c, int i, const char **name)
@@ -9403,7 +9496,10 @@ static ssl_tensor *ssl__unary(const char *at, const char *op, ssl_tensor *x, flo
         if (dx) x->ctx->k->name##_b(x->ctx, ssl_numel(x), ((ssl__unary_aux *)y->aux)->p, x->x, y->x, y->g, beta, dx); \
     }                                                                                                          \
     static ssl_tensor *ssl__##name##_op(const char *at, ssl_tensor *x, float p)                                \
-    { return x->ctx->status ? &x->ctx->nil : ssl__unary(at, "ssl_" #name, x, p, x->ctx->k->name##_f, ssl__##name##_back); }
+    {                                                                                                          \
+        ssl_ctx *c = ssl__given(NULL, at, "ssl_" #name, "x", &x);                                              \
+        return c->status ? &c->nil : ssl__unary(at, "ssl_" #name, x, p, c->k->name##_f, ssl__##name##_back);   \
+    }
 SSL__UNARY(SSL__UNARY_OP)
 #undef SSL__UNARY_OP
 SSL_API ssl_tensor *ssl_relu_at(const char *at, ssl_tensor *x) { return ssl__relu_op(at, x, 0.0f); }
@@ -9436,6 +9532,7 @@ static ssl_tensor *ssl__reshape(const char *at, ssl_tensor *x, int ndim, const i
 }
 SSL_API ssl_tensor *ssl_reshape_at(const char *at, ssl_tensor *x, int ndim, ...)
 {
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_reshape", "x", &x);
     int dim[SSL_DIMS], i, infer = -1;
     int64_t rest = 1;
     va_list ap;
@@ -9446,18 +9543,19 @@ SSL_API ssl_tensor *ssl_reshape_at(const char *at, ssl_tensor *x, int ndim, ...)
         else rest = dim[i] < 1 || rest > SSL__NUMEL_LIMIT / dim[i] ? 0 : rest * dim[i];
     }
     va_end(ap);
-    if (infer >= 0 && !x->ctx->status) {
+    if (infer >= 0 && !c->status) {
         char s[96];
         if (rest <= 0 || ssl_numel(x) % rest)
-            return ssl__fail(x->ctx, SSL_E_SHAPE, at, "ssl_reshape: %s: its elements do not divide by %lld, the product of the axes that are given", ssl__shape(x, s), (long long)rest);
+            return ssl__fail(c, SSL_E_SHAPE, at, "ssl_reshape: %s: its elements do not divide by %lld, the product of the axes that are given", ssl__shape(x, s), (long long)rest);
         dim[infer] = (int)(ssl_numel(x) / rest);
     }
     return ssl__reshape(at, x, ndim, dim);
 }
 SSL_API ssl_tensor *ssl_detach_at(const char *at, ssl_tensor *x)
 {
-    ssl_tensor *y = x->ctx->status ? &x->ctx->nil : ssl__node(x->ctx, at, "ssl_detach", x->dtype, x->ndim, x->dim);
-    if (x->ctx->status) return &x->ctx->nil;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_detach", "x", &x);
+    ssl_tensor *y = c->status ? &c->nil : ssl__node(c, at, "ssl_detach", x->dtype, x->ndim, x->dim);
+    if (c->status) return &c->nil;
     ssl__point(y, (void *)(uintptr_t)ssl__data(x));
     return y;
 }
@@ -9525,7 +9623,7 @@ static void ssl__linear_remake(ssl_tensor *y) /* from what the activation was ap
 }
 static ssl_tensor *ssl__linear(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *b, ssl_act act, ssl_tensor *r, ssl_dtype type) /* x, and y without r, may be inner */
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_linear", "x w b? residual?", &x, &w, &b, &r);
     ssl__linear_aux *aux;
     ssl__epilogue ep;
     ssl_tensor *y, *in[4];
@@ -9589,7 +9687,7 @@ static void ssl__matmul_back(ssl_tensor *y)
 }
 SSL_API ssl_tensor *ssl_matmul_t_at(const char *at, ssl_tensor *a, ssl_tensor *b, int ta, int tb)
 {
-    ssl_ctx *c = a->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_matmul", "a b", &a, &b);
     ssl__matmul_aux q, *aux;
     ssl_tensor *y;
     int dim[SSL_DIMS], i, same = 1;
@@ -9632,7 +9730,7 @@ static void ssl__sum_back(ssl_tensor *y)
 static ssl_tensor *ssl__sum_scaled(const char *at, const char *op, ssl_tensor *x, float scale)
 {
     const int one = 1;
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, op, "x", &x);
     ssl_tensor *y = c->status || !ssl__need(at, op, "x", x, SSL_F32) ? &c->nil : ssl__new(c, at, op, SSL_F32, 1, &one);
     ssl__unary_aux *aux = (ssl__unary_aux *)ssl__aux(c, at, sizeof *aux);
     if (c->status) return &c->nil;
@@ -9642,7 +9740,7 @@ static ssl_tensor *ssl__sum_scaled(const char *at, const char *op, ssl_tensor *x
     return ssl__record(y, ssl__sum_back, x, NULL, NULL);
 }
 SSL_API ssl_tensor *ssl_sum_at(const char *at, ssl_tensor *x) { return ssl__sum_scaled(at, "ssl_sum", x, 1.0f); }
-SSL_API ssl_tensor *ssl_mean_at(const char *at, ssl_tensor *x) { return ssl__sum_scaled(at, "ssl_mean", x, 1.0f / (float)SSL__MAX(ssl_numel(x), 1)); }
+SSL_API ssl_tensor *ssl_mean_at(const char *at, ssl_tensor *x) { return ssl__sum_scaled(at, "ssl_mean", x, x ? 1.0f / (float)SSL__MAX(ssl_numel(x), 1) : 0.0f); }
 
 /* ==== >>broadcast ==== a + b and friends with NumPy broadcasting ===================================== */
 /* ---- loop nests ---- */
@@ -9780,10 +9878,17 @@ static void ssl__sub_back(ssl_tensor *y)
 }
 static void ssl__mul_back(ssl_tensor *y) { ssl__binary_grad(y, 0, y->ctx->k->mul_da); ssl__binary_grad(y, 1, y->ctx->k->mul_db); }
 static void ssl__div_back(ssl_tensor *y) { ssl__binary_grad(y, 0, y->ctx->k->div_da); ssl__binary_grad(y, 1, y->ctx->k->div_db); }
-SSL_API ssl_tensor *ssl_add_at(const char *at, ssl_tensor *a, ssl_tensor *b) { return ssl__binary(at, "ssl_add", "+", a, b, a->ctx->k->add_f, ssl__add_back); }
-SSL_API ssl_tensor *ssl_sub_at(const char *at, ssl_tensor *a, ssl_tensor *b) { return ssl__binary(at, "ssl_sub", "-", a, b, a->ctx->k->sub_f, ssl__sub_back); }
-SSL_API ssl_tensor *ssl_mul_at(const char *at, ssl_tensor *a, ssl_tensor *b) { return ssl__binary(at, "ssl_mul", "x", a, b, a->ctx->k->mul_f, ssl__mul_back); }
-SSL_API ssl_tensor *ssl_div_at(const char *at, ssl_tensor *a, ssl_tensor *b) { return ssl__binary(at, "ssl_div", "/", a, b, a->ctx->k->div_f, ssl__div_back); }
+#define SSL__BINARY_OP(name, sign)                                                                             \
+    SSL_API ssl_tensor *ssl_##name##_at(const char *at, ssl_tensor *a, ssl_tensor *b)                          \
+    {                                                                                                          \
+        ssl_ctx *c = ssl__given(NULL, at, "ssl_" #name, "a b", &a, &b);                                        \
+        return c->status ? &c->nil : ssl__binary(at, "ssl_" #name, sign, a, b, c->k->name##_f, ssl__##name##_back); \
+    }
+SSL__BINARY_OP(add, "+")
+SSL__BINARY_OP(sub, "-")
+SSL__BINARY_OP(mul, "x")
+SSL__BINARY_OP(div, "/")
+#undef SSL__BINARY_OP
 
 /* ==== >>reduce ==== sums and means =================================================================== */
 /* y = scale sum over axes of x.  dx += scale dy, repeated along them */
@@ -9805,7 +9910,7 @@ static void ssl__sum_axes_back(ssl_tensor *y)
 }
 static ssl_tensor *ssl__sum_axes(const char *at, const char *op, ssl_tensor *x, unsigned axes, int keep, int mean)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, op, "x", &x);
     int kept[SSL_DIMS], dim[SSL_DIMS], i, n = 0;
     int64_t count = 1;
     char s1[96];
@@ -9869,7 +9974,7 @@ static void ssl__expand_back(ssl_tensor *y)
 }
 SSL_API ssl_tensor *ssl_expand_at(const char *at, ssl_tensor *x, int ndim, ...)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_expand", "x", &x);
     int dim[SSL_DIMS], i, fits;
     char s1[96], s2[96];
     ssl__nest s;
@@ -9923,6 +10028,7 @@ static ssl_tensor *ssl__permute(const char *at, const char *op, ssl_tensor *x, c
 }
 SSL_API ssl_tensor *ssl_permute_at(const char *at, ssl_tensor *x, ...)
 {
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_permute", "x", &x);
     int p[SSL_DIMS], i;
     unsigned seen = 0;
     char s1[96];
@@ -9934,7 +10040,7 @@ SSL_API ssl_tensor *ssl_permute_at(const char *at, ssl_tensor *x, ...)
     }
     va_end(ap);
     if (seen != (1u << x->ndim) - 1u)
-        return ssl__fail(x->ctx, SSL_E_ARG, at, "ssl_permute: x%s: give each of its axes 0 to %d once, in the new order", ssl__shape(x, s1), x->ndim - 1);
+        return ssl__fail(c, SSL_E_ARG, at, "ssl_permute: x%s: give each of its axes 0 to %d once, in the new order", ssl__shape(x, s1), x->ndim - 1);
     return ssl__permute(at, "ssl_permute", x, p);
 }
 
@@ -9974,10 +10080,11 @@ static int ssl__concat_fits(const char *at, int axis, const ssl_tensor *a, const
 }
 SSL_API ssl_tensor *ssl_concat_at(const char *at, int axis, int n, ssl_tensor *const *t)
 {
-    ssl_ctx *c = t[0]->ctx;
+    ssl_ctx *c = ssl__given_list(NULL, at, "ssl_concat", "list", n, t);
     int dim[SSL_DIMS], i, begin = 0;
     ssl_tensor *y;
     char s1[96];
+    if (c->status) return &c->nil;
     if (!ssl__need_words(at, "ssl_concat", t[0])) return &c->nil;
     axis = ssl__axis(t[0], axis);
     if (n < 1 || axis < 0 || axis >= t[0]->ndim)
@@ -10007,7 +10114,7 @@ static void ssl__slice_back(ssl_tensor *y)
 }
 SSL_API ssl_tensor *ssl_slice_at(const char *at, ssl_tensor *x, int axis, int begin, int end)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_slice", "x", &x);
     int dim[SSL_DIMS];
     char s1[96];
     ssl__nest s;
@@ -10072,9 +10179,10 @@ static ssl_tensor *ssl__gather(const char *at, const char *op, ssl_tensor *x, ss
 }
 static ssl_tensor *ssl__gather_checked(const char *at, const char *op, ssl_tensor *x, ssl_tensor *index, int ndim, int all)
 {
+    ssl_ctx *c = ssl__given(NULL, at, op, all ? "x ids_restore" : "x index", &x, &index);
     char s1[96], s2[96];
-    if (!x->ctx->status && (index->ndim != ndim || (all && x->ndim > 1 && ssl__last(index) != x->dim[1])))
-        return ssl__fail(x->ctx, SSL_E_SHAPE, at, "%s: x%s index%s: x [B,L,D] needs an index %s", op, ssl__shape(x, s1), ssl__shape(index, s2), all ? "[B,L]" : ndim == 1 ? "[K]" : "[B,K]");
+    if (!c->status && (index->ndim != ndim || (all && x->ndim > 1 && ssl__last(index) != x->dim[1])))
+        return ssl__fail(c, SSL_E_SHAPE, at, "%s: x%s index%s: x [B,L,D] needs an index %s", op, ssl__shape(x, s1), ssl__shape(index, s2), all ? "[B,L]" : ndim == 1 ? "[K]" : "[B,K]");
     return ssl__gather(at, op, x, index);
 }
 SSL_API ssl_tensor *ssl_gather_tokens_at(const char *at, ssl_tensor *x, ssl_tensor *index) { return ssl__gather_checked(at, "ssl_gather_tokens", x, index, 2, 0); }
@@ -10093,7 +10201,7 @@ static void ssl__scatter_back(ssl_tensor *y)
 }
 SSL_API ssl_tensor *ssl_scatter_tokens_at(const char *at, ssl_tensor *base, ssl_tensor *x, ssl_tensor *index)
 {
-    ssl_ctx *c = base->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_scatter_tokens", "base x index", &base, &x, &index);
     char s1[96], s2[96], s3[96];
     ssl_tensor *y;
     if (!ssl__need(at, "ssl_scatter_tokens", "x", x, SSL_F32)) return &c->nil;
@@ -10123,7 +10231,7 @@ static ssl_tensor *ssl__permute6(const char *at, const char *op, ssl_tensor *x, 
 }
 SSL_API ssl_tensor *ssl_patchify_at(const char *at, ssl_tensor *images, int patch, ssl_patch_order order)
 {
-    ssl_ctx *c = images->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_patchify", "images", &images);
     ssl_tensor *y;
     int d[6];
     char s1[96];
@@ -10136,7 +10244,7 @@ SSL_API ssl_tensor *ssl_patchify_at(const char *at, ssl_tensor *images, int patc
 }
 SSL_API ssl_tensor *ssl_unpatchify_at(const char *at, ssl_tensor *x, int patch, int channels, int height, int width, ssl_patch_order order)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_unpatchify", "x", &x);
     ssl_tensor *y;
     int d[6], e[4];
     char s1[96];
@@ -10174,7 +10282,7 @@ static int ssl__need_squares(const char *at, const char *op, const ssl_tensor *x
 SSL_API ssl_tensor *ssl_patchify_segments_at(const char *at, ssl_tensor *images, int patch, int m, ssl_tensor *ids)
 {
     static const char op[] = "ssl_patchify_segments";
-    ssl_ctx *c = images->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, op, "images ids_shuffle", &images, &ids);
     const int p[3] = { 1, 0, 2 };
     int rows, cols, S, D;
     ssl_tensor *x;
@@ -10192,7 +10300,7 @@ SSL_API ssl_tensor *ssl_patchify_segments_at(const char *at, ssl_tensor *images,
 SSL_API ssl_tensor *ssl_unpatchify_segments_at(const char *at, ssl_tensor *seq, ssl_tensor *ids, int patch, int m, int channels, int height, int width)
 {
     static const char op[] = "ssl_unpatchify_segments";
-    ssl_ctx *c = seq->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, op, "seq ids_shuffle", &seq, &ids);
     const int p[3] = { 1, 0, 2 };
     int rows, cols, S, D;
     ssl_tensor *x;
@@ -10230,7 +10338,7 @@ SSL_API int ssl_sincos2d(int dim, int grid, int cls_token, float *out)
 /* ---- order and chance ---- */
 SSL_API ssl_tensor *ssl_argsort_at(const char *at, ssl_tensor *x)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_argsort", "x", &x);
     ssl_tensor *y;
     float *key = x->x;
     if (c->status || (x->dtype != SSL_I32 && !ssl__need(at, "ssl_argsort", "x", x, SSL_F32))) return &c->nil;
@@ -10287,8 +10395,8 @@ static void ssl__layer_norm_run(ssl_tensor *y, const ssl_tensor *x, const ssl_te
 static void ssl__layer_norm_remake(ssl_tensor *y) { ssl__layer_norm_run(y, y->in[0], y->in[1], y->in[2]); }
 static ssl_tensor *ssl__layer_norm(const char *at, ssl_tensor *x, ssl_tensor *weight, ssl_tensor *bias, float eps, ssl_dtype type)
 {
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_layer_norm", "x weight? bias?", &x, &weight, &bias);
     ssl_tensor *y = ssl__row_op(at, "ssl_layer_norm", x, 2 * (size_t)ssl__rows(x), type), *in[3];
-    ssl_ctx *c = x->ctx;
     char s1[96], s2[96];
     int i;
     in[0] = x; in[1] = weight; in[2] = bias;
@@ -10310,10 +10418,11 @@ static void ssl__softmax_back(ssl_tensor *y)
 }
 static ssl_tensor *ssl__softmax(const char *at, const char *op, ssl_tensor *x, int log)
 {
+    ssl_ctx *c = ssl__given(NULL, at, op, "x", &x);
     ssl_tensor *y = ssl__row_op(at, op, x, 0, SSL_F32);
-    if (x->ctx->status) return y;
+    if (c->status) return y;
     ((ssl__row_aux *)y->aux)->log = log;
-    x->ctx->k->softmax_f(x->ctx, ssl__rows(x), ssl__last(x), log, x->x, y->x);
+    c->k->softmax_f(c, ssl__rows(x), ssl__last(x), log, x->x, y->x);
     return ssl__record(y, ssl__softmax_back, x, NULL, NULL);
 }
 SSL_API ssl_tensor *ssl_softmax_at(const char *at, ssl_tensor *x) { return ssl__softmax(at, "ssl_softmax", x, 0); }
@@ -10327,11 +10436,12 @@ static void ssl__l2_normalize_back(ssl_tensor *y)
 }
 SSL_API ssl_tensor *ssl_l2_normalize_at(const char *at, ssl_tensor *x, float eps)
 {
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_l2_normalize", "x", &x);
     ssl_tensor *y = ssl__row_op(at, "ssl_l2_normalize", x, (size_t)ssl__rows(x), SSL_F32);
     ssl__row_aux *aux = (ssl__row_aux *)y->aux;
-    if (x->ctx->status) return y;
+    if (c->status) return y;
     aux->p = eps;
-    x->ctx->k->l2norm_f(x->ctx, ssl__rows(x), ssl__last(x), eps, x->x, y->x, aux->stat);
+    c->k->l2norm_f(c, ssl__rows(x), ssl__last(x), eps, x->x, y->x, aux->stat);
     return ssl__record(y, ssl__l2_normalize_back, x, NULL, NULL);
 }
 
@@ -10364,8 +10474,8 @@ static int ssl__targets_ok(ssl_ctx *c, const char *at, const ssl_tensor *x, cons
 }
 SSL_API ssl_tensor *ssl_cross_entropy_at(const char *at, ssl_tensor *logits, ssl_tensor *target, float smoothing)
 {
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_cross_entropy", "logits target", &logits, &target);
     const int one = 1, rows = ssl__rows(logits), n = ssl__last(logits);
-    ssl_ctx *c = logits->ctx;
     ssl__row_aux *aux;
     ssl_tensor *y;
     if (c->status || !ssl__targets_ok(c, at, logits, target)) return &c->nil;
@@ -10391,7 +10501,7 @@ static int ssl__same_shape(const ssl_tensor *a, const ssl_tensor *b) { return a-
 static ssl_tensor *ssl__huber_loss(const char *at, const char *op, ssl_tensor *a, ssl_tensor *b, float lim, float h)
 {
     const int one = 1;
-    ssl_ctx *c = a->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, op, "a b", &a, &b);
     ssl__huber_aux *aux;
     ssl_tensor *y;
     char s1[96], s2[96];
@@ -10410,15 +10520,17 @@ SSL_API ssl_tensor *ssl_mse_at(const char *at, ssl_tensor *a, ssl_tensor *b) { r
 SSL_API ssl_tensor *ssl_l1_at(const char *at, ssl_tensor *a, ssl_tensor *b) { return ssl__huber_loss(at, "ssl_l1", a, b, 0.0f, 0.0f); }
 SSL_API ssl_tensor *ssl_smooth_l1_at(const char *at, ssl_tensor *a, ssl_tensor *b, float beta)
 {
-    if (!(beta >= 0.0f)) return ssl__fail(a->ctx, SSL_E_ARG, at, "ssl_smooth_l1: beta %g: it must not be negative", (double)beta);
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_smooth_l1", "a b", &a, &b);
+    if (!(beta >= 0.0f)) return ssl__fail(c, SSL_E_ARG, at, "ssl_smooth_l1: beta %g: it must not be negative", (double)beta);
     return ssl__huber_loss(at, "ssl_smooth_l1", a, b, beta, beta > 0.0f ? 0.5f / beta : 0.0f);
 }
 SSL_API ssl_tensor *ssl_cosine_similarity_at(const char *at, ssl_tensor *a, ssl_tensor *b)
 {
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_cosine_similarity", "a b", &a, &b);
     char s1[96], s2[96];
-    if (!ssl__need(at, "ssl_cosine_similarity", "a", a, SSL_F32) || !ssl__need(at, "ssl_cosine_similarity", "b", b, SSL_F32)) return &a->ctx->nil;
+    if (!ssl__need(at, "ssl_cosine_similarity", "a", a, SSL_F32) || !ssl__need(at, "ssl_cosine_similarity", "b", b, SSL_F32)) return &c->nil;
     if (!ssl__same_shape(a, b))
-        return ssl__fail(a->ctx, SSL_E_SHAPE, at, "ssl_cosine_similarity: a%s b%s: both must have the same shape", ssl__shape(a, s1), ssl__shape(b, s2));
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_cosine_similarity: a%s b%s: both must have the same shape", ssl__shape(a, s1), ssl__shape(b, s2));
     a = ssl_mul_at(at, ssl_l2_normalize_at(at, a, 1e-8f), ssl_l2_normalize_at(at, b, 1e-8f));
     return ssl_sum_axes_at(at, a, SSL_AXIS(a->ndim - 1), 0);
 }
@@ -10441,7 +10553,7 @@ static void ssl__dropout_back(ssl_tensor *y) { ssl__dropout_grad(y, 0); }
 static void ssl__drop_path_back(ssl_tensor *y) { ssl__dropout_grad(y, 1); }
 static ssl_tensor *ssl__dropout(const char *at, const char *op, ssl_tensor *x, float p, int per_sample)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, op, "x", &x);
     ssl__dropout_aux *aux;
     ssl_tensor *y;
     if (!ssl__need(at, op, "x", x, SSL_F32)) return &c->nil;
@@ -10549,13 +10661,25 @@ static ssl_tensor *ssl__attention(const char *at, ssl__attn_form form, ssl_tenso
     return ssl__record_n(y, ssl__attention_back, 4, in);
 }
 SSL_API ssl_tensor *ssl_attention_at(const char *at, ssl_tensor *q, ssl_tensor *k, ssl_tensor *v, int heads, float scale, ssl_tensor *mask, int causal)
-{ return ssl__attention(at, SSL__ATTN_PLAIN, q, k, v, heads, scale, mask, causal, SSL_F32); }
+{
+    ssl__given(NULL, at, "ssl_attention", "q k v mask?", &q, &k, &v, &mask);
+    return ssl__attention(at, SSL__ATTN_PLAIN, q, k, v, heads, scale, mask, causal, SSL_F32);
+}
 SSL_API ssl_tensor *ssl_attention_packed_at(const char *at, ssl_tensor *qkv, int heads, float scale, ssl_tensor *mask, int causal)
-{ return ssl__attention(at, SSL__ATTN_PACKED, qkv, qkv, qkv, heads, scale, mask, causal, SSL_F32); }
+{
+    ssl__given(NULL, at, "ssl_attention_packed", "qkv mask?", &qkv, &mask);
+    return ssl__attention(at, SSL__ATTN_PACKED, qkv, qkv, qkv, heads, scale, mask, causal, SSL_F32);
+}
 SSL_API ssl_tensor *ssl_attention_kv_at(const char *at, ssl_tensor *q, ssl_tensor *kv, int heads, float scale, ssl_tensor *mask, int causal)
-{ return ssl__attention(at, SSL__ATTN_KV, q, kv, kv, heads, scale, mask, causal, SSL_F32); }
+{
+    ssl__given(NULL, at, "ssl_attention_kv", "q kv mask?", &q, &kv, &mask);
+    return ssl__attention(at, SSL__ATTN_KV, q, kv, kv, heads, scale, mask, causal, SSL_F32);
+}
 SSL_API ssl_tensor *ssl_attention_weights_at(const char *at, ssl_tensor *q, ssl_tensor *k, int heads, float scale, ssl_tensor *mask, int causal)
-{ return ssl__attention(at, SSL__ATTN_WEIGHTS, q, k, k, heads, scale, mask, causal, SSL_F32); }
+{
+    ssl__given(NULL, at, "ssl_attention_weights", "q k mask?", &q, &k, &mask);
+    return ssl__attention(at, SSL__ATTN_WEIGHTS, q, k, k, heads, scale, mask, causal, SSL_F32);
+}
 
 /* ==== >>conv ==== convolution, pooling, interpolation ================================================ */
 /* The backend's kernels of maps. Only the ops that need them call this, and nothing else names the tables: so, with SSL_STATIC, a
@@ -10643,7 +10767,7 @@ static int ssl__window_make(const char *at, const char *op, ssl_tensor *x, ssl_d
 static void ssl__pad2d_back(ssl_tensor *y) { ssl__maps(y->ctx)->pad_b(y->ctx, (const ssl__resize *)y->aux, y->g, ssl_grad_of(y->in[0])); }
 SSL_API ssl_tensor *ssl_pad2d_at(const char *at, ssl_tensor *x, int top, int bottom, int left, int right, ssl_pad_mode mode, float value)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_pad2d", "x", &x);
     ssl__resize *r = (ssl__resize *)ssl__aux(c, at, sizeof *r);
     ssl_tensor *y;
     int dim[4];
@@ -10693,7 +10817,7 @@ static void ssl__conv2d_remake(ssl_tensor *y)
    m: moments of y that are wanted, or NULL. */
 static ssl_tensor *ssl__conv2d(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, const ssl_conv_desc *desc, ssl_dtype type, int relu, ssl_tensor *res, ssl__map_moments *m)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_conv2d", "x w bias?", &x, &w, &bias);
     ssl_conv_desc d;
     ssl__window *g = (ssl__window *)ssl__aux(c, at, sizeof *g);
     ssl_tensor *y, *in[4];
@@ -10734,7 +10858,7 @@ SSL_API ssl_tensor *ssl_conv2d_at(const char *at, ssl_tensor *x, ssl_tensor *w, 
 static void ssl__unfold_back(ssl_tensor *y) { ssl__maps(y->ctx)->unfold_b(y->ctx, (const ssl__window *)y->aux, y->g, ssl_grad_of(y->in[0])); }
 SSL_API ssl_tensor *ssl_unfold_at(const char *at, ssl_tensor *x, int kh, int kw, const ssl_conv_desc *desc)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_unfold", "x", &x);
     ssl_conv_desc d;
     ssl__window *g = (ssl__window *)ssl__aux(c, at, sizeof *g);
     ssl_tensor *y;
@@ -10789,7 +10913,7 @@ static ssl_tensor *ssl__pool(const char *at, const char *op, ssl_tensor *x, int 
 }
 SSL_API ssl_tensor *ssl_max_pool2d_at(const char *at, ssl_tensor *x, int kernel, int stride, int padding)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_max_pool2d", "x", &x);
     ssl_tensor *y = ssl__pool(at, "ssl_max_pool2d", x, kernel, kernel, stride, padding);
     ssl__pool_aux *a = (ssl__pool_aux *)y->aux;
     if (!c->status) a->at = (int32_t *)ssl__temp(c, at, sizeof(int32_t) * (size_t)ssl_numel(y));
@@ -10799,7 +10923,7 @@ SSL_API ssl_tensor *ssl_max_pool2d_at(const char *at, ssl_tensor *x, int kernel,
 }
 static ssl_tensor *ssl__avg_pool(const char *at, const char *op, ssl_tensor *x, int kh, int kw, int stride, int padding)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, op, "x", &x);
     ssl_tensor *y = ssl__pool(at, op, x, kh, kw, stride, padding);
     if (c->status) return &c->nil;
     ssl__maps(c)->avg_pool_f(c, &((const ssl__pool_aux *)y->aux)->g, x->x, y->x);
@@ -10809,7 +10933,8 @@ SSL_API ssl_tensor *ssl_avg_pool2d_at(const char *at, ssl_tensor *x, int kernel,
 { return ssl__avg_pool(at, "ssl_avg_pool2d", x, kernel, kernel, stride, padding); }
 SSL_API ssl_tensor *ssl_global_avg_pool_at(const char *at, ssl_tensor *x)
 {
-    ssl_tensor *y = ssl__avg_pool(at, "ssl_global_avg_pool", x, x->ndim == 4 ? x->dim[2] : 1, x->ndim == 4 ? x->dim[3] : 1, 0, 0);
+    const int map = x && x->ndim == 4;
+    ssl_tensor *y = ssl__avg_pool(at, "ssl_global_avg_pool", x, map ? x->dim[2] : 1, map ? x->dim[3] : 1, 0, 0);
     return ssl_reshape_at(at, y, 2, y->dim[0], y->dim[1]);
 }
 
@@ -10867,7 +10992,7 @@ static ssl_tensor *ssl__map_conv(const char *at, const ssl_conv_layer *l, ssl_te
 static void ssl__interpolate_back(ssl_tensor *y) { y->ctx->k->interpolate_b(y->ctx, (const ssl__resize *)y->aux, y->g, ssl_grad_of(y->in[0])); }
 static ssl_tensor *ssl__interpolate(const char *at, const char *op, ssl_tensor *x, const ssl_view_box *b, int oh, int ow, ssl_interpolation mode) /* b NULL: all of them */
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, op, b ? "images" : "x", &x);
     ssl__resize *r = (ssl__resize *)ssl__aux(c, at, sizeof *r);
     ssl_tensor *y;
     int dim[4];
@@ -10961,7 +11086,7 @@ static int ssl__norm_check(const char *at, const char *op, ssl_tensor *x, int n,
 static ssl_tensor *ssl__batch_norm(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, ssl_tensor *rm, ssl_tensor *rv,
                                    float momentum, float eps, int relu, ssl_tensor *res, const ssl__map_moments *m)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_batch_norm", "x weight? bias? running_mean? running_var? residual?", &x, &w, &bias, &rm, &rv, &res);
     ssl_tensor *v[4], *y;
     ssl__bn b;
     float *mean, *var;
@@ -10991,7 +11116,7 @@ SSL_API ssl_tensor *ssl_batch_norm_relu_at(const char *at, ssl_tensor *x, ssl_te
 /* The groups as the channels of one image [1, N groups, C/groups H W], then weight and bias per channel. */
 SSL_API ssl_tensor *ssl_group_norm_at(const char *at, ssl_tensor *x, int groups, ssl_tensor *w, ssl_tensor *bias, float eps)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_group_norm", "x weight? bias?", &x, &w, &bias);
     ssl_tensor *v[2], *y;
     ssl__bn b;
     float *mean;
@@ -11012,10 +11137,11 @@ SSL_API ssl_tensor *ssl_group_norm_at(const char *at, ssl_tensor *x, int groups,
 
 SSL_API ssl_tensor *ssl_layer_norm_chw_at(const char *at, ssl_tensor *x, ssl_tensor *w, ssl_tensor *bias, float eps)
 {
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_layer_norm_chw", "x weight? bias?", &x, &w, &bias);
     char s[96];
     ssl_tensor *y;
-    if (x->ctx->status) return &x->ctx->nil;
-    if (x->ndim != 4) return ssl__fail(x->ctx, SSL_E_SHAPE, at, "ssl_layer_norm_chw: x%s must be [N,C,H,W]", ssl__shape(x, s));
+    if (c->status) return &c->nil;
+    if (x->ndim != 4) return ssl__fail(c, SSL_E_SHAPE, at, "ssl_layer_norm_chw: x%s must be [N,C,H,W]", ssl__shape(x, s));
     y = ssl_layer_norm_at(at, ssl_reshape_at(at, x, 2, x->dim[0], -1), w ? ssl_reshape_at(at, w, 1, -1) : NULL, bias ? ssl_reshape_at(at, bias, 1, -1) : NULL, eps);
     return ssl_reshape_at(at, y, 4, x->dim[0], x->dim[1], x->dim[2], x->dim[3]);
 }
@@ -11066,7 +11192,7 @@ SSL_API ssl_tensor *ssl_bernoulli_at(const char *at, ssl_ctx *c, int rows, int c
 }
 SSL_API ssl_tensor *ssl_slice_ids_at(const char *at, ssl_tensor *ids, int begin, int end)
 {
-    ssl_ctx *c = ids->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_slice_ids", "ids", &ids);
     ssl_tensor *y;
     int dim[2];
     char s[96];
@@ -11081,7 +11207,7 @@ SSL_API ssl_tensor *ssl_slice_ids_at(const char *at, ssl_tensor *ids, int begin,
 }
 SSL_API ssl_tensor *ssl_repeat_ids_at(const char *at, ssl_tensor *ids, int rows)
 {
-    ssl_ctx *c = ids->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_repeat_ids", "ids", &ids);
     ssl_tensor *y;
     int dim[2];
     if (!ssl__need(at, "ssl_repeat_ids", "ids", ids, SSL_I32)) return &c->nil;
@@ -11104,7 +11230,7 @@ SSL_API ssl_tensor *ssl_random_ids_at(const char *at, ssl_ctx *c, int rows, int 
 }
 SSL_API ssl_tensor *ssl_segment_tokens_at(const char *at, ssl_tensor *ids, int grid, int M)
 {
-    ssl_ctx *c = ids->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_segment_tokens", "ids", &ids);
     ssl_tensor *y;
     int dim[2];
     char s[96];
@@ -11123,7 +11249,7 @@ SSL_API ssl_tensor *ssl_segment_tokens_at(const char *at, ssl_tensor *ids, int g
 }
 SSL_API ssl_tensor *ssl_segment_mask_at(const char *at, ssl_tensor *rank, int strict)
 {
-    ssl_ctx *c = rank->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_segment_mask", "rank", &rank);
     ssl_tensor *y;
     int dim[3];
     char s[96];
@@ -11137,7 +11263,7 @@ SSL_API ssl_tensor *ssl_segment_mask_at(const char *at, ssl_tensor *rank, int st
 }
 SSL_API ssl_tensor *ssl_first_segment_at(const char *at, ssl_tensor *rank)
 {
-    ssl_ctx *c = rank->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_first_segment", "rank", &rank);
     ssl_tensor *y = !ssl__need(at, "ssl_first_segment", "rank", rank, SSL_I32) ? &c->nil : ssl__new(c, at, "ssl_first_segment", SSL_U8, rank->ndim, rank->dim);
     if (!c->status) c->k->first_segment(c, ssl_numel(y), rank->i, y->u);
     return y;
@@ -11157,7 +11283,7 @@ SSL_API ssl_tensor *ssl_blob_segments_at(const char *at, ssl_ctx *c, int B, int 
 }
 SSL_API ssl_tensor *ssl_ignore_at(const char *at, ssl_tensor *target, ssl_tensor *drop)
 {
-    ssl_ctx *c = target->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_ignore", "target drop", &target, &drop);
     ssl_tensor *y;
     char a[96], b[96];
     if (c->status) return &c->nil;
@@ -11175,7 +11301,7 @@ static void ssl__zero_rows_back(ssl_tensor *y)
 }
 SSL_API ssl_tensor *ssl_zero_rows_at(const char *at, ssl_tensor *x, ssl_tensor *drop)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_zero_rows", "x drop", &x, &drop);
     ssl_tensor *y;
     char a[96], b[96];
     if (!ssl__need(at, "ssl_zero_rows", "x", x, SSL_F32)) return &c->nil;
@@ -11190,7 +11316,7 @@ SSL_API ssl_tensor *ssl_zero_rows_at(const char *at, ssl_tensor *x, ssl_tensor *
 static void ssl__mask_diagonal_back(ssl_tensor *y) { y->ctx->k->mask_diagonal_b(y->ctx, y->dim[0], y->g, ssl_grad_of(y->in[0])); }
 SSL_API ssl_tensor *ssl_mask_diagonal_at(const char *at, ssl_tensor *x, float value)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_mask_diagonal", "x", &x);
     ssl_tensor *y;
     char s[96];
     if (!ssl__need(at, "ssl_mask_diagonal", "x", x, SSL_F32)) return &c->nil;
@@ -11230,12 +11356,7 @@ static void ssl__freeze(ssl_tensor *t) { if (t != &t->ctx->nil) { ((ssl__param *
 static ssl_init ssl__xavier(void) { return ssl_init_make(SSL_INIT_XAVIER_UNIFORM, 0.0f); }
 static ssl_init ssl__zeros(void) { return ssl_init_make(SSL_INIT_ZEROS, 0.0f); }
 
-static ssl__param *ssl__param_of(const ssl_tensor *t)
-{
-    int i;
-    for (i = 0; i < t->ctx->n_params; i++) if (&t->ctx->param[i]->t == t) return t->ctx->param[i];
-    return NULL;
-}
+static ssl__param *ssl__param_of(const ssl_tensor *t) { return t->param == t ? (ssl__param *)(uintptr_t)t : NULL; } /* its first field */
 /* The value of a parameter that is a number kept for the host: no kernel changes it. */
 static float ssl__number(const ssl_tensor *t)
 {
@@ -11254,9 +11375,9 @@ static void ssl__number_set(ssl_tensor *t, float value)
 }
 SSL_API int ssl_from_host(ssl_tensor *t, const void *src)
 {
-    ssl__param *p = ssl_numel(t) == 1 ? ssl__param_of(t) : NULL;
+    ssl__param *p = !ssl__nothing("ssl_from_host", t) && ssl_numel(t) == 1 ? ssl__param_of(t) : NULL;
     if (p) p->known = 0;
-    return !t->ctx->status && ssl__data(t) && ssl__put(t->ctx, (void *)(uintptr_t)ssl__data(t), src, ssl__bytes(t));
+    return t && !t->ctx->status && ssl__data(t) && ssl__put(t->ctx, (void *)(uintptr_t)ssl__data(t), src, ssl__bytes(t));
 }
 
 static ssl_tensor *ssl__bias(const char *at, ssl_ctx *c, const char *name, int in, int out, ssl_init init)
@@ -11311,6 +11432,10 @@ static int ssl__block_check(const char *at, ssl_ctx *c, const char *prefix, ssl_
     }
     if ((unsigned)d->style > SSL_BLOCK_APL || (unsigned)d->act > SSL_ACT_GELU_TANH) {
         ssl__fail(c, SSL_E_ARG, at, "ssl_block_new: \"%s\" has style %d and act %d: take values of ssl_block_style and ssl_act", prefix, (int)d->style, (int)d->act);
+        return 0;
+    }
+    if (!(d->dropout >= 0.0f && d->dropout < 1.0f && d->drop_path >= 0.0f && d->drop_path < 1.0f)) {
+        ssl__fail(c, SSL_E_ARG, at, "ssl_block_new: \"%s\" has dropout %g and drop_path %g: both must be from 0 to below 1", prefix, (double)d->dropout, (double)d->drop_path);
         return 0;
     }
     d->hidden = SSL__DEF(d->hidden, 4 * d->dim);
@@ -11415,6 +11540,7 @@ SSL_API ssl_tensor *ssl_block_attention_at(const char *at, const ssl_block *b, s
 {
     const int d = b->d.dim, apl = b->d.style == SSL_BLOCK_APL;
     ssl_tensor *both;
+    ssl__given(ssl__of(x, b->fc1.weight), at, "ssl_block_attention", "x", &x);
     x = ssl__before(at, b, x, &b->norm1);
     if (apl) return ssl_attention_weights_at(at, ssl__lin(at, x, &b->q), ssl__lin(at, x, &b->k), b->d.heads, 1.0f / sqrtf((float)d), mask, 0);
     both = ssl__lin(at, x, &b->qkv);
@@ -11463,8 +11589,9 @@ static ssl_tensor *ssl__attend(const char *at, const ssl_block *b, ssl_tensor *x
 
 SSL_API ssl_tensor *ssl_block_forward_at(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *mask)
 {
+    ssl_ctx *c = ssl__given(ssl__of(x, b->fc1.weight), at, "ssl_block_forward", "x", &x);
     ssl_tensor *y;
-    if (x->ctx->status) return &x->ctx->nil;
+    if (c->status) return &c->nil;
     x = ssl__after(at, b, ssl__attend(at, b, x, mask), &b->norm1);
     y = ssl__after(at, b, ssl__mlp(at, b, x, &b->norm2), &b->norm2);
     ssl__shed(x, NULL);
@@ -11472,9 +11599,10 @@ SSL_API ssl_tensor *ssl_block_forward_at(const char *at, const ssl_block *b, ssl
 }
 SSL_API ssl_tensor *ssl_block_decode_at(const char *at, const ssl_block *b, ssl_tensor *x, ssl_tensor *memory, ssl_tensor *mask, ssl_tensor *memory_mask)
 {
+    ssl_ctx *c = ssl__given(ssl__of(x, b->fc1.weight), at, "ssl_block_decode", "x memory", &x, &memory);
     ssl_tensor *before;
-    if (x->ctx->status) return &x->ctx->nil;
-    if (!b->d.cross) return ssl__fail(x->ctx, SSL_E_ARG, at, "ssl_block_decode: this block has no cross attention: set ssl_block_desc.cross = 1");
+    if (c->status) return &c->nil;
+    if (!b->d.cross) return ssl__fail(c, SSL_E_ARG, at, "ssl_block_decode: this block has no cross attention: set ssl_block_desc.cross = 1");
     x = ssl__after(at, b, ssl__attend(at, b, x, mask), &b->norm1);
     before = ssl__before(at, b, x, &b->norm2);
     x = ssl__branch(at, b, x, ssl__done(ssl__cross_attention(at, b, &b->cross_qkv, before, memory, memory_mask), b, before), &b->cross_proj);
@@ -11607,7 +11735,7 @@ static ssl_tensor *ssl__vit_resize_pos(const char *at, ssl_tensor *pos, int grid
 static ssl_tensor *ssl__vit_embed(const char *at, const ssl_vit *v, ssl_tensor *images)
 {
     const ssl_vit_desc *d = &v->d;
-    ssl_ctx *c = v->ctx;
+    ssl_ctx *c = ssl__given(v->ctx, at, "ssl_vit_forward", "images", &images);
     ssl_tensor *x, *pos, *w = v->embed.weight;
     char s[96];
     if (c->status) return &c->nil;
@@ -11656,7 +11784,7 @@ SSL_API ssl_tensor *ssl_vit_forward_at(const char *at, const ssl_vit *v, ssl_ten
 SSL_API ssl_tensor *ssl_vit_pool_at(const char *at, const ssl_vit *v, ssl_tensor *tokens)
 {
     const int mean = v->d.no_class_token || v->d.mean_pool;
-    if (v->ctx->status) return &v->ctx->nil;
+    if (ssl__given(v->ctx, at, "ssl_vit_pool", "tokens", &tokens)->status) return &v->ctx->nil;
     if (v->cls) tokens = mean ? ssl_slice_at(at, tokens, 1, 1, tokens->dim[1]) : ssl_slice_at(at, tokens, 1, 0, 1);
     return mean ? ssl_mean_axes_at(at, tokens, SSL_AXIS(1), 0) : ssl_reshape_at(at, tokens, 2, -1, v->d.dim);
 }
@@ -11894,7 +12022,7 @@ static ssl_tensor *ssl__resnet_run(const char *at, const ssl_resnet *net, ssl_te
     ssl_tensor *y;
     char stage[8] = "layer1", s[96];
     int i, j;
-    if (net->ctx->status) return &net->ctx->nil;
+    if (ssl__given(net->ctx, at, "ssl_resnet_forward", "images", &x)->status) return &net->ctx->nil;
     if (x->ndim != 4 || x->dim[1] != net->d.channels) return ssl__fail(net->ctx, SSL_E_SHAPE, at, "ssl_resnet_forward: images%s: [N,%d,H,W] is needed", ssl__shape(x, s), net->d.channels);
     if (net->d.cpc && (x->dim[2] != net->d.cpc || x->dim[3] != net->d.cpc))
         return ssl__fail(net->ctx, SSL_E_SHAPE, at, "ssl_resnet_forward: images%s: the layer norms of this network (cpc %d) need images of %d x %d", ssl__shape(x, s), net->d.cpc, net->d.cpc, net->d.cpc);
@@ -11965,9 +12093,10 @@ static ssl_tensor *ssl__map_tokens(const char *at, ssl_tensor *map) /* [B,C,H,W]
 { return map->ctx->status ? map : ssl_permute_at(at, ssl_reshape_at(at, map, 3, map->dim[0], map->dim[1], -1), 0, 2, 1); }
 SSL_API int ssl_map_look_at(const char *at, ssl_tensor *map, ssl_look *look)
 {
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_map_look", "map", &map);
     char s[96];
     look->attention = NULL;
-    if (!map->ctx->status && map->ndim != 4) map = ssl__fail(map->ctx, SSL_E_SHAPE, at, "ssl_map_look: map%s must be [B,C,h,w]", ssl__shape(map, s));
+    if (!c->status && map->ndim != 4) map = ssl__fail(c, SSL_E_SHAPE, at, "ssl_map_look: map%s must be [B,C,h,w]", ssl__shape(map, s));
     return ssl__looked(look, ssl__map_tokens(at, map), map->dim[2], map->dim[3]);
 }
 SSL_API int ssl_resnet_look_at(const char *at, const ssl_resnet *net, ssl_tensor *images, ssl_look *look)
@@ -11985,8 +12114,9 @@ SSL_API ssl_tensor *ssl_resnet_forward_at(const char *at, const ssl_resnet *net,
 }
 SSL_API ssl_tensor *ssl_resnet_block_forward_at(const char *at, const ssl_resnet_block *block, ssl_tensor *x)
 {
+    ssl_ctx *c = ssl__given(ssl__of(x, block->conv->weight), at, "ssl_resnet_block_forward", "x", &x);
     ssl__taps none = SSL_ZERO;
-    if (!x->ctx->status) x = ssl__half_map(at, x, ssl__inner_map(x->ctx, x->dim[1]));
+    if (!c->status) x = ssl__half_map(at, x, ssl__inner_map(c, x->dim[1]));
     return ssl__half_map(at, ssl__resnet_block_forward(at, &none, block, x), SSL_F32);
 }
 
@@ -12059,7 +12189,7 @@ static ssl_tensor *ssl__activate(const char *at, ssl_tensor *x, ssl_act act)
 { return act == SSL_ACT_RELU ? ssl_relu_at(at, x) : act == SSL_ACT_GELU ? ssl_gelu_at(at, x) : act == SSL_ACT_GELU_TANH ? ssl_gelu_tanh_at(at, x) : x; }
 SSL_API ssl_tensor *ssl_mlp_forward_at(const char *at, const ssl_mlp *m, ssl_tensor *x)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(ssl__of(x, m->linear->weight), at, "ssl_mlp_forward", "x", &x);
     const ssl_tensor *given = x;
     ssl_tensor *y;
     int i;
@@ -12081,6 +12211,14 @@ SSL_API ssl_tensor *ssl_mlp_forward_at(const char *at, const ssl_mlp *m, ssl_ten
 }
 
 /* ==== >>apl ==== puzzle: absolute position localization ============================================== */
+static int ssl__apl_heads(const ssl_apl_desc *d) /* 4, or the most below that divide the width n k k of the tokens */
+{
+    const int flat = d->encoder == SSL_APL_FLATTEN, n = flat ? d->channels : d->encoder == SSL_APL_LINEAR ? d->dim : 128;
+    const int k = flat && d->grid > 0 ? d->image_size / d->grid - SSL__MAX(d->crop, 0) : 1;
+    int heads = 4;
+    while (n % heads * (k % heads) * (k % heads) % heads) heads--;
+    return heads;
+}
 SSL_API int ssl_apl_desc_resolve(const ssl_apl_desc *in, ssl_apl_desc *out)
 {
     ssl_apl_desc d = SSL_ZERO;
@@ -12093,7 +12231,7 @@ SSL_API int ssl_apl_desc_resolve(const ssl_apl_desc *in, ssl_apl_desc *out)
     d.encoder = d.encoder == SSL_APL_ENCODER_DEFAULT ? SSL_APL_FLATTEN : d.encoder;
     d.dim = SSL__DEF(d.dim, 192);
     d.depth = SSL__DEF(d.depth, 4);
-    d.heads = SSL__DEF(d.heads, 4);
+    d.heads = SSL__DEF(d.heads, ssl__apl_heads(&d));
     d.hidden_mult = SSL__DEF(d.hidden_mult, 3);
     d.act = d.act == SSL_ACT_DEFAULT ? SSL_ACT_RELU : d.act;
     d.method = d.method == SSL_APL_METHOD_DEFAULT ? SSL_APL_MASKED : d.method;
@@ -12171,7 +12309,7 @@ static ssl_tensor *ssl__apl_patches(const char *at, const ssl_apl *m, ssl_tensor
     const int size = d->grid * m->patch, crop = SSL__MAX(d->crop, 0), off = crop / 2 + (crop % 4 == 3);
     ssl_tensor *x = images;
     char s[96];
-    if (m->ctx->status) return &m->ctx->nil;
+    if (ssl__given(m->ctx, at, "ssl_apl", "images", &images)->status) return &m->ctx->nil;
     if (images->ndim != 4 || images->dim[1] != d->channels || images->dim[2] != d->image_size || images->dim[3] != d->image_size)
         return ssl__fail(m->ctx, SSL_E_SHAPE, at, "ssl_apl: images%s: [B,%d,%d,%d] is needed", ssl__shape(images, s), d->channels, d->image_size, d->image_size);
     if (size != d->image_size) x = ssl_slice_at(at, ssl_slice_at(at, x, 2, 0, size), 3, 0, size);
@@ -12402,7 +12540,7 @@ static ssl_tensor *ssl__mask_token_patches(const char *at, const ssl_mask_token_
 {
     const ssl_mask_token_mae_desc *d = &m->d;
     char s[96];
-    if (m->ctx->status) return &m->ctx->nil;
+    if (ssl__given(m->ctx, at, "ssl_mask_token_mae", "images", &images)->status) return &m->ctx->nil;
     if (images->ndim != 4 || images->dim[1] != d->channels || images->dim[2] != d->image_size || images->dim[3] != d->image_size)
         return ssl__fail(m->ctx, SSL_E_SHAPE, at, "ssl_mask_token_mae: images%s: [B,%d,%d,%d] is needed", ssl__shape(images, s), d->channels, d->image_size, d->image_size);
     return ssl_patchify_at(at, images, d->patch, SSL_PATCH_CHANNEL_ROW_COL);
@@ -12454,9 +12592,10 @@ SSL_API int ssl_mask_token_mae_look_at(const char *at, const ssl_mask_token_mae 
 
 SSL_API float ssl_psnr(const ssl_tensor *pred, const ssl_tensor *target, int each_own_scale)
 {
-    ssl_ctx *c = pred->ctx;
-    const int64_t n = ssl_numel(pred);
-    float *v = n == ssl_numel(target) ? (float *)ssl__step_alloc(c, "ssl_psnr", sizeof(float) * 2 * (size_t)n) : NULL; /* pred, target; then their difference */
+    const int none = ssl__nothing("ssl_psnr", pred) || ssl__nothing("ssl_psnr", target);
+    ssl_ctx *c = none ? (ssl_ctx *)&ssl__nowhere : pred->ctx;
+    const int64_t n = none ? 0 : ssl_numel(pred);
+    float *v = !c->status && n == ssl_numel(target) ? (float *)ssl__step_alloc(c, "ssl_psnr", sizeof(float) * 2 * (size_t)n) : NULL; /* pred, target; then their difference */
     double *told = v ? (double *)ssl__step_alloc(c, "ssl_psnr", sizeof(double) * 4) : NULL, got[4];
     ssl__mixture m = { 2, { 255.0, -255.0 } };
     if (!told || !ssl__move(c, v, pred->x, sizeof(float) * (size_t)n) || !ssl__move(c, v + n, target->x, sizeof(float) * (size_t)n)) return ssl__bits(0x7fc00000u);
@@ -12621,6 +12760,7 @@ static int ssl__randsac_images(const char *at, const ssl_randsac *m, ssl_tensor 
 {
     const int C = m->d.channels, S = m->d.image_size;
     char s[96];
+    if (ssl__given(m->ctx, at, "ssl_randsac", "images", &x)->status) return 0;
     if (x->ndim == 4 && x->dim[1] == C && x->dim[2] == S && x->dim[3] == S) return 1;
     ssl__fail(m->ctx, SSL_E_SHAPE, at, "ssl_randsac: images%s: [B,%d,%d,%d] is needed", ssl__shape(x, s), C, S, S);
     return 0;
@@ -12748,7 +12888,7 @@ SSL_API ssl_jigsaw *ssl_jigsaw_new_at(const char *at, ssl_ctx *c, const char *pr
 static ssl_tensor *ssl__jigsaw_cut(const char *at, const ssl_jigsaw *m, ssl_tensor *images, const int32_t *ids, int jitter)
 {
     const ssl_jigsaw_desc *d = &m->d;
-    ssl_ctx *c = m->ctx;
+    ssl_ctx *c = ssl__given(m->ctx, at, "ssl_jigsaw", "images", &images);
     const int k = m->tile, T = m->tiles, W = d->image_size, room = m->cell - k;
     ssl_rng rng = ssl_rng_make(c->seed, ssl_rng_stream(c));
     ssl_tensor *x;
@@ -12777,7 +12917,7 @@ static ssl_tensor *ssl__jigsaw_encode(const char *at, const ssl_jigsaw *m, ssl_t
 
 SSL_API ssl_tensor *ssl_jigsaw_loss_at(const char *at, const ssl_jigsaw *m, ssl_tensor *images, ssl_jigsaw_trace *trace)
 {
-    ssl_ctx *c = m->ctx;
+    ssl_ctx *c = ssl__given(m->ctx, at, "ssl_jigsaw_loss", "images", &images);
     ssl_jigsaw_trace none = SSL_ZERO, *t = trace ? trace : &none;
     ssl_tensor *x;
     int32_t *ids;
@@ -12811,7 +12951,7 @@ SSL_API int ssl_jigsaw_look_at(const char *at, const ssl_jigsaw *m, ssl_tensor *
 /* ==== >>rotation ==== puzzle: which way is up ======================================================== */
 SSL_API ssl_tensor *ssl_quarter_turns_at(const char *at, ssl_tensor *images)
 {
-    ssl_ctx *c = images->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_quarter_turns", "images", &images);
     int32_t *index;
     ssl_tensor *x;
     int B, C, S, i, j;
@@ -12853,7 +12993,7 @@ SSL_API ssl_rotation *ssl_rotation_new_at(const char *at, ssl_ctx *c, const char
 SSL_API ssl_tensor *ssl_rotation_loss_at(const char *at, const ssl_rotation *m, ssl_tensor *images, ssl_rotation_trace *trace)
 {
     ssl_rotation_trace none = SSL_ZERO, *t = trace ? trace : &none;
-    const int B = m->ctx->status ? 0 : images->dim[0];
+    const int B = ssl__given(m->ctx, at, "ssl_rotation_loss", "images", &images)->status ? 0 : images->dim[0];
     t->turned = ssl_quarter_turns_at(at, images);
     t->logits = ssl__lin(at, ssl_rotation_features_at(at, m, t->turned), &m->head);
     return ssl_cross_entropy_at(at, t->logits, ssl_iota_at(at, m->ctx, 4 * B, 0, B, 4), 0.0f);
@@ -12938,15 +13078,17 @@ static int ssl__nt_xent_scores(const char *at, ssl_tensor *a, ssl_tensor *b, flo
 }
 SSL_API ssl_tensor *ssl_nt_xent_at(const char *at, ssl_tensor *a, ssl_tensor *b, float temperature, ssl_nt_xent_kind kind)
 {
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_nt_xent", "a b", &a, &b);
     ssl_tensor *s;
-    if (!ssl__nt_xent_scores(at, a, b, temperature, kind == SSL_NT_XENT_DEFAULT, &s)) return &a->ctx->nil;
-    return ssl_cross_entropy_at(at, ssl_mask_diagonal_at(at, s, -1e30f), ssl_iota_at(at, a->ctx, s->dim[0], a->dim[0], 1, s->dim[0]), 0.0f);
+    if (!ssl__nt_xent_scores(at, a, b, temperature, kind == SSL_NT_XENT_DEFAULT, &s)) return &c->nil;
+    return ssl_cross_entropy_at(at, ssl_mask_diagonal_at(at, s, -1e30f), ssl_iota_at(at, c, s->dim[0], a->dim[0], 1, s->dim[0]), 0.0f);
 }
 SSL_API ssl_tensor *ssl_nt_xent_module_at(const char *at, ssl_tensor *a, ssl_tensor *b, float temperature, float eps)
 {
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_nt_xent_module", "a b", &a, &b);
     ssl_tensor *s, *sum, *pos;
-    if (!ssl__nt_xent_scores(at, a, b, temperature, 0, &s)) return &a->ctx->nil;
-    if (!(eps > 0.0f)) return ssl__fail(a->ctx, SSL_E_ARG, at, "ssl_nt_xent_module: eps %g: it must be positive, or a row without negatives has the logarithm of 0", (double)eps);
+    if (!ssl__nt_xent_scores(at, a, b, temperature, 0, &s)) return &c->nil;
+    if (!(eps > 0.0f)) return ssl__fail(c, SSL_E_ARG, at, "ssl_nt_xent_module: eps %g: it must be positive, or a row without negatives has the logarithm of 0", (double)eps);
     sum = ssl_sum_axes_at(at, ssl_exp_at(at, s), SSL_AXIS(1), 0);
     sum = ssl_add_scalar_at(at, ssl_clamp_min_at(at, ssl_add_scalar_at(at, sum, -expf(1.0f / temperature)), eps), eps);
     pos = ssl_scale_at(at, ssl_mean_at(at, ssl_sum_axes_at(at, ssl_mul_at(at, a, b), SSL_AXIS(1), 0)), 1.0f / temperature);
@@ -12956,7 +13098,7 @@ SSL_API ssl_tensor *ssl_nt_xent_module_at(const char *at, ssl_tensor *a, ssl_ten
 /* ==== >>fmc ==== contrast of feature maps ============================================================ */
 SSL_API ssl_tensor *ssl_amdim_nce_at(const char *at, ssl_tensor *src, ssl_tensor *trg, float tclip, ssl_tensor **reg)
 {
-    ssl_ctx *c = src->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_amdim_nce", "src trg", &src, &trg);
     const float shift = SSL__MIN(tclip, 40.0f);
     ssl_tensor *s, *e, *eye, *pos, *neg;
     int B, n, d;
@@ -13012,7 +13154,7 @@ static int ssl__fmc_parse(const char *at, ssl_ctx *c, const char *text, int n_ma
 
 SSL_API ssl_tensor *ssl_fmc_at(const char *at, const ssl_fmc_desc *desc, int n_maps, ssl_tensor *const *anchor, ssl_tensor *const *positive, ssl_fmc_trace *trace)
 {
-    ssl_ctx *c = anchor[0]->ctx;
+    ssl_ctx *c = ssl__given_list(ssl__given_list(NULL, at, "ssl_fmc", "anchor", n_maps, anchor), at, "ssl_fmc", "positive", n_maps, positive);
     ssl_fmc_trace none = SSL_ZERO, *t = trace ? trace : &none;
     ssl_fmc_desc d = SSL_ZERO;
     ssl_tensor *loss = NULL, *reg = NULL;
@@ -13187,7 +13329,7 @@ SSL_API ssl_amdim *ssl_amdim_new_at(const char *at, ssl_ctx *c, const char *pref
 SSL_API int ssl_amdim_maps_at(const char *at, const ssl_amdim *m, ssl_tensor *x, ssl_tensor *out[SSL_AMDIM_MAPS])
 {
     static const char *const names[SSL_AMDIM_MAPS] = { "avgpool", "layer4", "layer3", "layer2", "layer1" };
-    ssl_ctx *c = m->ctx;
+    ssl_ctx *c = ssl__given(m->ctx, at, "ssl_amdim_maps", "images", &x);
     char s[96];
     int i, j;
     for (i = 0; i < SSL_AMDIM_MAPS; i++) out[i] = &c->nil;
@@ -13226,9 +13368,15 @@ SSL_API ssl_tensor *ssl_amdim_features_at(const char *at, const ssl_amdim *m, ss
 /* ==== >>pairs ==== losses on paired embeddings ======================================================= */
 static ssl_tensor *ssl__mean_cos(const char *at, ssl_tensor *p, ssl_tensor *z) { return ssl_mean_at(at, ssl_cosine_similarity_at(at, p, ssl_detach_at(at, z))); }
 SSL_API ssl_tensor *ssl_byol_at(const char *at, ssl_tensor *p1, ssl_tensor *p2, ssl_tensor *z1, ssl_tensor *z2)
-{ return ssl_add_scalar_at(at, ssl_scale_at(at, ssl_add_at(at, ssl__mean_cos(at, p1, z2), ssl__mean_cos(at, p2, z1)), -2.0f), 4.0f); }
+{
+    ssl__given(NULL, at, "ssl_byol", "p1 p2 z1 z2", &p1, &p2, &z1, &z2);
+    return ssl_add_scalar_at(at, ssl_scale_at(at, ssl_add_at(at, ssl__mean_cos(at, p1, z2), ssl__mean_cos(at, p2, z1)), -2.0f), 4.0f);
+}
 SSL_API ssl_tensor *ssl_simsiam_at(const char *at, ssl_tensor *p1, ssl_tensor *p2, ssl_tensor *z1, ssl_tensor *z2)
-{ return ssl_scale_at(at, ssl_add_at(at, ssl__mean_cos(at, p1, z2), ssl__mean_cos(at, p2, z1)), -0.5f); }
+{
+    ssl__given(NULL, at, "ssl_simsiam", "p1 p2 z1 z2", &p1, &p2, &z1, &z2);
+    return ssl_scale_at(at, ssl_add_at(at, ssl__mean_cos(at, p1, z2), ssl__mean_cos(at, p2, z1)), -0.5f);
+}
 
 static ssl_tensor *ssl__center_columns(const char *at, ssl_tensor *x) { return ssl_sub_at(at, x, ssl_mean_axes_at(at, x, SSL_AXIS(0), 1)); }
 static ssl_tensor *ssl__standardize_columns(const char *at, ssl_tensor *x, float eps)
@@ -13249,7 +13397,7 @@ SSL_API ssl_tensor *ssl_barlow_at(const char *at, ssl_tensor *a, ssl_tensor *b, 
 {
     ssl_tensor *c, *diagonal;
     float n;
-    if (!ssl__pair_ok(at, "ssl_barlow", a, b)) return &a->ctx->nil;
+    if (ssl__given(NULL, at, "ssl_barlow", "a b", &a, &b)->status || !ssl__pair_ok(at, "ssl_barlow", a, b)) return &a->ctx->nil;
     n = (float)a->dim[0];
     a = ssl__standardize_columns(at, a, eps);
     b = ssl__standardize_columns(at, b, eps);
@@ -13272,7 +13420,7 @@ static ssl_tensor *ssl__vicreg_covariance(const char *at, ssl_tensor *x)
 SSL_API ssl_tensor *ssl_vicreg_at(const char *at, ssl_tensor *a, ssl_tensor *b, float lambda, float mu, float nu, float eps)
 {
     ssl_tensor *invariance, *variance, *covariance;
-    if (!ssl__pair_ok(at, "ssl_vicreg", a, b)) return &a->ctx->nil;
+    if (ssl__given(NULL, at, "ssl_vicreg", "a b", &a, &b)->status || !ssl__pair_ok(at, "ssl_vicreg", a, b)) return &a->ctx->nil;
     invariance = ssl_mse_at(at, a, b);
     a = ssl__center_columns(at, a);
     b = ssl__center_columns(at, b);
@@ -13285,7 +13433,7 @@ SSL_API ssl_tensor *ssl_vicreg_at(const char *at, ssl_tensor *a, ssl_tensor *b, 
 /* sum over pairs s != t = (sum_t T_t) . (sum_s S_s) - sum over the shared views k of T_k . S_k */
 SSL_API ssl_tensor *ssl_dino_at(const char *at, ssl_tensor *student, ssl_tensor *teacher, ssl_tensor *center, float student_temp, float teacher_temp, float center_momentum)
 {
-    ssl_ctx *c = student->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_dino", "student teacher center", &student, &teacher, &center);
     ssl_tensor *t, *s, *all, *same, *mean;
     int vs, vt, batch;
     char a[96], b[96];
@@ -13307,7 +13455,7 @@ SSL_API ssl_tensor *ssl_dino_at(const char *at, ssl_tensor *student, ssl_tensor 
 
 SSL_API ssl_tensor *ssl_moco_at(const char *at, ssl_tensor *q, ssl_tensor *k, ssl_tensor *queue, int *ptr, float temperature)
 {
-    ssl_ctx *c = q->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_moco", "q k queue", &q, &k, &queue);
     ssl_tensor *part[2], *loss;
     int n, d, size, first;
     char a[96], b[96];
@@ -13345,7 +13493,7 @@ SSL_API ssl_ppm ssl_ppm_new_at(const char *at, ssl_ctx *c, const char *prefix, i
 }
 SSL_API ssl_tensor *ssl_ppm_forward_at(const char *at, const ssl_ppm *p, ssl_tensor *x)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(ssl__of(x, p->conv.weight), at, "ssl_ppm_forward", "x", &x);
     ssl_tensor *s, *v;
     char shape[96];
     if (c->status) return &c->nil;
@@ -13430,8 +13578,9 @@ static int ssl__pixel_ok(const char *at, const char *op, ssl_tensor *x1, ssl_ten
 }
 SSL_API ssl_tensor *ssl_pixel_consistency_at(const char *at, ssl_tensor *x1, ssl_tensor *x2, ssl_tensor *z1, ssl_tensor *z2, ssl_tensor *weight, int direction)
 {
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_pixel_consistency", "x1 x2 z1 z2 weight", &x1, &x2, &z1, &z2, &weight);
     ssl_tensor *s;
-    if (!ssl__pixel_ok(at, "ssl_pixel_consistency", x1, x2, z1, z2, weight)) return &x1->ctx->nil;
+    if (!ssl__pixel_ok(at, "ssl_pixel_consistency", x1, x2, z1, z2, weight)) return &c->nil;
     if (direction == 1) s = ssl__pixel_cos(at, x1, ssl_detach_at(at, z2));
     else if (direction == 2) s = ssl__pixel_cos(at, ssl_detach_at(at, z1), x2); /* rows are pixels of the first view here, too */
     else s = ssl_add_at(at, ssl__pixel_cos(at, x1, ssl_detach_at(at, z2)), ssl__pixel_cos(at, ssl_detach_at(at, z1), x2));
@@ -13444,7 +13593,7 @@ static ssl_tensor *ssl__pixel_contrast(const char *at, ssl_tensor *a, ssl_tensor
 }
 SSL_API ssl_tensor *ssl_pixel_contrast_at(const char *at, ssl_tensor *x1, ssl_tensor *x2, ssl_tensor *z1, ssl_tensor *z2, ssl_tensor *positive, float temperature, int direction)
 {
-    ssl_ctx *c = x1->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_pixel_contrast", "x1 x2 z1 z2 positive", &x1, &x2, &z1, &z2, &positive);
     ssl_tensor *one = NULL, *two = NULL;
     if (!ssl__pixel_ok(at, "ssl_pixel_contrast", x1, x2, z1, z2, positive)) return &c->nil;
     if (!(temperature >= 0.03f)) return ssl__fail(c, SSL_E_ARG, at, "ssl_pixel_contrast: temperature %g: it must be at least 0.03, or exp(cos / temperature) vanishes", (double)temperature);
@@ -13644,7 +13793,7 @@ SSL_API ssl_tensor *ssl_pixpro_terms_at(const char *at, const ssl_pixpro *m, int
 
 SSL_API ssl_tensor *ssl_pixpro_loss_at(const char *at, const ssl_pixpro *m, ssl_tensor *images1, ssl_tensor *images2, ssl_pixpro_trace *trace)
 {
-    ssl_ctx *c = m->ctx;
+    ssl_ctx *c = ssl__given(m->ctx, at, "ssl_pixpro_loss", "images1 images2", &images1, &images2);
     ssl_pixpro_trace none = SSL_ZERO, *t = trace ? trace : &none;
     ssl_tensor *out[2];
     char s1[96], s2[96];
@@ -13702,6 +13851,7 @@ SSL_API ssl_tensor *ssl_pixelcnn_forward_at(const char *at, const ssl_pixelcnn *
 {
     const ssl_tensor *given = z;
     int i;
+    ssl__given(ssl__of(z, m->blocks > 0 ? m->conv->weight : NULL), at, "ssl_pixelcnn_forward", "z", &z);
     z = ssl__half_map(at, z, ssl__inner_map(z->ctx, z->dim[1])); /* once for both who read it */
     for (i = 0; i < m->blocks && !z->ctx->status; i++) {
         const ssl_conv_layer *l = m->conv + 4 * i;
@@ -13767,7 +13917,7 @@ SSL_API ssl_tensor *ssl_cpc_grid_at(const char *at, const ssl_cpc *m, ssl_tensor
     const int P = m->d.patch;
     char s[96];
     int B, C, h, w;
-    if (m->ctx->status) return &m->ctx->nil;
+    if (ssl__given(m->ctx, at, "ssl_cpc", "images", &x)->status) return &m->ctx->nil;
     if (!m->net) return ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_cpc: this model has no encoder: make it with ssl_cpc_new, or give features to ssl_cpc_task");
     if (x->ndim != 4 || x->dim[2] < P || x->dim[3] < P) return ssl__fail(m->ctx, SSL_E_SHAPE, at, "ssl_cpc: images%s: [B,C,H,W] of at least one patch of %d x %d pixels is needed", ssl__shape(x, s), P, P);
     B = x->dim[0]; C = x->dim[1];
@@ -13799,7 +13949,7 @@ static ssl_tensor *ssl__cpc_step(const char *at, ssl_tensor *preds, ssl_tensor *
 }
 SSL_API ssl_tensor *ssl_cpc_task_at(const char *at, const ssl_cpc *m, ssl_tensor *z, ssl_cpc_trace *trace)
 {
-    ssl_ctx *c = m->ctx;
+    ssl_ctx *c = ssl__given(m->ctx, at, "ssl_cpc_task", "z", &z);
     ssl_cpc_trace none, *t = trace ? trace : &none;
     const int first = m->d.each_once ? 0 : 1;
     ssl_tensor *preds, *targets, *loss = NULL, *l;
@@ -14014,6 +14164,7 @@ static int ssl__siamese_views(const char *at, const ssl_siamese *m, int n, ssl_t
         ssl__fail(m->ctx, SSL_E_ARG, at, "ssl_siamese_loss: %s compares %s of every image, got %d", row->name, row->most_views == 2 ? "2 views" : "2 global and up to 14 local views", n);
         return 0;
     }
+    if (ssl__given_list(m->ctx, at, "ssl_siamese_loss", "views", n, views)->status) return 0;
     for (v = 1; v < n; v++)
         if (views[v]->dim[0] != views[0]->dim[0]) {
             ssl__fail(m->ctx, SSL_E_SHAPE, at, "ssl_siamese_loss: view 0%s and view %d%s: views of the same images are needed", ssl__shape(views[0], a), v, ssl__shape(views[v], b));
@@ -14153,6 +14304,21 @@ static ssl__update ssl__update_of(ssl_ctx *c, const char *at, int i, const ssl_o
 static int ssl__same_update(const ssl__param *p, const ssl__param *q, const ssl_optim_desc *d)
 { return d->kind != SSL_OPTIM_LARS && p->frozen == q->frozen && p->lr_scale == q->lr_scale && ssl__decay(p, d) == ssl__decay(q, d); }
 
+static int ssl__optim_fits(const char *at, ssl_ctx *c, const ssl_optim_desc *d, float lr)
+{
+    const struct { const char *name; float value, least, below; } limits[] = {
+        { "beta1", d->beta1, 0.0f, 1.0f }, { "beta2", d->beta2, 0.0f, 1.0f }, { "momentum", d->momentum, 0.0f, 1.0f }, { "dampening", d->dampening, 0.0f, 1.0f + 1e-6f },
+        { "eps", d->eps, 0.0f, 1e30f }, { "weight_decay", d->weight_decay, 0.0f, 1e30f }, { "trust_coefficient", d->trust_coefficient, 0.0f, 1e30f }, { "clip_norm", d->clip_norm, 0.0f, 1e30f } };
+    size_t i;
+    if (!(lr >= 0.0f && lr < 1e30f)) ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the learning rate is %g: it must be finite and not negative", (double)lr);
+    else if ((unsigned)d->kind > SSL_OPTIM_LARS) ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: kind %d is no value of ssl_optim_kind", (int)d->kind);
+    for (i = 0; i < sizeof limits / sizeof *limits && !c->status; i++)
+        if (!(limits[i].value >= limits[i].least && limits[i].value < limits[i].below))
+            ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: %s is %g: it must be %s", limits[i].name, (double)limits[i].value, limits[i].below > 2.0f ? "finite and not negative" : "from 0 to below 1");
+    if (!c->status && d->dampening != 0.0f && (d->nesterov || d->kind != SSL_OPTIM_SGD))
+        ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: dampening %g: only SGD without nesterov has it", (double)d->dampening);
+    return !c->status;
+}
 SSL_API void ssl_optim_step_at(const char *at, ssl_ctx *c, const ssl_optim_desc *desc, float lr)
 {
     ssl_optim_desc d;
@@ -14162,8 +14328,7 @@ SSL_API void ssl_optim_step_at(const char *at, ssl_ctx *c, const ssl_optim_desc 
     int i, j, n = 0;
     if (c->status) return;
     if (!ssl_optim_desc_resolve(desc, &d)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the ssl_optim_desc is not initialized: write `ssl_optim_desc d = SSL_ZERO;`"); return; }
-    if (!(lr >= 0.0f && lr < 1e30f)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: the learning rate is %g: it must be finite and not negative", (double)lr); return; }
-    if (d.dampening != 0.0f && (d.nesterov || d.kind != SSL_OPTIM_SGD)) { ssl__fail(c, SSL_E_ARG, at, "ssl_optim_step: dampening %g: only SGD without nesterov has it", (double)d.dampening); return; }
+    if (!ssl__optim_fits(at, c, &d, lr)) return;
     if (!ssl__state_ready(c, at, d.kind == SSL_OPTIM_ADAMW || d.kind == SSL_OPTIM_ADAM ? 3 : 2)) return;
     if (c->dev->clip) factor = c->dev->clip(c, at, d.clip_norm);
     else clip = ssl__clip_scale(ssl__grad_norm(c, at, "ssl_optim_step"), d.clip_norm);
@@ -16538,7 +16703,7 @@ SSL_API ssl_head ssl_head_new_at(const char *at, ssl_ctx *c, const char *prefix,
 }
 SSL_API ssl_tensor *ssl_head_forward_at(const char *at, const ssl_head *h, ssl_tensor *x)
 {
-    if (x->ctx->status) return &x->ctx->nil;
+    if (ssl__given(ssl__of(x, h->fc2.weight), at, "ssl_head_forward", "x", &x)->status) return &x->ctx->nil;
     if (h->d.kind != SSL_HEAD_MLP_PLAIN) x = ssl_dropout_at(at, x, h->d.dropout);
     if (h->d.kind == SSL_HEAD_NORM) x = ssl_batch_norm_at(at, x, NULL, NULL, h->bn.running_mean, h->bn.running_var, 0.1f, 1e-6f);
     if (h->d.kind == SSL_HEAD_MLP) x = ssl_dropout_at(at, ssl_batch_norm_forward_at(at, &h->bn, ssl__lin(at, x, &h->fc1), 1, NULL), h->d.dropout);
@@ -16569,7 +16734,7 @@ SSL_API ssl_online_eval ssl_online_eval_new_at(const char *at, ssl_ctx *c, int d
 }
 SSL_API void ssl_online_eval_step_at(const char *at, ssl_online_eval *e, ssl_tensor *x, const int32_t *label, float lr)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_online_eval_step", "features", &x);
     const int n = c->status ? 0 : x->dim[0];
     ssl_optim_desc adam = SSL_ZERO;
     ssl_tensor *z, *own, *target;
@@ -16613,7 +16778,7 @@ SSL_API void ssl_online_eval_close(ssl_online_eval *e)
 
 SSL_API ssl_tensor *ssl_one_hot_at(const char *at, ssl_tensor *labels, int classes) /* rows of the identity */
 {
-    ssl_ctx *c = labels->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_one_hot", "labels", &labels);
     ssl_tensor *eye;
     char s[96];
     if (c->status) return &c->nil;
@@ -16625,10 +16790,11 @@ SSL_API ssl_tensor *ssl_one_hot_at(const char *at, ssl_tensor *labels, int class
 }
 SSL_API ssl_tensor *ssl_soft_cross_entropy_at(const char *at, ssl_tensor *logits, ssl_tensor *q)
 {
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_soft_cross_entropy", "logits q", &logits, &q);
     char s1[96], s2[96];
-    if (logits->ctx->status || !ssl__need(at, "ssl_soft_cross_entropy", "logits", logits, SSL_F32)) return &logits->ctx->nil;
+    if (c->status || !ssl__need(at, "ssl_soft_cross_entropy", "logits", logits, SSL_F32)) return &c->nil;
     if (logits->ndim != 2 || !ssl__same_shape(logits, q))
-        return ssl__fail(logits->ctx, SSL_E_SHAPE, at, "ssl_soft_cross_entropy: logits%s q%s: both must be [N,K]", ssl__shape(logits, s1), ssl__shape(q, s2));
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_soft_cross_entropy: logits%s q%s: both must be [N,K]", ssl__shape(logits, s1), ssl__shape(q, s2));
     return ssl_scale_at(at, ssl_sum_at(at, ssl_mul_at(at, q, ssl_log_softmax_at(at, logits))), -1.0f / (float)logits->dim[0]);
 }
 
@@ -16644,9 +16810,10 @@ static ssl_tensor *ssl__reorder(const char *at, const char *op, ssl_tensor *x, s
 }
 SSL_API ssl_tensor *ssl_mixup_at(const char *at, ssl_tensor *x, ssl_tensor *order, float lambda)
 {
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_mixup", "x order", &x, &order);
     ssl_tensor *other = ssl__reorder(at, "ssl_mixup", x, order);
-    if (x->ctx->status) return &x->ctx->nil;
-    if (!(lambda >= 0.0f && lambda <= 1.0f)) return ssl__fail(x->ctx, SSL_E_ARG, at, "ssl_mixup: lambda %g: it must be from 0 to 1", (double)lambda);
+    if (c->status) return &c->nil;
+    if (!(lambda >= 0.0f && lambda <= 1.0f)) return ssl__fail(c, SSL_E_ARG, at, "ssl_mixup: lambda %g: it must be from 0 to 1", (double)lambda);
     return ssl_add_at(at, ssl_scale_at(at, x, lambda), ssl_scale_at(at, other, 1.0f - lambda));
 }
 /* x with its places lo..hi-1 along an axis taken from part */
@@ -16662,11 +16829,12 @@ static ssl_tensor *ssl__splice(const char *at, ssl_tensor *x, int axis, int lo, 
 }
 SSL_API ssl_tensor *ssl_cutmix_at(const char *at, ssl_tensor *x, ssl_tensor *order, const ssl_view_box *b)
 {
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_cutmix", "images order", &x, &order);
     ssl_tensor *part = ssl__reorder(at, "ssl_cutmix", x, order);
     char s[96];
-    if (x->ctx->status) return &x->ctx->nil;
+    if (c->status) return &c->nil;
     if (x->ndim != 4 || b->y0 < 0 || b->x0 < 0 || b->y0 >= b->y1 || b->x0 >= b->x1 || b->y1 > x->dim[2] || b->x1 > x->dim[3])
-        return ssl__fail(x->ctx, SSL_E_SHAPE, at, "ssl_cutmix: images%s, rows %d to %d, columns %d to %d: the rectangle must lie inside images [B,C,H,W]", ssl__shape(x, s), b->y0, b->y1, b->x0, b->x1);
+        return ssl__fail(c, SSL_E_SHAPE, at, "ssl_cutmix: images%s, rows %d to %d, columns %d to %d: the rectangle must lie inside images [B,C,H,W]", ssl__shape(x, s), b->y0, b->y1, b->x0, b->x1);
     part = ssl_slice_at(at, ssl_slice_at(at, part, 2, b->y0, b->y1), 3, b->x0, b->x1);
     part = ssl__splice(at, ssl_slice_at(at, x, 2, b->y0, b->y1), 3, b->x0, b->x1, part); /* the rows y0..y1 of the result */
     return ssl__splice(at, x, 2, b->y0, b->y1, part);
@@ -16697,7 +16865,7 @@ static ssl_view_box ssl__cutmix_box(ssl_rng *r, int h, int w, float lambda)
 }
 SSL_API ssl_tensor *ssl_mix_at(const char *at, ssl_tensor *x, ssl_tensor *labels, int classes, const ssl_mix_desc *desc, ssl_tensor **q)
 {
-    ssl_ctx *c = x->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_mix", "images labels", &x, &labels);
     ssl_mix_desc d = SSL_ZERO;
     ssl_tensor *order;
     ssl_view_box b;
@@ -16933,7 +17101,7 @@ SSL_API ssl_score ssl_score_logits_at(const char *at, const ssl_features *f)
 
 SSL_API ssl_score ssl_score_batch_at(const char *at, const ssl_tensor *logits, const ssl_tensor *target)
 {
-    ssl_ctx *c = logits->ctx;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_score_batch", "logits target", (ssl_tensor **)(uintptr_t)&logits, (ssl_tensor **)(uintptr_t)&target);
     ssl_score s = SSL_ZERO;
     const int K = logits->ndim ? logits->dim[logits->ndim - 1] : 1;
     double *sum;
@@ -17305,8 +17473,9 @@ static FILE *ssl__csv_file(const char *path, const char *temporary, const char *
     if (f) fprintf(f, "%s\n", columns);
     if (f && old) ssl__csv_copy(old, f, keep);
     if (old) fclose(old);
-    if (f && (fflush(f) || rename(temporary, path))) { fclose(f); f = NULL; }
-    return f;
+    if (f && !fflush(f) && !ferror(f) && !rename(temporary, path)) return f;
+    if (f) { const int why = errno; fclose(f); remove(temporary); errno = why; }
+    return NULL;
 }
 SSL_API ssl_csv *ssl_csv_open_at(const char *at, ssl_ctx *c, const char *path, const char *columns, int64_t keep)
 {
@@ -17338,7 +17507,7 @@ SSL_API void ssl_csv_row_at(const char *at, ssl_csv *csv, int n, const double *v
     if (n != csv->columns) { ssl__fail(csv->ctx, SSL_E_ARG, at, "ssl_csv_row: %d values: \"%s\" has %d columns", n, csv->path, csv->columns); return; }
     for (i = 0; i < n; i++) fprintf(csv->file, i ? ",%.9g" : "%.9g", values[i]);
     fputc('\n', csv->file);
-    if (fflush(csv->file)) ssl__fail(csv->ctx, SSL_E_IO, at, "ssl_csv_row: cannot write \"%s\": %s", csv->path, strerror(errno));
+    if (fflush(csv->file) || ferror(csv->file)) ssl__fail(csv->ctx, SSL_E_IO, at, "ssl_csv_row: cannot write \"%s\": %s", csv->path, strerror(errno));
 }
 SSL_API void ssl_csv_close(ssl_csv *csv)
 {
@@ -17709,7 +17878,8 @@ static ssl_canvas *ssl__look_draw(const char *at, const ssl_look *look, const ss
 }
 SSL_API int ssl_look_save_at(const char *at, const ssl_look *look, ssl_tensor *images, const float *mean, const float *std_dev, const char *path)
 {
-    ssl_ctx *c = images->ctx;
+    ssl_tensor *tokens = look->tokens;
+    ssl_ctx *c = ssl__given(NULL, at, "ssl_look_save", "images look->tokens", &images, &tokens);
     const int attends = look->attention != NULL;
     float *pixel, *token, *attention;
     ssl_canvas *p;
@@ -18386,7 +18556,7 @@ SSL_API int ssl_save_at(const char *at, ssl_ctx *c, const char *path)
     ssl_note *note = (ssl_note *)ssl__aux(c, at, sizeof *note * (size_t)(c->n_notes + 3));
     char *number = (char *)ssl__aux(c, at, 3 * 24);
     int i, k, n = 0;
-    if (c->dev->settle && !c->status) c->dev->settle(c);
+    if (!c->status && c->dev->settle) c->dev->settle(c);
     if (c->status) return 0;
     for (i = 0; i < c->n_params; i++) {
         const ssl__param *p = c->param[i];
@@ -18499,22 +18669,37 @@ static int ssl__load_fits(ssl__load *l, const ssl_load_desc *d)
               d->partial ? "" : ", or set partial or weights_only in ssl_load_desc");
     return 0;
 }
-static void ssl__load_fill(ssl__load *l)
+static void ssl__load_check(ssl__load *l, const ssl_file_tensor *t, const float *host) /* infinities may be meant, as in a mask */
+{
+    int64_t i;
+    for (i = 0; i < t->n; i++) {
+        uint32_t u;
+        memcpy(&u, &host[i], 4);
+        if ((u & 0x7fffffffu) <= 0x7f800000u) continue;
+        ssl__fail(l->c, SSL_E_NAN, l->at, "ssl_load: %s of %s is not a number (NaN) at place %lld: take a checkpoint from before its loss went wrong", t->name, l->f->path, (long long)i);
+        return;
+    }
+}
+static void ssl__load_fill(ssl__load *l) /* once everything has been looked at */
 {
     ssl_ctx *c = l->c;
     int64_t most = 1;
     float *host;
-    int i, k;
-    if (l->moments && !ssl__state_ready(c, l->at, 1 + l->moments)) return;
+    int i, k, fill;
     for (i = 0; i < c->n_params; i++) most = SSL__MAX(most, ssl_numel(&c->param[i]->t));
     if ((host = (float *)ssl__alloc(c, l->at, sizeof(float) * (size_t)most)) == NULL) return;
-    for (k = 0; k < 3; k++)
-        for (i = 0; i < c->n_params; i++)
-            if (l->from[k][i]) {
-                ssl_file_tensor_to_f32(l->from[k][i], host);
-                ssl__put(c, k ? c->state[k] + c->param[i]->slot : c->param[i]->t.x, host, sizeof(float) * (size_t)l->from[k][i]->n);
+    for (fill = 0; fill < 2; fill++) {
+        if (fill && l->moments && !ssl__state_ready(c, l->at, 1 + l->moments)) break;
+        for (k = 0; k < 3; k++)
+            for (i = 0; i < c->n_params && !c->status; i++) {
+                const ssl_file_tensor *t = l->from[k][i];
+                if (!t) continue;
+                ssl_file_tensor_to_f32(t, host);
+                if (!fill) { ssl__load_check(l, t, host); continue; }
+                ssl__put(c, k ? c->state[k] + c->param[i]->slot : c->param[i]->t.x, host, sizeof(float) * (size_t)t->n);
                 c->param[i]->known = 0;
             }
+    }
     ssl__release(host);
 }
 
@@ -18555,7 +18740,7 @@ SSL_API int ssl_load_at(const char *at, ssl_ctx *c, const char *path, const ssl_
     ssl__load_plan(&l, &d);
     if (ssl__load_fits(&l, &d)) {
         ssl__load_fill(&l);
-        if (all) ssl__load_state(&l);
+        if (all && !c->status) ssl__load_state(&l);
     }
     ssl_safetensors_close(l.f);
     return c->status ? 0 : l.n;

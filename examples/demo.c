@@ -3,7 +3,7 @@
  * make demo-all   The same with every method. */
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
-#define FLAGS "all" /* options without a value */
+#define FLAGS "all help" /* options without a value */
 #include "run.h"
 
 /* In a patch of 8 pixels the pattern of the ground repeats once, and of 16 patches much is learned in a few seconds. */
@@ -61,7 +61,7 @@ static int demo(const char *name, const char *changes, const arguments *args, ro
     q->name = name;
     if (!settings_init(&s, name, NULL)) return 0;
     t = settings_table(&s);
-    if (!table_set_all(&t, shared_changes) || !table_set_all(&t, changes) || !arguments_apply(args, &t)) return 0;
+    if (!table_set_all(&t, shared_changes) || !table_set_all(&t, changes) || !settings_apply(&s, args, &t)) return 0;
     snprintf(s.run.out + strlen(s.run.out), WORD_SIZE - strlen(s.run.out), "/%s", name);
     if (!make_directories(s.run.out)) return 0;
     run_open(&r, &s, 0);
@@ -97,16 +97,21 @@ int main(int argc, char **argv)
     int i;
     memset(rows, 0, sizeof rows);
     if (!arguments_parse(&args, argc, argv)) return 1;
+    if (arguments_find(&args, "help")) {
+        printf("usage: demo [--all | --method NAME] [--out DIR] [--KEY VALUE]...\n\nTrains apl, mae and simclr (or all methods, or one) on built-in images and prints what their features are worth.\n"
+               "DIR/NAME gets pictures and logs. Settings are those of `pretrain --help`.\n");
+        return 0;
+    }
     only = arguments_find(&args, "method");
     all = arguments_find(&args, "all") != NULL;
     signal(SIGINT, interrupt);
     for (i = 0; i < N_DEMOS; i++)
         if (only ? !strcmp(only, demos[i].name) : all || i < N_FIRST) { if (!demo(demos[i].name, demos[i].changes, &args, &rows[i + 1], &rows[0])) return 1; }
     for (i = 1; i <= N_DEMOS && !rows[i].name;) i++;
-    if (i > N_DEMOS) { fprintf(stderr, "demo: --method %s: there is no such method; `pretrain --help` lists them\n", only); return 1; }
+    if (i > N_DEMOS) { fprintf(stderr, "error: there is no method \"%s\"; `pretrain --help` lists all\n", only); return 1; }
     printf("\n  accuracy on 2000 test images of 10 classes (chance: 10%%)\n\n"
            "  %-14s %21s %24s\n  %-14s %10s %10s %13s %10s %11s\n", "", "---- k-NN (k = 20) --", "---- linear probe ---", "features", "untrained", "trained", "untrained", "trained", "training");
     for (i = 0; i <= N_DEMOS; i++) if (rows[i].name) print_row(&rows[i]);
-    printf("\n  pictures and logs: out/*/\n");
+    printf("\n  pictures and logs: %s/*/\n", arguments_find(&args, "out") ? arguments_find(&args, "out") : "out");
     return 0;
 }

@@ -106,12 +106,16 @@ static int help(void)
 static int network_of(settings *s, const arguments *a, int scratch)
 {
     const char *checkpoint = arguments_find(a, "checkpoint"), *baseline = arguments_find(a, "baseline"), *name = arguments_find(a, "method");
+    if (baseline && (checkpoint || name)) {
+        fprintf(stderr, "error: --baseline is a network of its own: leave --%s out\n", checkpoint ? "checkpoint" : "method");
+        return 0;
+    }
     if (baseline && scratch) {
         if (!settings_init(s, methods[0].name, NULL)) return 0;
         memset(s->desc.bytes, 0, sizeof s->desc.bytes);
         return (s->method = baseline_find(baseline)) != NULL;
     }
-    if (checkpoint) return settings_load(s, checkpoint, NULL, NULL);
+    if (checkpoint) return settings_load(s, checkpoint, name, NULL, NULL);
     if (scratch) return settings_init(s, name ? name : methods[0].name, NULL);
     fprintf(stderr, "error: --checkpoint FILE is missing; --help lists all\n");
     return 0;
@@ -141,10 +145,53 @@ static int network_changes(settings *s, const char *text) /* only those that thi
     for (; sscanf(text, " %255[^= ]=%255[^ ]%n", key, value, &n) == 2; text += n) if (table_find(&own, key, &at) && !table_set(&own, key, value)) return 0;
     return 1;
 }
-static int arguments_apply_here(const arguments *a, const table *t) /* all but those of network_of */
+/* Where settings count; named elsewhere they would be passed over in silence. */
+enum { IN_KNN = 1, IN_LBFGS = 2, IN_SGD = 4, IN_MLP = 8, IN_FINETUNE = 16, IN_SCRATCH = 32, IN_TRAINING = IN_SGD | IN_MLP | IN_FINETUNE | IN_SCRATCH };
+static const struct { const char *keys; int modes; const char *where; } uses[] = {
+    { "k knn_temperature", IN_KNN, "with --protocol knn" },
+    { "l2 tolerance max_iterations", IN_LBFGS, "with --protocol linear --solver lbfgs" },
+    { "solver", IN_LBFGS | IN_SGD, "with --protocol linear" },
+    { "features", IN_KNN | IN_LBFGS | IN_SGD | IN_MLP, "with --protocol knn, linear and mlp" },
+    { "freeze layer_decay", IN_FINETUNE | IN_SCRATCH, "with --protocol finetune" },
+    { "baseline", IN_SCRATCH, "with --protocol scratch" },
+    { "recipe", IN_LBFGS | IN_TRAINING, "with a protocol that trains a classifier" },
+    { "head head_hidden head_dropout head_init mixup cutmix cutmix_p smoothing eval_every out lr base_lr min_lr warmup schedule augment batch epochs no_shuffle keep_last "
+      "loader_threads prefetch loader_seed optim. augment.", IN_TRAINING, "where a classifier is trained step by step (finetune, scratch, mlp, linear with --solver sgd)" },
+    { "preset second_augment second_blur_p second_solarize_p local_views local_size local_scale_min local_scale_max local_blur_p log_every save_every stop_after psnr_images "
+      "hold_out online_eval tensorboard", 0, "in pretrain" },
+};
+static const char normalization[] = "size no_normalize mean_r mean_g mean_b std_r std_g std_b"; /* of augment.: of every image there is */
+static int word_in(const char *words, const char *word)
+{
+    const size_t n = strlen(word);
+    const char *p;
+    for (p = words; n && *p; p += strcspn(p, " "), p += *p == ' ') if (!strncmp(p, word, n) && (p[n] == ' ' || !p[n])) return 1;
+    return 0;
+}
+static int arguments_count(const evaluate_desc *e, const arguments *a, const table *t) /* 1, or 0 after a message */
+{
+    static const int modes[] = { IN_KNN, IN_LBFGS, IN_MLP, IN_FINETUNE, IN_SCRATCH };
+    const int mode = e->protocol == LINEAR && e->solver == 2 ? IN_SGD : modes[e->protocol];
+    char option[WORD_SIZE + 2];
+    size_t k;
+    int i, at = 0;
+    for (i = 0; i < a->n; i++) {
+        const field *f = table_find(t, a->key[i], &at);
+        const char *key = f ? f->key : a->key[i], *group = f ? t->groups[at].name : "";
+        if (!strcmp(group, "augment.") && word_in(normalization, key)) continue;
+        for (k = 0; k < sizeof uses / sizeof *uses; k++) {
+            if ((uses[k].modes & mode) || !word_in(uses[k].keys, *group ? group : key)) continue;
+            fprintf(stderr, "error: %s counts only %s\n", option_of(a->key[i], option), uses[k].where);
+            return 0;
+        }
+    }
+    return 1;
+}
+static int arguments_apply_here(settings *s, const arguments *a, const table *t) /* all but those of network_of */
 {
     int i, ok = 1;
     for (i = 0; i < a->n && ok; i++) if (!is_flag(a->key[i]) && strcmp(a->key[i], "method")) ok = table_set(t, a->key[i], a->value[i]);
+    if (arguments_find(a, "lr") && !arguments_find(a, "base_lr")) s->run.base_lr = 0.0f;
     return ok;
 }
 static int augmentation_of(settings *s) /* the named recipe; normalization stays if there is one */
@@ -158,21 +205,27 @@ static int augmentation_of(settings *s) /* the named recipe; normalization stays
 static int evaluate_settings(evaluate_desc *e, settings *s, const arguments *a)
 {
     const char *name = arguments_find(a, "recipe"), *protocol = arguments_find(a, "protocol"), *freeze = arguments_find(a, "freeze"), *changes;
+    static const limit limits[] = {
+        { "epochs", 1, 1e6, "at most a million" }, { "repeats", 1, 1e6, "1 to a million" }, { "eval_every", 0, MOST, "at least 1, or 0 for never" },
+        { "limit_test", 0, MOST, "at least 1, or 0 for all" }, { "k", 0, MOST, "at least 1, or 0 for 20" }, { "knn_temperature", 0, 1e6, "above 0, or 0 for 0.07" },
+        { "layer_decay", 0, 1, "from 0 to 1" }, { "head_init", 0, 1e6, "0 or more" },
+    };
     const struct recipe *recipe = recipe_find(name ? name : "default");
     table t;
     if (!recipe || !network_of(s, a, protocol && !strcmp(protocol, "scratch"))) return 0;
     training_clear(s);
     t = evaluate_table(e, s);
+    e->repeats = 1;
     if (!table_set(&t, "protocol", protocol ? protocol : "knn")) return 0;
     changes = e->protocol >= FINETUNE ? recipe->tune : recipe->probe;
     if (e->protocol == MLP && !table_set(&t, "head", "mlp")) return 0;
-    if (!table_set_all(&t, changes) || !arguments_apply_here(a, &t) || !augmentation_of(s)) return 0;
-    if (!table_set_all(&t, changes) || (e->protocol >= FINETUNE && !network_changes(s, recipe->network)) || !arguments_apply_here(a, &t)) return 0; /* on top of the recipe of augmentation */
+    if (!table_set_all(&t, changes) || !arguments_apply_here(s, a, &t) || !arguments_count(e, a, &t) || !augmentation_of(s)) return 0;
+    if (!table_set_all(&t, changes) || (e->protocol >= FINETUNE && !network_changes(s, recipe->network)) || !arguments_apply_here(s, a, &t)) return 0; /* on top of the recipe of augmentation */
+    if (!table_check(&t, LIMITS(training_limits)) || !table_check(&t, LIMITS(limits))) return 0;
     memcpy(e->recipe, recipe->name, strlen(recipe->name) + 1);
     if (freeze) snprintf(e->freeze, WORD_SIZE, "%s", strcmp(freeze, "1") ? freeze : "*");
     if (e->protocol == LINEAR || e->protocol == MLP) memcpy(e->freeze, "*", 2);
     if (!*e->test) memcpy(e->test, s->run.data, WORD_SIZE);
-    if (e->repeats < 1) e->repeats = 1;
     if (e->head_init > 0.0f) e->head.init = ssl_init_make(SSL_INIT_TRUNC_NORMAL, e->head_init);
     return 1;
 }
@@ -224,8 +277,7 @@ static int evaluate(const evaluate_desc *e, const settings *s, int repeat, outco
     spec.image_size = q.data.image_size;
     spec.limit_images = e->limit_test;
     test = ssl_dataset_open_desc(r.ctx, e->test, &spec);
-    if (ssl_ok(r.ctx) && (r.data->n_classes < 2 || r.data->n_classes != test->n_classes)) ssl_raise(r.ctx, SSL_E_ARG, "data and test must be labelled with the same classes, at least 2");
-    if (ssl_ok(r.ctx) && q.loader.epochs < 1) ssl_raise(r.ctx, SSL_E_ARG, "epochs must be at least 1");
+    if (ssl_ok(r.ctx) && (r.data->n_classes < 2 || r.data->n_classes != test->n_classes)) ssl_raise(r.ctx, SSL_E_ARG, "--data and --test must be labelled with the same classes, at least 2");
     o->seed = q.run.seed;
     o->n_train = r.data->n;
     o->n_test = test->n;
@@ -289,7 +341,7 @@ static int print_json(const evaluate_desc *e, const settings *s, const outcome *
     char buf[WORD_SIZE];
     double d;
     int i, k;
-    j.ctx = ssl_open(NULL);
+    j.ctx = run_context(&s->run);
     ssl_json_begin(&j, NULL, '{');
     ssl_json_string(&j, "checkpoint", e->checkpoint);
     ssl_json_string(&j, "method", s->method->name);
@@ -346,6 +398,7 @@ int main(int argc, char **argv)
     if (!o) return 1;
     for (i = 0; i < e.repeats && ok; i++) ok = evaluate(&e, &s, i, &o[i]);
     if (ok) ok = arguments_find(&args, "json") ? print_json(&e, &s, o) : (print_text(&e, &s, o), 1);
+    if (ok && (fflush(stdout) || ferror(stdout))) { fprintf(stderr, "error: the result could not be written: %s\n", strerror(errno)); ok = 0; }
     for (i = 0; i < e.repeats; i++) free(o[i].point);
     free(o);
     return !ok;

@@ -14,7 +14,7 @@ static uint32_t events_crc(const unsigned char *p, size_t n) /* CRC-32C (Castagn
     crc = ~crc;
     return (crc >> 15 | crc << 17) + 0xa282ead8u;
 }
-static void events_record(FILE *f, const unsigned char *data, size_t n) /* length, its CRC, data, its CRC; little-endian */
+static int events_record(FILE *f, const unsigned char *data, size_t n) /* length, its CRC, data, its CRC; little-endian. 0: not written */
 {
     unsigned char head[8] = { 0 }, tail[4];
     uint32_t crc;
@@ -26,7 +26,7 @@ static void events_record(FILE *f, const unsigned char *data, size_t n) /* lengt
     fwrite(data, 1, n, f);
     for (i = 0, crc = events_crc(data, n); i < 4; i++) tail[i] = (unsigned char)(crc >> 8 * i);
     fwrite(tail, 1, 4, f);
-    fflush(f);
+    return !fflush(f) && !ferror(f);
 }
 /* Protocol buffers: a key is field << 3 | type, type 0 a varint, 1 eight bytes, 2 a length and so many bytes, 5 four bytes. */
 static size_t events_bits(unsigned char *p, int key, const void *value, size_t n) /* a float or double */
@@ -63,11 +63,12 @@ static FILE *events_open(const char *directory) /* NULL if it cannot be written 
     if (!(f = fopen(path, "ab"))) return NULL;
     n = events_time(event);
     n += events_bytes(event + n, 3 << 3 | 2, "brain.Event:2", 13);
-    events_record(f, event, n);
-    return f;
+    if (events_record(f, event, n)) return f;
+    fclose(f);
+    return NULL;
 }
-/* values[i] under the name that stands at place i of "a,b,c" */
-static void events_row(FILE *f, int64_t step, const char *names, const double *values)
+/* values[i] under the name that stands at place i of "a,b,c"; 0 if they could not be written */
+static int events_row(FILE *f, int64_t step, const char *names, const double *values)
 {
     unsigned char event[4096], summary[3072], value[256];
     size_t n, used = 0, m;
@@ -81,6 +82,6 @@ static void events_row(FILE *f, int64_t step, const char *names, const double *v
     n = events_time(event);
     n += events_varint(event + n, 2 << 3 | 0, (uint64_t)step);
     n += events_bytes(event + n, 5 << 3 | 2, summary, used);
-    events_record(f, event, n);
+    return events_record(f, event, n);
 }
 #endif

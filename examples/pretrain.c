@@ -52,11 +52,11 @@ static int settings_of(settings *s, const arguments *a, int64_t *step)
     if (arguments_find(a, "resume")) {
         if (arguments_find(a, "preset")) { fprintf(stderr, "error: a resumed run has the settings of its checkpoint: --preset cannot be given again\n"); return 0; }
         snprintf(path, sizeof path, "%s/checkpoint.safetensors", out ? out : "out");
-        return settings_load(s, path, a, step);
+        return settings_load(s, path, arguments_find(a, "method"), a, step);
     }
     if (!(start = start_of(a)) || !settings_init(s, start, arguments_find(a, "augment"))) return 0;
     t = settings_table(s);
-    return arguments_apply(a, &t);
+    return settings_apply(s, a, &t);
 }
 
 int main(int argc, char **argv)

@@ -196,6 +196,26 @@ static int settings_init(settings *s, const char *name, const char *augment)
     if (augment) s->run.second_blur_p = s->run.second_solarize_p = s->run.local_blur_p = -1.0f; /* those of the method's own recipe */
     return recipe_of(s->run.augment, &s->augment) && (augment || (table_set_all(&t, s->method->defaults) && table_set_all(&t, own))); /* the recipe first, then what the defaults change in it */
 }
+/* What no run and no training can do with: told before anything is made or written. */
+#define MOST 2147483647.0
+static const limit training_limits[] = {
+    { "batch", 1, 1e9, "from 1 to a billion" }, { "epochs", 1, MOST, "at least 1" }, { "warmup", 0, 0.999, "a part of the epochs, from 0 to below 1" },
+    { "optim.beta1", -1, 0.9999999, "from 0 to below 1" }, { "optim.beta2", -1, 0.9999999, "from 0 to below 1" }, { "optim.momentum", -1, 0.9999999, "from 0 to below 1" },
+    { "optim.clip_norm", 0, 1e30, "above 0, or 0 for none" }, /* -1: a real 0 */
+    { "lr", 0, 1e30, "0 or more, and at most 1e30" }, { "base_lr", 0, 1e30, "0 or more, and at most 1e30" }, { "min_lr", 0, 1e30, "0 or more, and at most 1e30" },
+};
+static const limit run_limits[] = {
+    { "log_every", 1, MOST, "at least 1" }, { "save_every", 1, MOST, "at least 1" }, { "stop_after", 0, MOST, "at least 1, or 0 for never" },
+    { "psnr_images", 0, MOST, "at least 1, or 0 for all" }, { "online_eval", 0, 65536, "0, 1, or the width of an MLP" }, { "hold_out", 1e-6, 0.999999, "a part of the images, between 0 and 1" },
+};
+#define LIMITS(list) list, (int)(sizeof list / sizeof *list)
+/* The command line on top; a rate that it names counts, not the base_lr of a preset or recipe. 1, or 0 after a message. */
+static int settings_apply(settings *s, const arguments *a, const table *t)
+{
+    if (!arguments_apply(a, t)) return 0;
+    if (arguments_find(a, "lr") && !arguments_find(a, "base_lr")) s->run.base_lr = 0.0f;
+    return table_check(t, LIMITS(training_limits)) && table_check(t, LIMITS(run_limits));
+}
 /* Every default of the library filled in: what a run used, to be printed and saved. */
 static settings settings_resolved(const settings *s)
 {
@@ -208,12 +228,15 @@ static settings settings_resolved(const settings *s)
 static inline int make_directories(const char *path) /* like mkdir -p; 1, or 0 after a message */
 {
     char part[WORD_SIZE];
+    struct stat st;
     size_t i;
-    if (!*path) { fprintf(stderr, "error: out is empty: name a directory\n"); return 0; }
+    if (!*path) { fprintf(stderr, "error: --out is empty: name a directory\n"); return 0; }
     for (i = 1; i <= strlen(path); i++)
         if (path[i] == '/' || !path[i]) {
             snprintf(part, sizeof part, "%.*s", (int)i, path);
-            if (mkdir(part, 0777) && errno != EEXIST) { fprintf(stderr, "error: cannot make the directory \"%s\": %s\n", part, strerror(errno)); return 0; }
+            if (!mkdir(part, 0777) || (errno == EEXIST && !stat(part, &st) && S_ISDIR(st.st_mode))) continue;
+            fprintf(stderr, "error: cannot make the directory \"%s\": %s\n", part, errno == EEXIST ? "a file has that name" : strerror(errno));
+            return 0;
         }
     return 1;
 }
@@ -236,9 +259,16 @@ static const char *run_path(const run *r, const char *name, char buf[2 * WORD_SI
     return buf;
 }
 
+static void print_error(ssl_status code, const char *message, void *user) /* without the line of this program that stands before it */
+{
+    const char *text = strstr(message, "error: ");
+    (void)code; (void)user;
+    fprintf(stderr, "%s\n", text ? text : message);
+}
 static ssl_ctx *run_context(const run_desc *d)
 {
     ssl_desc c = SSL_ZERO;
+    c.on_error = print_error;
     c.threads = d->threads;
     c.seed = d->seed;
     c.device = (ssl_device)d->device;
@@ -409,7 +439,7 @@ static void run_hold_out(run *r)
     unsigned char *spare = (unsigned char *)malloc(size);
     ssl_rng rng = ssl_rng_make(r->s.run.seed, 1);
     int i;
-    if (n < 1 || n >= d->n) ssl_raise(r->ctx, SSL_E_ARG, "hold_out leaves no image to train on or none to validate with");
+    if (n < 1 || n >= d->n) ssl_raise(r->ctx, SSL_E_ARG, "--hold-out leaves no image to train on or none to validate with");
     for (i = d->n - 1; spare && ssl_ok(r->ctx) && i >= d->n - n; i--) {
         const int k = ssl_rng_below(&rng, i + 1);
         const int32_t label = d->labels[i];
@@ -505,6 +535,12 @@ static void run_online_validate(run *r) /* at the end of an epoch */
 
 typedef struct run_late { int64_t ticket, step; int images; } run_late; /* a step whose loss was not looked at yet; images 0: none */
 typedef struct run_log { ssl_csv *csv; FILE *events; char columns[WORD_SIZE]; double loss, begun; int n, images; run_late late; } run_log; /* means since the last row */
+static void run_no_events(run *r)
+{
+    char text[WORD_SIZE];
+    snprintf(text, sizeof text, "--tensorboard: cannot write events.out.tfevents.* in the directory of --out: %s", strerror(errno));
+    ssl_raise(r->ctx, SSL_E_IO, text);
+}
 static void run_log_open(run *r, run_log *log)
 {
     char path[2 * WORD_SIZE];
@@ -512,7 +548,7 @@ static void run_log_open(run *r, run_log *log)
     snprintf(log->columns, sizeof log->columns, "step,epoch,lr,loss,images_per_second%s%s%s%s", *r->s.method->metrics ? "," : "", r->s.method->metrics,
              r->s.method->paint ? ",psnr_train,psnr_val" : "", r->s.run.online_eval ? ",online_train,online_val" : ""); /* of the last whole epoch; 0 before the first */
     log->csv = ssl_csv_open(r->ctx, run_path(r, "log.csv", path), log->columns, r->step > 0 ? r->step : -1);
-    if (r->s.run.tensorboard && ssl_ok(r->ctx) && !(log->events = events_open(r->s.run.out))) ssl_raise(r->ctx, SSL_E_IO, "tensorboard: cannot write events.out.tfevents in the directory of out");
+    if (r->s.run.tensorboard && ssl_ok(r->ctx) && !(log->events = events_open(r->s.run.out))) run_no_events(r);
     log->begun = ssl_seconds();
 }
 static void run_log_row(run *r, run_log *log, float rate, const double *metrics)
@@ -530,7 +566,7 @@ static void run_log_row(run *r, run_log *log, float rate, const double *metrics)
     if (r->s.method->paint) { row[n++] = r->psnr[0]; row[n++] = r->psnr[1]; }
     if (r->s.run.online_eval) { row[n++] = r->online_acc[0]; row[n++] = r->online_acc[1]; }
     ssl_csv_row(log->csv, n, row);
-    if (log->events) events_row(log->events, r->step, log->columns + strlen("step,"), row + 1);
+    if (log->events && !events_row(log->events, r->step, log->columns + strlen("step,"), row + 1)) run_no_events(r);
     log->loss = 0.0;
     log->n = log->images = 0;
     log->begun = ssl_seconds();
@@ -597,13 +633,14 @@ static int run_views(const run *r, ssl_augment_desc a[SSL_VIEWS])
     char text[WORD_SIZE];
     int v;
     if (d->local_views < 0 || own + d->local_views > SSL_VIEWS || (d->local_views > 0 && own < 2)) {
-        snprintf(text, sizeof text, "local_views is %d: %s takes 0%s", d->local_views, r->s.method->name, own < 2 ? " beside its one view" : " to 14 beside its two");
+        snprintf(text, sizeof text, "--local-views is %d: %s takes 0%s", d->local_views, r->s.method->name, own < 2 ? " beside its one view" : " to 14 beside its two");
         ssl_raise(r->ctx, SSL_E_ARG, text);
         return own;
     }
     second = r->s.augment;
-    if (*d->second_augment && (own < 2 || !ssl_augment_preset(d->second_augment, &second)))
-        ssl_raise(r->ctx, SSL_E_ARG, own < 2 ? "second_augment: this method takes one view" : "second_augment must be one of " AUGMENTATIONS);
+    if (own < 2 && (*d->second_augment || d->second_blur_p >= 0.0f || d->second_solarize_p >= 0.0f))
+        ssl_raise(r->ctx, SSL_E_ARG, "--second-augment, --second-blur-p and --second-solarize-p: this method takes one view");
+    else if (*d->second_augment && !ssl_augment_preset(d->second_augment, &second)) ssl_raise(r->ctx, SSL_E_ARG, "--second-augment must be one of " AUGMENTATIONS);
     normalize_as(&r->s.augment, &second);
     for (v = 0; v < own + d->local_views; v++) {
         a[v] = v == 1 ? second : r->s.augment;
@@ -617,25 +654,6 @@ static int run_views(const run *r, ssl_augment_desc a[SSL_VIEWS])
     }
     return own + d->local_views;
 }
-/* What no run can do, told before the first step. */
-static void run_check(run *r)
-{
-    const run_desc *d = &r->s.run;
-    const struct { const char *name; double value; int ok; const char *must; } checks[] = {
-        { "batch", (double)r->s.loader.batch, r->s.loader.batch >= 1, "at least 1" },       { "epochs", (double)r->s.loader.epochs, r->s.loader.epochs >= 1, "at least 1" },
-        { "log_every", (double)d->log_every, d->log_every >= 1, "at least 1" },             { "save_every", (double)d->save_every, d->save_every >= 1, "at least 1" },
-        { "lr", (double)d->lr, d->lr >= 0.0f, "0 or more" },                        { "base_lr", (double)d->base_lr, d->base_lr >= 0.0f, "0 or more" },
-        { "warmup", (double)d->warmup, d->warmup >= 0.0f && d->warmup < 1.0f, "a part of the run, from 0 to below 1" },
-        { "hold_out", (double)d->hold_out, d->hold_out > 0.0f && d->hold_out < 1.0f, "a part of the images, between 0 and 1" },
-    };
-    char text[WORD_SIZE];
-    size_t i;
-    for (i = 0; ssl_ok(r->ctx) && i < sizeof checks / sizeof *checks; i++) {
-        if (checks[i].ok) continue;
-        snprintf(text, sizeof text, "%s is %g: it must be %s", checks[i].name, checks[i].value, checks[i].must);
-        ssl_raise(r->ctx, SSL_E_ARG, text);
-    }
-}
 /* Train to the end, or until Ctrl-C or an error; the checkpoint holds the last good step. */
 static inline void run_train(run *r)
 {
@@ -646,7 +664,6 @@ static inline void run_train(run *r)
     run_log log;
     d.n_views = d.n_augment = run_views(r, views);
     d.augment = views;
-    run_check(r);
     if (r->s.method->paint || r->s.run.online_eval) run_open_validation(r);
     loader = ssl_loader_open(r->data, &d);
     r->steps = ssl_loader_steps(loader);
@@ -666,13 +683,13 @@ static inline void run_train(run *r)
 }
 
 /* ---- checkpoints ---- */
-/* Settings as the checkpoint has them; args (may be NULL) go on top. 1, or 0 after a message. */
-static inline int settings_load(settings *s, const char *path, const arguments *args, int64_t *step)
+/* Settings as the checkpoint has them, which must be of the method `wanted` (NULL: any); args (may be NULL) go on top. 1, or 0 after a message. */
+static inline int settings_load(settings *s, const char *path, const char *wanted, const arguments *args, int64_t *step)
 {
-    ssl_ctx *ctx = ssl_open(NULL);
+    static run_desc plain; /* all defaults */
+    ssl_ctx *ctx = run_context(&plain);
     ssl_safetensors *file = ssl_safetensors_open(ctx, path);
     const char *name = file ? ssl_safetensors_note(file, "set.method") : NULL, *done = file ? ssl_safetensors_note(file, "step") : NULL;
-    const char *wanted = args ? arguments_find(args, "method") : NULL;
     table t;
     int i, ok = name != NULL;
     if (file && !name) fprintf(stderr, "error: \"%s\" was not written by pretrain: it names no method\n", path);
@@ -685,7 +702,7 @@ static inline int settings_load(settings *s, const char *path, const arguments *
         t = settings_table(s);
         for (i = 0; i < file->n_notes && ok; i++)
             if (!strncmp(file->note[i].key, "set.", 4)) ok = table_set(&t, file->note[i].key + 4, file->note[i].value);
-        ok = ok && (!args || arguments_apply(args, &t));
+        ok = ok && (!args || settings_apply(s, args, &t));
     }
     if (step) *step = done ? strtoll(done, NULL, 10) : 0;
     ssl_safetensors_close(file);

@@ -30,7 +30,7 @@ static int field_number(const field *f, void *at, const char *text)
     char *end;
     const double v = strtod(text, &end);
     const float x = f->kind == NUMBER0 && v == 0.0 ? SSL_EXPLICIT_ZERO : (float)v;
-    if (end == text || *end || !(v - v == 0.0)) return 0;
+    if (end == text || *end || !(x - x == 0.0f) || (f->kind == NUMBER0 && v < 0.0)) return 0; /* finite as a float, too */
     memcpy(at, &x, sizeof x);
     return 1;
 }
@@ -114,6 +114,15 @@ static int edit_distance(const char *a, const char *b)
 }
 
 /* ---- tables ---- */
+static const char *option_of(const char *key, char buf[WORD_SIZE + 2]) /* as it is written on the command line */
+{
+    size_t i, n = strlen(key);
+    if (n >= WORD_SIZE) n = WORD_SIZE - 1;
+    memcpy(buf, "--", 2);
+    for (i = 0; i < n; i++) buf[2 + i] = key[i] == '_' ? '-' : key[i];
+    buf[2 + n] = 0;
+    return buf;
+}
 static void table_add(table *t, group g, void *base)
 {
     t->groups[t->n] = g;
@@ -144,12 +153,13 @@ static const char *table_nearest(const table *t, const char *key) /* the field w
 }
 static int table_set(const table *t, const char *key, const char *value) /* 1, or 0 after a message */
 {
-    static const char *const wanted[] = { "a whole number", "a number", "a number", "a whole number from 0", "a shorter word", "one of" };
+    static const char *const wanted[] = { "a whole number", "a number", "a number from 0", "a whole number from 0", "a shorter word", "one of" };
+    char option[WORD_SIZE + 2];
     const char *near;
     int at;
     const field *f = table_find(t, key, &at);
     if (f && field_parse(f, t->bases[at], value)) return 1;
-    if (f) { fprintf(stderr, "error: %s=%s: %s must be %s%s%s\n", key, value, key, wanted[f->kind], f->choices ? " " : "", f->choices ? f->choices : ""); return 0; }
+    if (f) { fprintf(stderr, "error: %s must be %s%s%s, not \"%s\"\n", option_of(key, option), wanted[f->kind], f->choices ? " " : "", f->choices ? f->choices : "", value); return 0; }
     near = table_nearest(t, key);
     fprintf(stderr, "error: there is no setting \"%s\"%s%s%s; --help lists all\n", key, near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     return 0;
@@ -159,6 +169,20 @@ static int table_set_all(const table *t, const char *text) /* "key=value key=val
     char key[WORD_SIZE], value[WORD_SIZE];
     int n;
     for (; sscanf(text, " %255[^= ]=%255[^ ]%n", key, value, &n) == 2; text += n) if (!table_set(t, key, value)) return 0;
+    return 1;
+}
+typedef struct limit { const char *key; double least, most; const char *must; } limit; /* of a number or whole number */
+static int table_check(const table *t, const limit *l, int n) /* 1, or 0 after a message */
+{
+    char text[WORD_SIZE], option[WORD_SIZE + 2];
+    int i, at;
+    for (i = 0; i < n; i++) {
+        const field *f = table_find(t, l[i].key, &at);
+        const double v = f ? strtod(field_text(f, t->bases[at], text), NULL) : 0.0;
+        if (!f || (v >= l[i].least && v <= l[i].most)) continue;
+        fprintf(stderr, "error: %s is %s: it must be %s\n", option_of(l[i].key, option), text, l[i].must);
+        return 0;
+    }
     return 1;
 }
 typedef void (*field_fn)(void *user, const char *name, const field *f, const char *text);
@@ -174,12 +198,9 @@ static void table_each(const table *t, field_fn fn, void *user) /* fn(full name,
 }
 static void table_print_field(void *user, const char *name, const field *f, const char *text)
 {
-    char option[WORD_SIZE];
-    int i;
+    char option[WORD_SIZE + 2];
     (void)user;
-    snprintf(option, sizeof option, "%s", name);
-    for (i = 0; option[i]; i++) if (option[i] == '_') option[i] = '-';
-    printf("  --%-26s %-10s %s%s%s\n", option, *text ? text : "-", f->doc, f->choices ? ": " : "", f->choices ? f->choices : "");
+    printf("  %-28s %-10s %s%s%s\n", option_of(name, option), *text ? text : "-", f->doc, f->choices ? ": " : "", f->choices ? f->choices : "");
 }
 static inline void table_print(const table *t) { table_each(t, table_print_field, NULL); }
 

@@ -12,7 +12,7 @@ static void *cnn_create(ssl_ctx *ctx, void *desc, int image_size, int channels)
     const ssl_init torch = ssl_init_make(SSL_INIT_TORCH, 0.0f);
     const int side = ((image_size - 4) / 2 - 4) / 2;
     (void)desc;
-    if (side < 1) ssl_raise(ctx, SSL_E_ARG, "baseline cnn needs images of at least 16 pixels: set image_size");
+    if (side < 1) ssl_raise(ctx, SSL_E_ARG, "--baseline cnn needs images of at least 16 pixels: set --image-size");
     m.conv1 = ssl_conv_new(ctx, "conv1", channels, 6, 5, 0, torch, NULL);
     m.conv2 = ssl_conv_new(ctx, "conv2", 6, 16, 5, 0, torch, NULL);
     m.fc = ssl_linear_new(ctx, "fc1", 16 * side * side, 1024, 0, torch);
@@ -109,7 +109,7 @@ static void tuner_open(tuner *t, run *r, const ssl_features *cache, const ssl_he
     t->model = r->model;
     t->classes = r->data->n_classes;
     t->frozen = !strcmp(freeze, "*");
-    if (ssl_ok(r->ctx) && *freeze && !ssl_param_group(r->ctx, freeze, 1.0f, 1.0f, 1) && !t->frozen) ssl_raise(r->ctx, SSL_E_ARG, "freeze: no parameter of the network has such a name");
+    if (ssl_ok(r->ctx) && *freeze && !ssl_param_group(r->ctx, freeze, 1.0f, 1.0f, 1) && !t->frozen) ssl_raise(r->ctx, SSL_E_ARG, "--freeze: no parameter of the network has such a name");
     t->head = ssl_head_new(r->ctx, "classifier", dim, t->classes, head);
     r->s.method = tuning();
     r->model = t;

@@ -360,6 +360,42 @@ static void test_full_disk(void)
     EXPECT(ssl_close(c) == 0, "full disk");
 }
 
+/* A value that is no number is told by its tensor and file before anything is changed; an infinity may be meant. */
+static void test_nan(void)
+{
+    static const char *const names[2] = { "head.weight", "optim.v.head.weight" };
+    static unsigned char bytes[8192];
+    ssl_ctx *c = network(1), *d = network(2);
+    ssl_safetensors *f;
+    float kept[5 * 13], now[5 * 13];
+    const uint32_t nan = 0xffc00001u, infinity = 0x7f800000u;
+    const char *end;
+    char words[200];
+    size_t n, at;
+    int i, k;
+    train(c, 1);
+    ssl_to_host(ssl_param_find(d, "head.weight"), kept);
+    for (i = 0; i < 2; i++) {
+        ssl_save(c, path);
+        n = read_file(path, bytes, sizeof bytes);
+        f = ssl_safetensors_open(c, path);
+        for (k = 0, end = NULL; k < f->n_tensors; k++) /* the file ends with the last one's data */
+            if (!end || (const char *)f->tensor[k].data + f->tensor[k].bytes > end) end = (const char *)f->tensor[k].data + f->tensor[k].bytes;
+        at = n - (size_t)(end - (const char *)ssl_safetensors_find(f, names[i])->data) + 4 * 9;
+        ssl_safetensors_close(f);
+        memcpy(bytes + at, &nan, 4);
+        write_file(path, bytes, n);
+        EXPECT(ssl_load(d, path, NULL) == 0, "NaN is refused");
+        snprintf(words, sizeof words, "%s of %s is not a number (NaN) at place 9", names[i], path);
+        check_error(d, SSL_E_NAN, words, names[i]);
+        EXPECT(ssl_to_host(ssl_param_find(d, "head.weight"), now) && !memcmp(now, kept, sizeof now) && d->opt_step == 0 && d->seed == 2, "nothing is changed");
+        memcpy(bytes + at, &infinity, 4);
+        write_file(path, bytes, n);
+    }
+    EXPECT(ssl_load(d, path, NULL) == 4, "infinity is loaded");
+    EXPECT(ssl_close(c) == 0 && ssl_close(d) == 0, "NaN");
+}
+
 /* After an error nothing is written: the last good checkpoint stays. */
 static void test_after_error(void)
 {
@@ -390,6 +426,7 @@ int main(int argc, char **argv)
     TEST(hostile_headers);
     TEST(damage);
     TEST(full_disk);
+    TEST(nan);
     TEST(after_error);
     unlink(path);
     rmdir(dir);

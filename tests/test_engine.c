@@ -1,6 +1,7 @@
 /* The engine below the ops: memory, random numbers, parameters, tape, errors that are not about shapes.
    ./build/test_engine [NAME] */
 #include <stdlib.h>
+#include <time.h>
 static size_t n_alive;        /* allocations not yet freed */
 static long n_made, fail_at;  /* fail_at > 0: that allocation and all later ones fail */
 static void *test_malloc(size_t n)
@@ -203,6 +204,29 @@ static void test_params(void)
     CHECK(n_alive == 0);
 }
 
+/* As many as a table of one tensor per class or pixel may need: each is found in the time of one. */
+static void test_many_params(void)
+{
+    ssl_ctx *c = open_quiet(1);
+    const clock_t begin = clock();
+    const char *name;
+    char s[32];
+    int i, found = 0;
+    for (i = 0; i < 60000; i++) {
+        snprintf(s, sizeof s, "table.%d.weight", i);
+        ssl_param(c, ssl_init_make(SSL_INIT_ZEROS, 0.0f), s, 1, 2);
+    }
+    CHECK(clock() - begin < 2 * CLOCKS_PER_SEC); /* a tenth of a second; looking at all names takes six */
+    for (i = 0; i < 60000; i += 7) {
+        const ssl_tensor *t = ssl_param_at_index(c, i, &name);
+        snprintf(s, sizeof s, "table.%d.weight", i);
+        found += !strcmp(name, s) && ssl_param_find(c, s) == t;
+    }
+    CHECK(ssl_ok(c) && found == 60000 / 7 + 1 && ssl_param_count(c) == 60000 && !ssl_param_find(c, "table.60000.weight") && !ssl_param_find(c, ""));
+    ssl_close(c);
+    CHECK(n_alive == 0);
+}
+
 static void test_frozen(void)
 {
     ssl_ctx *c = open_quiet(0);
@@ -381,6 +405,9 @@ static void test_context_without_memory(void)
 {
     ssl_ctx *c;
     ssl_tensor *t;
+    ssl_dataset *data;
+    ssl_loader *loader;
+    ssl_batch b;
     float v;
     fail_at = 1;
     n_made = 0;
@@ -397,6 +424,11 @@ static void test_context_without_memory(void)
     ssl_error_clear(c);
     ssl_rng_stream(c);
     ssl_step_end(c);
+    ssl_add(t, ssl_mul(t, t));
+    CHECK(!ssl_ok(ssl_mae_loss(ssl_mae_new(c, "", NULL), t, NULL)->ctx) && isnan(ssl_psnr(t, t, 0)));
+    data = ssl_dataset_open(c, "synthetic:16");
+    loader = ssl_loader_open(data, NULL);
+    CHECK(!ssl_loader_next(loader, &b) && !ssl_save(c, "/nowhere/x") && !ssl_load(c, "/nowhere/x", NULL));
     CHECK(!ssl_ok(c) && n_errors == 1 && ssl_item(t) != ssl_item(t) && !ssl_to_host(t, &v) && ssl_param_count(c) == 0);
     CHECK(ssl_isa(c) && ssl_memory_stats(c).n_allocs == 0);
     CHECK(ssl_close(c) == SSL_E_MEMORY && n_alive == 0);
@@ -410,6 +442,7 @@ int main(int argc, char **argv)
     TEST(no_allocation_after_step_two);
     TEST(threads_same_bits);
     TEST(params);
+    TEST(many_params);
     TEST(frozen);
     TEST(custom_op);
     TEST(tape);

@@ -1,8 +1,12 @@
 /* Every misuse yields exactly one message, which names this file and line, the call, and the shapes that met; the result is
    the nil tensor; and any calls after it are quiet no-ops.   ./build/test_errors [NAME] */
+#ifndef _GNU_SOURCE
+#  define _GNU_SOURCE /* dup, fileno */
+#endif
 #define SSL_IMPLEMENTATION
 #include "ssl.h"
 #include "check.h"
+#include <unistd.h>
 
 static ssl_ctx *ctx;
 static int n_messages;
@@ -24,6 +28,7 @@ static void begin(void)
     ctx = ssl_open(&d);
 }
 
+static ssl_tensor *const none = NULL; /* where a tensor should be */
 static ssl_tensor *f1(int a) { return ssl_requires_grad(ssl_input(ctx, NULL, 1, a)); }
 static ssl_tensor *f2(int a, int b) { return ssl_requires_grad(ssl_input(ctx, NULL, 2, a, b)); }
 static ssl_tensor *f3(int a, int b, int c) { return ssl_requires_grad(ssl_input(ctx, NULL, 3, a, b, c)); }
@@ -65,7 +70,6 @@ static void misuse(ssl_tensor *result, int line, const char *call, const char *p
 static void test_engine(void)
 {
     int two = 2;
-    ssl_tensor *const none = NULL;
     MISUSE(ssl_input(ctx, NULL, 0), "ssl_input", "0 axes", "1 to 6");
     MISUSE(ssl_input(ctx, NULL, 2, 3, 0), "ssl_input", "axis 1", "0 elements");
     MISUSE(ssl_input_u8(ctx, NULL, 1, -5), "ssl_input_u8", "-5", "at least 1");
@@ -229,6 +233,7 @@ static ssl_resnet *small_resnet(void)
 {
     ssl_resnet_desc d = SSL_ZERO;
     d.cifar_stem = 1;
+    d.width = 8;
     return ssl_resnet_new(ctx, "net", &d);
 }
 /* A block of a style that does not exist, and the model of a call that failed. */
@@ -445,6 +450,379 @@ static void test_siamese(void)
     MISUSE_VOID((void)ssl_mlp_new(ctx, "head", 4, 4, 4, &mlp), "ssl_mlp_new", "5 layers", "1 to 4");
 }
 
+/* A tensor that is not there, as what ssl_param_find returns, beside others that are: */
+#define ABSENT(call, op, name) MISUSE(call, op, name " is NULL: ", "ssl_param_find")
+#define ABSENT_VOID(call, op, name) MISUSE_VOID((void)(call), op, name " is NULL: ", "ssl_param_find")
+/* and alone, where no context can be told: a line on stderr, and a result that later calls take in silence until a context comes in. */
+static FILE *stderr_file;
+static int stderr_kept;
+static void stderr_listen(void)
+{
+    fflush(stderr);
+    stderr_file = tmpfile();
+    stderr_kept = dup(2);
+    if (!stderr_file || dup2(fileno(stderr_file), 2) < 0) CHECK(!"stderr can be listened to");
+}
+static void stderr_heard(char *text, size_t size)
+{
+    size_t n;
+    fflush(stderr);
+    dup2(stderr_kept, 2);
+    close(stderr_kept);
+    rewind(stderr_file);
+    n = fread(text, 1, size - 1, stderr_file);
+    text[n] = 0;
+    fclose(stderr_file);
+}
+static void alone(ssl_tensor *result, int line, const char *call, const char *name)
+{
+    char want[128], heard[1024];
+    const char *place = !strcmp(name, "the tensor") ? "" : "test_errors.c";
+    const int at_fault = check_failed;
+    stderr_heard(heard, sizeof heard);
+    snprintf(want, sizeof want, *place ? "%s:%d: error: %s: %s is NULL: a tensor is needed" : "%s", place, line, call, name);
+    if (!*place) snprintf(want, sizeof want, "error: %s: the tensor is NULL (", call);
+    CHECK(strstr(heard, want) && strchr(heard, '\n') == heard + strlen(heard) - 1); /* one line */
+    CHECK(n_messages == 0 && ssl_ok(ctx));
+    if (result) {
+        stderr_listen();
+        CHECK(result->ctx != ctx && !ssl_ok(result->ctx));
+        result = ssl_sum(ssl_mul(ssl_gelu(result), ssl_detach(result)));
+        ssl_backward(result);
+        CHECK(isnan(ssl_item(result)) && ssl_numel(result) == 0 && n_messages == 0);
+        ssl_add(f2(3, 4), result);
+        CHECK(n_messages == 1 && strstr(message, "ssl_add: b is the result of a call that was given NULL") && !ssl_ok(ctx));
+        twenty_more(result);
+        CHECK(n_messages == 1);
+        stderr_heard(heard, sizeof heard);
+        CHECK(!*heard);
+    }
+    if (check_failed != at_fault) printf("line %d: heard: %s\n%d messages, the last: %s\n", line, heard, n_messages, message);
+    ssl_close(ctx);
+}
+#define ALONE(call, op, name)                                                                                  \
+    do {                                                                                                       \
+        ssl_tensor *result;                                                                                    \
+        begin();                                                                                               \
+        stderr_listen();                                                                                       \
+        result = call;                                                                                         \
+        alone(result, __LINE__, op, name);                                                                     \
+    } while (0)
+#define ALONE_VOID(call, op, name) ALONE(((void)(call), (ssl_tensor *)NULL), op, name)
+
+static void test_absent_elementwise(void)
+{
+    ABSENT(ssl_add(none, f1(4)), "ssl_add", "a");
+    ABSENT(ssl_add(f1(4), none), "ssl_add", "b");
+    ABSENT(ssl_sub(none, f1(4)), "ssl_sub", "a");
+    ABSENT(ssl_sub(f1(4), none), "ssl_sub", "b");
+    ABSENT(ssl_mul(none, f1(4)), "ssl_mul", "a");
+    ABSENT(ssl_mul(f1(4), none), "ssl_mul", "b");
+    ABSENT(ssl_div(none, f1(4)), "ssl_div", "a");
+    ABSENT(ssl_div(f1(4), none), "ssl_div", "b");
+    ALONE(ssl_add(none, none), "ssl_add", "a");
+    ALONE(ssl_relu(none), "ssl_relu", "x");
+    ALONE(ssl_gelu(none), "ssl_gelu", "x");
+    ALONE(ssl_gelu_tanh(none), "ssl_gelu_tanh", "x");
+    ALONE(ssl_sigmoid(none), "ssl_sigmoid", "x");
+    ALONE(ssl_tanh(none), "ssl_tanh", "x");
+    ALONE(ssl_exp(none), "ssl_exp", "x");
+    ALONE(ssl_log(none), "ssl_log", "x");
+    ALONE(ssl_sqrt(none), "ssl_sqrt", "x");
+    ALONE(ssl_square(none), "ssl_square", "x");
+    ALONE(ssl_abs(none), "ssl_abs", "x");
+    ALONE(ssl_scale(none, 2.0f), "ssl_scale", "x");
+    ALONE(ssl_add_scalar(none, 2.0f), "ssl_add_scalar", "x");
+    ALONE(ssl_pow(none, 2.0f), "ssl_pow", "x");
+    ALONE(ssl_clamp_min(none, 0.0f), "ssl_clamp_min", "x");
+    ALONE(ssl_tanh_clip(none, 2.0f), "ssl_tanh_clip", "x");
+    ALONE(ssl_sum(none), "ssl_sum", "x");
+    ALONE(ssl_mean(none), "ssl_mean", "x");
+    ALONE(ssl_sum_axes(none, SSL_AXIS(0), 0), "ssl_sum_axes", "x");
+    ALONE(ssl_mean_axes(none, SSL_AXIS(0), 0), "ssl_mean_axes", "x");
+}
+/* Where a tensor may be NULL, what a call returned that was given NULL may not. */
+static void test_absent_optional(void)
+{
+    ssl_tensor *lost;
+    stderr_listen();
+    lost = ssl_gelu(none);
+    MISUSE(ssl_linear(f2(5, 3), f2(4, 3), lost), "ssl_linear", "b is the result", "given NULL");
+    MISUSE(ssl_linear_fused(f2(5, 3), f2(4, 3), NULL, SSL_ACT_RELU, lost), "ssl_linear", "residual is the result", "given NULL");
+    MISUSE(ssl_conv2d(f4(2, 3, 9, 9), f4(8, 3, 3, 3), lost, NULL), "ssl_conv2d", "bias is the result", "given NULL");
+    MISUSE(ssl_layer_norm(f2(3, 4), f1(4), lost, 1e-5f), "ssl_layer_norm", "bias is the result", "given NULL");
+    MISUSE(ssl_batch_norm_relu(f2(3, 4), f1(4), NULL, NULL, NULL, 0.1f, 1e-5f, lost), "ssl_batch_norm", "residual is the result", "given NULL");
+    MISUSE(ssl_group_norm(f2(3, 4), 2, lost, NULL, 1e-5f), "ssl_group_norm", "weight is the result", "given NULL");
+    MISUSE(ssl_layer_norm_chw(f4(2, 3, 4, 4), lost, NULL, 1e-5f), "ssl_layer_norm_chw", "weight is the result", "given NULL");
+    MISUSE(ssl_attention(f3(2, 5, 16), f3(2, 5, 16), f3(2, 5, 16), 4, 0.0f, lost, 0), "ssl_attention", "mask is the result", "given NULL");
+    MISUSE(ssl_add(lost, f1(3)), "ssl_add", "a is the result", "given NULL");
+    stderr_heard(message, sizeof message);
+}
+static void test_absent_engine(void)
+{
+    float x[4] = { 0.0f };
+    ALONE(ssl_requires_grad(none), "ssl_requires_grad", "the tensor");
+    ALONE_VOID(CHECK(ssl_numel(none) == 0), "ssl_numel", "the tensor");
+    ALONE_VOID(CHECK(isnan(ssl_item(none))), "ssl_item", "the tensor");
+    ALONE_VOID(CHECK(isnan(ssl_item_end(ctx, ssl_item_begin(none)))), "ssl_item_begin", "the tensor");
+    ALONE_VOID(CHECK(!ssl_to_host(none, x)), "ssl_to_host", "the tensor");
+    ALONE_VOID(CHECK(!ssl_grad_to_host(none, x)), "ssl_grad_to_host", "the tensor");
+    ALONE_VOID(CHECK(!ssl_from_host(none, x)), "ssl_from_host", "the tensor");
+    ALONE_VOID(CHECK(isnan(ssl_psnr(f1(3), none, 0))), "ssl_psnr", "the tensor");
+    ALONE_VOID(ssl_backward(none), "ssl_backward", "loss");
+    CHECK(!ssl_grad_of(none));
+}
+static void test_absent_products(void)
+{
+    ABSENT(ssl_linear(none, f2(4, 3), NULL), "ssl_linear", "x");
+    ABSENT(ssl_linear(f2(5, 3), none, NULL), "ssl_linear", "w");
+    ABSENT(ssl_linear_fused(none, f2(4, 3), NULL, SSL_ACT_RELU, f2(5, 4)), "ssl_linear", "x");
+    ABSENT(ssl_linear_fused(f2(5, 3), none, f1(4), SSL_ACT_RELU, NULL), "ssl_linear", "w");
+    ABSENT(ssl_matmul(none, f2(4, 3)), "ssl_matmul", "a");
+    ABSENT(ssl_matmul(f2(5, 4), none), "ssl_matmul", "b");
+    ALONE(ssl_linear(none, none, NULL), "ssl_linear", "x");
+    ALONE(ssl_matmul(none, none), "ssl_matmul", "a");
+    ABSENT(ssl_attention(none, f3(2, 5, 16), f3(2, 5, 16), 4, 0.0f, NULL, 0), "ssl_attention", "q");
+    ABSENT(ssl_attention(f3(2, 5, 16), none, f3(2, 5, 16), 4, 0.0f, NULL, 0), "ssl_attention", "k");
+    ABSENT(ssl_attention(f3(2, 5, 16), f3(2, 5, 16), none, 4, 0.0f, NULL, 0), "ssl_attention", "v");
+    ABSENT(ssl_attention_kv(none, f3(2, 7, 32), 4, 0.0f, NULL, 0), "ssl_attention_kv", "q");
+    ABSENT(ssl_attention_kv(f3(2, 5, 16), none, 4, 0.0f, NULL, 0), "ssl_attention_kv", "kv");
+    ABSENT(ssl_attention_weights(none, f3(2, 5, 16), 4, 0.0f, NULL, 0), "ssl_attention_weights", "q");
+    ABSENT(ssl_attention_weights(f3(2, 5, 16), none, 4, 0.0f, NULL, 0), "ssl_attention_weights", "k");
+    ALONE(ssl_attention_packed(none, 4, 0.0f, NULL, 0), "ssl_attention_packed", "qkv");
+}
+static void test_absent_shapes(void)
+{
+    ssl_tensor *list[2] = { NULL, NULL };
+    ALONE(ssl_reshape(none, 2, 3, -1), "ssl_reshape", "x");
+    ALONE(ssl_detach(none), "ssl_detach", "x");
+    ALONE(ssl_expand(none, 2, 3, 4), "ssl_expand", "x");
+    ALONE(ssl_permute(none, 1, 0), "ssl_permute", "x");
+    ALONE(ssl_slice(none, 0, 0, 1), "ssl_slice", "x");
+    ALONE(ssl_concat(0, 2, list), "ssl_concat", "list[0]");
+    ALONE(ssl_concat(0, 2, NULL), "ssl_concat", "list[0]");
+    ALONE(ssl_concat(0, 0, list), "ssl_concat", "list[0]");
+    ABSENT((list[0] = f2(3, 4), list[1] = NULL, ssl_concat(0, 2, list)), "ssl_concat", "list[1]");
+    ABSENT((list[0] = NULL, list[1] = f2(3, 4), ssl_concat(0, 2, list)), "ssl_concat", "list[0]");
+    ABSENT(ssl_gather_tokens(none, i2(2, 2, 0)), "ssl_gather_tokens", "x");
+    ABSENT(ssl_gather_tokens(f3(2, 5, 4), none), "ssl_gather_tokens", "index");
+    ABSENT(ssl_index_select(none, i1(2, 0)), "ssl_index_select", "x");
+    ABSENT(ssl_index_select(f3(2, 5, 4), none), "ssl_index_select", "index");
+    ABSENT(ssl_unshuffle_tokens(none, i2(2, 5, 0)), "ssl_unshuffle_tokens", "x");
+    ABSENT(ssl_unshuffle_tokens(f3(2, 5, 4), none), "ssl_unshuffle_tokens", "ids_restore");
+    ABSENT(ssl_scatter_tokens(none, f3(2, 3, 4), i2(2, 3, 0)), "ssl_scatter_tokens", "base");
+    ABSENT(ssl_scatter_tokens(f3(2, 5, 4), none, i2(2, 3, 0)), "ssl_scatter_tokens", "x");
+    ABSENT(ssl_scatter_tokens(f3(2, 5, 4), f3(2, 3, 4), none), "ssl_scatter_tokens", "index");
+    ALONE(ssl_patchify(none, 4, SSL_PATCH_ROW_COL_CHANNEL), "ssl_patchify", "images");
+    ALONE(ssl_unpatchify(none, 4, 3, 16, 16, SSL_PATCH_ROW_COL_CHANNEL), "ssl_unpatchify", "x");
+    ABSENT(ssl_patchify_segments(none, 4, 2, i2(2, 4, 0)), "ssl_patchify_segments", "images");
+    ABSENT(ssl_patchify_segments(f4(2, 3, 16, 16), 4, 2, none), "ssl_patchify_segments", "ids_shuffle");
+    ABSENT(ssl_unpatchify_segments(none, i2(2, 4, 0), 4, 2, 3, 16, 16), "ssl_unpatchify_segments", "seq");
+    ABSENT(ssl_unpatchify_segments(f3(16, 2, 48), none, 4, 2, 3, 16, 16), "ssl_unpatchify_segments", "ids_shuffle");
+    ALONE(ssl_argsort(none), "ssl_argsort", "x");
+    ALONE(ssl_slice_ids(none, 0, 1), "ssl_slice_ids", "ids");
+    ALONE(ssl_repeat_ids(none, 2), "ssl_repeat_ids", "ids");
+    ABSENT(ssl_ignore(none, ssl_input_u8(ctx, NULL, 1, 4)), "ssl_ignore", "target");
+    ABSENT(ssl_ignore(i1(4, 0), none), "ssl_ignore", "drop");
+    ABSENT(ssl_zero_rows(none, ssl_input_u8(ctx, NULL, 1, 4)), "ssl_zero_rows", "x");
+    ABSENT(ssl_zero_rows(f2(3, 4), none), "ssl_zero_rows", "drop");
+    ALONE(ssl_mask_diagonal(none, 1.0f), "ssl_mask_diagonal", "x");
+    ALONE(ssl_segment_tokens(none, 4, 2), "ssl_segment_tokens", "ids");
+    ALONE(ssl_segment_mask(none, 0), "ssl_segment_mask", "rank");
+    ALONE(ssl_first_segment(none), "ssl_first_segment", "rank");
+}
+static void test_absent_norms_and_losses(void)
+{
+    ABSENT(ssl_cross_entropy(none, i1(4, 0), 0.0f), "ssl_cross_entropy", "logits");
+    ABSENT(ssl_cross_entropy(f2(4, 10), none, 0.0f), "ssl_cross_entropy", "target");
+    ABSENT(ssl_mse(none, f1(4)), "ssl_mse", "a");
+    ABSENT(ssl_mse(f1(4), none), "ssl_mse", "b");
+    ABSENT(ssl_l1(none, f1(4)), "ssl_l1", "a");
+    ABSENT(ssl_l1(f1(4), none), "ssl_l1", "b");
+    ABSENT(ssl_smooth_l1(none, f1(4), 1.0f), "ssl_smooth_l1", "a");
+    ABSENT(ssl_smooth_l1(f1(4), none, 1.0f), "ssl_smooth_l1", "b");
+    ABSENT(ssl_cosine_similarity(none, f2(4, 10)), "ssl_cosine_similarity", "a");
+    ABSENT(ssl_cosine_similarity(f2(4, 10), none), "ssl_cosine_similarity", "b");
+    ABSENT(ssl_layer_norm(none, f1(4), f1(4), 1e-5f), "ssl_layer_norm", "x");
+    ALONE(ssl_layer_norm(none, NULL, NULL, 1e-5f), "ssl_layer_norm", "x");
+    ALONE(ssl_softmax(none), "ssl_softmax", "x");
+    ALONE(ssl_log_softmax(none), "ssl_log_softmax", "x");
+    ALONE(ssl_l2_normalize(none, 1e-8f), "ssl_l2_normalize", "x");
+    ALONE(ssl_dropout(none, 0.5f), "ssl_dropout", "x");
+    ALONE(ssl_drop_path(none, 0.5f), "ssl_drop_path", "x");
+}
+static void test_absent_images(void)
+{
+    ssl_view_box box = SSL_ZERO;
+    box.y1 = box.x1 = 4;
+    ABSENT(ssl_conv2d(none, f4(8, 3, 3, 3), NULL, NULL), "ssl_conv2d", "x");
+    ABSENT(ssl_conv2d(f4(2, 3, 9, 9), none, NULL, NULL), "ssl_conv2d", "w");
+    ALONE(ssl_pad2d(none, 1, 1, 1, 1, SSL_PAD_ZERO, 0.0f), "ssl_pad2d", "x");
+    ALONE(ssl_unfold(none, 2, 2, NULL), "ssl_unfold", "x");
+    ALONE(ssl_max_pool2d(none, 2, 2, 0), "ssl_max_pool2d", "x");
+    ALONE(ssl_avg_pool2d(none, 2, 2, 0), "ssl_avg_pool2d", "x");
+    ALONE(ssl_global_avg_pool(none), "ssl_global_avg_pool", "x");
+    ALONE(ssl_interpolate(none, 2, 2, SSL_INTERPOLATE_BILINEAR), "ssl_interpolate", "x");
+    ALONE(ssl_cutout(none, &box, 4, 4, SSL_INTERPOLATE_BILINEAR), "ssl_cutout", "images");
+    ABSENT(ssl_batch_norm(none, f1(3), f1(3), NULL, NULL, 0.1f, 1e-5f), "ssl_batch_norm", "x");
+    ALONE(ssl_batch_norm(none, NULL, NULL, NULL, NULL, 0.1f, 1e-5f), "ssl_batch_norm", "x");
+    ALONE(ssl_batch_norm_relu(none, NULL, NULL, NULL, NULL, 0.1f, 1e-5f, NULL), "ssl_batch_norm", "x");
+    ALONE(ssl_group_norm(none, 2, NULL, NULL, 1e-5f), "ssl_group_norm", "x");
+    ALONE(ssl_layer_norm_chw(none, NULL, NULL, 1e-5f), "ssl_layer_norm_chw", "x");
+}
+static ssl_block *a_block(int cross)
+{
+    static ssl_block b;
+    ssl_block_desc d = SSL_ZERO;
+    d.dim = 16; d.heads = 2; d.cross = cross;
+    if (cross) d.style = SSL_BLOCK_TORCH;
+    b = ssl_block_new(ctx, "b", &d);
+    return &b;
+}
+static ssl_mlp *an_mlp(void) { static ssl_mlp m; m = ssl_mlp_new(ctx, "mlp", 4, 4, 4, NULL); return &m; }
+static ssl_head *a_head(void) { static ssl_head h; h = wide_head(8); return &h; }
+static ssl_vit *a_vit(void) { ssl_vit_desc d = SSL_ZERO; d.dim = 16; d.depth = 1; return ssl_vit_new(ctx, "", &d); }
+static ssl_backbone *a_backbone(ssl_backbone_kind kind)
+{
+    ssl_backbone_desc d = SSL_ZERO;
+    d.kind = kind;
+    d.vit.dim = 16; d.vit.depth = 1;
+    return ssl_backbone_new(ctx, "", &d);
+}
+static void test_absent_networks(void)
+{
+    static const char *const layer = "layer1";
+    static ssl_conv_layer conv;
+    static ssl_batch_norm_layer bn;
+    static ssl_pixelcnn pixelcnn;
+    static ssl_ppm ppm;
+    ssl_look look = SSL_ZERO;
+    ssl_tensor *y[5];
+    ABSENT(ssl_block_forward(a_block(0), none, NULL), "ssl_block_forward", "x");
+    ABSENT(ssl_block_attention(a_block(0), none, NULL), "ssl_block_attention", "x");
+    ABSENT(ssl_block_decode(a_block(1), none, f3(2, 5, 16), NULL, NULL), "ssl_block_decode", "x");
+    ABSENT(ssl_block_decode(a_block(1), f3(2, 5, 16), none, NULL, NULL), "ssl_block_decode", "memory");
+    ABSENT(ssl_vit_forward(a_vit(), none), "ssl_vit_forward", "images");
+    ABSENT(ssl_vit_pool(a_vit(), none), "ssl_vit_pool", "tokens");
+    ABSENT_VOID(ssl_vit_look(a_vit(), none, &look), "ssl_vit_look", "ssl_vit_forward: images");
+    ABSENT((conv = ssl_conv_new(ctx, "c", 3, 4, 3, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f), NULL), ssl_conv_forward(&conv, none)), "ssl_conv_forward", "ssl_conv2d: x");
+    ABSENT((bn = ssl_batch_norm_new(ctx, "bn", 3), ssl_batch_norm_forward(&bn, none, 0, NULL)), "ssl_batch_norm_forward", "x");
+    ABSENT(ssl_resnet_forward(small_resnet(), none), "ssl_resnet_forward", "images");
+    ABSENT_VOID(ssl_resnet_layers(small_resnet(), none, 1, &layer, y), "ssl_resnet_layers", "ssl_resnet_forward: images");
+    ABSENT_VOID(ssl_resnet_maps(small_resnet(), none, y), "ssl_resnet_maps", "ssl_resnet_forward: images");
+    ABSENT_VOID(ssl_resnet_look(small_resnet(), none, &look), "ssl_resnet_look", "ssl_resnet_forward: images");
+    ABSENT(ssl_resnet_block_forward(small_resnet()->block, none), "ssl_resnet_block_forward", "x");
+    ALONE_VOID(ssl_map_look(none, &look), "ssl_map_look", "map");
+    ABSENT(ssl_backbone_forward(a_backbone(SSL_BACKBONE_VIT), none), "ssl_backbone_forward", "ssl_vit_forward: images");
+    ABSENT(ssl_backbone_forward(a_backbone(SSL_BACKBONE_RESNET), none), "ssl_backbone_forward", "ssl_resnet_forward: images");
+    ABSENT_VOID(ssl_backbone_look(a_backbone(SSL_BACKBONE_VIT), none, &look), "ssl_backbone_look", "ssl_vit_forward: images");
+    ABSENT(ssl_mlp_forward(an_mlp(), none), "ssl_mlp_forward", "x");
+    ABSENT(ssl_head_forward(a_head(), none), "ssl_head_forward", "x");
+    ABSENT((ppm = ssl_ppm_new(ctx, "p", 4, 1, 2.0f, 0), ssl_ppm_forward(&ppm, none)), "ssl_ppm_forward", "x");
+    ABSENT((pixelcnn = ssl_pixelcnn_new(ctx, "", 4, 4, 1), ssl_pixelcnn_forward(&pixelcnn, none)), "ssl_pixelcnn_forward", "z");
+}
+static void test_absent_objective_losses(void)
+{
+    static int ptr;
+    ssl_view_box box = SSL_ZERO;
+    ssl_tensor *reg, *q, *maps[2];
+    box.y1 = box.x1 = 4;
+    ABSENT(ssl_nt_xent(none, f2(5, 8), 0.1f, (ssl_nt_xent_kind)0), "ssl_nt_xent", "a");
+    ABSENT(ssl_nt_xent(f2(5, 8), none, 0.1f, (ssl_nt_xent_kind)0), "ssl_nt_xent", "b");
+    ABSENT(ssl_nt_xent_module(none, f2(5, 8), 0.1f, 1e-6f), "ssl_nt_xent_module", "a");
+    ABSENT(ssl_nt_xent_module(f2(5, 8), none, 0.1f, 1e-6f), "ssl_nt_xent_module", "b");
+    ABSENT(ssl_amdim_nce(none, f3(2, 6, 4), 10.0f, &reg), "ssl_amdim_nce", "src");
+    ABSENT(ssl_amdim_nce(f2(2, 4), none, 10.0f, &reg), "ssl_amdim_nce", "trg");
+    ABSENT(ssl_byol(none, f2(5, 8), f2(5, 8), f2(5, 8)), "ssl_byol", "p1");
+    ABSENT(ssl_byol(f2(5, 8), none, f2(5, 8), f2(5, 8)), "ssl_byol", "p2");
+    ABSENT(ssl_byol(f2(5, 8), f2(5, 8), none, f2(5, 8)), "ssl_byol", "z1");
+    ABSENT(ssl_byol(f2(5, 8), f2(5, 8), f2(5, 8), none), "ssl_byol", "z2");
+    ABSENT(ssl_simsiam(none, f2(5, 8), f2(5, 8), f2(5, 8)), "ssl_simsiam", "p1");
+    ABSENT(ssl_simsiam(f2(5, 8), none, f2(5, 8), f2(5, 8)), "ssl_simsiam", "p2");
+    ABSENT(ssl_simsiam(f2(5, 8), f2(5, 8), none, f2(5, 8)), "ssl_simsiam", "z1");
+    ABSENT(ssl_simsiam(f2(5, 8), f2(5, 8), f2(5, 8), none), "ssl_simsiam", "z2");
+    ABSENT(ssl_barlow(none, f2(5, 8), 0.005f, 1e-5f), "ssl_barlow", "a");
+    ABSENT(ssl_barlow(f2(5, 8), none, 0.005f, 1e-5f), "ssl_barlow", "b");
+    ABSENT(ssl_vicreg(none, f2(5, 8), 25.0f, 25.0f, 1.0f, 1e-4f), "ssl_vicreg", "a");
+    ABSENT(ssl_vicreg(f2(5, 8), none, 25.0f, 25.0f, 1.0f, 1e-4f), "ssl_vicreg", "b");
+    ABSENT(ssl_dino(none, f3(2, 5, 8), f1(8), 0.1f, 0.04f, 0.9f), "ssl_dino", "student");
+    ABSENT(ssl_dino(f3(2, 5, 8), none, f1(8), 0.1f, 0.04f, 0.9f), "ssl_dino", "teacher");
+    ABSENT(ssl_dino(f3(2, 5, 8), f3(2, 5, 8), none, 0.1f, 0.04f, 0.9f), "ssl_dino", "center");
+    ABSENT(ssl_moco(none, f2(2, 8), f2(6, 8), &ptr, 0.1f), "ssl_moco", "q");
+    ABSENT(ssl_moco(f2(2, 8), none, f2(6, 8), &ptr, 0.1f), "ssl_moco", "k");
+    ABSENT(ssl_moco(f2(2, 8), f2(2, 8), none, &ptr, 0.1f), "ssl_moco", "queue");
+    ABSENT(ssl_pixel_consistency(none, f4(2, 3, 2, 2), f4(2, 3, 2, 2), f4(2, 3, 2, 2), f2(4, 4), 0), "ssl_pixel_consistency", "x1");
+    ABSENT(ssl_pixel_consistency(f4(2, 3, 2, 2), none, f4(2, 3, 2, 2), f4(2, 3, 2, 2), f2(4, 4), 0), "ssl_pixel_consistency", "x2");
+    ABSENT(ssl_pixel_consistency(f4(2, 3, 2, 2), f4(2, 3, 2, 2), none, f4(2, 3, 2, 2), f2(4, 4), 0), "ssl_pixel_consistency", "z1");
+    ABSENT(ssl_pixel_consistency(f4(2, 3, 2, 2), f4(2, 3, 2, 2), f4(2, 3, 2, 2), none, f2(4, 4), 0), "ssl_pixel_consistency", "z2");
+    ABSENT(ssl_pixel_consistency(f4(2, 3, 2, 2), f4(2, 3, 2, 2), f4(2, 3, 2, 2), f4(2, 3, 2, 2), none, 0), "ssl_pixel_consistency", "weight");
+    ABSENT(ssl_pixel_contrast(none, f4(2, 3, 2, 2), f4(2, 3, 2, 2), f4(2, 3, 2, 2), f2(4, 4), 0.3f, 0), "ssl_pixel_contrast", "x1");
+    ABSENT(ssl_pixel_contrast(f4(2, 3, 2, 2), none, f4(2, 3, 2, 2), f4(2, 3, 2, 2), f2(4, 4), 0.3f, 0), "ssl_pixel_contrast", "x2");
+    ABSENT(ssl_pixel_contrast(f4(2, 3, 2, 2), f4(2, 3, 2, 2), none, f4(2, 3, 2, 2), f2(4, 4), 0.3f, 0), "ssl_pixel_contrast", "z1");
+    ABSENT(ssl_pixel_contrast(f4(2, 3, 2, 2), f4(2, 3, 2, 2), f4(2, 3, 2, 2), none, f2(4, 4), 0.3f, 0), "ssl_pixel_contrast", "z2");
+    ABSENT(ssl_pixel_contrast(f4(2, 3, 2, 2), f4(2, 3, 2, 2), f4(2, 3, 2, 2), f4(2, 3, 2, 2), none, 0.3f, 0), "ssl_pixel_contrast", "positive");
+    ABSENT(ssl_soft_cross_entropy(none, f2(4, 3)), "ssl_soft_cross_entropy", "logits");
+    ABSENT(ssl_soft_cross_entropy(f2(4, 3), none), "ssl_soft_cross_entropy", "q");
+    ABSENT(ssl_mixup(none, i1(4, 0), 0.5f), "ssl_mixup", "x");
+    ABSENT(ssl_mixup(f2(4, 3), none, 0.5f), "ssl_mixup", "order");
+    ABSENT(ssl_cutmix(none, i1(2, 0), &box), "ssl_cutmix", "images");
+    ABSENT(ssl_cutmix(f4(2, 3, 8, 8), none, &box), "ssl_cutmix", "order");
+    ABSENT(ssl_mix(none, i1(2, 0), 3, NULL, &q), "ssl_mix", "images");
+    ABSENT(ssl_mix(f4(2, 3, 8, 8), none, 3, NULL, &q), "ssl_mix", "labels");
+    ABSENT_VOID(ssl_score_batch(none, i1(4, 0)), "ssl_score_batch", "logits");
+    ABSENT_VOID(ssl_score_batch(f2(4, 3), none), "ssl_score_batch", "target");
+    ALONE(ssl_one_hot(none, 3), "ssl_one_hot", "labels");
+    ABSENT((maps[0] = f4(4, 8, 1, 1), maps[1] = NULL, ssl_fmc(NULL, 2, maps, maps, NULL)), "ssl_fmc", "anchor[1]");
+}
+static ssl_apl *an_apl(void) { ssl_apl_desc d = SSL_ZERO; d.encoder = SSL_APL_LINEAR; d.dim = 16; d.depth = 1; return ssl_apl_new(ctx, "", &d); }
+static ssl_mae *a_mae(void) { ssl_mae_desc d = SSL_ZERO; d.dim = 32; d.depth = d.decoder_depth = 1; return ssl_mae_new(ctx, "", &d); }
+static ssl_mp3 *an_mp3(void) { ssl_mp3_desc d = SSL_ZERO; d.vit.dim = 32; d.vit.depth = 1; return ssl_mp3_new(ctx, "", &d); }
+static ssl_rotation *a_rotation(void) { ssl_rotation_desc d = SSL_ZERO; d.backbone.vit.dim = 32; d.backbone.vit.depth = 1; return ssl_rotation_new(ctx, "", &d); }
+static ssl_amdim *an_amdim(void) { ssl_amdim_desc d = SSL_ZERO; d.ndf = 8; d.rkhs = 16; d.depth = 1; return ssl_amdim_new(ctx, "", &d); }
+static ssl_pixpro *a_pixpro(void) { ssl_pixpro_desc d = SSL_ZERO; d.resnet.depth = 18; d.resnet.width = 8; d.projection_hidden = 32; return ssl_pixpro_new(ctx, "", &d); }
+static ssl_cpc *a_cpc(void) { ssl_cpc_desc d = SSL_ZERO; d.resnet.depth = 18; d.resnet.width = 8; d.hidden = d.target_dim = 16; d.blocks = 1; return ssl_cpc_new(ctx, "", &d); }
+/* Objectives are of a context, whatever else is missing. */
+static void test_absent_objectives(void)
+{
+    ssl_tensor *views[2] = { NULL, NULL };
+    ssl_look look = SSL_ZERO;
+    ssl_online_eval e;
+    ABSENT(ssl_apl_loss(an_apl(), none, NULL), "ssl_apl_loss", "images");
+    ABSENT(ssl_apl_features(an_apl(), none), "ssl_apl_features", "images");
+    ABSENT_VOID(ssl_apl_look(an_apl(), none, &look), "ssl_apl_look", "images");
+    ABSENT(ssl_mae_loss(a_mae(), none, NULL), "ssl_mae_loss", "ssl_vit_forward: images");
+    ABSENT(ssl_mae_features(a_mae(), none), "ssl_mae_features", "ssl_vit_forward: images");
+    ABSENT(ssl_mask_token_mae_loss(ssl_mask_token_mae_new(ctx, "", NULL), none, NULL), "ssl_mask_token_mae_loss", "images");
+    ABSENT(ssl_mask_token_mae_features(ssl_mask_token_mae_new(ctx, "", NULL), none), "ssl_mask_token_mae_features", "images");
+    ABSENT_VOID(ssl_mask_token_mae_look(ssl_mask_token_mae_new(ctx, "", NULL), none, &look), "ssl_mask_token_mae_look", "images");
+    ABSENT(ssl_randsac_loss(ssl_randsac_new(ctx, "", NULL), none, NULL), "ssl_randsac_loss", "images");
+    ABSENT(ssl_randsac_features(ssl_randsac_new(ctx, "", NULL), none), "ssl_randsac_features", "images");
+    ABSENT_VOID(ssl_randsac_look(ssl_randsac_new(ctx, "", NULL), none, &look), "ssl_randsac_look", "images");
+    ABSENT(ssl_jigsaw_loss(ssl_jigsaw_new(ctx, "", NULL), none, NULL), "ssl_jigsaw_loss", "images");
+    ABSENT(ssl_jigsaw_features(ssl_jigsaw_new(ctx, "", NULL), none), "ssl_jigsaw_features", "images");
+    ABSENT_VOID(ssl_jigsaw_look(ssl_jigsaw_new(ctx, "", NULL), none, &look), "ssl_jigsaw_look", "images");
+    ABSENT(ssl_rotation_loss(a_rotation(), none, NULL), "ssl_rotation_loss", "images");
+    ABSENT(ssl_rotation_features(a_rotation(), none), "ssl_rotation_features", "ssl_vit_forward: images");
+    ALONE(ssl_quarter_turns(none), "ssl_quarter_turns", "images");
+    ABSENT(ssl_apl_loss(ssl_apl_new(ctx, "", NULL), none, NULL), "ssl_apl_loss", "images"); /* its defaults fit each other */
+    ABSENT(ssl_mp3_loss(an_mp3(), none, NULL), "ssl_mp3_loss", "ssl_vit_forward: images");
+    ABSENT(ssl_mp3_features(an_mp3(), none), "ssl_mp3_features", "ssl_vit_forward: images");
+    ABSENT(ssl_amdim_loss(an_amdim(), none, f4(2, 3, 32, 32), NULL), "ssl_amdim_loss", "ssl_amdim_maps: images");
+    ABSENT(ssl_amdim_features(an_amdim(), none), "ssl_amdim_features", "ssl_amdim_maps: images");
+    ABSENT(ssl_pixpro_loss(a_pixpro(), none, f4(2, 3, 32, 32), NULL), "ssl_pixpro_loss", "images1");
+    ABSENT(ssl_pixpro_loss(a_pixpro(), f4(2, 3, 32, 32), none, NULL), "ssl_pixpro_loss", "images2");
+    ABSENT(ssl_pixpro_features(a_pixpro(), none), "ssl_pixpro_features", "ssl_resnet_forward: images");
+    ABSENT(ssl_cpc_loss(a_cpc(), none, NULL), "ssl_cpc_loss", "images");
+    ABSENT(ssl_cpc_task(a_cpc(), none, NULL), "ssl_cpc_task", "z");
+    ABSENT(ssl_cpc_features(a_cpc(), none), "ssl_cpc_features", "images");
+    ABSENT(ssl_siamese_loss(siamese(SSL_SIAMESE_SIMCLR, 0), 2, views, NULL), "ssl_siamese_loss", "views[0]");
+    ABSENT(ssl_siamese_loss(siamese(SSL_SIAMESE_SIMCLR, 0), 2, NULL, NULL), "ssl_siamese_loss", "views[0]");
+    ABSENT(ssl_siamese_features(siamese(SSL_SIAMESE_SIMCLR, 0), none), "ssl_siamese_features", "ssl_vit_forward: images");
+    ABSENT_VOID((look.tokens = NULL, ssl_look_save(&look, f4(2, 3, 8, 8), NULL, NULL, "/tmp/none.png")), "ssl_look_save", "look->tokens");
+    ABSENT_VOID((look.tokens = f3(2, 4, 8), ssl_look_save(&look, none, NULL, NULL, "/tmp/none.png")), "ssl_look_save", "images");
+    ALONE_VOID((e = ssl_online_eval_new(ctx, 8, 3, NULL), ssl_online_eval_step(&e, none, NULL, 0.0f), ssl_online_eval_close(&e)), "ssl_online_eval_step", "features");
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1) check_filter = argv[1];
@@ -464,5 +842,15 @@ int main(int argc, char **argv)
     TEST(tune);
     TEST(feature_maps);
     TEST(masked_and_puzzles);
+    TEST(absent_engine);
+    TEST(absent_optional);
+    TEST(absent_elementwise);
+    TEST(absent_products);
+    TEST(absent_shapes);
+    TEST(absent_norms_and_losses);
+    TEST(absent_images);
+    TEST(absent_networks);
+    TEST(absent_objective_losses);
+    TEST(absent_objectives);
     return check_done();
 }

@@ -153,7 +153,7 @@ static void test_best_autoencoder(void)
     CHECK(run("evaluate", "--checkpoint best/best.safetensors --data synthetic:60 --test synthetic:50 --k 5") == 0);
     CHECK(run("pretrain", "%s --hold-out 0.34", on_pictures) == 0 && strstr(output, "4 images") && file_has("held/log.csv", "\n1,1,")); /* one held out; one step on two of three */
     snprintf(line, sizeof line, "%s --hold-out 0.9", on_pictures);
-    refused("pretrain", line, "hold_out");
+    refused("pretrain", line, "--hold-out leaves no image");
 }
 static void test_evaluate(void)
 {
@@ -267,6 +267,35 @@ static void test_misuse(void)
     refused("pretrain", "--data folder:empty --out m", "empty");
     refused("pretrain", "--data cifar10:truncated --out m", "truncated");
 }
+/* What would be passed over in silence is told, and so is every setting out of its range: by its option, before anything is written. */
+static void test_settings_in_vain(void)
+{
+    static const char *const rows[][2] = {
+        { "--method mae", "is of method simclr, not mae" }, { "--log-every 2", "--log-every counts only in pretrain" }, { "--preset apl-stl10", "--preset counts only in pretrain" },
+        { "--k 3 --protocol linear", "--k counts only with --protocol knn" }, { "--l2 1", "--l2 counts only with --protocol linear --solver lbfgs" }, { "--freeze", "--freeze counts only" },
+        { "--features untrained --protocol finetune", "--features counts only" }, { "--lr 1", "--lr counts only where a classifier is trained" }, { "--hflip 1", "--hflip counts only where" },
+        { "--baseline cnn", "--baseline is a network of its own: leave --checkpoint out" }, { "--repeats 0", "--repeats is 0: it must be 1 to a million" },
+        { "--protocol mlp --epochs 0", "--epochs is 0: it must be at least 1" }, { "--k -1", "--k is -1" } };
+    static const char *const numbers[][2] = {
+        { "--lr -1", "--lr is -1: it must be 0 or more" }, { "--lr 1e38", "--lr is 1e+38: it must be" }, { "--lr nan", "--lr must be a number, not \"nan\"" }, { "--lr 1e39", "--lr must be a number" },
+        { "--batch 0", "--batch is 0: it must be from 1" }, { "--epochs -1", "--epochs is -1: it must be at least 1" }, { "--batch 2000000000", "--batch is 2000000000" },
+        { "--beta2 1", "--optim.beta2 is 1: it must be from 0 to below 1" }, { "--beta2 -0.1", "--beta2 must be a number from 0" }, { "--log-every 0", "--log-every is 0" },
+        { "--drop-path -1", "drop_path -1: both must be from 0 to below 1" }, { "--second-blur-p 1", "this method takes one view" } };
+    char line[512];
+    size_t i;
+    CHECK(run("pretrain", "--method simclr " SMALL "--out vain") == 0);
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(line, sizeof line, "--checkpoint vain/checkpoint.safetensors --data synthetic:200 --test synthetic:50 %s", rows[i][0]);
+        refused("evaluate", line, rows[i][1]);
+    }
+    for (i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        snprintf(line, sizeof line, "--method mae " SMALL "%s --out empty_%d", numbers[i][0], (int)i);
+        refused("pretrain", line, numbers[i][1]);
+        CHECK(!strstr(output, "run.h") && run("", "test -z \"$(ls empty_%d 2>/dev/null)\"", (int)i) == 0);
+    }
+    CHECK(run("pretrain", "--preset randsac-cifar10 --lr 0.5 --data synthetic:64 --image-size 16 --segment 2 --batch 16 --dim 24 --heads 2 --depth 1 --stop-after 1 --warmup 0 --log-every 1 --out rate") == 0 &&
+          file_has("rate/log.csv", "\n1,0.25,0.5,")); /* not the preset's base_lr */
+}
 /* A loss that is no number stops the run and names the op; the checkpoint of before stays as it was. */
 static void test_nan(void)
 {
@@ -284,6 +313,10 @@ static void test_full_disk(void)
     CHECK(run("", "sh -c \"trap '' XFSZ; ulimit -f 16; %spretrain --resume --out full --stop-after 0\"", bin) == 1 && strstr(output, "cannot write full/") && strstr(output, "File too large"));
     CHECK(same_file("before", "full/checkpoint.safetensors"));
     CHECK(run("", "ls full | grep -c '\\.tmp' | grep -qx 0") == 0);
+    CHECK(run("", "sh -c \"trap '' XFSZ; ulimit -f 8; %spretrain --method simclr " SMALL "--epochs 30 --save-every 1000 --log-every 1 --tensorboard 1 --out events_full\"", bin) == 1 &&
+          strstr(output, "cannot write events.out.tfevents.*") && lines(output, "error:") == 1);
+    CHECK(run("", "test -c /dev/full || exit 0; %sevaluate --checkpoint full/checkpoint.safetensors --data synthetic:64 --test synthetic:16 >/dev/full", bin) == 1 && lines(output, "error: the result") == 1);
+    refused("pretrain", "--out /dev/null", "\"/dev/null\": a file has that name");
 }
 /* Resumed with another method a run would go on with the first, and its checkpoint then name the second: nobody could read it again. */
 static void test_resume_of_another_method(void)
@@ -324,6 +357,7 @@ int main(int argc, char **argv)
     TEST(tuner);
     TEST(online_evaluator);
     TEST(misuse);
+    TEST(settings_in_vain);
     TEST(nan);
     TEST(full_disk);
     TEST(resume_of_another_method);
