@@ -703,6 +703,7 @@ static void test_absent_networks(void)
     ABSENT(ssl_block_decode(a_block(1), none, f3(2, 5, 16), NULL, NULL), "ssl_block_decode", "x");
     ABSENT(ssl_block_decode(a_block(1), f3(2, 5, 16), none, NULL, NULL), "ssl_block_decode", "memory");
     ABSENT(ssl_vit_forward(a_vit(), none), "ssl_vit_forward", "images");
+    ABSENT(ssl_vit_features(a_vit(), none), "ssl_vit_features", "ssl_vit_forward: images");
     ABSENT(ssl_vit_pool(a_vit(), none), "ssl_vit_pool", "tokens");
     ABSENT_VOID(ssl_vit_look(a_vit(), none, &look), "ssl_vit_look", "ssl_vit_forward: images");
     ABSENT((conv = ssl_conv_new(ctx, "c", 3, 4, 3, 0, ssl_init_make(SSL_INIT_TORCH, 0.0f), NULL), ssl_conv_forward(&conv, none)), "ssl_conv_forward", "ssl_conv2d: x");
