@@ -1902,6 +1902,10 @@ int madvise(void *p, size_t bytes, int advice);
 #  define STBI_NO_LINEAR
 #  define STBI_NO_PIC
 #  define STBI_NO_PNM
+#  define STBI_NO_GIF
+#  define STBI_MALLOC(n)     calloc(1, n) /* a damaged JPEG may use tables that it never defines: all zero they do no harm */
+#  define STBI_REALLOC(p, n) realloc(p, n)
+#  define STBI_FREE(p)       free(p)
 #  define stbi__unpremultiply_on_load_thread stbi_set_unpremultiply_on_load_thread /* 2.27 defines it under a wrong name */
 #  ifdef __CUDACC__
 #    pragma nv_diagnostic push
@@ -1920,6 +1924,9 @@ int madvise(void *p, size_t bytes, int advice);
 #    pragma nv_diagnostic pop
 #  endif
 #  undef stbi__unpremultiply_on_load_thread
+#  undef STBI_MALLOC
+#  undef STBI_REALLOC
+#  undef STBI_FREE
 #  undef STB_IMAGE_IMPLEMENTATION
 #  undef STB_IMAGE_STATIC
 #else
@@ -15438,6 +15445,27 @@ static int ssl__cut_short(const uint8_t *p, size_t n)
     return 1;
 }
 
+/* stb_image before 2.28 writes beyond its tables when the code lengths of a JPEG (segment DHT) promise more than 256 symbols. */
+static int ssl__jpeg_sound(const uint8_t *p, size_t n)
+{
+    size_t i = 2, k, end;
+    const uint8_t *next;
+    if (n < 4 || p[0] != 0xff || p[1] != 0xd8) return 1;
+    while (i + 3 < n && (next = (const uint8_t *)memchr(p + i, 0xff, n - i - 3)) != NULL) {
+        i = (size_t)(next - p);
+        if (p[i + 1] == 0 || p[i + 1] == 0xff || (p[i + 1] >= 0xd0 && p[i + 1] <= 0xd9)) { i++; continue; } /* pixels, or a marker without a segment */
+        end = SSL__MIN(n, i + 2 + ((size_t)p[i + 2] << 8) + p[i + 3]);
+        for (k = i + 4; p[i + 1] == 0xc4 && k + 17 <= end;) {
+            int j, symbols = 0;
+            for (j = 1; j <= 16; j++) symbols += p[k + (size_t)j];
+            if (symbols > 256) return 0;
+            k += 17 + (size_t)symbols;
+        }
+        i = end;
+    }
+    return 1;
+}
+
 /* The whole file, or NULL and the reason. */
 static uint8_t *ssl__slurp(const char *path, size_t *n, const char **why)
 {
@@ -15466,7 +15494,8 @@ SSL_API uint8_t *ssl_image_file_load(const char *path, int *h, int *w, const cha
     uint8_t *file = ssl__slurp(path, &n, &reason), *pixels = NULL, *out = NULL;
     int channels;
     if (file) {
-        if (!stbi_info_from_memory(file, (int)n, w, h, &channels)) reason = stbi_failure_reason();
+        if (!ssl__jpeg_sound(file, n)) reason = "a Huffman table of it has more than 256 symbols";
+        else if (!stbi_info_from_memory(file, (int)n, w, h, &channels)) reason = stbi_failure_reason();
         else if (*w < 1 || *h < 1 || *w > 32767 || *h > 32767 || *w > 0xfffffff / *h) reason = "it claims more than 2^28 pixels";
         else if (ssl__cut_short(file, n)) reason = "it is truncated";
         else if (!(pixels = stbi_load_from_memory(file, (int)n, w, h, &channels, 3))) reason = stbi_failure_reason();
@@ -15483,7 +15512,7 @@ SSL_API uint8_t *ssl_image_file_load(const char *path, int *h, int *w, const cha
         }
         stbi_image_free(pixels);
     }
-    if (why) *why = out ? "" : reason ? reason : "it is no picture";
+    if (why) *why = out ? "" : reason && *reason ? reason : "it is no picture"; /* stb_image calls an unknown chunk of a PNG by its name, which may be empty */
     return out;
 }
 #else
@@ -17451,8 +17480,8 @@ SSL_API ssl_progress ssl_progress_begin(const char *title, int64_t first, int64_
 }
 static void ssl__progress_show(const ssl_progress *p, int64_t done)
 {
-    const double seconds = SSL__MAX(ssl_seconds() - p->begun, 1e-6), part = p->total > 0 ? (double)done / (double)p->total : 1.0;
-    const double left = done > p->first ? seconds * (double)(p->total - done) / (double)(done - p->first) : 0.0;
+    const double seconds = SSL__MAX(ssl_seconds() - p->begun, 1e-6), part = p->total > 0 ? SSL__MIN(SSL__MAX((double)done / (double)p->total, 0.0), 1.0) : 1.0;
+    const double left = done > p->first ? SSL__MIN(SSL__MAX(seconds * (double)(p->total - done) / (double)(done - p->first), 0.0), 1e12) : 0.0;
     const long long whole = (long long)left;
     char bar[25];
     int i;
@@ -17830,7 +17859,7 @@ static void ssl__pca_out(const double *x, int n, int d, int k, double *q, const 
 }
 SSL_API int ssl_pca(const float *x, int n, int d, int k, float *direction, float *variance, float *score)
 {
-    const int m = SSL__MIN(d, k + SSL__PCA_SPARE);
+    const int m = k < d && k < INT32_MAX - SSL__PCA_SPARE ? SSL__MIN(d, k + SSL__PCA_SPARE) : d;
     const size_t rows = (size_t)m * (size_t)d, size = (size_t)n * (size_t)d;
     double *centered = k < 1 || k > d || n < 2 ? NULL : (double *)SSL_MALLOC(sizeof(double) * (size + 3 * rows + 2 * (size_t)(m * m) + (size_t)(m + n)));
     double *q, *z, *t, *lambda, *s, mean;
@@ -17914,8 +17943,13 @@ SSL_API int ssl_look_save_at(const char *at, const ssl_look *look, ssl_tensor *i
     char s[96], u[96];
     int saved = 0;
     if (c->status) return 0;
-    if (images->ndim != 4 || look->tokens->ndim != 3 || look->tokens->dim[0] != images->dim[0] || look->tokens->dim[1] != look->h * look->w || images->dim[0] * look->h * look->w < 2) {
+    if (images->ndim != 4 || look->tokens->ndim != 3 || look->h < 1 || look->w < 1 || look->tokens->dim[0] != images->dim[0] ||
+        look->tokens->dim[1] != (int64_t)look->h * look->w || look->tokens->dim[0] * look->tokens->dim[1] < 2) {
         ssl__fail(c, SSL_E_SHAPE, at, "ssl_look_save: tokens%s of images%s: [B,%d x %d,D] of the same images is needed, with two places at least", ssl__shape(look->tokens, s), ssl__shape(images, u), look->h, look->w);
+        return 0;
+    }
+    if ((images->dim[1] != 1 && images->dim[1] != 3) || (attends && (look->attention->ndim != 3 || look->attention->dim[0] != images->dim[0] || look->attention->dim[2] != look->tokens->dim[1]))) {
+        ssl__fail(c, SSL_E_SHAPE, at, "ssl_look_save: images%s, attention%s: 1 or 3 channels and [B,heads,%d x %d] are needed", ssl__shape(images, s), attends ? ssl__shape(look->attention, u) : "", look->h, look->w);
         return 0;
     }
     pixel = (float *)ssl__alloc(c, at, sizeof(float) * (size_t)ssl_numel(images));

@@ -535,6 +535,31 @@ static void test_tiny_imagenet(void)
     refuse("tiny-imagenet layout", spec("tiny-imagenet", "set"), "train", "wnids.txt", "layout");
 }
 
+static void test_hostile_pictures(void) /* what some versions of stb_image refuse without a reason, or write beyond their tables for */
+{
+    static const uint8_t codes[5] = { 255, 196, 0, 19, 0 }; /* a Huffman table of 16 times 255 symbols */
+    uint8_t jpeg[sizeof file_gray_jpeg + 21];
+    static const uint8_t png[60] = { 0x89, 'P', 'N', 'G', 13, 10, 26, 10, 0, 0, 0, 13, 'I', 'H', 'D', 'R', 0, 0, 0, 8, 0, 0, 0, 8, 8, 2 };
+    ssl_ctx *c = open_quiet(1);
+    const char *why = NULL;
+    ssl_dataset *d;
+    int h, w;
+    if (!SSL__HAS_STBI) { ssl_close(c); skip("hostile pictures", "built without stb_image"); return; }
+    memcpy(jpeg, file_gray_jpeg, 2);
+    memcpy(jpeg + 2, codes, 5);
+    memset(jpeg + 7, 255, 16);
+    memcpy(jpeg + 23, file_gray_jpeg + 2, sizeof file_gray_jpeg - 2);
+    folder("chunk"); folder("chunk/a");
+    file("chunk/a/bad.png", png, sizeof png);
+    picture("chunk/a/good.bmp", 8, 1, 2, 3);
+    check(!ssl_image_file_load(in_root("chunk/a/bad.png"), &h, &w, &why) && why && *why, "a PNG with a chunk without a name", 0);
+    file("chunk/a/codes.jpg", jpeg, sizeof jpeg);
+    check(!ssl_image_file_load(in_root("chunk/a/codes.jpg"), &h, &w, &why) && strstr(why, "256 symbols"), "a JPEG with a Huffman table that is too long", 0);
+    d = ssl_dataset_open(c, spec("folder", "chunk"));
+    check(d->n == 1 && d->n_broken == 2, "broken pictures are left out", d->n);
+    check(ssl_close(c) == 0, "hostile pictures without errors", n_errors);
+}
+
 static void test_dataset_desc(void)
 {
     static char deep[6000] = "folder:";
@@ -800,7 +825,7 @@ int main(int argc, char **argv)
 {
     static const test tests[] = {
         { "image_golden", test_image_golden }, { "image_exact", test_image_exact }, { "image_large", test_image_large }, { "image_refusals", test_image_refusals }, { "image_hostile", test_image_hostile },
-        { "cifar", test_cifar }, { "stl", test_stl }, { "idx", test_idx }, { "folder", test_folder }, { "tiny_imagenet", test_tiny_imagenet },
+        { "cifar", test_cifar }, { "stl", test_stl }, { "idx", test_idx }, { "folder", test_folder }, { "tiny_imagenet", test_tiny_imagenet }, { "hostile_pictures", test_hostile_pictures },
         { "dataset_desc", test_dataset_desc }, { "synthetic", test_synthetic }, { "augment_faults", test_augment_faults }, { "augment_ranges", test_augment_ranges },
         { "loader_bits", test_loader_bits }, { "loader_batches", test_loader_batches }, { "loader_faults", test_loader_faults }, { "real", test_real }
     };

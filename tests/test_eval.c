@@ -602,6 +602,7 @@ static void test_pca(void)
     pca_case(40, 200, 3, s, 8); /* more columns than rows */
     pca_case(9, 3, 3, s, 3);    /* all of them */
     pca_case(20, 12, 5, s, 2);  /* three directions without variance */
+    check(!ssl_pca(two, 2, 2, INT32_MAX, NULL, NULL, NULL), "pca: more directions than columns", 0);
     check(!ssl_pca(two, 2, 2, 3, NULL, NULL, NULL) && !ssl_pca(two, 1, 4, 1, NULL, NULL, NULL), "pca: too few rows or columns", 0);
 }
 /* Two pictures of 4 x 4 pixels, scale 24, side 96, with 2 x 2 places: what is drawn of one token that differs, and of two heads. */
@@ -641,6 +642,17 @@ static void test_look(void)
     look.w = 3;
     check(!ssl_look_save(&look, images, NULL, NULL, "build/test_look.png"), "look of other tokens", 0);
     check_error(c, "look of other tokens", "ssl_look_save", "2 x 3");
+    c = open_quiet(1);
+    look.w = 2;
+    look.tokens = ssl_input(c, token, 3, 2, 4, 3);
+    look.attention = NULL;
+    check(!ssl_look_save(&look, ssl_input(c, NULL, 4, 2, 2, 4, 4), NULL, NULL, "build/test_look.png"), "look of two channels", 0);
+    check_error(c, "look of two channels", "[2,2,4,4]", "1 or 3 channels");
+    c = open_quiet(1);
+    look.tokens = ssl_input(c, token, 3, 2, 4, 3);
+    look.attention = ssl_input(c, share, 3, 2, 2, 3);
+    check(!ssl_look_save(&look, ssl_input(c, NULL, 4, 2, 3, 4, 4), NULL, NULL, "build/test_look.png"), "look of other attention", 0);
+    check_error(c, "look of other attention", "[2,2,3]", "2 x 2");
 }
 static void test_png(void)
 {
@@ -684,6 +696,11 @@ static void test_progress(void)
     p.terminal = 0;
     for (i = 0; i < 10; i++) ssl_progress_step(&p, i + 1, 32, 1.0f);
     check(p.images == 320 && fabs(p.loss - 1.0) < 1e-6 && ssl_seconds() >= p.begun, "progress counts", (double)p.images);
+    p = ssl_progress_begin("odd", -5, 1);
+    p.terminal = 0;
+    p.begun -= 1e9;
+    ssl_progress_end(&p, -4); /* more than 10^9 seconds left, less than nothing done */
+    ssl_progress_end(&p, 1 << 30);
     p = ssl_progress_begin("empty", 0, 0); /* no division by zero, no line before the first step */
     check(p.images == 0, "progress of nothing", 0);
 }
