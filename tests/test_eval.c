@@ -446,6 +446,26 @@ static void test_hostile(void)
     }
 }
 
+static void test_mix_ranges(void) /* a range without an end would draw for ever; Beta of next to nothing is 0 or 1 */
+{
+    static const int32_t label[2] = { 0, 1 };
+    int i, whole = 0;
+    for (i = 0; i < 24; i++) {
+        ssl_ctx *c = open_quiet(1);
+        ssl_mix_desc d = SSL_ZERO;
+        ssl_tensor *q;
+        d.mixup = i == 0 ? ssl__bits(0x7f800000u) : i == 1 ? ssl__bits(0x7fc00000u) : i == 2 ? 0.8f : 1e-30f;
+        d.cutmix = i == 2 ? ssl__bits(0x7f800000u) : 0.0f;
+        if (i == 3) d.cutmix_p = ssl__bits(0x7fc00000u);
+        c->seed = (uint64_t)i;
+        ssl_mix(ssl_input(c, NULL, 4, 2, 1, 2, 2), ssl_input_i32(c, label, 1, 2), 2, &d, &q);
+        if (i < 4) { check_error(c, "mix of no range", "ssl_mix", "0 to 10000"); continue; }
+        whole += q->x[0] == 0.0f || q->x[0] == 1.0f;
+        ssl_close(c);
+    }
+    check(whole == 20, "mixup of a tiny alpha takes one of the two", whole);
+}
+
 /* ---- reports ---- */
 static char *slurp(const char *path, long *n)
 {
@@ -709,7 +729,7 @@ typedef struct test_row { const char *name; void (*run)(void); } test_row;
 int main(int argc, char **argv)
 {
     static const test_row rows[] = { { "knn", test_knn }, { "neighbors", test_neighbors }, { "probe", test_probe }, { "score_logits", test_score_logits }, { "probe_threads", test_probe_threads },
-                                     { "features", test_features }, { "protocols", test_protocols }, { "online_eval", test_online_eval }, { "hostile", test_hostile }, { "csv", test_csv }, { "json", test_json }, { "pca", test_pca }, { "look", test_look }, { "png", test_png }, { "progress", test_progress } };
+                                     { "features", test_features }, { "protocols", test_protocols }, { "online_eval", test_online_eval }, { "hostile", test_hostile }, { "mix_ranges", test_mix_ranges }, { "csv", test_csv }, { "json", test_json }, { "pca", test_pca }, { "look", test_look }, { "png", test_png }, { "progress", test_progress } };
     size_t i;
     for (i = 0; i < sizeof rows / sizeof *rows; i++)
         if (argc < 2 || strstr(rows[i].name, argv[1])) rows[i].run();
