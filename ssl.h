@@ -18014,6 +18014,7 @@ static void ssl__plot_axes(const ssl__plot *q, const char *x_label)
     ssl_canvas_rect(q->canvas, q->x, q->y + q->h, q->w, 1, 0x505050);
     ssl_canvas_text(q->canvas, q->x + (q->w - ssl_canvas_text_width(2, x_label)) / 2, q->y + q->h + 28, 2, 0x505050, x_label);
 }
+static int ssl__near(int v) { return SSL__MIN(SSL__MAX(v, -(1 << 24)), 1 << 24); } /* no canvas reaches further */
 SSL_API void ssl_canvas_plot(ssl_canvas *p, int x, int y, int w, int h, const char *title, const char *x_label, const ssl_series *s, int n)
 {
     static const uint32_t colors[6] = { 0x1f6fb4, 0xd6541e, 0x2f9e44, 0x9b3fa8, 0xc9970c, 0x5a5a5a };
@@ -18021,10 +18022,10 @@ SSL_API void ssl_canvas_plot(ssl_canvas *p, int x, int y, int w, int h, const ch
     int i, j;
     if (!p) return;
     q.canvas = p;
-    q.x = x + 90; q.y = y + 30; q.w = SSL__MAX(w - 110, 1); q.h = SSL__MAX(h - 80, 1);
+    q.x = ssl__near(x) + 90; q.y = ssl__near(y) + 30; q.w = SSL__MAX(ssl__near(w) - 110, 1); q.h = SSL__MAX(ssl__near(h) - 80, 1);
     ssl__plot_range(&q, s, n);
     ssl__plot_axes(&q, x_label);
-    ssl_canvas_text(p, q.x, y + 6, 2, 0x202020, title);
+    ssl_canvas_text(p, q.x, q.y - 24, 2, 0x202020, title);
     for (i = 0; i < n; i++) {
         const uint32_t color = s[i].color ? s[i].color : colors[i % 6];
         int last = -1;

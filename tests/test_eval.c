@@ -579,6 +579,7 @@ static void draw_everything(ssl_canvas *p) /* also far outside: it must be clipp
     heat[11] = 1e30f;
     ssl_canvas_plot(p, 5000, 0, 480, 300, "huge", "x", s, 2);
     ssl_canvas_plot(p, 5000, 0, 480, 300, "one", "x", s + 1, 1);
+    ssl_canvas_plot(p, INT32_MAX, INT32_MIN, INT32_MIN, 300, "far", "x", s + 1, 1);
 }
 /* Rows whose covariance is known: mean + sum over j of s_j sqrt(n - 1) u_j r_j with orthonormal u_j that sum to 0 (cosines) and
    orthonormal r_j (a mirror image of the axes): variances s_j^2, directions r_j, scores s_j sqrt(n - 1) u_j. */
