@@ -14723,8 +14723,10 @@ SSL_API int ssl_image_crop(const ssl_image *x, int top, int left, int reflect, c
     int i, j, k, from, to; /* columns inside x */
     if (!ssl__image_ok(x) || !ssl__image_ok(y) || x->c != y->c || !x->u8 != !y->u8) return 0;
     if (reflect && (top <= -x->h || left <= -x->w || top >= 2 * x->h - y->h || left >= 2 * x->w - y->w)) return 0;
-    top = SSL__MIN(SSL__MAX(top, -y->h), x->h); /* further away is as black, and no sum below overflows */
-    left = SSL__MIN(SSL__MAX(left, -y->w), x->w);
+    if (!reflect) { /* further away is as black, and no sum below overflows */
+        top = SSL__MIN(SSL__MAX(top, -y->h), x->h);
+        left = SSL__MIN(SSL__MAX(left, -y->w), x->w);
+    }
     from = SSL__MIN(SSL__MAX(-left, 0), y->w);
     to = SSL__MAX(SSL__MIN(x->w - left, y->w), from);
     for (k = 0; k < y->c; k++)
@@ -17997,7 +17999,7 @@ static void ssl__plot_axes(const ssl__plot *q, const char *x_label)
 {
     const double sx = ssl__round_step(q->x1 - q->x0, SSL__MAX(q->w / 110, 1)), sy = ssl__round_step(q->y1 - q->y0, SSL__MAX(q->h / 60, 1));
     char text[32];
-    double i; /* + 0: not "-0" */
+    double i; /* + 0.0: "0" rather than "-0" */
     for (i = ceil(q->y0 / sy) + 0.0; i * sy <= q->y1; i++) {
         const int y = (int)ssl__plot_y(q, i * sy);
         snprintf(text, sizeof text, "%.4g", i * sy);

@@ -293,6 +293,12 @@ static void test_image_hostile(void) /* values that are none, windows far away *
         bad += a[0] != 0 || memcmp(a, a + 1, 11);
     }
     check(!bad, "image: a window far away is black", bad);
+    {
+        static const uint8_t row[6] = { 0, 1, 2, 3, 4, 5 };
+        const ssl_image z = ssl_image_u8(row, 1, 1, 6), w = ssl_image_u8(a, 1, 1, 2);
+        bad = !ssl_image_crop(&z, 0, -4, 1, &w) || a[0] != 4 || a[1] != 3 || !ssl_image_crop(&z, 0, 8, 1, &w) || a[0] != 2 || a[1] != 1;
+        check(!bad, "image: a window of nothing but mirrored columns", bad);
+    }
 }
 
 /* ---- files ---- */
