@@ -16920,7 +16920,7 @@ SSL_API ssl_tensor *ssl_mix_at(const char *at, ssl_tensor *x, ssl_tensor *labels
     if (desc) d = *desc;
     if (d._start_canary || d._end_canary) return ssl__fail(c, SSL_E_ARG, at, "ssl_mix: the ssl_mix_desc is not initialized: write `ssl_mix_desc d = SSL_ZERO;`");
     if (!(ssl__in(d.mixup, 0.0f, 1e4f) && ssl__in(d.cutmix, 0.0f, 1e4f) && d.cutmix_p <= 1.0f && d.smoothing >= 0.0f && d.smoothing < 1.0f))
-        return ssl__fail(c, SSL_E_ARG, at, "ssl_mix: mixup %g, cutmix %g, cutmix_p %g, smoothing %g: the first two must be 0 to 10000, the third at most 1, smoothing at least 0 and below 1",
+        return ssl__fail(c, SSL_E_ARG, at, "ssl_mix: mixup %g, cutmix %g, cutmix_p %g, smoothing %g: none may be negative, the first two at most 10000, cutmix_p at most 1, smoothing below 1",
                          (double)d.mixup, (double)d.cutmix, (double)d.cutmix_p, (double)d.smoothing);
     if (x->ndim != 4 || labels->ndim != 1 || labels->dim[0] != x->dim[0])
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_mix: images%s labels%s: [B,C,H,W] and [B] are needed", ssl__shape(x, s1), ssl__shape(labels, s2));
