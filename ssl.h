@@ -1423,7 +1423,7 @@ SSL_API float ssl_momentum_cosine(float progress, float base);    /* BYOL: 1 - (
 /* ==== >>image ==== pictures on raw memory, with the arithmetic of torchvision's tensor transforms.
    Every function reads x and writes y, needs no context, allocates nothing, and is safe in any thread. It returns 1,
    or 0 with y untouched when the sizes do not fit (said per function). Channels: 1 or 3 (RGB). x is first converted to
-   the type of y (levels 0..255 or values 0..1), the result is clamped to that range. Where it says "in place", y may be x. */
+   the type of y (levels 0..255 or values 0..1), the result is clamped to that range (a NaN is level 0). Where it says "in place", y may be x. */
 typedef struct ssl_image {
     int      c, h, w;    /* channels (planes), rows, columns                              */
     size_t   row, plane; /* elements from row to row and from channel to channel          */
@@ -1658,7 +1658,7 @@ SSL_API ssl_tensor *ssl_cutmix_at(const char *at, ssl_tensor *images, ssl_tensor
    go with the result: (1 - smoothing) of the mixed one-hot labels, the rest spread over all classes. */
 typedef struct ssl_mix_desc {
     uint32_t _start_canary;
-    float mixup, cutmix; /* alpha of each; MAE: 0.8, 1        default 0: off */
+    float mixup, cutmix; /* alpha of each, at most 10000; MAE: 0.8, 1   default 0: off */
     float cutmix_p;      /* part of cutmix where both are on  default 0.5 */
     float smoothing;     /* of the labels; MAE: 0.1           default 0 */
     uint32_t _end_canary;
@@ -14523,7 +14523,7 @@ static void ssl__run_convert(int c, int n, float (*v)[SSL__RUN], const float *p,
     int j, k;
     (void)p;
     if (max == 255.0f)
-        for (k = 0; k < c; k++) for (j = 0; j < n; j++) v[k][j] = ssl__round(ssl__clampf(v[k][j], max));
+        for (k = 0; k < c; k++) for (j = 0; j < n; j++) v[k][j] = ssl__round(v[k][j]);
 }
 
 static void ssl__run_solarize(int c, int n, float (*v)[SSL__RUN], const float *p, float max)
