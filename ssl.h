@@ -1423,7 +1423,7 @@ SSL_API float ssl_momentum_cosine(float progress, float base);    /* BYOL: 1 - (
 /* ==== >>image ==== pictures on raw memory, with the arithmetic of torchvision's tensor transforms.
    Every function reads x and writes y, needs no context, allocates nothing, and is safe in any thread. It returns 1,
    or 0 with y untouched when the sizes do not fit (said per function). Channels: 1 or 3 (RGB). x is first converted to
-   the type of y (levels 0..255 or values 0..1), the result is clamped to that range. Where it says "in place", y may be x. */
+   the type of y (levels 0..255 or values 0..1), the result is clamped to that range (a NaN is level 0). Where it says "in place", y may be x. */
 typedef struct ssl_image {
     int      c, h, w;    /* channels (planes), rows, columns                              */
     size_t   row, plane; /* elements from row to row and from channel to channel          */
@@ -1658,7 +1658,7 @@ SSL_API ssl_tensor *ssl_cutmix_at(const char *at, ssl_tensor *images, ssl_tensor
    go with the result: (1 - smoothing) of the mixed one-hot labels, the rest spread over all classes. */
 typedef struct ssl_mix_desc {
     uint32_t _start_canary;
-    float mixup, cutmix; /* alpha of each; MAE: 0.8, 1        default 0: off */
+    float mixup, cutmix; /* alpha of each, at most 10000; MAE: 0.8, 1   default 0: off */
     float cutmix_p;      /* part of cutmix where both are on  default 0.5 */
     float smoothing;     /* of the labels; MAE: 0.1           default 0 */
     uint32_t _end_canary;
@@ -1902,6 +1902,10 @@ int madvise(void *p, size_t bytes, int advice);
 #  define STBI_NO_LINEAR
 #  define STBI_NO_PIC
 #  define STBI_NO_PNM
+#  define STBI_NO_GIF
+#  define STBI_MALLOC(n)     calloc(1, n) /* a damaged JPEG may use tables that it never defines: all zero they do no harm */
+#  define STBI_REALLOC(p, n) realloc(p, n)
+#  define STBI_FREE(p)       free(p)
 #  define stbi__unpremultiply_on_load_thread stbi_set_unpremultiply_on_load_thread /* 2.27 defines it under a wrong name */
 #  ifdef __CUDACC__
 #    pragma nv_diagnostic push
@@ -1920,6 +1924,9 @@ int madvise(void *p, size_t bytes, int advice);
 #    pragma nv_diagnostic pop
 #  endif
 #  undef stbi__unpremultiply_on_load_thread
+#  undef STBI_MALLOC
+#  undef STBI_REALLOC
+#  undef STBI_FREE
 #  undef STB_IMAGE_IMPLEMENTATION
 #  undef STB_IMAGE_STATIC
 #else
@@ -2709,9 +2716,10 @@ static void ssl__arena_reset(ssl_ctx *c, ssl__arena *a)
 static void *ssl__cpu_alloc(ssl_ctx *c, size_t n)
 {
     const size_t align = n >= 2 * SSL__HUGE ? SSL__HUGE : 64;
-    char *raw = (char *)SSL_MALLOC(n + align), *p = raw + align - ((uintptr_t)raw & (align - 1));
+    char *raw = (char *)SSL_MALLOC(n + align), *p;
     (void)c;
     if (!raw) return NULL;
+    p = raw + align - ((uintptr_t)raw & (align - 1));
     memcpy(p - sizeof raw, &raw, sizeof raw);
 #ifdef SSL__MADV_HUGEPAGE
     if (align == SSL__HUGE) madvise(p, n & ~(SSL__HUGE - 1), SSL__MADV_HUGEPAGE); /* a wish: without it, small pages */
@@ -13983,7 +13991,8 @@ static ssl_tensor *ssl__siamese_simclr(const char *at, const ssl_siamese *m, int
 
 static ssl_tensor *ssl__siamese_moco(const char *at, const ssl_siamese *m, int n_views, ssl_siamese_trace *t)
 {
-    int ptr = (int)ssl__number(m->queue_ptr);
+    const float place = ssl__number(m->queue_ptr);
+    int ptr = place >= 0.0f && place < 16777216.0f ? (int)place : -1; /* a damaged checkpoint may say anything */
     ssl_tensor *crossed[2], *loss; /* both directions at once: queries 1, 2 meet keys 2, 1 */
     crossed[0] = t->target[1]; crossed[1] = t->target[0];
     loss = ssl_moco_at(at, ssl_concat_at(at, 0, n_views, t->projection), ssl_concat_at(at, 0, n_views, crossed), m->queue, &ptr, m->d.temperature);
@@ -14468,6 +14477,7 @@ static float ssl__image_max(const ssl_image *m) { return m->u8 ? 255.0f : 1.0f; 
 /* Round half to even, as torch.round does, for 0 <= x < 2^22; vectorizes on every instruction set. */
 static float ssl__round(float x) { x += 12582912.0f; return x - 12582912.0f; }
 
+static float ssl__to_level(float v) { return v > 0.0f ? v < 255.0f ? v : 255.0f : 0.0f; } /* NaN: 0, as there is no such level */
 /* n pixels of one channel from element `at`, as floats in 0..max. */
 static void ssl__run_load(const ssl_image *m, size_t at, int n, float max, float *v)
 {
@@ -14476,7 +14486,7 @@ static void ssl__run_load(const ssl_image *m, size_t at, int n, float max, float
         if (max == 255.0f) for (j = 0; j < n; j++) v[j] = (float)m->u8[at + (size_t)j];
         else               for (j = 0; j < n; j++) v[j] = (float)m->u8[at + (size_t)j] / 255.0f;
     } else {
-        if (max == 255.0f) for (j = 0; j < n; j++) v[j] = m->f32[at + (size_t)j] * 255.0f;
+        if (max == 255.0f) for (j = 0; j < n; j++) v[j] = ssl__to_level(m->f32[at + (size_t)j] * 255.0f);
         else               memcpy(v, m->f32 + at, (size_t)n * sizeof *v);
     }
 }
@@ -14484,7 +14494,7 @@ static void ssl__run_load(const ssl_image *m, size_t at, int n, float max, float
 static void ssl__run_store(const ssl_image *m, size_t at, int n, const float *v)
 {
     int j;
-    if (m->u8) for (j = 0; j < n; j++) m->u8[at + (size_t)j] = (uint8_t)(int)ssl__clampf(v[j], 255.0f);
+    if (m->u8) for (j = 0; j < n; j++) m->u8[at + (size_t)j] = (uint8_t)(int)ssl__to_level(v[j]);
     else       memcpy(m->f32 + at, v, (size_t)n * sizeof *v);
 }
 
@@ -14513,7 +14523,7 @@ static void ssl__run_convert(int c, int n, float (*v)[SSL__RUN], const float *p,
     int j, k;
     (void)p;
     if (max == 255.0f)
-        for (k = 0; k < c; k++) for (j = 0; j < n; j++) v[k][j] = ssl__round(ssl__clampf(v[k][j], max));
+        for (k = 0; k < c; k++) for (j = 0; j < n; j++) v[k][j] = ssl__round(v[k][j]);
 }
 
 static void ssl__run_solarize(int c, int n, float (*v)[SSL__RUN], const float *p, float max)
@@ -14709,11 +14719,16 @@ SSL_HD static SSL__INLINE int ssl__reflect(int i, int n) { return i < 0 ? -i : i
 
 SSL_API int ssl_image_crop(const ssl_image *x, int top, int left, int reflect, const ssl_image *y)
 {
-    const int from = SSL__MIN(SSL__MAX(-left, 0), y->w), to = SSL__MAX(SSL__MIN(x->w - left, y->w), from); /* columns inside x */
     const size_t e = x->u8 ? 1 : sizeof(float);
-    int i, j, k;
+    int i, j, k, from, to; /* columns inside x */
     if (!ssl__image_ok(x) || !ssl__image_ok(y) || x->c != y->c || !x->u8 != !y->u8) return 0;
-    if (reflect && (top <= -x->h || left <= -x->w || top + y->h >= 2 * x->h || left + y->w >= 2 * x->w)) return 0;
+    if (reflect && (top <= -x->h || left <= -x->w || top >= 2 * x->h - y->h || left >= 2 * x->w - y->w)) return 0;
+    if (!reflect) { /* further away is as black, and no sum below overflows */
+        top = SSL__MIN(SSL__MAX(top, -y->h), x->h);
+        left = SSL__MIN(SSL__MAX(left, -y->w), x->w);
+    }
+    from = SSL__MIN(SSL__MAX(-left, 0), y->w);
+    to = SSL__MAX(SSL__MIN(x->w - left, y->w), from);
     for (k = 0; k < y->c; k++)
         for (i = 0; i < y->h; i++) {
             const int r = ssl__reflect(top + i, x->h), inside = reflect || r == top + i;
@@ -15150,9 +15165,10 @@ static int ssl__open_synthetic(ssl__reader *r)
 {
     ssl__synthetic_job job;
     const int test = ssl__split_is(r, "test") || ssl__split_is(r, "val");
-    const long n = r->dir ? strtol(r->dir, NULL, 10) : test ? 1000 : 5000;
+    char *end = NULL;
+    const long n = r->dir ? strtol(r->dir, &end, 10) : test ? 1000 : 5000;
     int i, k = 0, *source;
-    if (n < 1 || n > 100000000) return ssl__bad(r, SSL_E_ARG, "the number after synthetic: must be 1 to 100000000");
+    if (n < 1 || n > 100000000 || (end && *end)) return ssl__bad(r, SSL_E_ARG, "the number after synthetic: must be 1 to 100000000, and nothing behind it");
     r->d->c = 3;
     r->d->h = r->d->w = r->desc.image_size ? r->desc.image_size : 32;
     if (!ssl__class_names(r, 10, ssl__kinds) || !ssl__labels_alloc(r, (int)n)) return 0;
@@ -15431,6 +15447,27 @@ static int ssl__cut_short(const uint8_t *p, size_t n)
     return 1;
 }
 
+/* stb_image before 2.28 writes beyond its tables when the code lengths of a JPEG (segment DHT) promise more than 256 symbols. */
+static int ssl__jpeg_sound(const uint8_t *p, size_t n)
+{
+    size_t i = 2, k, end;
+    const uint8_t *next;
+    if (n < 4 || p[0] != 0xff || p[1] != 0xd8) return 1;
+    while (i + 3 < n && (next = (const uint8_t *)memchr(p + i, 0xff, n - i - 3)) != NULL) {
+        i = (size_t)(next - p);
+        if (p[i + 1] == 0 || p[i + 1] == 0xff || (p[i + 1] >= 0xd0 && p[i + 1] <= 0xd9)) { i++; continue; } /* pixels, or a marker without a segment */
+        end = SSL__MIN(n, i + 2 + ((size_t)p[i + 2] << 8) + p[i + 3]);
+        for (k = i + 4; p[i + 1] == 0xc4 && k + 17 <= end;) {
+            int j, symbols = 0;
+            for (j = 1; j <= 16; j++) symbols += p[k + (size_t)j];
+            if (symbols > 256) return 0;
+            k += 17 + (size_t)symbols;
+        }
+        i = end;
+    }
+    return 1;
+}
+
 /* The whole file, or NULL and the reason. */
 static uint8_t *ssl__slurp(const char *path, size_t *n, const char **why)
 {
@@ -15459,7 +15496,8 @@ SSL_API uint8_t *ssl_image_file_load(const char *path, int *h, int *w, const cha
     uint8_t *file = ssl__slurp(path, &n, &reason), *pixels = NULL, *out = NULL;
     int channels;
     if (file) {
-        if (!stbi_info_from_memory(file, (int)n, w, h, &channels)) reason = stbi_failure_reason();
+        if (!ssl__jpeg_sound(file, n)) reason = "a Huffman table of it has more than 256 symbols";
+        else if (!stbi_info_from_memory(file, (int)n, w, h, &channels)) reason = stbi_failure_reason();
         else if (*w < 1 || *h < 1 || *w > 32767 || *h > 32767 || *w > 0xfffffff / *h) reason = "it claims more than 2^28 pixels";
         else if (ssl__cut_short(file, n)) reason = "it is truncated";
         else if (!(pixels = stbi_load_from_memory(file, (int)n, w, h, &channels, 3))) reason = stbi_failure_reason();
@@ -15476,7 +15514,7 @@ SSL_API uint8_t *ssl_image_file_load(const char *path, int *h, int *w, const cha
         }
         stbi_image_free(pixels);
     }
-    if (why) *why = out ? "" : reason ? reason : "it is no picture";
+    if (why) *why = out ? "" : reason && *reason ? reason : "it is no picture"; /* stb_image calls an unknown chunk of a PNG by its name, which may be empty */
     return out;
 }
 #else
@@ -15696,14 +15734,16 @@ static int ssl__list_of_file(ssl__reader *r, const char *path, ssl__list *l)
 {
     char line[1024];
     FILE *f = fopen(path, "rb");
-    int ok = 1;
+    int i, ok = 1;
     if (!f) return ssl__bad(r, SSL_E_IO, "'%.500s' cannot be opened: expected the layout of tiny-imagenet-200 (wnids.txt, train/, val/)", path);
     while (ok && fgets(line, (int)sizeof line, f)) {
         line[strcspn(line, " \t\r\n")] = 0;
         if (*line) ok = ssl__list_add(r, l, line);
     }
     fclose(f);
-    return ok && ssl__list_done(r, l, 1);
+    ok = ok && ssl__list_done(r, l, 1);
+    for (i = 1; ok && i < l->n; i++) if (!strcmp(l->name[i - 1], l->name[i])) ok = ssl__bad(r, SSL_E_IO, "'%.500s' names %.100s twice: every line must be another class", path, l->name[i]);
+    return ok;
 }
 
 /* Class names from words.txt ("wnid TAB name, other names"); the wnid where there is none. */
@@ -15973,9 +16013,10 @@ static const char *ssl__augment_fault(const ssl_augment_desc *d, int c, int h, i
 {
     const int oh = d->size ? d->size : h, ow = d->size ? d->size : w;
     int k;
+    if ((c != 1 && c != 3) || h < 1 || w < 1) return "it takes images of 1 or 3 channels and at least one pixel";
     if ((int)d->crop < 0 || d->crop > SSL_CROP_RESIZED) return "crop is not one of SSL_CROP_*";
     if (d->size < 0 || d->size > 4096 || SSL__MAX(h, w) / SSL__MIN(oh, ow) > 1000) return "size must be 0 or 1..4096, and at least a thousandth of the image";
-    if (d->pad < 0 || (!d->pad_black && d->pad >= SSL__MIN(h, w))) return "pad must be smaller than the image";
+    if (d->pad < 0 || d->pad > (d->pad_black ? SSL__SIDE_MAX : SSL__MIN(h, w) - 1)) return "pad must be smaller than the image, or at most 4096 where it is black";
     if (!ssl__in(d->crop_ratio, 1e-3f, 1.0f)) return "crop_ratio must be in 0..1";
     if (!ssl__in(d->scale[0], 1e-6f, d->scale[1]) || !ssl__in(d->scale[1], 0.0f, 1.0f)) return "scale must be 0 < scale[0] <= scale[1] <= 1";
     if (!ssl__in(d->ratio[0], 1e-3f, d->ratio[1]) || !ssl__in(d->ratio[1], 0.0f, 1e3f)) return "ratio must be 0 < ratio[0] <= ratio[1]";
@@ -16519,6 +16560,7 @@ static int ssl__loader_resolve(ssl_loader *l, const char *at, const ssl_loader_d
     d->threads = SSL__DEF(d->threads, SSL__MAX(1, SSL__MIN(l->c->n_threads / 4, 8)));
     d->prefetch = SSL__DEF(d->prefetch, 4);
     if (!d->seed) d->seed = l->c->seed;
+    if (d->keep_last) d->batch = SSL__MIN(d->batch, l->data->n); /* no batch is larger */
     if (d->batch < 1 || d->epochs < 1 || d->n_views < 1 || d->n_views > SSL_VIEWS || d->threads < 1 || d->threads > 256 || d->prefetch < 2 || d->prefetch > 1024)
         ssl__fail(l->c, SSL_E_ARG, at, "ssl_loader_open: batch %d, epochs %d, n_views %d, threads %d, prefetch %d: the first two must be positive, n_views 1..%d, threads 1..256, prefetch 2..1024",
                   d->batch, d->epochs, d->n_views, d->threads, d->prefetch, SSL_VIEWS);
@@ -16616,7 +16658,7 @@ static void ssl__loader_free(void *p)
     }
     for (i = 0; i < 2; i++) if (l->there[i].images) l->c->dev->release(l->c, l->there[i].images);
     for (i = 0; i < l->n_tmp; i++) ssl__release(l->tmp[i]);
-    for (v = 0; v < l->d.n_views && l->c->device != SSL_DEVICE_CPU; v++) if (l->view[v].x) l->c->dev->release(l->c, l->view[v].x);
+    for (v = 0; v < SSL_VIEWS && l->c->device != SSL_DEVICE_CPU; v++) if (l->view[v].x) l->c->dev->release(l->c, l->view[v].x);
     if (l->c->device != SSL_DEVICE_CPU && l->labels.i) l->c->dev->release(l->c, l->labels.i);
     if (l->resident) l->c->dev->let_go(l->c, l->resident);
     ssl__release(l->tmp);
@@ -16851,7 +16893,7 @@ static float ssl__gamma(ssl_rng *r, float shape) /* Marsaglia and Tsang 2000; be
 static float ssl__beta(ssl_rng *r, float alpha)
 {
     const float a = ssl__gamma(r, alpha), b = ssl__gamma(r, alpha);
-    return a + b > 0.0f ? a / (a + b) : 0.5f;
+    return a + b > 0.0f ? a / (a + b) : (float)(ssl_rng_u32(r) & 1); /* too small for float: almost surely one is next to nothing beside the other */
 }
 /* A rectangle of the part 1 - lambda of h x w around a random center, cut off at the edge */
 static ssl_view_box ssl__cutmix_box(ssl_rng *r, int h, int w, float lambda)
@@ -16877,8 +16919,9 @@ SSL_API ssl_tensor *ssl_mix_at(const char *at, ssl_tensor *x, ssl_tensor *labels
     if (c->status) return &c->nil;
     if (desc) d = *desc;
     if (d._start_canary || d._end_canary) return ssl__fail(c, SSL_E_ARG, at, "ssl_mix: the ssl_mix_desc is not initialized: write `ssl_mix_desc d = SSL_ZERO;`");
-    if (!(d.mixup >= 0.0f && d.cutmix >= 0.0f && d.smoothing >= 0.0f && d.smoothing < 1.0f))
-        return ssl__fail(c, SSL_E_ARG, at, "ssl_mix: mixup %g, cutmix %g, smoothing %g: none may be negative, smoothing must be below 1", (double)d.mixup, (double)d.cutmix, (double)d.smoothing);
+    if (!(ssl__in(d.mixup, 0.0f, 1e4f) && ssl__in(d.cutmix, 0.0f, 1e4f) && d.cutmix_p <= 1.0f && d.smoothing >= 0.0f && d.smoothing < 1.0f))
+        return ssl__fail(c, SSL_E_ARG, at, "ssl_mix: mixup %g, cutmix %g, cutmix_p %g, smoothing %g: none may be negative, the first two at most 10000, cutmix_p at most 1, smoothing below 1",
+                         (double)d.mixup, (double)d.cutmix, (double)d.cutmix_p, (double)d.smoothing);
     if (x->ndim != 4 || labels->ndim != 1 || labels->dim[0] != x->dim[0])
         return ssl__fail(c, SSL_E_SHAPE, at, "ssl_mix: images%s labels%s: [B,C,H,W] and [B] are needed", ssl__shape(x, s1), ssl__shape(labels, s2));
     *q = ssl_add_scalar_at(at, ssl_scale_at(at, ssl_one_hot_at(at, labels, classes), 1.0f - d.smoothing), d.smoothing / (float)classes);
@@ -17065,13 +17108,14 @@ static int ssl__features_check(const char *at, const char *op, const ssl_feature
 }
 
 /* From logits z [n,classes] and labels, both on the device. */
-static ssl_score ssl__score(ssl_ctx *c, int n, int classes, const int32_t *label, const float *z, double *sum) /* sum [SSL__SCORES]: room on the device */
+static ssl_score ssl__score(const char *at, const char *op, ssl_ctx *c, int n, int classes, const int32_t *label, const float *z, double *sum) /* sum [SSL__SCORES]: room on the device */
 {
     ssl_score s = SSL_ZERO;
     double got[SSL__SCORES];
     c->k->fill(c, 2 * SSL__SCORES, 0.0f, (float *)(void *)sum);
     c->k->score(c, n, classes, label, z, sum);
     if (!ssl__get(c, got, sum, sizeof got) || !(got[4] > 0.0)) return s;
+    if (got[3] != got[3]) { ssl__fail(c, SSL_E_NAN, at, "%s: a logit is NaN or infinite", op); return s; } /* it has no rank */
     s.top1 = got[0] / got[4];
     s.top3 = got[1] / got[4];
     s.top5 = got[2] / got[4];
@@ -17092,7 +17136,7 @@ SSL_API ssl_score ssl_score_logits_at(const char *at, const ssl_features *f)
     z = (float *)ssl__lift(c, at, f->x, (size_t)f->n * (size_t)f->dim);
     label = (int32_t *)ssl__lift(c, at, f->label, (size_t)f->n);
     sum = (double *)ssl__lift(c, at, NULL, 2 * SSL__SCORES);
-    if (!c->status) s = ssl__score(c, f->n, f->classes, label, z, sum);
+    if (!c->status) s = ssl__score(at, "ssl_score_logits", c, f->n, f->classes, label, z, sum);
     ssl__drop(c, z);
     ssl__drop(c, label);
     ssl__drop(c, sum);
@@ -17112,7 +17156,7 @@ SSL_API ssl_score ssl_score_batch_at(const char *at, const ssl_tensor *logits, c
         return s;
     }
     sum = (double *)ssl__step_alloc(c, at, sizeof *sum * SSL__SCORES);
-    return sum ? ssl__score(c, (int)ssl_numel(target), K, target->i, logits->x, sum) : s;
+    return sum ? ssl__score(at, "ssl_score_batch", c, (int)ssl_numel(target), K, target->i, logits->x, sum) : s;
 }
 
 /* ---- k nearest rows: cosines block by block through the matrix product, the best k of each row kept sorted ---- */
@@ -17185,7 +17229,7 @@ static ssl_score ssl__knn_score(const char *at, const ssl_features *train, const
     double *sum = (double *)ssl__lift(c, at, NULL, 2 * SSL__SCORES);
     if (!c->status && ssl__neighbors(at, train, test, d->k, &near_rows)) {
         c->k->vote(c, test->n, d->k, K, d->temperature, near_rows.best, near_rows.place, label, z);
-        s = ssl__score(c, test->n, K, wanted, z, sum);
+        s = ssl__score(at, "ssl_knn", c, test->n, K, wanted, z, sum);
     }
     ssl__knn_end(c, &near_rows);
     ssl__drop(c, label);
@@ -17368,7 +17412,7 @@ static void ssl__probe_run(ssl__probe *p, const char *at, const ssl_features *tr
     ssl__probe_unset(p);
     if (ssl__probe_set(p, at, test, 0)) {
         ssl__probe_logits(p, ssl__probe_row(p, SSL__WEIGHTS));
-        *s = ssl__score(p->c, p->n, p->classes, p->label, p->z, p->told);
+        *s = ssl__score(at, "ssl_linear_probe", p->c, p->n, p->classes, p->label, p->z, p->told);
     }
     ssl__probe_unset(p);
     s->iterations = iterations;
@@ -17390,6 +17434,14 @@ SSL_API ssl_score ssl_linear_probe_at(const char *at, const ssl_features *train,
     d.l2 = SSL__DEFF(d.l2, 1e-3f);
     d.tolerance = SSL__DEFF(d.tolerance, 1e-3f);
     d.max_iterations = SSL__DEF(d.max_iterations, 500);
+    if (!(ssl__finite(d.l2) && ssl__finite(d.tolerance) && d.max_iterations > 0)) {
+        ssl__fail(c, SSL_E_ARG, at, "ssl_linear_probe: l2 %g, tolerance %g, max_iterations %d: the first two must be finite, the last positive", (double)d.l2, (double)d.tolerance, d.max_iterations);
+        return s;
+    }
+    if ((int64_t)train->classes * (train->dim + 1) > INT32_MAX) {
+        ssl__fail(c, SSL_E_ARG, at, "ssl_linear_probe: %d classes of %d features: that is more than 2^31 weights", train->classes, train->dim);
+        return s;
+    }
     p.d = train->dim;
     p.classes = train->classes;
     p.n_w = p.classes * p.d;
@@ -17430,8 +17482,8 @@ SSL_API ssl_progress ssl_progress_begin(const char *title, int64_t first, int64_
 }
 static void ssl__progress_show(const ssl_progress *p, int64_t done)
 {
-    const double seconds = SSL__MAX(ssl_seconds() - p->begun, 1e-6), part = p->total > 0 ? (double)done / (double)p->total : 1.0;
-    const double left = done > p->first ? seconds * (double)(p->total - done) / (double)(done - p->first) : 0.0;
+    const double seconds = SSL__MAX(ssl_seconds() - p->begun, 1e-6), part = p->total > 0 ? SSL__MIN(SSL__MAX((double)done / (double)p->total, 0.0), 1.0) : 1.0;
+    const double left = done > p->first ? SSL__MIN(SSL__MAX(seconds * (double)(p->total - done) / (double)(done - p->first), 0.0), 1e12) : 0.0;
     const long long whole = (long long)left;
     char bar[25];
     int i;
@@ -17609,10 +17661,10 @@ SSL_API void ssl_canvas_free(ssl_canvas *p)
     ssl__release(p);
 }
 
-SSL_API void ssl_canvas_rect(ssl_canvas *p, int x, int y, int w, int h, uint32_t color)
+static void ssl__paint(ssl_canvas *p, int64_t x, int64_t y, int w, int h, uint32_t color) /* no place is too far outside */
 {
-    const int x0 = SSL__MAX(x, 0), y0 = SSL__MAX(y, 0), x1 = p ? SSL__MIN(x + w, p->w) : 0, y1 = p ? SSL__MIN(y + h, p->h) : 0;
-    int i, j;
+    const int64_t x0 = SSL__MAX(x, 0), y0 = SSL__MAX(y, 0), x1 = p ? SSL__MIN(x + w, p->w) : 0, y1 = p ? SSL__MIN(y + h, p->h) : 0;
+    int64_t i, j;
     for (i = y0; i < y1; i++)
         for (j = x0; j < x1; j++) {
             uint8_t *q = p->rgb + 3 * ((size_t)i * (size_t)p->w + (size_t)j);
@@ -17621,23 +17673,28 @@ SSL_API void ssl_canvas_rect(ssl_canvas *p, int x, int y, int w, int h, uint32_t
             q[2] = (uint8_t)color;
         }
 }
+SSL_API void ssl_canvas_rect(ssl_canvas *p, int x, int y, int w, int h, uint32_t color) { ssl__paint(p, x, y, w, h, color); }
+/* The square at a column and row of a grid that begins at x, y. */
+static void ssl__square(ssl_canvas *p, int x, int y, int64_t column, int64_t row, int side, uint32_t color)
+{ ssl__paint(p, x + column * side, y + row * side, side, side, color); }
 static void ssl__blend(ssl_canvas *p, int x, int y, float a, uint32_t color)
 {
     uint8_t *q;
     int k;
-    if (x < 0 || y < 0 || x >= p->w || y >= p->h || a <= 0.0f) return;
+    if (x < 0 || y < 0 || x >= p->w || y >= p->h || !(a > 0.0f)) return;
     q = p->rgb + 3 * ((size_t)y * (size_t)p->w + (size_t)x);
     for (k = 0; k < 3; k++) q[k] = (uint8_t)((float)q[k] + SSL__MIN(a, 1.0f) * ((float)((color >> (16 - 8 * k)) & 255) - (float)q[k]) + 0.5f);
 }
+static int ssl__pixel(const ssl_canvas *p, float v) { return p && v > 0.0f ? (int)SSL__MIN(v, (float)SSL__MAX(p->w, p->h)) : 0; } /* NaN: 0 */
 /* Smooth: each pixel is covered by how near its center is to the segment. */
 SSL_API void ssl_canvas_line(ssl_canvas *p, float x0, float y0, float x1, float y1, float width, uint32_t color)
 {
     const float dx = x1 - x0, dy = y1 - y0, len2 = dx * dx + dy * dy, reach = 0.5f * width + 1.0f;
-    const int left = (int)(SSL__MIN(x0, x1) - reach), right = (int)(SSL__MAX(x0, x1) + reach);
-    const int top = (int)(SSL__MIN(y0, y1) - reach), bottom = (int)(SSL__MAX(y0, y1) + reach);
+    const int left = ssl__pixel(p, SSL__MIN(x0, x1) - reach), right = ssl__pixel(p, SSL__MAX(x0, x1) + reach);
+    const int top = ssl__pixel(p, SSL__MIN(y0, y1) - reach), bottom = ssl__pixel(p, SSL__MAX(y0, y1) + reach);
     int x, y;
-    for (y = SSL__MAX(top, 0); p && y <= SSL__MIN(bottom, p->h - 1); y++)
-        for (x = SSL__MAX(left, 0); x <= SSL__MIN(right, p->w - 1); x++) {
+    for (y = top; p && y <= SSL__MIN(bottom, p->h - 1); y++)
+        for (x = left; x <= SSL__MIN(right, p->w - 1); x++) {
             const float px = (float)x + 0.5f - x0, py = (float)y + 0.5f - y0, t = len2 > 0.0f ? (px * dx + py * dy) / len2 : 0.0f;
             const float s = t < 0.0f ? 0.0f : t > 1.0f ? 1.0f : t, ex = px - s * dx, ey = py - s * dy;
             ssl__blend(p, x, y, 0.5f * width + 0.5f - sqrtf(ex * ex + ey * ey), color);
@@ -17646,11 +17703,12 @@ SSL_API void ssl_canvas_line(ssl_canvas *p, float x0, float y0, float x1, float 
 SSL_API int ssl_canvas_text_width(int scale, const char *text) { return 6 * scale * (int)strlen(text); }
 SSL_API void ssl_canvas_text(ssl_canvas *p, int x, int y, int scale, uint32_t color, const char *text)
 {
-    for (; *text; text++, x += 6 * scale) {
+    int64_t column = 0;
+    for (; *text; text++, column += 6) {
         const int ch = *text >= 32 && *text < 127 ? *text : '?';
         int bit;
         for (bit = 0; bit < 35; bit++)
-            if (ssl__font[ch - 32] >> bit & 1) ssl_canvas_rect(p, x + bit % 5 * scale, y + bit / 5 * scale, scale, scale, color);
+            if (ssl__font[ch - 32] >> bit & 1) ssl__square(p, x, y, column + bit % 5, bit / 5, scale, color);
     }
 }
 
@@ -17661,7 +17719,7 @@ SSL_API void ssl_canvas_u8(ssl_canvas *p, int x, int y, int scale, const uint8_t
     for (i = 0; i < h; i++)
         for (j = 0; j < w; j++) {
             const size_t plane = c > 1 ? (size_t)h * (size_t)w : 0, q = (size_t)i * (size_t)w + (size_t)j;
-            ssl_canvas_rect(p, x + j * scale, y + i * scale, scale, scale, (uint32_t)image[q] << 16 | (uint32_t)image[q + plane] << 8 | image[q + 2 * plane]);
+            ssl__square(p, x, y, j, i, scale, (uint32_t)image[q] << 16 | (uint32_t)image[q + plane] << 8 | image[q + 2 * plane]);
         }
 }
 SSL_API void ssl_canvas_f32(ssl_canvas *p, int x, int y, int scale, const float *image, int c, int h, int w, const float *mean, const float *std_dev)
@@ -17675,7 +17733,7 @@ SSL_API void ssl_canvas_f32(ssl_canvas *p, int x, int y, int scale, const float 
                 const float v = image[((size_t)plane * (size_t)h + (size_t)i) * (size_t)w + (size_t)j];
                 color = color << 8 | (uint32_t)ssl__level(mean ? mean[plane] + std_dev[plane] * v : v);
             }
-            ssl_canvas_rect(p, x + j * scale, y + i * scale, scale, scale, color);
+            ssl__square(p, x, y, j, i, scale, color);
         }
 }
 static uint32_t ssl__heat_color(float t) /* viridis, by five of its colors */
@@ -17692,7 +17750,7 @@ SSL_API void ssl_canvas_heat(ssl_canvas *p, int x, int y, int scale, const float
 {
     int i;
     for (i = 0; i < rows * cols; i++)
-        ssl_canvas_rect(p, x + i % cols * scale, y + i / cols * scale, scale, scale, ssl__heat_color(hi > lo ? (value[i] - lo) / (hi - lo) : 0.0f));
+        ssl__square(p, x, y, i % cols, i / cols, scale, ssl__heat_color(hi > lo ? (value[i] - lo) / (hi - lo) : 0.0f));
 }
 
 /* ---- principal components: k + 4 vectors q, orthonormal, times the covariance again and again (subspace iteration); their own small
@@ -17803,14 +17861,15 @@ static void ssl__pca_out(const double *x, int n, int d, int k, double *q, const 
 }
 SSL_API int ssl_pca(const float *x, int n, int d, int k, float *direction, float *variance, float *score)
 {
-    const int m = SSL__MIN(d, k + SSL__PCA_SPARE);
+    const int m = k < d && k < INT32_MAX - SSL__PCA_SPARE ? SSL__MIN(d, k + SSL__PCA_SPARE) : d;
     const size_t rows = (size_t)m * (size_t)d, size = (size_t)n * (size_t)d;
     double *centered = k < 1 || k > d || n < 2 ? NULL : (double *)SSL_MALLOC(sizeof(double) * (size + 3 * rows + 2 * (size_t)(m * m) + (size_t)(m + n)));
-    double *q = centered + size, *z = q + rows, *t = z + rows, *lambda = t + 2 * (size_t)(m * m) + rows, *s = lambda + m, mean;
+    double *q, *z, *t, *lambda, *s, mean;
     ssl_rng rng = ssl_rng_make(1, 0);
     size_t i, e;
     int round;
     if (!centered) return 0;
+    q = centered + size; z = q + rows; t = z + rows; lambda = t + 2 * (size_t)(m * m) + rows; s = lambda + m;
     for (e = 0; e < (size_t)d; e++) {
         for (mean = 0.0, i = e; i < size; i += (size_t)d) mean += (double)x[i] / n;
         for (i = e; i < size; i += (size_t)d) centered[i] = (double)x[i] - mean;
@@ -17886,8 +17945,13 @@ SSL_API int ssl_look_save_at(const char *at, const ssl_look *look, ssl_tensor *i
     char s[96], u[96];
     int saved = 0;
     if (c->status) return 0;
-    if (images->ndim != 4 || look->tokens->ndim != 3 || look->tokens->dim[0] != images->dim[0] || look->tokens->dim[1] != look->h * look->w || images->dim[0] * look->h * look->w < 2) {
+    if (images->ndim != 4 || look->tokens->ndim != 3 || look->h < 1 || look->w < 1 || look->tokens->dim[0] != images->dim[0] ||
+        look->tokens->dim[1] != (int64_t)look->h * look->w || look->tokens->dim[0] * look->tokens->dim[1] < 2) {
         ssl__fail(c, SSL_E_SHAPE, at, "ssl_look_save: tokens%s of images%s: [B,%d x %d,D] of the same images is needed, with two places at least", ssl__shape(look->tokens, s), ssl__shape(images, u), look->h, look->w);
+        return 0;
+    }
+    if ((images->dim[1] != 1 && images->dim[1] != 3) || (attends && (look->attention->ndim != 3 || look->attention->dim[0] != images->dim[0] || look->attention->dim[2] != look->tokens->dim[1]))) {
+        ssl__fail(c, SSL_E_SHAPE, at, "ssl_look_save: images%s, attention%s: 1 or 3 channels and [B,heads,%d x %d] are needed", ssl__shape(images, s), attends ? ssl__shape(look->attention, u) : "", look->h, look->w);
         return 0;
     }
     pixel = (float *)ssl__alloc(c, at, sizeof(float) * (size_t)ssl_numel(images));
@@ -17926,7 +17990,7 @@ static void ssl__plot_range(ssl__plot *q, const ssl_series *s, int n)
             q->x0 = SSL__MIN(q->x0, x); q->x1 = SSL__MAX(q->x1, x);
             q->y0 = SSL__MIN(q->y0, y); q->y1 = SSL__MAX(q->y1, y);
         }
-    if (q->x1 <= q->x0) q->x1 = q->x0 + 1.0;
+    if (q->x1 <= q->x0) q->x1 = q->x0 + SSL__MAX(1e-6 * fabs(q->x0), 1.0);
     if (q->y1 <= q->y0) q->y1 = q->y0 + SSL__MAX(fabs(q->y0), 1.0);
     q->y0 -= 0.05 * (q->y1 - q->y0);
     q->y1 += 0.05 * (q->y1 - q->y0);
@@ -17935,14 +17999,14 @@ static void ssl__plot_axes(const ssl__plot *q, const char *x_label)
 {
     const double sx = ssl__round_step(q->x1 - q->x0, SSL__MAX(q->w / 110, 1)), sy = ssl__round_step(q->y1 - q->y0, SSL__MAX(q->h / 60, 1));
     char text[32];
-    int i;
-    for (i = (int)ceil(q->y0 / sy); i * sy <= q->y1; i++) {
+    double i; /* + 0.0: "0" rather than "-0" */
+    for (i = ceil(q->y0 / sy) + 0.0; i * sy <= q->y1; i++) {
         const int y = (int)ssl__plot_y(q, i * sy);
         snprintf(text, sizeof text, "%.4g", i * sy);
         ssl_canvas_rect(q->canvas, q->x, y, q->w, 1, 0xe4e4e4);
         ssl_canvas_text(q->canvas, q->x - 8 - ssl_canvas_text_width(2, text), y - 7, 2, 0x505050, text);
     }
-    for (i = (int)ceil(q->x0 / sx); i * sx <= q->x1; i++) {
+    for (i = ceil(q->x0 / sx) + 0.0; i * sx <= q->x1; i++) {
         const int x = (int)ssl__plot_x(q, i * sx);
         snprintf(text, sizeof text, "%.6g", i * sx);
         ssl_canvas_rect(q->canvas, x, q->y + q->h, 1, 5, 0x505050);
@@ -17952,6 +18016,7 @@ static void ssl__plot_axes(const ssl__plot *q, const char *x_label)
     ssl_canvas_rect(q->canvas, q->x, q->y + q->h, q->w, 1, 0x505050);
     ssl_canvas_text(q->canvas, q->x + (q->w - ssl_canvas_text_width(2, x_label)) / 2, q->y + q->h + 28, 2, 0x505050, x_label);
 }
+static int ssl__near(int v) { return SSL__MIN(SSL__MAX(v, -(1 << 24)), 1 << 24); } /* no canvas reaches further */
 SSL_API void ssl_canvas_plot(ssl_canvas *p, int x, int y, int w, int h, const char *title, const char *x_label, const ssl_series *s, int n)
 {
     static const uint32_t colors[6] = { 0x1f6fb4, 0xd6541e, 0x2f9e44, 0x9b3fa8, 0xc9970c, 0x5a5a5a };
@@ -17959,10 +18024,10 @@ SSL_API void ssl_canvas_plot(ssl_canvas *p, int x, int y, int w, int h, const ch
     int i, j;
     if (!p) return;
     q.canvas = p;
-    q.x = x + 90; q.y = y + 30; q.w = SSL__MAX(w - 110, 1); q.h = SSL__MAX(h - 80, 1);
+    q.x = ssl__near(x) + 90; q.y = ssl__near(y) + 30; q.w = SSL__MAX(ssl__near(w) - 110, 1); q.h = SSL__MAX(ssl__near(h) - 80, 1);
     ssl__plot_range(&q, s, n);
     ssl__plot_axes(&q, x_label);
-    ssl_canvas_text(p, q.x, y + 6, 2, 0x202020, title);
+    ssl_canvas_text(p, q.x, q.y - 24, 2, 0x202020, title);
     for (i = 0; i < n; i++) {
         const uint32_t color = s[i].color ? s[i].color : colors[i % 6];
         int last = -1;
@@ -18074,7 +18139,7 @@ SSL_API int ssl_file_tensor_to_i64(const ssl_file_tensor *t, int64_t *dst)
 #undef SSL__DTYPES
 
 /* ---- the header: the small part of JSON that the format allows, decoded in place; every function returns 0 on bad input */
-typedef struct ssl__json { char *p, *begin; const char *want; } ssl__json; /* the text ends with a 0 byte; want: what was missing */
+typedef struct ssl__json { char *p, *begin, *end; const char *want; } ssl__json; /* a 0 byte stands at `end`; want: what was missing */
 
 static int ssl__json_bad(ssl__json *j, const char *want) { if (!j->want) j->want = want; return 0; }
 static char ssl__json_peek(ssl__json *j)
@@ -18272,15 +18337,17 @@ static int ssl__st_entries(const char *at, ssl_safetensors *f, ssl__json *j, ssl
             f->n_tensors++;
         }
     }
-    return !j->want && (ssl__json_peek(j) == 0 || ssl__json_bad(j, "the end of the header"));
+    ssl__json_peek(j);
+    return !j->want && (j->p == j->end || ssl__json_bad(j, "the end of the header"));
 }
 
-static int ssl__st_parse(const char *at, ssl_safetensors *f, char *header, const char *data, uint64_t data_size)
+static int ssl__st_parse(const char *at, ssl_safetensors *f, char *header, size_t header_size, const char *data, uint64_t data_size)
 {
     ssl__st_entry *entry = NULL;
     ssl__json j;
     int ok;
     j.p = j.begin = header;
+    j.end = header + header_size;
     j.want = NULL;
     ok = ssl__st_entries(at, f, &j, &entry);
     if (!ok && !f->ctx->status) {
@@ -18314,7 +18381,7 @@ static int ssl__st_read(const char *at, ssl_safetensors *f, FILE *in)
     if (!p) return 0;
     f->memory = p;
     if (fread(p, 1, (size_t)n, in) != n || fread(p + start, 1, (size_t)size, in) != size) return ssl__st_fail(at, f, "%s", "it could not be read to its end");
-    return ssl__st_parse(at, f, p, p + start, size);
+    return ssl__st_parse(at, f, p, (size_t)n, p + start, size);
 }
 
 SSL_API ssl_safetensors *ssl_safetensors_open_at(const char *at, ssl_ctx *c, const char *path)
@@ -18615,6 +18682,8 @@ typedef struct ssl__load {
     const ssl_file_tensor **from[3]; /* for each parameter: values, moments; NULL: leave it */
     ssl__names missing, extra, shape;
     int n, moments;
+    int64_t opt_step;
+    uint64_t rng_position, seed;
 } ssl__load;
 
 static void ssl__load_match(ssl__load *l, int i, int k, const char *name)
@@ -18703,19 +18772,30 @@ static void ssl__load_fill(ssl__load *l) /* once everything has been looked at *
     ssl__release(host);
 }
 
-static uint64_t ssl__note_u64(const ssl_safetensors *f, const char *key) /* 0 if it is missing or no number */
+static uint64_t ssl__note_u64(ssl__load *l, const char *key, uint64_t most) /* 0 if it is missing */
 {
-    const char *s = ssl_safetensors_note(f, key);
+    const char *s = ssl_safetensors_note(l->f, key), *p = s ? s : "0";
     uint64_t v = 0;
-    for (; s && *s >= '0' && *s <= '9'; s++) v = v * 10 + (uint64_t)(*s - '0');
+    while (*p >= '0' && *p <= '9' && v <= (most - (uint64_t)(*p - '0')) / 10) v = v * 10 + (uint64_t)(*p++ - '0');
+    if (*p || p == s)
+        ssl__fail(l->c, SSL_E_IO, l->at, "ssl_load: the note %s of %s is \"%.40s\", no number from 0 to %llu: the file is damaged; weights_only in ssl_load_desc takes its weights alone",
+                  key, l->f->path, s, (unsigned long long)most);
     return v;
 }
-static void ssl__load_state(ssl__load *l) /* what else a resumed run needs */
+/* What else a resumed run needs; its steps can be counted on. */
+static void ssl__load_numbers(ssl__load *l)
+{
+    l->opt_step = (int64_t)ssl__note_u64(l, "ssl.opt_step", INT64_MAX / 2);
+    l->rng_position = ssl__note_u64(l, "ssl.rng_position", UINT64_MAX);
+    l->seed = ssl__note_u64(l, "ssl.seed", UINT64_MAX);
+    if (l->opt_step > 0) l->moments = ssl__load_moments(l->f);
+}
+static void ssl__load_state(ssl__load *l)
 {
     int i;
-    l->c->opt_step = (int64_t)(ssl__note_u64(l->f, "ssl.opt_step") & INT64_MAX);
-    l->c->rng_position = ssl__note_u64(l->f, "ssl.rng_position");
-    l->c->seed = ssl__note_u64(l->f, "ssl.seed");
+    l->c->opt_step = l->opt_step;
+    l->c->rng_position = l->rng_position;
+    l->c->seed = l->seed;
     for (i = 0; i < l->f->n_notes; i++)
         if (strncmp(l->f->note[i].key, "ssl.", 4)) ssl__note(l->at, l->c, l->f->note[i].key, l->f->note[i].value);
 }
@@ -18736,7 +18816,7 @@ SSL_API int ssl_load_at(const char *at, ssl_ctx *c, const char *path, const ssl_
     all = !d.weights_only && !d.only;
     for (k = 0; k < 3; k++) l.from[k] = (const ssl_file_tensor **)ssl__aux(c, at, sizeof **l.from * (size_t)(c->n_params + 1));
     if ((l.f = ssl_safetensors_open_at(at, c, path)) == NULL) return 0;
-    if (all && ssl__note_u64(l.f, "ssl.opt_step") > 0) l.moments = ssl__load_moments(l.f);
+    if (all) ssl__load_numbers(&l);
     ssl__load_plan(&l, &d);
     if (ssl__load_fits(&l, &d)) {
         ssl__load_fill(&l);

@@ -272,7 +272,7 @@ static void test_hostile_headers(void)
     };
     ssl_ctx *c = open_quiet(0);
     unsigned char bytes[512];
-    size_t i;
+    size_t i, n;
     for (i = 0; i < sizeof file / sizeof *file; i++) {
         write_file(path, bytes, compose(bytes, file[i].header, file[i].n_data));
         EXPECT(ssl_safetensors_open(c, path) == NULL, file[i].header);
@@ -285,6 +285,11 @@ static void test_hostile_headers(void)
     write_file(path, bytes, 5);
     ssl_safetensors_open(c, path);
     check_error(c, SSL_E_IO, "shorter than 8 bytes", "five bytes");
+    n = compose(bytes, "{}xx", 0);
+    bytes[10] = 0;
+    write_file(path, bytes, n);
+    ssl_safetensors_open(c, path);
+    check_error(c, SSL_E_IO, "the end of the header", "a zero byte and more inside the header");
     ssl_safetensors_open(c, dir);
     check_error(c, SSL_E_IO, "no regular file", "a folder");
     ssl_safetensors_open(c, other);
@@ -321,6 +326,57 @@ static void test_damage(void)
     EXPECT(ssl_load(c, path, NULL) == 4, "the good file still loads");
     unlink(other);
     EXPECT(ssl_close(c) == 0, "damage");
+}
+
+/* Step count, seed and RNG position are numbers, or nothing of the file is taken. */
+static void test_damaged_notes(void)
+{
+    static const char *const text[][2] = { { "ssl.opt_step", "" }, { "ssl.opt_step", "1 2" }, { "ssl.opt_step", "-1" }, { "ssl.opt_step", "9223372036854775807" },
+                                           { "ssl.seed", "18446744073709551616" }, { "ssl.rng_position", "0x7" } };
+    ssl_ctx *c = network(1), *fresh = network(1);
+    ssl_load_desc weights = SSL_ZERO;
+    size_t i;
+    int k;
+    train(c, 2);
+    ssl_save(c, path);
+    for (i = 0; i < sizeof text / sizeof *text; i++) {
+        ssl_safetensors *f = ssl_safetensors_open(c, path);
+        for (k = 0; k < f->n_notes; k++) if (!strcmp(f->note[k].key, text[i][0])) f->note[k].value = text[i][1];
+        EXPECT(ssl_safetensors_write(c, other, f->n_tensors, f->tensor, f->n_notes, f->note), "a file with a damaged note");
+        ssl_safetensors_close(f);
+        EXPECT(ssl_load(c, other, NULL) == 0, text[i][1]);
+        check_error(c, SSL_E_IO, text[i][0], text[i][1]);
+        ssl_load(fresh, path, NULL);
+        EXPECT(same_state(c, fresh), "nothing was changed");
+    }
+    weights.weights_only = 1;
+    EXPECT(ssl_load(c, other, &weights) == 4, "weights alone need no notes");
+    unlink(other);
+    ssl_close(fresh);
+    EXPECT(ssl_close(c) == 0, "damaged notes");
+}
+/* The place in the queue of MoCo is a parameter, which a damaged file may set to anything. */
+static void test_damaged_queue(void)
+{
+    const float place[3] = { -1.0f, 1e30f, ssl__bits(0x7fc00000u) };
+    ssl_siamese_desc d = SSL_ZERO;
+    int i;
+    d.kind = SSL_SIAMESE_MOCO;
+    d.backbone.image_size = 8;
+    d.backbone.vit.dim = 8;
+    d.backbone.vit.depth = 1;
+    d.projector_hidden = d.projector_out = 4;
+    d.queue = 8;
+    for (i = 0; i < 3; i++) {
+        ssl_ctx *c = open_quiet(1);
+        const ssl_siamese *m = ssl_siamese_new(c, "m", &d);
+        ssl_tensor *views[2];
+        views[0] = views[1] = ssl_input(c, NULL, 4, 2, 3, 8, 8);
+        ssl_from_host(m->queue_ptr, &place[i]);
+        ssl_siamese_loss(m, 2, views, NULL);
+        check_error(c, SSL_E_ARG, "rows 0 to 7", "a place outside of the queue");
+        ssl_close(c);
+    }
 }
 
 /* ---- disks and folders that refuse ---- */
@@ -425,6 +481,8 @@ int main(int argc, char **argv)
     TEST(types);
     TEST(hostile_headers);
     TEST(damage);
+    TEST(damaged_notes);
+    TEST(damaged_queue);
     TEST(full_disk);
     TEST(nan);
     TEST(after_error);

@@ -269,6 +269,37 @@ static void test_image_refusals(void)
     for (i = 0; i < 200; i++) bad += a[i] != 9;
     check(!bad, "image: sizes that do not fit are refused", bad);
 }
+static void test_image_hostile(void) /* values that are none, windows far away */
+{
+    static const int far[4] = { INT32_MAX, INT32_MIN, -7, 6 };
+    float f[12];
+    uint8_t a[12], none[12] = { 0 };
+    const ssl_image x = ssl_image_f32(f, 3, 2, 2), y = ssl_image_u8(a, 3, 2, 2);
+    int i, bad = 0;
+    for (i = 0; i < 12; i++) f[i] = i % 3 == 0 ? ssl__bits(0x7fc00000u) : i % 3 == 1 ? 1e30f : -1e30f;
+    ssl_image_convert(&x, &y);
+    for (i = 0; i < 12; i++) bad += a[i] != (i % 3 == 1 ? 255 : 0);
+    check(!bad, "image: NaN is level 0, what is too large 255", bad);
+    for (i = 0; i < 12; i++) f[i] = 0.5f;
+    bad = !ssl_image_brightness(&x, ssl__bits(0x7fc00000u), &y) || memcmp(a, none, 12);
+    f[0] = ssl__bits(0x7f800000u);
+    bad += !ssl_image_saturation(&x, 0.5f, &y) + !ssl_image_contrast(&x, 0.5f, &y) + !ssl_image_resize(&x, 1, &y) + !ssl_image_blur(&x, 3, 3, 1.0f, 1.0f, &y);
+    check(!bad, "image: factors and pixels that are not finite", bad);
+    for (i = 0; i < 16; i++) {
+        const ssl_image z = ssl_image_u8(a, 3, 2, 2), w = ssl_image_u8(none, 3, 2, 2);
+        memset(a, 9, sizeof a);
+        memset(none, 1, sizeof none);
+        bad += !ssl_image_crop(&w, far[i / 4], far[i % 4], 0, &z) + ssl_image_crop(&w, far[i / 4], far[i % 4], 1, &z);
+        bad += a[0] != 0 || memcmp(a, a + 1, 11);
+    }
+    check(!bad, "image: a window far away is black", bad);
+    {
+        static const uint8_t row[6] = { 0, 1, 2, 3, 4, 5 };
+        const ssl_image z = ssl_image_u8(row, 1, 1, 6), w = ssl_image_u8(a, 1, 1, 2);
+        bad = !ssl_image_crop(&z, 0, -4, 1, &w) || a[0] != 4 || a[1] != 3 || !ssl_image_crop(&z, 0, 8, 1, &w) || a[0] != 2 || a[1] != 1;
+        check(!bad, "image: a window of nothing but mirrored columns", bad);
+    }
+}
 
 /* ---- files ---- */
 static char root[512];
@@ -505,7 +536,34 @@ static void test_tiny_imagenet(void)
     refuse("tiny-imagenet annotation", spec("tiny-imagenet", "tiny"), "val", "line 2", "val_annotations.txt");
     text_file("tiny/val/val_annotations.txt", "../../../secret\tn2\n");
     refuse("tiny-imagenet path", spec("tiny-imagenet", "tiny"), "val", "line 1", "path");
+    text_file("tiny/wnids.txt", "n2\nn1\nn2\n");
+    refuse("tiny-imagenet class twice", spec("tiny-imagenet", "tiny"), "train", "names n2 twice", "wnids.txt");
     refuse("tiny-imagenet layout", spec("tiny-imagenet", "set"), "train", "wnids.txt", "layout");
+}
+
+static void test_hostile_pictures(void) /* what some versions of stb_image refuse without a reason, or write beyond their tables for */
+{
+    static const uint8_t codes[5] = { 255, 196, 0, 19, 0 }; /* a Huffman table of 16 times 255 symbols */
+    uint8_t jpeg[sizeof file_gray_jpeg + 21];
+    static const uint8_t png[60] = { 0x89, 'P', 'N', 'G', 13, 10, 26, 10, 0, 0, 0, 13, 'I', 'H', 'D', 'R', 0, 0, 0, 8, 0, 0, 0, 8, 8, 2 };
+    ssl_ctx *c = open_quiet(1);
+    const char *why = NULL;
+    ssl_dataset *d;
+    int h, w;
+    if (!SSL__HAS_STBI) { ssl_close(c); skip("hostile pictures", "built without stb_image"); return; }
+    memcpy(jpeg, file_gray_jpeg, 2);
+    memcpy(jpeg + 2, codes, 5);
+    memset(jpeg + 7, 255, 16);
+    memcpy(jpeg + 23, file_gray_jpeg + 2, sizeof file_gray_jpeg - 2);
+    folder("chunk"); folder("chunk/a");
+    file("chunk/a/bad.png", png, sizeof png);
+    picture("chunk/a/good.bmp", 8, 1, 2, 3);
+    check(!ssl_image_file_load(in_root("chunk/a/bad.png"), &h, &w, &why) && why && *why, "a PNG with a chunk without a name", 0);
+    file("chunk/a/codes.jpg", jpeg, sizeof jpeg);
+    check(!ssl_image_file_load(in_root("chunk/a/codes.jpg"), &h, &w, &why) && strstr(why, "256 symbols"), "a JPEG with a Huffman table that is too long", 0);
+    d = ssl_dataset_open(c, spec("folder", "chunk"));
+    check(d->n == 1 && d->n_broken == 2, "broken pictures are left out", d->n);
+    check(ssl_close(c) == 0, "hostile pictures without errors", n_errors);
 }
 
 static void test_dataset_desc(void)
@@ -517,6 +575,7 @@ static void test_dataset_desc(void)
     refuse("empty spec", "", "train", "unknown data set", "synthetic");
     refuse("no folder given", "cifar10", "train", "cifar10:DIR", "must follow");
     refuse("count", "synthetic:none", "train", "number after synthetic", "1 to");
+    refuse("count and more", "synthetic:12k", "train", "number after synthetic", "nothing behind");
     refuse("split", "synthetic", "training", "split \"training\"", "train, test");
     memset(deep + 7, 'x', 5000);
     refuse("long path", deep, "train", "no folder", "xxx");
@@ -582,7 +641,15 @@ static void test_augment_faults(void)
     d.blur_p = 0.5f;
     FAULT(blur_kernel, 0, 8, "blur_kernel");
     FAULT(blur_kernel, 0, 65, "blur_kernel");
+    d.pad_black = 1;
+    FAULT(pad, 0, INT32_MAX, "pad");
 #undef FAULT
+    memset(&d, 0, sizeof d);
+    for (i = 0; i < 4; i++) {
+        c = open_quiet(1);
+        check(!ssl_augment_resolve(c, &d, i == 0 ? 2 : i == 1 ? 100 : 3, i == 2 ? 0 : 8, i == 3 ? -1 : 8, &r), "no such images", i);
+        check_error(c, "no such images", "1 or 3 channels", i == 0 ? "[2,8,8]" : i == 1 ? "[100,8,8]" : i == 2 ? "[3,0,8]" : "[3,8,-1]");
+    }
     c = open_quiet(1); memset(&d, 0xcc, sizeof d); ssl_augment_resolve(c, &d, 3, 32, 32, &r); check_error(c, "augment canary", "not initialized", "SSL_ZERO");
 }
 
@@ -725,6 +792,12 @@ static void test_loader_faults(void)
     c = open_quiet(1); d.n_views = 2; d.augment = a; d.n_augment = 3; ssl_loader_open(ssl_dataset_open(c, "synthetic:10"), &d); check_error(c, "n_augment", "n_augment 3", "n_views 2");
     c = open_quiet(1); d.n_augment = 1; a[0].hflip = 2.0f; ssl_loader_open(ssl_dataset_open(c, "synthetic:10"), &d); check_error(c, "augment in a loader", "hflip", "0..1");
     c = open_quiet(1); memset(&d, 0xcc, sizeof d); ssl_loader_open(ssl_dataset_open(c, "synthetic:10"), &d); check_error(c, "loader canary", "not initialized", "SSL_ZERO");
+    memset(&d, 0, sizeof d);
+    d.batch = INT32_MAX; d.keep_last = 1;
+    c = open_quiet(1);
+    l = ssl_loader_open(ssl_dataset_open(c, "synthetic:10"), &d);
+    check(ssl_loader_steps(l) == 1 && ssl_loader_next(l, &b) && b.n == 10 && !ssl_loader_next(l, &b), "a batch larger than the set with keep_last", b.n);
+    check(ssl_close(c) == 0, "a batch larger than the set", n_errors);
     check(!ssl_loader_open(NULL, NULL) && !ssl_loader_next(NULL, &b) && ssl_loader_steps(NULL) == 0, "loader of nothing", 0);
     ssl_loader_seek(NULL, 0, 0);
     ssl_loader_close(NULL);
@@ -757,8 +830,8 @@ typedef struct test { const char *name; void (*run)(void); } test;
 int main(int argc, char **argv)
 {
     static const test tests[] = {
-        { "image_golden", test_image_golden }, { "image_exact", test_image_exact }, { "image_large", test_image_large }, { "image_refusals", test_image_refusals },
-        { "cifar", test_cifar }, { "stl", test_stl }, { "idx", test_idx }, { "folder", test_folder }, { "tiny_imagenet", test_tiny_imagenet },
+        { "image_golden", test_image_golden }, { "image_exact", test_image_exact }, { "image_large", test_image_large }, { "image_refusals", test_image_refusals }, { "image_hostile", test_image_hostile },
+        { "cifar", test_cifar }, { "stl", test_stl }, { "idx", test_idx }, { "folder", test_folder }, { "tiny_imagenet", test_tiny_imagenet }, { "hostile_pictures", test_hostile_pictures },
         { "dataset_desc", test_dataset_desc }, { "synthetic", test_synthetic }, { "augment_faults", test_augment_faults }, { "augment_ranges", test_augment_ranges },
         { "loader_bits", test_loader_bits }, { "loader_batches", test_loader_batches }, { "loader_faults", test_loader_faults }, { "real", test_real }
     };

@@ -231,6 +231,15 @@ static void test_score_logits(void)
     c = open_quiet(1);
     ssl_score_batch(ssl_input(c, z, 2, 3, 6), ssl_input_i32(c, label, 1, 2));
     check_error(c, "targets that do not fit", "logits[3,6]", "targets[2]");
+    {
+        float bad[6] = { 0.0f, 1.0f, 2.0f };
+        static const int32_t own[1] = { 1 };
+        bad[1] = ssl__bits(0x7fc00000u);
+        c = open_quiet(1);
+        s = ssl_score_batch(ssl_input(c, bad, 2, 1, 6), ssl_input_i32(c, own, 1, 1));
+        check(s.top1 == 0.0 && s.top5 == 0.0 && s.nll == 0.0, "a NaN is no right answer", s.top1);
+        check_error(c, "a NaN is no right answer", "ssl_score_batch", "NaN");
+    }
 }
 static void test_probe_threads(void)
 {
@@ -405,7 +414,7 @@ static void test_online_eval(void)
 static void test_hostile(void)
 {
     int i;
-    for (i = 0; i < 9; i++) {
+    for (i = 0; i < 14; i++) {
         ssl_ctx *c = open_quiet(1);
         ssl_features *train = blobs(c, 10, 4, 3, 1.0f, 2), *test = blobs(c, 6, i == 0 ? 3 : 4, 3, 1.0f, 3), *none;
         ssl_knn_desc kd = SSL_ZERO;
@@ -421,14 +430,40 @@ static void test_hostile(void)
         if (i == 6) { memset(&pd, 0xcc, sizeof pd); s = ssl_linear_probe(train, test, &pd); }
         if (i == 7) check(ssl_features_new(c, 0, 4, 3) == NULL, "no images", 0);
         if (i == 8) ssl_neighbors(train, test, 0, NULL, NULL);
+        if (i == 9) { pd.max_iterations = -1; s = ssl_linear_probe(train, test, &pd); }
+        if (i == 10) { pd.l2 = ssl__bits(0x7fc00000u); s = ssl_linear_probe(train, test, &pd); }
+        if (i == 11) { train->classes = INT32_MAX; s = ssl_linear_probe(train, test, NULL); }
+        if (i == 12) { pd.l2 = ssl__bits(0x7f800000u); s = ssl_linear_probe(train, test, &pd); }
+        if (i == 13) { int j; for (j = 0; j < 10; j++) train->x[4 * j] = 0.001f * (float)(j % 2); test->x[0] = 3e38f; s = ssl_linear_probe(train, test, NULL); } /* 10^41 deviations off */
         none = ssl_features_new(c, 4, 4, 2); /* quiet after the error */
         check(none == NULL && s.top1 == 0.0 && ssl_knn(train, test, NULL).top1 == 0.0 && ssl_linear_probe(none, test, NULL).nll == 0.0, "quiet after an error", i);
         ssl_features_free(train);
         ssl_features_free(test);
         check_error(c, "hostile input",
-                    i == 0 ? "train[10,4]" : i == 1 ? "k 11" : i == 2 ? "row 2" : i == 3 ? "label 3" : i == 4 ? "train row 0" : i == 5 ? "temperature 0" : i == 6 ? "SSL_ZERO" : i == 7 ? "n 0" : "k 0",
+                    i == 0 ? "train[10,4]" : i == 1 ? "k 11" : i == 2 ? "row 2" : i == 3 ? "label 3" : i == 4 ? "train row 0" : i == 5 ? "temperature 0" : i == 6 ? "SSL_ZERO" : i == 7 ? "n 0" : i == 8 ? "k 0" : i == 9 ? "max_iterations -1" :
+                    i == 10 ? "nan" : i == 11 ? "2147483647 classes" : i == 12 ? "l2 inf" : "NaN or infinite",
                     i == 0 ? "test[6,3]" : i == 1 ? "10 rows" : i == 2 ? "column 1" : i == 3 ? "0..2" : "");
     }
+}
+
+static void test_mix_ranges(void) /* a range without an end would draw for ever; Beta of next to nothing is 0 or 1 */
+{
+    static const int32_t label[2] = { 0, 1 };
+    int i, whole = 0;
+    for (i = 0; i < 24; i++) {
+        ssl_ctx *c = open_quiet(1);
+        ssl_mix_desc d = SSL_ZERO;
+        ssl_tensor *q;
+        d.mixup = i == 0 ? ssl__bits(0x7f800000u) : i == 1 ? ssl__bits(0x7fc00000u) : i == 2 ? 0.8f : 1e-30f;
+        d.cutmix = i == 2 ? ssl__bits(0x7f800000u) : 0.0f;
+        if (i == 3) d.cutmix_p = ssl__bits(0x7fc00000u);
+        c->seed = (uint64_t)i;
+        ssl_mix(ssl_input(c, NULL, 4, 2, 1, 2, 2), ssl_input_i32(c, label, 1, 2), 2, &d, &q);
+        if (i < 4) { check_error(c, "mix of no range", "ssl_mix", "at most 10000"); continue; }
+        whole += q->x[0] == 0.0f || q->x[0] == 1.0f;
+        ssl_close(c);
+    }
+    check(whole == 20, "mixup of a tiny alpha takes one of the two", whole);
 }
 
 /* ---- reports ---- */
@@ -534,6 +569,17 @@ static void draw_everything(ssl_canvas *p) /* also far outside: it must be clipp
     ssl_canvas_line(p, -100.0f, 350.0f, 5000.0f, 280.0f, 3.0f, 0x2f9e44);
     ssl_canvas_text(p, 670, 290, 3, 0x1f6fb4, "clipped");
     ssl_canvas_text(p, -2000, -2000, 1, 0, "far\xff");
+    ssl_canvas_rect(p, 2, INT32_MAX, INT32_MAX, INT32_MAX, 0);
+    ssl_canvas_text(p, INT32_MAX, 9, INT32_MAX, 0, "far");
+    ssl_canvas_u8(p, INT32_MAX - 1, 9, INT32_MAX, gray, 1, 2, 2);
+    ssl_canvas_heat(p, 9, INT32_MAX - 1, INT32_MAX, heat, 1, 12, 0.0f, 11.0f);
+    ssl_canvas_line(p, y[3], 5.0f, 9e30f, y[3] - y[3], 3.0f, 0);
+    ssl_canvas_line(p, y[3] - y[3], 5.0f, 9.0f, 5.0f, 3.0f, 0);
+    y[0] = 3e38f; y[1] = -3e38f; s[0].n = 2; s[1].name = "constant"; s[1].x = heat + 11; s[1].y = y; s[1].n = 1;
+    heat[11] = 1e30f;
+    ssl_canvas_plot(p, 5000, 0, 480, 300, "huge", "x", s, 2);
+    ssl_canvas_plot(p, 5000, 0, 480, 300, "one", "x", s + 1, 1);
+    ssl_canvas_plot(p, INT32_MAX, INT32_MIN, INT32_MIN, 300, "far", "x", s + 1, 1);
 }
 /* Rows whose covariance is known: mean + sum over j of s_j sqrt(n - 1) u_j r_j with orthonormal u_j that sum to 0 (cosines) and
    orthonormal r_j (a mirror image of the axes): variances s_j^2, directions r_j, scores s_j sqrt(n - 1) u_j. */
@@ -577,6 +623,7 @@ static void test_pca(void)
     pca_case(40, 200, 3, s, 8); /* more columns than rows */
     pca_case(9, 3, 3, s, 3);    /* all of them */
     pca_case(20, 12, 5, s, 2);  /* three directions without variance */
+    check(!ssl_pca(two, 2, 2, INT32_MAX, NULL, NULL, NULL), "pca: more directions than columns", 0);
     check(!ssl_pca(two, 2, 2, 3, NULL, NULL, NULL) && !ssl_pca(two, 1, 4, 1, NULL, NULL, NULL), "pca: too few rows or columns", 0);
 }
 /* Two pictures of 4 x 4 pixels, scale 24, side 96, with 2 x 2 places: what is drawn of one token that differs, and of two heads. */
@@ -616,6 +663,17 @@ static void test_look(void)
     look.w = 3;
     check(!ssl_look_save(&look, images, NULL, NULL, "build/test_look.png"), "look of other tokens", 0);
     check_error(c, "look of other tokens", "ssl_look_save", "2 x 3");
+    c = open_quiet(1);
+    look.w = 2;
+    look.tokens = ssl_input(c, token, 3, 2, 4, 3);
+    look.attention = NULL;
+    check(!ssl_look_save(&look, ssl_input(c, NULL, 4, 2, 2, 4, 4), NULL, NULL, "build/test_look.png"), "look of two channels", 0);
+    check_error(c, "look of two channels", "[2,2,4,4]", "1 or 3 channels");
+    c = open_quiet(1);
+    look.tokens = ssl_input(c, token, 3, 2, 4, 3);
+    look.attention = ssl_input(c, share, 3, 2, 2, 3);
+    check(!ssl_look_save(&look, ssl_input(c, NULL, 4, 2, 3, 4, 4), NULL, NULL, "build/test_look.png"), "look of other attention", 0);
+    check_error(c, "look of other attention", "[2,2,3]", "2 x 2");
 }
 static void test_png(void)
 {
@@ -659,6 +717,11 @@ static void test_progress(void)
     p.terminal = 0;
     for (i = 0; i < 10; i++) ssl_progress_step(&p, i + 1, 32, 1.0f);
     check(p.images == 320 && fabs(p.loss - 1.0) < 1e-6 && ssl_seconds() >= p.begun, "progress counts", (double)p.images);
+    p = ssl_progress_begin("odd", -5, 1);
+    p.terminal = 0;
+    p.begun -= 1e9;
+    ssl_progress_end(&p, -4); /* more than 10^9 seconds left, less than nothing done */
+    ssl_progress_end(&p, 1 << 30);
     p = ssl_progress_begin("empty", 0, 0); /* no division by zero, no line before the first step */
     check(p.images == 0, "progress of nothing", 0);
 }
@@ -667,7 +730,7 @@ typedef struct test_row { const char *name; void (*run)(void); } test_row;
 int main(int argc, char **argv)
 {
     static const test_row rows[] = { { "knn", test_knn }, { "neighbors", test_neighbors }, { "probe", test_probe }, { "score_logits", test_score_logits }, { "probe_threads", test_probe_threads },
-                                     { "features", test_features }, { "protocols", test_protocols }, { "online_eval", test_online_eval }, { "hostile", test_hostile }, { "csv", test_csv }, { "json", test_json }, { "pca", test_pca }, { "look", test_look }, { "png", test_png }, { "progress", test_progress } };
+                                     { "features", test_features }, { "protocols", test_protocols }, { "online_eval", test_online_eval }, { "hostile", test_hostile }, { "mix_ranges", test_mix_ranges }, { "csv", test_csv }, { "json", test_json }, { "pca", test_pca }, { "look", test_look }, { "png", test_png }, { "progress", test_progress } };
     size_t i;
     for (i = 0; i < sizeof rows / sizeof *rows; i++)
         if (argc < 2 || strstr(rows[i].name, argv[1])) rows[i].run();
