@@ -538,6 +538,7 @@ static void test_tiny_imagenet(void)
     refuse("tiny-imagenet path", spec("tiny-imagenet", "tiny"), "val", "line 1", "path");
     text_file("tiny/wnids.txt", "n2\nn1\nn2\n");
     refuse("tiny-imagenet class twice", spec("tiny-imagenet", "tiny"), "train", "names n2 twice", "wnids.txt");
+    folder("set"); /* another test's, which may not have run */
     refuse("tiny-imagenet layout", spec("tiny-imagenet", "set"), "train", "wnids.txt", "layout");
 }
 
